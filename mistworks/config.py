@@ -1,0 +1,58 @@
+"""Frozen, validated configuration: unknown keys are refused and every error reads as one sentence."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mistworks.errors import MistworksError
+
+
+class FrozenConfig(BaseModel):
+    """Base of every configuration object: immutable, hashable, and closed to unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @classmethod
+    def parse(cls, values: Mapping[str, Any] | str) -> Self:
+        """Build the configuration from a mapping or from JSON text.
+
+        Raises:
+            MistworksError: a key is unknown, missing or out of its range; the message names each.
+        """
+        try:
+            if isinstance(values, str):
+                return cls.model_validate_json(values)
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise MistworksError(f"{cls.__name__}: {describe(error)}") from None
+
+    def canonical_json(self) -> str:
+        """Text that is equal exactly for equal configurations: sorted keys, no white space."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def describe(error: ValidationError) -> str:
+    """One sentence a fault: where it stands, what was expected and what came."""
+    return "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
+
+
+def _describe_fault(fault: Any) -> str:
+    where = ".".join(str(part) for part in fault["loc"]) or "the configuration"
+    match fault["type"]:
+        case "extra_forbidden":
+            return f"{where} is not a known key; remove it or mend its spelling"
+        case "missing":
+            return f"{where} is missing; add it"
+        case "union_tag_invalid":
+            tags, tag = fault["ctx"]["expected_tags"], fault["ctx"]["tag"]
+            return f"{where} is {tag!r}, which is unknown; choose one of {tags}"
+        case "value_error":
+            return f"{where}: {fault['ctx']['error']}"
+        case _:
+            return f"{where}: {_lower_first(fault['msg'])}, and {fault['input']!r} came"
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

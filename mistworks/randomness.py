@@ -1,0 +1,43 @@
+"""Independent random streams keyed by (root seed, split, purpose, index): the only source of randomness.
+
+A stream is a Philox counter-based generator (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+SC 2011). Its 128-bit key is a hash of (root seed, split, purpose); its 256-bit counter starts at
+index · 2¹²⁸. Streams of one key cannot overlap before 2¹²⁸ blocks are drawn, and streams of different
+keys are independent up to a collision of the hash.
+"""
+
+import hashlib
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.errors import MistworksError
+
+MAX_INDEX = 2**64 - 1
+
+
+def stream(root_seed: int, split: str, purpose: str, index: int) -> np.random.Generator:
+    """The generator of one (root seed, split, purpose, index), always at its beginning.
+
+    Args:
+        root_seed: any integer ≥ 0.
+        split: the split's name, such as ``"train"``.
+        purpose: what is drawn, such as ``"parameters"`` or ``"sample"``.
+        index: position in the split, from 0 to 2⁶⁴ − 1.
+
+    Raises:
+        MistworksError: root_seed or index is out of range.
+    """
+    if not 0 <= index <= MAX_INDEX:
+        raise MistworksError(f"an index lies between 0 and 2⁶⁴ − 1, and {index} came; ask for another dataset")
+    key = _key(root_seed, split, purpose)
+    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, index, 0]))
+
+
+@lru_cache(maxsize=64)
+def _key(root_seed: int, split: str, purpose: str) -> NDArray[np.uint64]:
+    if root_seed < 0:
+        raise MistworksError(f"a root seed is an integer of at least 0, and {root_seed} came; choose another seed")
+    digest = hashlib.sha256(f"mistworks/{root_seed}/{split}/{purpose}".encode()).digest()
+    return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
