@@ -1,0 +1,36 @@
+"""Joint distributions whose mutual information is known, their families, and meta-distributions over them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
+from mistworks.distributions.base import Family, JointDistribution
+from mistworks.distributions.dispersion import Dense, LatentVariable, Sparse, TwoPair
+from mistworks.distributions.normal import Normal, NormalFamily
+from mistworks.distributions.priors import Uniform, UniformInteger
+from mistworks.distributions.student import Student, StudentFamily
+from mistworks.distributions.transforms import TRANSFORMS, Transform
+
+AnyFamily = Annotated[NormalFamily | StudentFamily | AdditiveNoiseFamily, Field(discriminator="family")]
+"""Every family a meta-distribution may name. A new family is a new file and an entry here."""
+
+__all__ = [
+    "TRANSFORMS",
+    "AdditiveNoise",
+    "AdditiveNoiseFamily",
+    "AnyFamily",
+    "Dense",
+    "Family",
+    "JointDistribution",
+    "LatentVariable",
+    "Normal",
+    "NormalFamily",
+    "Sparse",
+    "Student",
+    "StudentFamily",
+    "Transform",
+    "TwoPair",
+    "Uniform",
+    "UniformInteger",
+]

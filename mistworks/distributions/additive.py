@@ -1,0 +1,87 @@
+"""The additive-noise family: each coordinate of Y is a coordinate of X plus uniform noise."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions.base import Family, JointDistribution, require_at_least
+from mistworks.distributions.priors import Uniform, within
+from mistworks.errors import MistworksError
+
+
+@dataclass(frozen=True, eq=False)
+class AdditiveNoise(JointDistribution):
+    """Xⱼ ~ U(0, 1) and Yⱼ = Xⱼ + U(−εⱼ, εⱼ), independent over j.
+
+    I(X;Y) = Σⱼ (ε − ln 2ε if ε ≤ ½, else 1/(4ε)) with ε = εⱼ (Czyż et al., "Beyond Normal", 2023).
+
+    Attributes:
+        noise: ε, shape (dx,) = (dy,), each positive.
+
+    Raises:
+        MistworksError: an ε is not positive, or there is none.
+    """
+
+    noise: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        if self.noise.ndim != 1 or self.noise.size == 0 or not np.all(self.noise > 0):
+            raise MistworksError(f"noise is a vector of positive half-widths ε, and {self.noise} came; mend it")
+
+    @property
+    def dx(self) -> int:  # type: ignore[override]
+        """Dimension of X."""
+        return len(self.noise)
+
+    @property
+    def dy(self) -> int:  # type: ignore[override]
+        """Dimension of Y, equal to that of X."""
+        return len(self.noise)
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        noise = self.noise
+        return float(np.where(noise <= 0.5, noise - np.log(2 * noise), 1 / (4 * noise)).sum())
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw n points: two arrays of shape (n, d), float32."""
+        x = rng.random((n, self.dx), dtype=np.float32)
+        y = rng.random((n, self.dx), dtype=np.float32)
+        width = self.noise.astype(np.float32)
+        y *= 2 * width
+        y -= width
+        y += x
+        return x, y
+
+
+class AdditiveNoiseFamily(Family):
+    """Additive uniform noise with εⱼ drawn independently from its prior. It needs dx = dy."""
+
+    family: Literal["additive"] = "additive"
+    noise: Uniform = Uniform(low=0.1, high=2.0)
+
+    @field_validator("noise")
+    @classmethod
+    def _positive(cls, prior: Uniform) -> Uniform:
+        return within(prior, 1e-6, 1e6, "noise")
+
+    @property
+    def name(self) -> str:
+        """Always ``"additive"``."""
+        return "additive"
+
+    def require_dimensions(self, dx: int, dy: int) -> None:
+        """Coordinates come in pairs, so dx = dy."""
+        require_at_least("dimension of additive", min(dx, dy), 1)
+        if dx != dy:
+            raise MistworksError(f"additive needs dx = dy, and dx = {dx}, dy = {dy} came; draw equal dimensions")
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> AdditiveNoise:
+        """Additive noise of dimension dx = dy with ε drawn from its prior."""
+        self.require_dimensions(dx, dy)
+        return AdditiveNoise(self.noise.low + (self.noise.high - self.noise.low) * rng.random(dx))

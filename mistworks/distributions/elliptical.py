@@ -1,0 +1,49 @@
+"""What normal and Student distributions share: a dispersion matrix, its factor and its Gaussian MI."""
+
+import numpy as np
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions.dispersion import Matrix
+from mistworks.errors import MistworksError
+
+
+def factorise(dispersion: Matrix, dx: int) -> Matrix:
+    """The lower Cholesky factor L of a dispersion matrix, L Lᵀ = Σ.
+
+    Raises:
+        MistworksError: the matrix is not square, symmetric and positive definite, or dx leaves no Y.
+    """
+    size = len(dispersion)
+    if dispersion.shape != (size, size) or not 1 <= dx < size:
+        raise MistworksError(
+            "a dispersion matrix has shape (dx + dy, dx + dy) with dx, dy ≥ 1, and shape "
+            f"{dispersion.shape} with dx = {dx} came; mend either"
+        )
+    if not np.array_equal(dispersion, dispersion.T):
+        raise MistworksError("a dispersion matrix is symmetric, and an asymmetric one came; symmetrise it")
+    try:
+        return np.linalg.cholesky(dispersion)
+    except np.linalg.LinAlgError:
+        raise MistworksError(
+            "a dispersion matrix is positive definite, and one that is not came; shrink its correlations"
+        ) from None
+
+
+def gaussian_mutual_information(dispersion: Matrix, cholesky: Matrix, dx: int) -> float:
+    """½ (log det Σ_xx + log det Σ_yy − log det Σ), in nats.
+
+    The leading block of L is the Cholesky factor of Σ_xx, so that only the trailing block of L and
+    Σ_yy remain: I = Σⱼ log L⁽ʸ⁾ⱼⱼ − Σⱼ log Lⱼⱼ over the coordinates of Y.
+    """
+    factor_y = np.linalg.cholesky(dispersion[dx:, dx:])
+    difference = np.log(factor_y.diagonal()).sum() - np.log(cholesky.diagonal()[dx:]).sum()
+    return max(0.0, float(difference))
+
+
+def correlated_normals(
+    cholesky: Matrix, dx: int, n: int, rng: np.random.Generator
+) -> tuple[FloatArray, FloatArray]:
+    """n draws of N(0, L Lᵀ) in float32: arrays of shapes (n, dx) and (n, dy)."""
+    factor = cholesky.astype(np.float32)
+    z = rng.standard_normal((n, len(factor)), dtype=np.float32)
+    return z[:, :dx] @ factor[:dx, :dx].T, z @ factor[dx:].T

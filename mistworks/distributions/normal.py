@@ -1,0 +1,65 @@
+"""The multivariate normal family."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions.base import Family, JointDistribution, require_at_least
+from mistworks.distributions.dispersion import Dispersion, Matrix
+from mistworks.distributions.elliptical import correlated_normals, factorise, gaussian_mutual_information
+
+
+@dataclass(frozen=True, eq=False)
+class Normal(JointDistribution):
+    """(X, Y) ~ N(0, Σ), with I(X;Y) = ½ (log det Σ_xx + log det Σ_yy − log det Σ).
+
+    Attributes:
+        dispersion: Σ, shape (dx + dy, dx + dy), X first.
+        dx: dimension of X.
+
+    Raises:
+        MistworksError: Σ is not a symmetric positive definite matrix of that shape.
+    """
+
+    dispersion: Matrix
+    dx: int
+    cholesky: Matrix = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cholesky", factorise(self.dispersion, self.dx))
+
+    @property
+    def dy(self) -> int:  # type: ignore[override]
+        """Dimension of Y."""
+        return len(self.dispersion) - self.dx
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        return gaussian_mutual_information(self.dispersion, self.cholesky, self.dx)
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw n points: shapes (n, dx) and (n, dy), float32."""
+        return correlated_normals(self.cholesky, self.dx, n, rng)
+
+
+class NormalFamily(Family):
+    """Normal distributions with a dispersion matrix drawn from a structured prior."""
+
+    family: Literal["normal"] = "normal"
+    dispersion: Dispersion
+
+    @property
+    def name(self) -> str:
+        """Such as ``"normal-lvm"``."""
+        return f"normal-{self.dispersion.structure}"
+
+    def require_dimensions(self, dx: int, dy: int) -> None:
+        """Any dx and dy that the structure of the dispersion matrix allows."""
+        require_at_least(f"dimension of {self.name}", min(dx, dy), self.dispersion.least_dimension)
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Normal:
+        """A normal distribution with Σ drawn from its prior."""
+        return Normal(self.dispersion.draw(dx, dy, rng), dx)
