@@ -1,0 +1,31 @@
+"""The contract between networks and what trains and uses them."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from mistworks.networks.batch import Batch
+
+
+class Network(nn.Module, ABC):
+    """A function of a sample: a representation of the sample, and a read-out of it in nats."""
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> Tensor:
+        """Representation of each sample, shape (B, h), whatever n, dx and dy are.
+
+        It does not depend on the order of the points, of the coordinates of X or of the coordinates of Y, nor on
+        the values in the padding or on the other samples of the batch, up to rounding.
+        """
+
+    @abstractmethod
+    def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
+        """Mutual information in nats, at least 0.
+
+        Args:
+            representation: shape (B, h), from `encode`.
+            tau: quantile levels strictly between 0 and 1, shape (B, T); None asks for the mean.
+
+        Returns:
+            Quantiles of shape (B, T), or means of shape (B,) when tau is None.
+        """

@@ -1,0 +1,1 @@
+"""Where meta-datasets and models are kept: Zarr stores and the MLflow registry."""

@@ -1,0 +1,73 @@
+"""One way to name a place: a local path, or an object-store URL such as ``s3://bucket/train.zarr``."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from zarr.abc.store import Store as ZarrStore
+from zarr.core.sync import sync
+from zarr.storage import LocalStore, ObjectStore
+
+from mistworks.errors import MistworksError
+
+
+@dataclass(frozen=True)
+class Location:
+    """A place for a store.
+
+    Attributes:
+        url: an absolute local path, or a URL with a scheme.
+        path: the local path, or None for an object store.
+    """
+
+    url: str
+    path: Path | None
+
+    @classmethod
+    def parse(cls, url: str) -> "Location":
+        """Read a path, a ``file://`` URL, or a URL that ``obstore.store.from_url`` understands."""
+        parts = urlsplit(url)
+        if not parts.scheme or not url.startswith(f"{parts.scheme}://"):
+            path = Path(url).expanduser().absolute()
+        elif parts.scheme == "file":
+            path = Path(unquote(parts.path))
+        else:
+            return cls(url, None)
+        return cls(str(path), path)
+
+    def zarr_store(self, *, read_only: bool) -> ZarrStore:
+        """The Zarr store at this place. Credentials of object stores come from the environment.
+
+        Raises:
+            MistworksError: the URL's scheme is unknown.
+        """
+        if self.path is not None:
+            return LocalStore(self.path, read_only=read_only)
+        from obstore.exceptions import BaseError
+        from obstore.store import from_url
+
+        try:
+            return ObjectStore(from_url(self.url), read_only=read_only)
+        except (BaseError, ValueError) as error:
+            raise MistworksError(
+                f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came ({error}); mend it"
+            ) from None
+
+    def codec_pipeline(self) -> dict[str, Any]:
+        """Zarr settings under which arrays here are read and written fastest."""
+        if self.path is None:
+            return {}
+        return {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}
+
+
+def entries(store: ZarrStore) -> set[str]:
+    """Names directly below the root of a Zarr store; empty where nothing exists."""
+
+    async def collect() -> set[str]:
+        return {name async for name in store.list_dir("")}
+
+    try:
+        return sync(collect())
+    except FileNotFoundError:
+        return set()

@@ -1,0 +1,48 @@
+"""One writer a store: an advisory lock that the kernel releases when its holder dies, however it dies."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mistworks.errors import MistworksError
+from storage.location import Location
+
+LOCK_NAME = ".lock"
+
+
+@contextmanager
+def exclusive(url: str) -> Iterator[None]:
+    """Hold the only right to write to a local store; its directory is made if need be.
+
+    Object stores have no such lock and need none: all writers of one manifest write the same bytes, each
+    object is replaced atomically, and a partition is marked done last.
+
+    Raises:
+        MistworksError: another process holds the lock, or the path cannot be written.
+    """
+    path = Location.parse(url).path
+    if path is None:
+        yield
+        return
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise MistworksError(
+            f"the store {url} cannot be written ({error.strerror}); choose a writable --store"
+        ) from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
+            raise MistworksError(
+                f"the store {url} is being written by another run (process {holder}); wait for it to end, then "
+                "run again"
+            ) from None
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""What a store says of itself: everything needed to regenerate it, kept in the root attributes."""
+
+import platform
+from importlib.metadata import version
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import Field
+
+from mistworks.config import FrozenConfig
+from mistworks.errors import MistworksError
+from mistworks.meta_distribution import MetaDistribution
+from mistworks.presets import SplitConfig, SplitName
+
+FORMAT_VERSION = 1
+CHUNK_VALUES = 262_144
+
+
+class Manifest(FrozenConfig):
+    """The description of one split's store.
+
+    Attributes:
+        format: version of the layout, as in FORMAT.md.
+        split: name of the split, part of the key of every random stream.
+        count: number of datasets.
+        partition_size: datasets in a partition; the last may have fewer.
+        root_seed: root of every random stream.
+        meta_distribution: what the datasets are drawn from.
+        versions: of the libraries that wrote the store; they do not make two stores different.
+    """
+
+    format: int = FORMAT_VERSION
+    split: SplitName
+    count: Annotated[int, Field(ge=1)]
+    partition_size: Annotated[int, Field(ge=1)]
+    root_seed: Annotated[int, Field(ge=0)]
+    meta_distribution: MetaDistribution
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, split: SplitName, config: SplitConfig, *, partition_size: int, root_seed: int) -> Self:
+        """The manifest of a split that is to be generated here, with these libraries."""
+        return cls(
+            split=split,
+            count=config.count,
+            partition_size=partition_size,
+            root_seed=root_seed,
+            meta_distribution=config.meta_distribution,
+            versions=library_versions(),
+        )
+
+    @property
+    def partitions(self) -> int:
+        """Number of partitions."""
+        return -(-self.count // self.partition_size)
+
+    @property
+    def capacity(self) -> int:
+        """Positions of the values array that each partition owns: whole chunks, enough for any draw."""
+        most = self.partition_size * self.meta_distribution.most_values
+        return -(-most // CHUNK_VALUES) * CHUNK_VALUES
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Names of the families that can occur, in the order of their codes."""
+        return tuple(sorted({member.family.name for member in self.meta_distribution.members}))
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """Names of the transforms that can occur, in the order of their codes."""
+        return tuple(sorted({member.transform for member in self.meta_distribution.members}))
+
+    def bounds(self, partition: int) -> tuple[int, int]:
+        """Start and stop of a partition.
+
+        Raises:
+            MistworksError: there is no partition of that number.
+        """
+        if not 0 <= partition < self.partitions:
+            raise MistworksError(
+                f"partitions are numbered 0 to {self.partitions - 1}, and {partition} came; choose one of those"
+            )
+        start = partition * self.partition_size
+        return start, min(start + self.partition_size, self.count)
+
+    def require_same(self, other: "Manifest", url: str) -> None:
+        """Refuse to mix two different meta-datasets in one store.
+
+        Raises:
+            MistworksError: other differs in more than its library versions; the message names each key.
+        """
+        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        different = [key for key in mine if key != "versions" and mine[key] != theirs[key]]
+        if different:
+            told = "; ".join(f"{key} {_short(mine[key])} there, {_short(theirs[key])} asked" for key in different)
+            raise MistworksError(
+                f"the store {url} exists with another configuration ({told}); choose another --store, "
+                "ask for the same configuration, or delete the store"
+            )
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else "of another content"
+
+
+def library_versions() -> dict[str, str]:
+    """Versions of what determines the bytes of a store, and of what wrote them."""
+    return {
+        "mistworks": version("mistworks"),
+        "numpy": np.__version__,
+        "scipy": version("scipy"),
+        "zarr": version("zarr"),
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+    }

@@ -1,0 +1,119 @@
+"""An estimator packed as an MLflow model: its folder, the code that reads it, and no pickle.
+
+Everything here expects MLflow's global state to point at the right place: see `storage.tracking.fluent`.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import mistworks
+from mistworks.errors import MistworksError
+
+QUANTILES = (0.05, 0.5, 0.95)
+
+_REQUIREMENTS = ("mlflow", "numpy", "scipy", "pandas", "torch", "pydantic", "safetensors")
+
+
+def log_model(folder: Path, run_id: str, name: str) -> str:
+    """Log the estimator and the code it needs on its run; the identifier of the logged model."""
+    import mlflow
+
+    with _open_run(run_id):
+        logged = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+            artifacts={"estimator": str(folder)},
+            code_paths=[str(Path(mistworks.__file__).parent)],
+            signature=_signature(),
+            input_example=_example(),
+            # Given, not inferred: inference loads the model in a further process, for seconds.
+            pip_requirements=list(_requirements()),
+        )
+    return str(logged.model_id)
+
+
+def check_predictions(folder: Path, model_uri: str) -> None:
+    import mlflow
+
+    estimator = mistworks.load(folder)
+    expected = np.array([estimator.estimate(x, y).mi for x, y in _probes()])
+    path = list(sys.path)
+    try:
+        served = mlflow.pyfunc.load_model(model_uri).predict(_example())["mi"].to_numpy()
+    finally:
+        # MLflow puts the version's copy of the package in front; processes started later would import it.
+        sys.path[:] = path
+    if not np.array_equal(expected, served, equal_nan=True):
+        raise MistworksError(
+            f"the model logged from {folder} predicts {served.tolist()} where the estimator itself predicts "
+            f"{expected.tolist()}; nothing was registered; save the estimator again and register that"
+        )
+
+
+def estimator_folder(model: Path) -> Path:
+    """Where the estimator lies inside a downloaded model: MLflow names it after the folder it was logged from."""
+    found = sorted(model.glob("artifacts/*/model.safetensors"))
+    if not found:
+        raise MistworksError(f"the registered model at {model} holds no model.safetensors; register it again")
+    return found[0].parent
+
+
+@contextmanager
+def _open_run(run_id: str) -> Iterator[None]:
+    """Make a run the active one, and leave its status as it was."""
+    import mlflow
+
+    client = mlflow.MlflowClient()
+    status = client.get_run(run_id).info.status
+    with mlflow.start_run(run_id=run_id, nested=True, log_system_metrics=False):
+        yield
+    client.update_run(run_id, status=status)
+
+
+def _signature() -> Any:
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
+    from mlflow.types.schema import Array
+
+    table = Array(Array(DataType.double))
+    return ModelSignature(
+        inputs=Schema([ColSpec(table, "x"), ColSpec(table, "y")]),
+        # Quantiles are optional columns: point estimators have none, and callers choose the levels.
+        outputs=Schema(
+            [ColSpec("double", "mi")] + [ColSpec("double", q, required=False) for q in ("q05", "q50", "q95")]
+        ),
+        params=ParamSchema([ParamSpec("quantiles", DataType.double, list(QUANTILES), shape=(-1,))]),
+    )
+
+
+def _example() -> Any:
+    import pandas as pd
+
+    pairs = _probes()
+    return pd.DataFrame({"x": [x.tolist() for x, _ in pairs], "y": [y.tolist() for _, y in pairs]})
+
+
+def _probes() -> Sequence[tuple[Any, Any]]:
+    """Samples to compare predictions on: of unlike shapes, since padding is where they would differ."""
+    generator = np.random.Generator(np.random.Philox(20260901))
+    pairs = []
+    for n, dx, dy in ((24, 2, 2), (40, 3, 5)):
+        x = generator.standard_normal((n, dx), dtype=np.float32)
+        noise = generator.standard_normal((n, dy), dtype=np.float32)
+        pairs.append((x, noise + x[:, :1]))
+    return pairs
+
+
+def _requirements() -> Iterator[str]:
+    for package in _REQUIREMENTS:
+        try:
+            # Local labels such as 2.13.0+cpu name a build that no public index offers.
+            yield f"{package}=={version(package).split('+')[0]}"
+        except PackageNotFoundError:
+            yield package

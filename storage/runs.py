@@ -1,0 +1,332 @@
+"""Training and evaluation recorded as MLflow runs, such that a training that was killed continues its run."""
+
+import json
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import mistworks.errors
+from mistworks.errors import MistworksError
+from storage.tracking import EXPERIMENT, exclusive, experiment_id, open_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from mistworks.evaluation.accuracy import Evaluation
+
+KEY_TAG = "mistworks.training_key"
+COMMIT_TAG = "mlflow.source.git.commit"
+DIRTY_TAG = "mistworks.git_dirty"
+VERSION_TAG = "mistworks.version"
+
+_METRICS_A_BATCH = 500
+_ENTRIES_A_BATCH = 100
+_SECONDS_BETWEEN_FLUSHES = 5.0
+_DIGEST_LENGTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class StoreReference:
+    """The data of one split, named such that it can be found and checked again.
+
+    Attributes:
+        split: name of the split, such as ``"train"``.
+        url: where the store lies.
+        content_hash: hash over all its samples and labels.
+    """
+
+    split: str
+    url: str
+    content_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRevision:
+    """The code that ran.
+
+    Attributes:
+        commit: git commit, or ``"unknown"`` outside a repository.
+        dirty: whether tracked files differed from that commit.
+        version: version of the installed package, or ``"unknown"``.
+    """
+
+    commit: str
+    dirty: bool
+    version: str
+
+
+def code_revision() -> CodeRevision:
+    """The revision of the installed package: its own repository's, never that of a folder around it."""
+    source = Path(mistworks.errors.__file__).resolve()
+    try:
+        package = version("mistworks")
+    except PackageNotFoundError:
+        package = "unknown"
+    # An installed copy inside someone else's repository is not tracked there.
+    if _git(source.parent, "ls-files", "--error-unmatch", source.name) is None:
+        return CodeRevision("unknown", False, package)
+    commit = _git(source.parent, "rev-parse", "HEAD") or "unknown"
+    changes = _git(source.parent, "status", "--porcelain", "--untracked-files=no")
+    return CodeRevision(commit, bool(changes), package)
+
+
+class TrainingRun:
+    """One training in MLflow. Use as a context: leaving it by an exception marks the run as failed.
+
+    Made by `start_or_resume`. Points of curves are kept back and written in batches; call `flush` before a
+    checkpoint is written, so that no curve ends before the checkpoint that a resumed training starts from.
+
+    Attributes:
+        run_id: MLflow's identifier of the run.
+        resumed: whether the run was there before.
+    """
+
+    def __init__(self, client: "MlflowClient", run_id: str, *, resumed: bool) -> None:
+        self.run_id = run_id
+        self.resumed = resumed
+        self._client = client
+        self._pending: list[Any] = []
+        self._last_step: dict[str, int] = {}
+        self._flushed = time.monotonic()
+
+    def log_parameters(self, values: Mapping[str, object]) -> None:
+        """Record parameters, nested mappings under dotted names.
+
+        Raises:
+            MistworksError: a parameter stands in the run with another value.
+        """
+        from mlflow.entities import Param
+
+        known = self._client.get_run(self.run_id).data.params
+        wanted = _flatten(values)
+        for name, value in wanted.items():
+            if known.get(name, value) != value:
+                raise MistworksError(
+                    f"run {self.run_id} was started with {name} = {known[name]}, and {value} came; resume it "
+                    "with its own settings, or train under another training key"
+                )
+        params = [Param(name, value) for name, value in wanted.items() if name not in known]
+        for first in range(0, len(params), _ENTRIES_A_BATCH):
+            self._client.log_batch(self.run_id, params=params[first : first + _ENTRIES_A_BATCH])
+
+    def log_curves(self, step: int, values: Mapping[str, float]) -> None:
+        """Add one point to each named curve.
+
+        A step that a curve already passed is left out: a training resumed from a checkpoint repeats the
+        steps after it, and would draw them twice.
+        """
+        from mlflow.entities import Metric
+
+        now = int(time.time() * 1000)
+        for name, value in values.items():
+            if step > self._passed(name):
+                self._last_step[name] = step
+                self._pending.append(Metric(name, float(value), now, step))
+        overdue = time.monotonic() - self._flushed > _SECONDS_BETWEEN_FLUSHES
+        if overdue or len(self._pending) >= _METRICS_A_BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the points that were kept back."""
+        while self._pending:
+            self._client.log_batch(self.run_id, metrics=self._pending[:_METRICS_A_BATCH])
+            del self._pending[:_METRICS_A_BATCH]
+        self._flushed = time.monotonic()
+
+    def set_tag(self, name: str, value: str) -> None:
+        """Set one tag of the run."""
+        self._client.set_tag(self.run_id, name, value)
+
+    def finish(self, status: str = "FINISHED") -> None:
+        """Write what was kept back and end the run as FINISHED, FAILED or KILLED."""
+        self.flush()
+        self._client.set_terminated(self.run_id, status)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.finish()
+            return
+        self.set_tag("mistworks.failure", f"{type(error).__name__}: {error}"[:1000])
+        self.finish("FAILED" if isinstance(error, Exception) else "KILLED")
+
+    def _passed(self, name: str) -> int:
+        if name not in self._last_step:
+            history = self._client.get_metric_history(self.run_id, name) if self.resumed else []
+            self._last_step[name] = max((point.step for point in history), default=-1)
+        return self._last_step[name]
+
+
+def start_or_resume(
+    tracking_uri: str,
+    *,
+    training_key: str,
+    name: str,
+    parameters: Mapping[str, object],
+    datasets: Sequence[StoreReference] = (),
+    tags: Mapping[str, str] | None = None,
+    revision: CodeRevision | None = None,
+    experiment: str = EXPERIMENT,
+) -> TrainingRun:
+    """The run of a training: the one that bears the key, or else a new one.
+
+    Args:
+        tracking_uri: where runs are kept; an SQLite database is made where there is none.
+        training_key: equal exactly for equal trainings, such as a hash of configuration and data.
+        name: shown name of a new run.
+        parameters: settings, nested mappings allowed.
+        datasets: the stores that are read, recorded as inputs, tags and parameters.
+        tags: further tags.
+        revision: the code that runs; found out if none is given.
+        experiment: name of the experiment.
+
+    Raises:
+        MistworksError: the key has a quote in it, a parameter differs from that of the run to be resumed, or
+            the database cannot be made.
+    """
+    if "'" in training_key or '"' in training_key:
+        raise MistworksError(f"a training key without quotes was expected, and {training_key!r} came")
+    client = open_client(tracking_uri, create=True)
+    experiment_of_run = experiment_id(client, tracking_uri, experiment)
+    found = code_revision() if revision is None else revision
+    all_tags = {
+        **(tags or {}),
+        KEY_TAG: training_key,
+        COMMIT_TAG: found.commit,
+        DIRTY_TAG: str(found.dirty).lower(),
+        VERSION_TAG: found.version,
+        **{f"mistworks.{data.split}.store": data.url for data in datasets},
+        **{f"mistworks.{data.split}.content_hash": data.content_hash for data in datasets},
+    }
+    with exclusive(tracking_uri):
+        former = _run_with_key(client, experiment_of_run, training_key)
+        if former is None:
+            run_id = client.create_run(experiment_of_run, run_name=name, tags=all_tags).info.run_id
+        else:
+            run_id = former.info.run_id
+    run = TrainingRun(client, run_id, resumed=former is not None)
+    run.log_parameters(parameters)
+    if former is not None:
+        client.update_run(run_id, status="RUNNING")
+        for tag, value in all_tags.items():
+            client.set_tag(run_id, tag, value)
+    _log_inputs(client, run_id, datasets)
+    return run
+
+
+def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT) -> str | None:
+    """The identifier of the run that bears a training key, or none; makes nothing."""
+    try:
+        client = open_client(tracking_uri)
+    except MistworksError:
+        return None
+    found = client.get_experiment_by_name(experiment)
+    run = None if found is None else _run_with_key(client, found.experiment_id, training_key)
+    return None if run is None else str(run.info.run_id)
+
+
+def log_evaluation(
+    tracking_uri: str,
+    run_id: str,
+    evaluation: "Evaluation",
+    *,
+    folder: str = "evaluation",
+    plots: bool = True,
+) -> dict[str, float]:
+    """Record an evaluation on a run: metrics, the table as CSV and JSON, and plots. May be repeated.
+
+    Args:
+        tracking_uri: where the run is kept.
+        run_id: the run.
+        evaluation: what is recorded.
+        folder: where in the run's artifacts table and plots go.
+        plots: whether to draw.
+
+    Returns:
+        The metrics, such as ``"test-imd.mse.n_10_100"``, MSE in nats² and bias in nats.
+
+    Raises:
+        MistworksError: there is no such run.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = open_client(tracking_uri)
+    try:
+        known = client.get_run(run_id).data.metrics
+    except MlflowException:
+        raise MistworksError(
+            f"there is no run {run_id!r} at {tracking_uri}; give the identifier of a training run kept there"
+        ) from None
+    metrics = evaluation.metrics()
+    _log_new_metrics(client, run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
+    client.log_text(run_id, evaluation.to_csv(), f"{folder}/accuracy.csv")
+    client.log_text(run_id, evaluation.to_json(), f"{folder}/evaluation.json")
+    if plots:
+        from mistworks.evaluation.plots import figures
+
+        for name, figure in figures(evaluation).items():
+            client.log_figure(run_id, figure, f"{folder}/{name}.png")
+    return metrics
+
+
+def _log_new_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, float]) -> None:
+    from mlflow.entities import Metric
+
+    now = int(time.time() * 1000)
+    points = [Metric(name, value, now, 0) for name, value in metrics.items()]
+    for first in range(0, len(points), _METRICS_A_BATCH):
+        client.log_batch(run_id, metrics=points[first : first + _METRICS_A_BATCH])
+
+
+def _run_with_key(client: "MlflowClient", experiment: str, training_key: str) -> "Run | None":
+    runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{training_key}'", max_results=1)
+    return runs[0] if runs else None
+
+
+def _log_inputs(client: "MlflowClient", run_id: str, datasets: Sequence[StoreReference]) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs = [
+        DatasetInput(
+            # MLflow's column holds 36 characters; the whole hash stands in the run's tags.
+            dataset=Dataset(
+                name=data.split,
+                digest=data.content_hash[:_DIGEST_LENGTH],
+                source_type="zarr",
+                source=json.dumps({"uri": data.url, "content_hash": data.content_hash}),
+            ),
+            tags=[InputTag("mlflow.data.context", data.split)],
+        )
+        for data in datasets
+    ]
+    if inputs:
+        client.log_inputs(run_id, inputs)
+
+
+def _flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
+    return flat
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints, or none where it fails or is not installed."""
+    try:
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,402 @@
+"""A split as a Zarr v3 store: ragged samples in one flat array, an index beside it, a marker a partition.
+
+The layout is specified in FORMAT.md. Every read is checked against the SHA-256 of each dataset.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, overload
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
+from zarr.errors import GroupNotFoundError
+
+from mistworks.dataset import Block, Dataset, Index, IntArray
+from mistworks.errors import MistworksError
+from mistworks.generation import digests
+from storage.location import Location, entries
+from storage.lock import LOCK_NAME
+from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, Manifest
+
+ATTRIBUTE = "mistworks"
+DIGEST_BYTES = 32
+_OWN_ENTRIES = {"zarr.json", "values", "index", "partition_digest", LOCK_NAME}
+_COLUMNS = {
+    "offset": "int64",
+    "n": "int32",
+    "dx": "int32",
+    "dy": "int32",
+    "mi": "float64",
+    "family": "uint8",
+    "transform": "uint8",
+}
+
+
+class StoreDamagedError(MistworksError):
+    """What a store holds is not what was written; the message names the partition."""
+
+
+class Store(Sequence[Dataset]):
+    """A split on disk or in an object store: ``len(store)``, ``store[i]``, ``store[a:b]``, iteration.
+
+    Attributes:
+        url: where it lies.
+        manifest: what it holds.
+    """
+
+    def __init__(self, url: str, manifest: Manifest, group: zarr.Group) -> None:
+        self.url = url
+        self.manifest = manifest
+        with zarr.config.set(Location.parse(url).codec_pipeline()):
+            self._values = _array(group, "values")
+            self._columns = {name: _array(group, f"index/{name}") for name in (*_COLUMNS, "digest")}
+            self._partition_digest = _array(group, "partition_digest")
+
+    def __len__(self) -> int:
+        return self.manifest.count
+
+    def __iter__(self) -> Iterator[Dataset]:
+        for block in self.blocks():
+            yield from block
+
+    @overload
+    def __getitem__(self, item: int) -> Dataset: ...
+    @overload
+    def __getitem__(self, item: slice) -> "Subset": ...
+    def __getitem__(self, item: int | slice) -> "Dataset | Subset":
+        if isinstance(item, slice):
+            return Subset(self, np.arange(*item.indices(len(self)), dtype=np.int64))
+        try:
+            position = range(len(self))[item]
+        except IndexError:
+            raise IndexError(f"the store {self.url} has {len(self):,} datasets, and {item} was asked for") from None
+        index, offsets = self._index_and_offsets
+        rows = slice(position, position + 1)
+        block = self._read_values(position, index[rows], offsets[rows], self._digest_column[rows])
+        return block[0]
+
+    @property
+    def partition_bounds(self) -> list[tuple[int, int]]:
+        """Start and stop of each partition, in order."""
+        return [self.manifest.bounds(partition) for partition in range(self.manifest.partitions)]
+
+    @property
+    def index(self) -> Index:
+        """The rows of all datasets, read once.
+
+        Raises:
+            MistworksError: a partition is missing.
+        """
+        return self._index_and_offsets[0]
+
+    def blocks(self) -> Iterator[Block]:
+        """Every partition in order, one in memory at a time."""
+        for partition in range(self.manifest.partitions):
+            yield self.partition(partition)
+
+    def partition(self, number: int) -> Block:
+        """Read one partition and check each of its datasets.
+
+        Raises:
+            MistworksError: the partition does not exist, is missing or is damaged.
+        """
+        start, stop = self.manifest.bounds(number)
+        marker = self._read(self._partition_digest, slice(number, number + 1), number)
+        if not marker.any():
+            raise MistworksError(self._missing_message([number]))
+        index, offsets = self._read_index(start, stop)
+        hashes = self._read(self._columns["digest"], slice(start, stop), number)
+        if hashlib.sha256(hashes.tobytes()).digest() != marker.tobytes():
+            raise StoreDamagedError(self._damage_message(number, "its index is not what was marked done"))
+        return self._read_values(start, index, offsets, hashes)
+
+    def where(self, rows: NDArray[np.bool_] | IntArray) -> "Subset":
+        """The datasets that a mask over, or positions in, the index select; read only when asked for."""
+        rows = np.asarray(rows)
+        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
+        return Subset(self, positions)
+
+    def partition_digests(self) -> list[bytes | None]:
+        """The checksum that each partition was marked done with; None where it is not done."""
+        rows = np.asarray(self._partition_digest[:])
+        return [row.tobytes() if row.any() else None for row in rows]
+
+    def missing(self) -> list[int]:
+        """Numbers of the partitions that are not done."""
+        return [number for number, digest in enumerate(self.partition_digests()) if digest is None]
+
+    def require_complete(self) -> None:
+        """Refuse a store that lacks partitions.
+
+        Raises:
+            MistworksError: some are missing; the message names them.
+        """
+        if missing := self.missing():
+            raise MistworksError(self._missing_message(missing))
+
+    def content_hash(self) -> str:
+        """SHA-256, in hexadecimal, over the digests of all datasets in order: equal for equal content.
+
+        Raises:
+            MistworksError: a partition is missing.
+        """
+        self.require_complete()
+        total = hashlib.sha256()
+        for start, stop in self.partition_bounds:
+            total.update(np.asarray(self._columns["digest"][start:stop]).tobytes())
+        return total.hexdigest()
+
+    def write(self, number: int, block: Block) -> None:
+        """Write one partition and mark it done, last. What stood there before is unmarked first.
+
+        Raises:
+            MistworksError: the block is not that partition.
+        """
+        start, stop = self.manifest.bounds(number)
+        if (block.start, len(block)) != (start, stop - start):
+            raise MistworksError(f"partition {number} holds datasets {start} to {stop - 1}, and another block came")
+        hashes = np.frombuffer(b"".join(digests(block)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
+        self.unmark(number)
+        base = number * self.manifest.capacity
+        self._values[base : base + block.values.size] = block.values
+        for name, column in self._encode(block, base).items():
+            self._columns[name][start:stop] = column
+        self._columns["digest"][start:stop] = hashes
+        mark = hashlib.sha256(hashes.tobytes()).digest()
+        self._partition_digest[number] = np.frombuffer(mark, dtype=np.uint8)
+
+    def unmark(self, number: int) -> None:
+        """Take a partition's marker back, so that it counts as missing."""
+        self._partition_digest[number] = np.zeros(DIGEST_BYTES, dtype=np.uint8)
+
+    def _encode(self, block: Block, base: int) -> dict[str, NDArray[Any]]:
+        index = block.index
+        families, transforms = np.array(self.manifest.families), np.array(self.manifest.transforms)
+        return {
+            "offset": base + block.offsets,
+            "n": index.n,
+            "dx": index.dx,
+            "dy": index.dy,
+            "mi": index.mi,
+            "family": np.searchsorted(families, index.family),
+            "transform": np.searchsorted(transforms, index.transform),
+        }
+
+    @cached_property
+    def _index_and_offsets(self) -> tuple[Index, IntArray]:
+        self.require_complete()
+        return self._read_index(0, len(self))
+
+    @cached_property
+    def _digest_column(self) -> NDArray[np.uint8]:
+        return np.asarray(self._columns["digest"][:])
+
+    def _read_index(self, start: int, stop: int) -> tuple[Index, IntArray]:
+        number = start // self.manifest.partition_size
+        columns = {name: self._read(self._columns[name], slice(start, stop), number) for name in _COLUMNS}
+        families, transforms = np.array(self.manifest.families), np.array(self.manifest.transforms)
+        if columns["family"].max() >= len(families) or columns["transform"].max() >= len(transforms):
+            raise StoreDamagedError(self._damage_message(number, "a family or transform is out of range"))
+        index = Index(
+            n=columns["n"].astype(np.int64),
+            dx=columns["dx"].astype(np.int64),
+            dy=columns["dy"].astype(np.int64),
+            mi=columns["mi"],
+            family=families[columns["family"]],
+            transform=transforms[columns["transform"]],
+        )
+        return index, columns["offset"]
+
+    def _read_values(self, start: int, index: Index, offsets: IntArray, hashes: NDArray[np.uint8]) -> Block:
+        """Read consecutive datasets of one partition and compare each with its digest."""
+        number = start // self.manifest.partition_size
+        sizes = index.sizes
+        first, last = int(offsets[0]), int(offsets[-1] + sizes[-1])
+        base, shape_ok = number * self.manifest.capacity, bool((sizes > 0).all())
+        contiguous = np.array_equal(offsets[1:], offsets[:-1] + sizes[:-1])
+        if not (shape_ok and contiguous and base <= first < last <= base + self.manifest.capacity):
+            raise StoreDamagedError(self._damage_message(number, "its offsets do not fit its shapes"))
+        values = self._read(self._values, slice(first, last), number)
+        block = Block(start, values, offsets - first, index)
+        for row, digest in enumerate(digests(block)):
+            if digest != hashes[row].tobytes():
+                raise StoreDamagedError(self._damage_message(number, f"dataset {start + row} fails its checksum"))
+        return block
+
+    def _read(self, array: "zarr.Array[Any]", rows: slice, number: int) -> NDArray[Any]:
+        try:
+            return np.asarray(array[rows])
+        except (OSError, ValueError, RuntimeError) as error:
+            # Codecs report a truncated or edited chunk each with an exception of their own.
+            raise StoreDamagedError(self._damage_message(number, str(error).splitlines()[0])) from error
+
+    def _damage_message(self, number: int, reason: str) -> str:
+        return (
+            f"partition {number} of the store {self.url} is damaged ({reason}); run "
+            f"`mistworks regenerate {self.url}` to rebuild it"
+        )
+
+    def _missing_message(self, missing: list[int]) -> str:
+        named = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+        return (
+            f"the store {self.url} lacks {len(missing)} of {self.manifest.partitions} partitions ({named}); run "
+            f"`mistworks regenerate {self.url}` to make them"
+        )
+
+
+@dataclass(frozen=True)
+class Subset(Sequence[Dataset]):
+    """Some datasets of a store in a chosen order, read only when asked for.
+
+    Attributes:
+        store: where they lie.
+        positions: shape (N,), positions in the store.
+    """
+
+    store: Store
+    positions: IntArray
+
+    @property
+    def index(self) -> Index:
+        """The selected rows of the index."""
+        return self.store.index[self.positions]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @overload
+    def __getitem__(self, item: int) -> Dataset: ...
+    @overload
+    def __getitem__(self, item: slice) -> "Subset": ...
+    def __getitem__(self, item: int | slice) -> "Dataset | Subset":
+        if isinstance(item, slice):
+            return Subset(self.store, self.positions[item])
+        return self.store[int(self.positions[item])]
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return (self.store[position] for position in self.positions.tolist())
+
+
+def create_store(url: str, manifest: Manifest) -> Store:
+    """Make an empty store, or open the one that is there if it is of the same configuration.
+
+    The manifest is written last, so that a store is either whole or made again.
+
+    Raises:
+        MistworksError: the place cannot be written, or holds something else.
+    """
+    location = Location.parse(url)
+    try:
+        target = location.zarr_store(read_only=False)
+        present = entries(target)
+        if existing := (_read_manifest(url) if "zarr.json" in present else None):
+            existing.require_same(manifest, url)
+            return open_store(url, read_only=False)
+        if foreign := present - _OWN_ENTRIES:
+            raise MistworksError(
+                f"{url} holds something that is not a store ({', '.join(sorted(foreign)[:3])}); choose another --store"
+            )
+        group = zarr.open_group(target, mode="w" if location.path is None else "a", zarr_format=3)
+        _create_arrays(group, manifest)
+        group.update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
+    except OSError as error:
+        raise MistworksError(
+            f"the store {url} cannot be written ({error.strerror or error}); choose a writable --store"
+        ) from None
+    return open_store(url, read_only=False)
+
+
+def open_store(url: str, *, read_only: bool = True) -> Store:
+    """Open a store.
+
+    Raises:
+        MistworksError: there is no store, or one of another format version.
+    """
+    manifest = _read_manifest(url)
+    if manifest is None:
+        raise MistworksError(f"there is no store at {url}; make one with `mistworks generate --store {url}`")
+    target = Location.parse(url).zarr_store(read_only=read_only)
+    return Store(Location.parse(url).url, manifest, zarr.open_group(target, mode="r" if read_only else "r+"))
+
+
+def _read_manifest(url: str) -> Manifest | None:
+    location = Location.parse(url)
+    try:
+        group = zarr.open_group(location.zarr_store(read_only=True), mode="r", zarr_format=3)
+    except (FileNotFoundError, GroupNotFoundError):
+        return None
+    except OSError as error:
+        raise MistworksError(f"the store {url} cannot be read ({error.strerror or error}); mend the path") from None
+    attributes = group.attrs.get(ATTRIBUTE)
+    if not isinstance(attributes, dict):
+        return None
+    if attributes.get("format") != FORMAT_VERSION:
+        raise MistworksError(
+            f"the store {url} has format version {attributes.get('format')}, and this version of mistworks reads "
+            f"{FORMAT_VERSION}; use the mistworks that wrote it, or generate it again"
+        )
+    return Manifest.parse(attributes)
+
+
+def _create_arrays(group: zarr.Group, manifest: Manifest) -> None:
+    count, rows = manifest.count, manifest.partition_size
+    common: dict[str, Any] = {"fill_value": 0, "compressors": [Crc32cCodec()], "overwrite": True}
+    group.create_array(
+        "values",
+        shape=(manifest.partitions * manifest.capacity,),
+        chunks=(CHUNK_VALUES,),
+        dtype="float32",
+        dimension_names=("value",),
+        **common,
+    )
+    index = group.require_group("index")
+    for name, dtype in _COLUMNS.items():
+        index.create_array(
+            name,
+            shape=(count,),
+            chunks=(min(rows, count),),
+            dtype=dtype,
+            dimension_names=("dataset",),
+            attributes=_column_attributes(name, manifest),
+            **common,
+        )
+    index.create_array(
+        "digest",
+        shape=(count, DIGEST_BYTES),
+        chunks=(min(rows, count), DIGEST_BYTES),
+        dtype="uint8",
+        dimension_names=("dataset", "byte"),
+        attributes={"long_name": "SHA-256 of the dataset"},
+        **common,
+    )
+    group.create_array(
+        "partition_digest",
+        shape=(manifest.partitions, DIGEST_BYTES),
+        chunks=(1, DIGEST_BYTES),
+        dtype="uint8",
+        dimension_names=("partition", "byte"),
+        attributes={"long_name": "SHA-256 of the partition's digests, all zero until it is done"},
+        **common,
+    )
+
+
+def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:
+    match name:
+        case "mi":
+            return {"long_name": "mutual information", "units": "nat"}
+        case "family" | "transform":
+            meanings = manifest.families if name == "family" else manifest.transforms
+            return {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
+        case _:
+            return {}
+
+
+def _array(group: zarr.Group, path: str) -> "zarr.Array[Any]":
+    array = group[path]
+    if not isinstance(array, zarr.Array):
+        raise StoreDamagedError(f"{path} is not an array; the store is not one of ours, generate it again")
+    return array

@@ -1,0 +1,155 @@
+"""Where MLflow keeps runs and models, and how this package reaches it without leaving global state behind.
+
+A tracking URI names a database or a server: ``sqlite:////root/mlflow.db`` (artifacts lie in the folder
+``artifacts`` beside the file), ``postgresql://…`` or ``http://…``. Every function takes it as an argument;
+whoever holds the command line decides whether ``MLFLOW_TRACKING_URI`` fills it in.
+"""
+
+import fcntl
+import hashlib
+import logging
+import os
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mistworks.errors import MistworksError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+EXPERIMENT = "mistworks"
+
+_SQLITE = "sqlite:///"
+_QUIET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_fluent_lock = threading.RLock()
+
+
+def local_tracking_uri(root: str | Path) -> str:
+    """The tracking URI of the SQLite database ``mlflow.db`` in a local folder."""
+    return f"{_SQLITE}{Path(root).expanduser().absolute() / 'mlflow.db'}"
+
+
+def database_path(tracking_uri: str) -> Path | None:
+    """The database file of an SQLite tracking URI, or none where the URI names a server."""
+    if not tracking_uri.startswith(_SQLITE):
+        return None
+    return Path(tracking_uri.removeprefix(_SQLITE)).absolute()
+
+
+def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
+    """A client of the tracking store and model registry at one URI.
+
+    Args:
+        tracking_uri: where runs and models are kept.
+        create: make the SQLite database, its folder and its tables where they do not exist yet.
+
+    Raises:
+        MistworksError: the URI is not one of a database or server, nothing is there and ``create`` is not
+            set, or the folder cannot be written.
+    """
+    if "://" not in tracking_uri or tracking_uri.startswith("file:"):
+        raise MistworksError(
+            f"the tracking URI {tracking_uri!r} names neither a database nor a server; expected one like "
+            "sqlite:////folder/mlflow.db, postgresql://… or http://…"
+        )
+    path = database_path(tracking_uri)
+    if path is not None and not path.is_file():
+        if not create:
+            raise MistworksError(
+                f"there is no MLflow database at {path}, so no run or model to find; run the pipeline first, "
+                "or give the tracking URI of another database"
+            )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise MistworksError(
+                f"the folder {path.parent} of the MLflow database cannot be made ({error.strerror}); "
+                "choose a folder that can be written"
+            ) from None
+    _quieten()
+    from mlflow import MlflowClient
+
+    # Migrations are not safe against each other: the first of two processes makes the tables alone.
+    with exclusive(tracking_uri):
+        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+
+
+def experiment_id(client: "MlflowClient", tracking_uri: str, name: str = EXPERIMENT) -> str:
+    """The identifier of an experiment, which is made where there is none of that name.
+
+    With SQLite the artifacts go beside the database: MLflow's own default is the working directory.
+    """
+    with exclusive(tracking_uri):
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            return str(experiment.experiment_id)
+        path = database_path(tracking_uri)
+        location = None if path is None else (path.parent / "artifacts").as_uri()
+        return str(client.create_experiment(name, artifact_location=location))
+
+
+@contextmanager
+def exclusive(tracking_uri: str) -> Iterator[None]:
+    """Hold the registry alone: read, decide and write as one step, across processes and threads.
+
+    The lock is an advisory file lock beside the SQLite database, let go by the kernel when its holder dies.
+    For a database server the lock file lies in the temporary folder and so binds this machine only: two
+    machines must not register into one server at the same moment. Not reentrant.
+
+    Raises:
+        MistworksError: the lock file cannot be written.
+    """
+    path = database_path(tracking_uri)
+    if path is None:
+        digest = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
+        lock = Path(tempfile.gettempdir()) / f"mistworks-{os.getuid()}-{digest}.lock"
+    else:
+        lock = path.with_name(path.name + ".lock")
+    try:
+        handle = lock.open("a")
+    except OSError as error:
+        raise MistworksError(
+            f"the lock file {lock} cannot be written ({error.strerror}); give the tracking URI of a database "
+            "in a folder that can be written"
+        ) from None
+    with handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def fluent(tracking_uri: str) -> Iterator[None]:
+    """Point MLflow's global state at a tracking URI for the duration of a block, then put it back.
+
+    Logging a model, and resolving ``models:/`` addresses, know no other way. One thread at a time.
+    """
+    _quieten()
+    import mlflow
+
+    with _fluent_lock:
+        # MLflow mirrors both settings in the environment, so that is where the former values stand.
+        former_tracking = os.environ.get("MLFLOW_TRACKING_URI")
+        former_registry = os.environ.get("MLFLOW_REGISTRY_URI")
+        mlflow.set_tracking_uri(tracking_uri)
+        mlflow.set_registry_uri(tracking_uri)
+        try:
+            yield
+        finally:
+            mlflow.set_tracking_uri(former_tracking)  # type: ignore[arg-type]
+            mlflow.set_registry_uri(former_registry)  # type: ignore[arg-type]
+
+
+def _quieten() -> None:
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)

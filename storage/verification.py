@@ -1,0 +1,95 @@
+"""Proves that a store is complete and undamaged, and makes its partitions, first or again."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from mistworks.errors import MistworksError
+from mistworks.generation import generate_block
+from storage.store import Store
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the check of a store found.
+
+    Attributes:
+        url: the store.
+        datasets: number of datasets it is to hold.
+        partitions: number of partitions it is to have.
+        missing: partitions that are not done.
+        damaged: for each damaged partition, a sentence on what is wrong with it.
+        content_hash: SHA-256 over all samples and labels, or None if anything is missing or damaged.
+    """
+
+    url: str
+    datasets: int
+    partitions: int
+    missing: tuple[int, ...]
+    damaged: dict[int, str]
+    content_hash: str | None
+
+    @property
+    def faulty(self) -> list[int]:
+        """The partitions to regenerate."""
+        return sorted({*self.missing, *self.damaged})
+
+    def require_sound(self) -> None:
+        """Refuse a store with any fault.
+
+        Raises:
+            MistworksError: a partition is missing or damaged; the message names the faults.
+        """
+        if not self.faulty:
+            return
+        told = [f"{len(self.missing)} missing ({_numbers(list(self.missing))})"] if self.missing else []
+        told += [f"{len(self.damaged)} damaged ({_numbers(list(self.damaged))})"] if self.damaged else []
+        raise MistworksError(
+            f"of the {self.partitions} partitions of {self.url}, {' and '.join(told)}; run "
+            f"`mistworks regenerate {self.url}`"
+        )
+
+
+def _numbers(partitions: list[int]) -> str:
+    return ", ".join(map(str, partitions[:10])) + (", …" if len(partitions) > 10 else "")
+
+
+def verify(store: Store, *, on_progress: Callable[[int], None] = lambda done: None, threads: int = 2) -> Verification:
+    """Read every partition and check every digest; memory is bounded by a partition a thread.
+
+    Args:
+        store: what to check.
+        on_progress: told the number of partitions checked so far.
+        threads: partitions read at once.
+    """
+    digests = store.partition_digests()
+    missing = tuple(number for number, digest in enumerate(digests) if digest is None)
+    present = [number for number, digest in enumerate(digests) if digest is not None]
+    damaged = {}
+    with ThreadPoolExecutor(threads) as pool:
+        for done, (number, fault) in enumerate(zip(present, pool.map(lambda p: _fault(store, p), present), strict=True)):
+            if fault is not None:
+                damaged[number] = fault
+            on_progress(done + 1)
+    content_hash = None if missing or damaged else store.content_hash()
+    return Verification(store.url, len(store), len(digests), missing, damaged, content_hash)
+
+
+def _fault(store: Store, partition: int) -> str | None:
+    try:
+        store.partition(partition)
+    except MistworksError as error:
+        return str(error)
+    return None
+
+
+def generate_partition(store: Store, number: int) -> None:
+    """Compute one partition from the manifest and write it.
+
+    Raises:
+        MistworksError: it cannot be written; the message names the partition.
+    """
+    manifest = store.manifest
+    start, stop = manifest.bounds(number)
+    block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
+    store.write(number, block)
