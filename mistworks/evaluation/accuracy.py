@@ -5,8 +5,9 @@ import io
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
@@ -50,14 +51,14 @@ class AccuracyConfig(FrozenConfig):
     @field_validator("n_edges")
     @classmethod
     def _increasing(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
-        if len(edges) < 2 or any(low >= high for low, high in zip(edges, edges[1:], strict=False)):
+        if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
             raise ValueError(f"two or more increasing edges were expected, and {edges} came")
         return edges
 
     @property
     def bins(self) -> tuple[str, ...]:
         """Names of the bins, such as ``"10-100"``, in increasing order."""
-        return tuple(f"{low}-{high}" for low, high in zip(self.n_edges, self.n_edges[1:], strict=False))
+        return tuple(f"{low}-{high}" for low, high in pairwise(self.n_edges))
 
     def bin_of(self, n: NDArray[np.int64]) -> NDArray[np.str_]:
         """The bin of each sample size; ``"other"`` for those outside all of them."""
@@ -87,8 +88,8 @@ class PointEstimates:
     def __post_init__(self) -> None:
         if self.mi.shape != (len(self.index),):
             raise MistworksError(
-                f"one estimate a dataset was expected for {self.split}, shape ({len(self.index)},), and shape "
-                f"{self.mi.shape} came"
+                f"one estimate a dataset was expected for {self.split}, shape ({len(self.index)},), "
+                f"and shape {self.mi.shape} came"
             )
 
     @property
@@ -136,7 +137,7 @@ class Evaluation:
     """
 
     estimates: tuple[PointEstimates, ...]
-    config: AccuracyConfig = AccuracyConfig()
+    config: AccuracyConfig = field(default_factory=AccuracyConfig)
 
     def __post_init__(self) -> None:
         names = [part.split for part in self.estimates]
@@ -171,12 +172,13 @@ class Evaluation:
         """
         if other.config != self.config:
             raise MistworksError(
-                f"evaluations with equal bins were expected, and {self.config.bins} and {other.config.bins} came"
+                f"evaluations with equal bins were expected, and {self.config.bins} and "
+                f"{other.config.bins} came"
             )
         return Evaluation(self.estimates + other.estimates, self.config)
 
     def metrics(self) -> dict[str, float]:
-        """Flat names and values for a tracker, such as ``"test-imd.mse.n_10_100"`` and ``"test-imd.mse.all"``."""
+        """Flat names and values for a tracker: ``"test-imd.mse.n_10_100"``, ``"test-imd.mse.all"``, …"""
         found: dict[str, float] = {}
         for row in self.rows:
             if row.family != ALL:
@@ -191,7 +193,7 @@ class Evaluation:
     def to_csv(self) -> str:
         """The table as CSV with a header; empty fields where there is no figure."""
         text = io.StringIO()
-        writer = csv.DictWriter(text, [field.name for field in fields(AccuracyRow)], lineterminator="\n")
+        writer = csv.DictWriter(text, [column.name for column in fields(AccuracyRow)], lineterminator="\n")
         writer.writeheader()
         writer.writerows(asdict(row) for row in self.rows)
         return text.getvalue()
@@ -203,7 +205,7 @@ class Evaluation:
                 "split": part.split,
                 "baseline": part.baseline,
                 "estimate": [value if math.isfinite(value) else None for value in part.mi.tolist()],
-                "index": {field.name: getattr(part.index, field.name).tolist() for field in fields(Index)},
+                "index": {column.name: getattr(part.index, column.name).tolist() for column in fields(Index)},
             }
             for part in self.estimates
         ]
@@ -228,8 +230,8 @@ class Evaluation:
             )
         except (KeyError, TypeError, json.JSONDecodeError) as error:
             raise MistworksError(
-                f"the text is not an evaluation written by Evaluation.to_json ({type(error).__name__}: {error}); "
-                "evaluate again"
+                "the text is not an evaluation written by Evaluation.to_json "
+                f"({type(error).__name__}: {error}); evaluate again"
             ) from None
 
 
