@@ -8,12 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 import mistworks
+from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.models import ModelSignature
 
 QUANTILES = (0.05, 0.5, 0.95)
 
@@ -39,6 +44,11 @@ def log_model(folder: Path, run_id: str, name: str) -> str:
 
 
 def check_predictions(folder: Path, model_uri: str) -> None:
+    """Load a logged model back and compare its predictions with those of the folder's estimator.
+
+    Raises:
+        MistworksError: a prediction differs in any bit.
+    """
     import mlflow
 
     estimator = mistworks.load(folder)
@@ -57,7 +67,11 @@ def check_predictions(folder: Path, model_uri: str) -> None:
 
 
 def estimator_folder(model: Path) -> Path:
-    """Where the estimator lies inside a downloaded model: MLflow names it after the folder it was logged from."""
+    """Where the estimator lies in a downloaded model: MLflow keeps the name of the folder it was in.
+
+    Raises:
+        MistworksError: there is none.
+    """
     found = sorted(model.glob("artifacts/*/model.safetensors"))
     if not found:
         raise MistworksError(f"the registered model at {model} holds no model.safetensors; register it again")
@@ -76,7 +90,7 @@ def _open_run(run_id: str) -> Iterator[None]:
     client.update_run(run_id, status=status)
 
 
-def _signature() -> Any:
+def _signature() -> "ModelSignature":
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
     from mlflow.types.schema import Array
@@ -86,20 +100,23 @@ def _signature() -> Any:
         inputs=Schema([ColSpec(table, "x"), ColSpec(table, "y")]),
         # Quantiles are optional columns: point estimators have none, and callers choose the levels.
         outputs=Schema(
-            [ColSpec("double", "mi")] + [ColSpec("double", q, required=False) for q in ("q05", "q50", "q95")]
+            [
+                ColSpec("double", "mi"),
+                *(ColSpec("double", name, required=False) for name in ("q05", "q50", "q95")),
+            ]
         ),
         params=ParamSchema([ParamSpec("quantiles", DataType.double, list(QUANTILES), shape=(-1,))]),
     )
 
 
-def _example() -> Any:
+def _example() -> "pd.DataFrame":
     import pandas as pd
 
     pairs = _probes()
     return pd.DataFrame({"x": [x.tolist() for x, _ in pairs], "y": [y.tolist() for _, y in pairs]})
 
 
-def _probes() -> Sequence[tuple[Any, Any]]:
+def _probes() -> Sequence[tuple[FloatArray, FloatArray]]:
     """Samples to compare predictions on: of unlike shapes, since padding is where they would differ."""
     generator = np.random.Generator(np.random.Philox(20260901))
     pairs = []

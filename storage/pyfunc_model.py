@@ -6,19 +6,20 @@ this repository.
 
 import contextlib
 import math
+from collections.abc import Iterable
 from typing import Any
 
-import mlflow
-import mlflow.pyfunc
 import numpy as np
 import pandas as pd
+from mlflow.models import set_model
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
 
 import mistworks
 from mistworks.errors import MistworksError
 
 
-class MistModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+class MistModel(PythonModel):
     """Mutual information of one dataset a row.
 
     Input: a DataFrame with the columns ``x`` and ``y``. Each cell holds a whole sample as a list of n rows:
@@ -31,29 +32,26 @@ class MistModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
     knows quantiles, one for each level, such as ``q05``, ``q50``, ``q95`` (nats). A row's figures do not
     depend on the other rows.
 
-    A cell may also be an array of shape (n, d): ``pd.DataFrame({"x": [x.tolist()], "y": [y.tolist()]})``
-    suits any version of MLflow and any server.
+    A cell may be an array of shape (n, d) where the model is called in this process; over the wire it is the
+    nested list ``array.tolist()``.
     """
 
     # MLflow looks for the name `context` in the signature and registers a broken model under any other.
-    def load_context(self, context: Any) -> None:
+    def load_context(self, context: PythonModelContext) -> None:
         """Read the estimator from the artifacts of the version."""
         self._estimator = mistworks.load(context.artifacts["estimator"])
 
     def predict(
-        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+        self,
+        context: PythonModelContext | None,
+        model_input: pd.DataFrame,
+        params: dict[str, Any] | None = None,
     ) -> pd.DataFrame:
         """Estimate each row.
 
         Raises:
-            MistworksError: a column is missing, or a cell is not a sample of n rows of numbers.
+            MistworksError: a cell is not a sample of n rows of equally many numbers.
         """
-        missing = {"x", "y"} - set(model_input.columns)
-        if missing:
-            raise MistworksError(
-                f"the columns x and y were expected, and {sorted(model_input.columns)} came; put one dataset a "
-                "row, as lists of rows"
-            )
         levels = [float(level) for level in (params or {}).get("quantiles", ())]
         rows = [
             self._estimate(_sample(x, "x", number), _sample(y, "y", number), levels)
@@ -77,7 +75,7 @@ def quantile_column(level: float) -> str:
     return f"q{int(whole):02d}" + (f"{fraction:.6f}".rstrip("0")[1:] if not math.isclose(fraction, 0) else "")
 
 
-def _sample(cell: Any, column: str, row: int) -> NDArray[np.float64]:
+def _sample(cell: Iterable[Any], column: str, row: int) -> NDArray[np.float64]:
     try:
         # Element by element: MLflow hands over arrays of arrays, which NumPy would not take for a table.
         sample = np.array([np.asarray(point, dtype=np.float64) for point in cell], dtype=np.float64)
@@ -85,10 +83,10 @@ def _sample(cell: Any, column: str, row: int) -> NDArray[np.float64]:
         sample = np.empty(0)
     if sample.ndim != 2:
         raise MistworksError(
-            f"row {row}, column {column}: a list of n rows of equally many numbers was expected, and something "
-            "else came; give the array of shape (n, d) as array.tolist()"
+            f"row {row}, column {column}: a list of n rows of equally many numbers was expected, and "
+            "something else came; give the array of shape (n, d) as array.tolist()"
         )
     return sample
 
 
-mlflow.models.set_model(MistModel())
+set_model(MistModel())

@@ -1,8 +1,8 @@
 """Registered estimators: versions with metrics and lineage, and the alias ``champion`` for the best of them.
 
 A version is complete or not there: its model is logged, loaded back and checked bit by bit first, then the
-version is made together with all its tags. Aliases are decided under a lock (see `storage.tracking.exclusive`
-for what it covers), so that of two registrations at once each compares itself with the champion of its moment.
+version is made together with all its tags. Aliases are decided under a lock, so that of two registrations at
+once each compares itself with the champion of its moment; see `storage.tracking.exclusive` for its reach.
 """
 
 import hashlib
@@ -250,8 +250,8 @@ def _compare(mse: float, validation_hash: str, champion: "ModelVersion | None") 
     if its_hash != validation_hash:
         return False, (
             f"not champion: it was measured on validation data {validation_hash[:12]} and champion version "
-            f"{champion.version} on {its_hash[:12]}, so their errors cannot be compared; evaluate both on the "
-            "same store"
+            f"{champion.version} on {its_hash[:12]}, so their errors cannot be compared; evaluate both on "
+            "the same store"
         )
     figures = f"{mse:.6g} nats² against {best:.6g} of version {champion.version}"
     if mse < best:
@@ -271,8 +271,8 @@ def _resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Mode
     if not numbers:
         known = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise MistworksError(
-            f"{reference!r}: there is no registered model {name!r} at {tracking_uri}; registered models: {known}; "
-            "train and register one, or give another tracking URI"
+            f"{reference!r}: there is no registered model {name!r} at {tracking_uri}; registered models: "
+            f"{known}; train and register one, or give another tracking URI"
         )
     aliases = _aliases(client, name)
     number = aliases.get(alias) if alias else int(match["version"])
@@ -280,8 +280,8 @@ def _resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Mode
         wanted = f"alias {alias!r}" if alias else f"version {match['version']}"
         raise MistworksError(
             f"{reference!r}: the model {name!r} has no {wanted}; its aliases: "
-            f"{', '.join(sorted(aliases)) or 'none'}; its versions: {', '.join(map(str, numbers))}; ask for one "
-            "of these"
+            f"{', '.join(sorted(aliases)) or 'none'}; its versions: {', '.join(map(str, numbers))}; ask for "
+            "one of these"
         )
     return client.get_model_version(name, str(number))
 
