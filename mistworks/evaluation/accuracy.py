@@ -93,6 +93,11 @@ class PointEstimates:
             )
 
     @property
+    def succeeded(self) -> NDArray[np.bool_]:
+        """Which estimates are numbers within the range of float32; beyond it their squares have no mean."""
+        return np.abs(self.mi) <= np.finfo(np.float32).max
+
+    @property
     def family(self) -> NDArray[np.str_]:
         """Family and transform of each dataset in one name, such as ``"student-sparse/halfcube"``."""
         return np.char.add(np.char.add(self.index.family, "/"), self.index.transform)
@@ -107,7 +112,7 @@ class AccuracyRow:
         family: family and transform, or ``"all"``.
         n_bin: bin of the sample size, ``"other"`` outside the bins, or ``"all"``.
         count: datasets in the group.
-        failures: those among them without a finite estimate; all figures below are over the others.
+        failures: those among them whose estimate did not succeed; all figures below are over the others.
         mse: mean squared error in nats²; none where every estimate failed.
         mse_se: its standard error; none below two estimates.
         bias: mean of estimate minus truth in nats.
@@ -291,10 +296,7 @@ def accuracy_rows(estimates: PointEstimates, config: AccuracyConfig) -> Iterator
 
 def _row(estimates: PointEstimates, family: str, n_bin: str, chosen: NDArray[np.bool_]) -> AccuracyRow:
     truth = estimates.index.mi[chosen]
-    with np.errstate(over="ignore", invalid="ignore"):
-        error = estimates.mi[chosen] - truth
-        squares = error**2
-    finite = error[np.isfinite(squares)]
+    finite = (estimates.mi[chosen] - truth)[estimates.succeeded[chosen]]
     mse, mse_se = _mean(finite**2)
     bias, bias_se = _mean(finite)
     return AccuracyRow(

@@ -37,7 +37,7 @@ def plot_truth(evaluation: Evaluation) -> "Figure":
     points = None
     sizes = np.concatenate([part.index.n for part in parts])
     for axis, part in zip(axes, parts, strict=True):
-        finite = np.isfinite(part.mi)
+        finite = part.succeeded
         truth, estimate = part.index.mi[finite], part.mi[finite]
         order = np.argsort(-part.index.n[finite], kind="stable")
         points = axis.scatter(
