@@ -4,7 +4,6 @@ This file and the package ``mistworks`` travel with every registered version; it
 this repository.
 """
 
-import contextlib
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -64,7 +63,7 @@ class MistModel(PythonModel):
     ) -> dict[str, float]:
         estimate = self._estimator.estimate(x, y)
         found = {"mi": float(estimate.mi)}
-        with contextlib.suppress(MistworksError):
+        if estimate.quantiles is not None:
             found |= {quantile_column(level): float(estimate.quantile(level)) for level in levels}
         return found
 
