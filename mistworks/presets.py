@@ -4,6 +4,7 @@ The splits are those of arXiv 2511.18945: members are written (family, transform
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, get_args
 
@@ -40,6 +41,17 @@ class GenerationPreset(FrozenConfig):
 
     splits: Mapping[SplitName, SplitConfig]
     partition_size: Annotated[int, Field(ge=1)]
+
+    def split(self, name: SplitName, count: int | None = None) -> SplitConfig:
+        """One split, with another count if one is given.
+
+        Raises:
+            MistworksError: the preset has no such split, or the count is less than 1.
+        """
+        if name not in self.splits:
+            raise MistworksError(f"split {name!r} is unknown; choose one of {', '.join(self.splits)}")
+        config = self.splits[name]
+        return config if count is None else SplitConfig.parse({**dict(config), "count": count})
 
 
 _NORMAL_DENSE = NormalFamily(dispersion=Dense())
@@ -144,11 +156,22 @@ GENERATION: Mapping[str, GenerationPreset] = MappingProxyType(
 
 
 def generation_preset(name: str) -> GenerationPreset:
-    """The splits of a named preset.
+    """The splits of a named preset, or of one written in a JSON file.
+
+    Args:
+        name: ``"tiny"``, ``"quick"``, ``"paper"``, or the path of a file that ends in ``.json``.
 
     Raises:
-        MistworksError: there is no preset of that name.
+        MistworksError: there is no preset of that name, or the file is not a valid preset.
     """
-    if name not in GENERATION:
-        raise MistworksError(f"preset {name!r} is unknown; choose one of {', '.join(GENERATION)}")
-    return GENERATION[name]
+    if name in GENERATION:
+        return GENERATION[name]
+    if not name.endswith(".json"):
+        raise MistworksError(
+            f"preset {name!r} is unknown; choose one of {', '.join(GENERATION)}, or give the path of a .json file"
+        )
+    try:
+        text = Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise MistworksError(f"the preset {name} cannot be read ({error.strerror}); mend the path") from None
+    return GenerationPreset.parse(text)

@@ -40,13 +40,15 @@ class Manifest(FrozenConfig):
     @classmethod
     def of(cls, split: SplitName, config: SplitConfig, *, partition_size: int, root_seed: int) -> Self:
         """The manifest of a split that is to be generated here, with these libraries."""
-        return cls(
-            split=split,
-            count=config.count,
-            partition_size=partition_size,
-            root_seed=root_seed,
-            meta_distribution=config.meta_distribution,
-            versions=library_versions(),
+        return cls.parse(
+            {
+                "split": split,
+                "count": config.count,
+                "partition_size": partition_size,
+                "root_seed": root_seed,
+                "meta_distribution": config.meta_distribution,
+                "versions": library_versions(),
+            }
         )
 
     @property

@@ -125,6 +125,10 @@ class Store(Sequence[Dataset]):
         rows = np.asarray(self._partition_digest[:])
         return [row.tobytes() if row.any() else None for row in rows]
 
+    def is_done(self, number: int) -> bool:
+        """Whether a partition is written whole."""
+        return bool(np.any(self._partition_digest[number]))
+
     def missing(self) -> list[int]:
         """Numbers of the partitions that are not done."""
         return [number for number, digest in enumerate(self.partition_digests()) if digest is None]

@@ -1,11 +1,10 @@
-"""Proves that a store is complete and undamaged, and makes its partitions, first or again."""
+"""Proves that a store is complete and undamaged, and prints one hash of all that it holds."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mistworks.errors import MistworksError
-from mistworks.generation import generate_block
 from storage.store import Store
 
 
@@ -81,15 +80,3 @@ def _fault(store: Store, partition: int) -> str | None:
     except MistworksError as error:
         return str(error)
     return None
-
-
-def generate_partition(store: Store, number: int) -> None:
-    """Compute one partition from the manifest and write it.
-
-    Raises:
-        MistworksError: it cannot be written; the message names the partition.
-    """
-    manifest = store.manifest
-    start, stop = manifest.bounds(number)
-    block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
-    store.write(number, block)

@@ -1,0 +1,182 @@
+"""Flows that make a store, and that rebuild what a store lacks."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import distributed
+from prefect import flow
+from prefect.states import State
+from prefect_dask import DaskTaskRunner
+
+from flows.progress import progress
+from flows.services import dask_cluster
+from mistworks.errors import MistworksError
+from mistworks.presets import SplitName, generation_preset
+from storage.lock import exclusive
+from storage.location import Location
+from storage.manifest import Manifest
+from storage.store import Store, create_store, open_store
+from storage.verification import verify
+from tasks.generation import generate_partitions
+
+# Each task run costs a tenth of a second in this process: enough of them to share the work evenly and to
+# show progress, few enough to cost nothing.
+MAX_TASKS = 40
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A complete store.
+
+    Attributes:
+        url: where it lies.
+        split: the split it holds.
+        datasets: how many datasets it holds.
+        content_hash: SHA-256 over all samples and labels.
+        made: partitions made by this run; the others were there.
+        changed: partitions that were marked done before, and came out different.
+        seconds: time taken.
+    """
+
+    url: str
+    split: str
+    datasets: int
+    content_hash: str
+    made: int
+    changed: tuple[int, ...]
+    seconds: float
+
+
+@flow(name="generate", flow_run_name="generate-{split}-{preset}", persist_result=False)
+def generate(
+    store: str,
+    split: SplitName = "train",
+    preset: str = "quick",
+    count: int | None = None,
+    seed: int = 0,
+    partition_size: int | None = None,
+    workers: int | None = None,
+    dask_address: str | None = None,
+) -> Generated:
+    """Make the store of one split; partitions that are done are kept.
+
+    Args:
+        store: path or URL.
+        split: train, validation, test-imd or test-oomd.
+        preset: name of a preset, or path of a JSON file with one.
+        count: number of datasets, the preset's if None.
+        seed: root of every random stream.
+        partition_size: datasets in a partition, the preset's if None.
+        workers: processes of the local Dask cluster, one a core if None.
+        dask_address: of an existing Dask scheduler.
+
+    Raises:
+        MistworksError: the configuration is not valid, the place is taken or cannot be written, or a
+            partition could not be made.
+    """
+    chosen = generation_preset(preset)
+    manifest = Manifest.of(
+        split,
+        chosen.split(split, count),
+        partition_size=chosen.partition_size if partition_size is None else partition_size,
+        root_seed=seed,
+    )
+    url = Location.parse(store).url
+    with exclusive(url):
+        target = create_store(url, manifest)
+        return _fill(target, target.missing(), workers, dask_address)
+
+
+@flow(name="regenerate", persist_result=False)
+def regenerate(
+    store: str,
+    partitions: list[int] | None = None,
+    workers: int | None = None,
+    dask_address: str | None = None,
+) -> Generated:
+    """Rebuild partitions of a store: those asked for, or all that are missing or damaged.
+
+    Raises:
+        MistworksError: there is no such store or partition, or a partition could not be made.
+    """
+    url = Location.parse(store).url
+    open_store(url)
+    with exclusive(url):
+        target = open_store(url, read_only=False)
+        if partitions is None:
+            with progress(f"verify {target.manifest.split}", target.manifest.partitions) as report:
+                partitions = verify(target, on_progress=report).faulty
+        for number in partitions:
+            target.manifest.bounds(number)
+        return _fill(target, sorted({*partitions, *target.missing()}), workers, dask_address)
+
+
+def _fill(target: Store, numbers: list[int], workers: int | None, dask_address: str | None) -> Generated:
+    started = time.monotonic()
+    before = target.partition_digests()
+    # Unmarked all at once, so that an interrupted rebuild is resumed by any later run.
+    for number in numbers:
+        if before[number] is not None:
+            target.unmark(number)
+    if numbers:
+        with dask_cluster(dask_address, workers) as address:
+            runner = DaskTaskRunner(address=address)
+            write_partitions.with_options(task_runner=runner)(target.url, numbers)
+    after = target.partition_digests()
+    return Generated(
+        url=target.url,
+        split=target.manifest.split,
+        datasets=len(target),
+        content_hash=target.content_hash(),
+        made=len(numbers),
+        changed=tuple(n for n in numbers if before[n] is not None and before[n] != after[n]),
+        seconds=time.monotonic() - started,
+    )
+
+
+@flow(name="write-partitions", persist_result=False)
+def write_partitions(url: str, numbers: list[int]) -> None:
+    """Make partitions of a store on Dask, several to a task.
+
+    Raises:
+        MistworksError: a partition could not be made; the others are finished first.
+    """
+    groups = [numbers[first::MAX_TASKS] for first in range(min(MAX_TASKS, len(numbers)))]
+    futures = {
+        future.wrapped_future: group
+        for group in groups
+        if (future := generate_partitions.submit(url, group)) is not None
+    }
+    done, failures = 0, []
+    with progress(f"generate {open_store(url).manifest.split}", len(numbers)) as report:
+        report(0)
+        # The runner keeps its Dask client to itself; its futures know it.
+        for finished in distributed.as_completed(futures, loop=next(iter(futures)).client.loop):
+            group = futures[finished]
+            if (error := _failure(finished)) is None:
+                done += len(group)
+                report(done)
+            else:
+                failures.append((group, error))
+    if failures:
+        raise MistworksError(_failure_message(url, failures))
+
+
+def _failure(future: distributed.Future) -> BaseException | None:
+    if future.status != "finished":
+        return future.exception() or MistworksError(f"a task was {future.status}")
+    state = future.result()
+    if isinstance(state, State) and not state.is_completed():
+        error = state.result(raise_on_failure=False)
+        return error if isinstance(error, BaseException) else MistworksError(state.message or state.name)
+    return None
+
+
+def _failure_message(url: str, failures: Iterable[tuple[list[int], BaseException]]) -> str:
+    told = []
+    for group, error in failures:
+        known = isinstance(error, MistworksError)
+        told.append(str(error) if known else f"partitions {group} of the store {url} failed ({error!r})")
+    rest = f" (and {len(told) - 1} more tasks failed)" if len(told) > 1 else ""
+    return f"{told[0]}{rest}"

@@ -1,0 +1,34 @@
+"""Runs a command for as long as standard input stays open: ``python -m flows.guard COMMAND …``.
+
+The kernel closes the pipe when the process that holds its other end dies, by whatever signal, so that the
+command never outlives it.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+GRACE_SECONDS = 10.0
+
+
+def main(command: list[str]) -> int:
+    """Run the command in a process group of its own and end the group at the end of standard input."""
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    threading.Thread(target=_end_with_input, args=(child,), daemon=True).start()
+    return child.wait()
+
+
+def _end_with_input(child: "subprocess.Popen[bytes]") -> None:
+    while os.read(0, 4096):
+        pass
+    os.killpg(child.pid, signal.SIGTERM)
+    try:
+        child.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

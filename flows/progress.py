@@ -1,0 +1,70 @@
+"""Shows how far a step is: a bar in the terminal, lines in a log, and an artifact in Prefect."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+from prefect.context import FlowRunContext
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Report = Callable[[float], None]
+
+_ARTIFACT_AFTER_SECONDS = 3.0
+_LINE_EVERY_SECONDS = 15.0
+
+
+@contextmanager
+def progress(description: str, total: float) -> Iterator[Report]:
+    """Yield a function to be told how much of ``total`` is done; it is cheap enough to call often."""
+    console = Console(stderr=True)
+    reports = [_artifact(description, total)]
+    if not console.is_terminal:
+        reports.append(_lines(console, description, total))
+        yield lambda done: _tell(reports, done)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=console) as bars:
+        bar = bars.add_task(description, total=total)
+        reports.append(lambda done: bars.update(bar, completed=done))
+        yield lambda done: _tell(reports, done)
+
+
+def _tell(reports: list[Report], done: float) -> None:
+    for report in reports:
+        report(done)
+
+
+def _lines(console: Console, description: str, total: float) -> Report:
+    last = time.monotonic()
+
+    def report(done: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _LINE_EVERY_SECONDS:
+            last = time.monotonic()
+            console.print(f"{description}: {done:,.0f} of {total:,.0f}")
+
+    return report
+
+
+def _artifact(description: str, total: float) -> Report:
+    """An artifact of the flow run, made once a step proves long and updated about once a second."""
+    started = last = time.monotonic()
+    identifier = None
+
+    def report(done: float) -> None:
+        nonlocal last, identifier
+        now = time.monotonic()
+        if FlowRunContext.get() is None or now - started < _ARTIFACT_AFTER_SECONDS:
+            return
+        percent = 100.0 * done / total if total else 100.0
+        if identifier is None:
+            identifier = create_progress_artifact(progress=percent, description=description)
+        elif now - last >= 1.0 or done >= total:
+            update_progress_artifact(artifact_id=identifier, progress=percent)
+        else:
+            return
+        last = now
+
+    return report

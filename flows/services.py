@@ -1,0 +1,178 @@
+"""Starts what a run needs on loopback, and stops it at the end however the run ends.
+
+Prefect and MLflow read their settings from the environment when they are imported, so that `configure`
+comes before either. Both are then used in process, but for Prefect's API server, which is a process of its
+own under a guard that ends it when this process is gone, even by SIGKILL.
+"""
+
+import fcntl
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from mistworks.errors import MistworksError
+
+START_TIMEOUT_SECONDS = 120.0
+_QUIET = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_CHECK_FOR_UPDATES": "false",
+    # The command line prints a failure itself, in one sentence; the API keeps the full log.
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # SQLite takes one transaction at a time, so that single inserts lag behind many short tasks.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+}
+
+
+def configure(root: Path) -> None:
+    """Set what Prefect and MLflow read from the environment, leaving what the user has set.
+
+    Raises:
+        MistworksError: the root directory cannot be written.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if not os.access(root, os.W_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise MistworksError(f"the directory {root} cannot be written ({error.strerror}); choose another --root") from None
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    if "PREFECT_API_URL" not in os.environ:
+        os.environ.setdefault("PREFECT_HOME", str(root / "prefect"))
+
+
+@contextmanager
+def prefect_server(root: Path) -> Iterator[str]:
+    """The URL of a Prefect API: ``PREFECT_API_URL`` where it is set, else a server started for this run.
+
+    Raises:
+        MistworksError: the server did not start.
+    """
+    if url := os.environ.get("PREFECT_API_URL"):
+        yield url
+        return
+    home = Path(os.environ.get("PREFECT_HOME", root / "prefect"))
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / "server.log").open("ab") as log:
+        # Two servers that migrate one new database at once break it.
+        with _serialised(home / "starting.lock"):
+            port = _free_port()
+            guard = _start_guarded(
+                [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)], log
+            )
+            url = f"http://127.0.0.1:{port}/api"
+            try:
+                _wait_until_healthy(url, guard, home / "server.log")
+            except BaseException:
+                _stop(guard)
+                raise
+        try:
+            from prefect.settings import PREFECT_API_URL, temporary_settings
+
+            os.environ["PREFECT_API_URL"] = url
+            with temporary_settings({PREFECT_API_URL: url}):
+                yield url
+        finally:
+            _drain()
+            os.environ.pop("PREFECT_API_URL", None)
+            _stop(guard)
+
+
+@contextmanager
+def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
+    """The address of a Dask scheduler: the one given, else a local cluster of single-threaded processes.
+
+    Args:
+        address: of an existing scheduler, such as ``tcp://10.0.0.1:8786``.
+        workers: processes of a local cluster; one a core if None.
+    """
+    if address is not None:
+        yield address
+        return
+    import dask
+    from dask.system import CPU_COUNT
+    from distributed import LocalCluster
+
+    with (
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in _WORKER_ENVIRONMENT.items()}),
+        LocalCluster(
+            n_workers=workers or CPU_COUNT,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=50,
+        ) as cluster,
+    ):
+        yield cluster.scheduler_address
+
+
+# Arrays of a partition are as large as memory gets: keep them in the heap instead of mapping, zeroing and
+# unmapping pages for each (Dask's own default trims eagerly, which costs a third of the speed).
+_WORKER_ENVIRONMENT = {
+    "MALLOC_TRIM_THRESHOLD_": str(2**30),
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+
+
+@contextmanager
+def _serialised(path: Path) -> Iterator[None]:
+    with path.open("ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _start_guarded(command: list[str], log: object) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.guard", *command],
+        stdin=subprocess.PIPE,
+        stdout=log,  # type: ignore[arg-type]
+        stderr=log,  # type: ignore[arg-type]
+        # A Ctrl-C at the terminal is for us: the server must outlive the last state that we report.
+        start_new_session=True,
+    )
+
+
+def _wait_until_healthy(url: str, guard: "subprocess.Popen[bytes]", log: Path) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while time.monotonic() < deadline:
+        if guard.poll() is not None:
+            break
+        with suppress(URLError, OSError), urlopen(f"{url}/health", timeout=5):
+            return
+        time.sleep(0.1)
+    raise MistworksError(
+        f"the Prefect server did not start within {START_TIMEOUT_SECONDS:.0f} s; see {log}, or set PREFECT_API_URL "
+        "to a server that runs"
+    )
+
+
+def _drain() -> None:
+    """Send what Prefect still holds of logs and events while there is a server to take them."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    APILogWorker.drain_all(timeout=10)
+    EventsWorker.drain_all(timeout=10)
+
+
+def _stop(guard: "subprocess.Popen[bytes]") -> None:
+    if guard.stdin is not None:
+        guard.stdin.close()
+    guard.wait()

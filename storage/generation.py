@@ -1,0 +1,50 @@
+"""Makes partitions of a store from its manifest alone."""
+
+import errno
+from collections.abc import Iterator
+
+from mistworks.errors import MistworksError
+from mistworks.generation import generate_block
+from storage.store import Store
+
+_LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG}
+
+
+class TransientPartitionError(MistworksError):
+    """A partition could not be made for a reason that may pass; the message names it."""
+
+
+def generate_partition(store: Store, number: int) -> None:
+    """Compute one partition from the manifest, write it and mark it done.
+
+    Raises:
+        TransientPartitionError: writing failed for a reason that may pass.
+        MistworksError: there is no room or no right to write. The message names the partition.
+    """
+    manifest = store.manifest
+    start, stop = manifest.bounds(number)
+    block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
+    try:
+        store.write(number, block)
+    except (OSError, RuntimeError) as error:
+        # The Zarr codecs wrap the operating system's errors, some in text only.
+        told = f"partition {number} of the store {store.url} could not be written ({_first_line(error)})"
+        if any(_is_lasting(cause) for cause in _chain(error)):
+            raise MistworksError(f"{told}; free space or mend permissions there, then run again to resume") from error
+        raise TransientPartitionError(f"{told}; run again to resume") from error
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _is_lasting(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in _LASTING:
+        return True
+    return any(f"(os error {number})" in str(error) for number in _LASTING)
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,33 @@
+"""Steps that make stores."""
+
+from typing import Any
+
+from prefect import task
+
+from storage.generation import TransientPartitionError, generate_partition
+from storage.store import open_store
+
+
+def _may_pass(_task: Any, _task_run: Any, state: Any) -> bool:
+    return isinstance(state.result(raise_on_failure=False), TransientPartitionError)
+
+
+@task(
+    task_run_name="partitions-from-{numbers[0]}",
+    retries=3,
+    retry_delay_seconds=[1, 5, 25],
+    retry_condition_fn=_may_pass,
+    persist_result=False,
+)
+def generate_partitions(url: str, numbers: list[int]) -> None:
+    """Make some partitions of a store; those that are done already are left alone.
+
+    A task run through Dask costs a tenth of a second, so that each makes several partitions.
+
+    Raises:
+        MistworksError: a partition could not be made; the message names it.
+    """
+    store = open_store(url, read_only=False)
+    for number in numbers:
+        if not store.is_done(number):
+            generate_partition(store, number)
