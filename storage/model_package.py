@@ -3,7 +3,6 @@
 Everything here expects MLflow's global state to point at the right place: see `storage.tracking.fluent`.
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
@@ -53,12 +52,7 @@ def check_predictions(folder: Path, model_uri: str) -> None:
 
     estimator = mistworks.load(folder)
     expected = np.array([estimator.estimate(x, y).mi for x, y in _probes()])
-    path = list(sys.path)
-    try:
-        served = mlflow.pyfunc.load_model(model_uri).predict(_example())["mi"].to_numpy()
-    finally:
-        # MLflow puts the version's copy of the package in front; processes started later would import it.
-        sys.path[:] = path
+    served = mlflow.pyfunc.load_model(model_uri).predict(_example())["mi"].to_numpy()
     if not np.array_equal(expected, served, equal_nan=True):
         raise MistworksError(
             f"the model logged from {folder} predicts {served.tolist()} where the estimator itself predicts "
@@ -85,9 +79,11 @@ def _open_run(run_id: str) -> Iterator[None]:
 
     client = mlflow.MlflowClient()
     status = client.get_run(run_id).info.status
-    with mlflow.start_run(run_id=run_id, nested=True, log_system_metrics=False):
-        yield
-    client.update_run(run_id, status=status)
+    try:
+        with mlflow.start_run(run_id=run_id, nested=True, log_system_metrics=False):
+            yield
+    finally:
+        client.update_run(run_id, status=status)
 
 
 def _signature() -> "ModelSignature":

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -136,16 +137,23 @@ def fluent(tracking_uri: str) -> Iterator[None]:
     import mlflow
 
     with _fluent_lock:
-        # MLflow mirrors both settings in the environment, so that is where the former values stand.
-        former_tracking = os.environ.get("MLFLOW_TRACKING_URI")
-        former_registry = os.environ.get("MLFLOW_REGISTRY_URI")
+        # MLflow mirrors both settings in the environment and falls back to it: there they are put back, so
+        # that they read as before and a change of the environment keeps its effect.
+        former = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
+        # Loading a model puts its copy of the package in front; processes started later would import that.
+        path = list(sys.path)
         mlflow.set_tracking_uri(tracking_uri)
         mlflow.set_registry_uri(tracking_uri)
         try:
             yield
         finally:
-            mlflow.set_tracking_uri(former_tracking)  # type: ignore[arg-type]
-            mlflow.set_registry_uri(former_registry)  # type: ignore[arg-type]
+            sys.path[:] = path
+            mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
+            mlflow.set_registry_uri(None)  # type: ignore[arg-type]
+            for name, value in former.items():
+                os.environ.pop(name, None)
+                if value is not None:
+                    os.environ[name] = value
 
 
 def _quieten() -> None:

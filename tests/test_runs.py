@@ -1,0 +1,172 @@
+"""Runs against a real MLflow on SQLite: killed, resumed and recorded once."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mistworks.dataset import Index
+from mistworks.errors import MistworksError
+from mistworks.evaluation import Evaluation, PointEstimates
+from storage.runs import (
+    CodeRevision,
+    StoreReference,
+    TrainingRun,
+    code_revision,
+    find_run,
+    log_evaluation,
+    start_or_resume,
+)
+from storage.tracking import experiment_id, local_tracking_uri, open_client
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
+VALIDATION = StoreReference("validation", "s3://bucket/validation.zarr", "b" * 64)
+REVISION = CodeRevision("c0ffee" * 6 + "c0ff", True, "1.2.3")
+
+
+def training(
+    tracking_uri: str, key: str = "key", parameters: Mapping[str, object] | None = None
+) -> TrainingRun:
+    return start_or_resume(
+        tracking_uri,
+        training_key=key,
+        name="tiny",
+        parameters={} if parameters is None else parameters,
+        datasets=[TRAIN, VALIDATION],
+        revision=REVISION,
+    )
+
+
+def steps(tracking_uri: str, run_id: str, name: str) -> list[tuple[int, float]]:
+    history = open_client(tracking_uri).get_metric_history(run_id, name)
+    return [(point.step, point.value) for point in history]
+
+
+def test_a_resumed_training_continues_its_run_and_draws_no_point_twice(tracking_uri: str) -> None:
+    first = training(tracking_uri)
+    for step in range(6):
+        first.log_curves(step, {"train.loss": 1 / (step + 1), "validation.mse": float(step)})
+    first.flush()
+    # The process dies here; its checkpoint was that of step 3.
+    second = training(tracking_uri)
+    assert (second.run_id, first.resumed, second.resumed) == (first.run_id, False, True)
+    with second:
+        for step in range(3, 9):
+            second.log_curves(step, {"train.loss": 1 / (step + 1)})
+    assert steps(tracking_uri, first.run_id, "train.loss") == [(step, 1 / (step + 1)) for step in range(9)]
+    assert len(steps(tracking_uri, first.run_id, "validation.mse")) == 6
+    assert find_run(tracking_uri, "key") == first.run_id
+    assert find_run(tracking_uri, "another") is None
+    assert training(tracking_uri, "another").run_id != first.run_id
+
+
+def test_a_killed_process_loses_nothing_that_was_flushed(tracking_uri: str) -> None:
+    code = f"""
+import os, signal
+from storage.runs import start_or_resume
+run = start_or_resume({tracking_uri!r}, training_key="key", name="tiny", parameters={{}})
+for step in range(2500):
+    run.log_curves(step, {{"train.loss": 1.0 / (step + 1)}})
+run.flush()
+run.log_curves(2500, {{"train.loss": 0.0}})
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    with start_or_resume(tracking_uri, training_key="key", name="tiny", parameters={}) as run:
+        assert run.resumed
+        for step in range(2400, 2600):
+            run.log_curves(step, {"train.loss": 1.0 / (step + 1)})
+    assert steps(tracking_uri, run.run_id, "train.loss") == [(step, 1 / (step + 1)) for step in range(2600)]
+    assert open_client(tracking_uri).get_run(run.run_id).info.status == "FINISHED"
+
+
+def test_a_run_holds_parameters_data_and_code_revision(tracking_uri: str) -> None:
+    with training(tracking_uri, parameters={"lr": 1e-3, "network": {"hidden": 8, "heads": (2, 3)}}) as run:
+        pass
+    found = open_client(tracking_uri).get_run(run.run_id)
+    assert found.data.params == {"lr": "0.001", "network.hidden": "8", "network.heads": "[2, 3]"}
+    tags = found.data.tags
+    assert tags["mlflow.source.git.commit"] == REVISION.commit
+    assert (tags["mistworks.git_dirty"], tags["mistworks.version"]) == ("true", "1.2.3")
+    assert tags["mistworks.validation.store"] == VALIDATION.url
+    assert tags["mistworks.train.content_hash"] == TRAIN.content_hash
+    inputs = {item.dataset.name: item.dataset for item in found.inputs.dataset_inputs}
+    assert set(inputs) == {"train", "validation"}
+    assert json.loads(inputs["train"].source) == {"uri": TRAIN.url, "content_hash": TRAIN.content_hash}
+
+
+def test_a_run_is_not_resumed_with_other_settings(tracking_uri: str) -> None:
+    training(tracking_uri, parameters={"lr": 0.1})
+    training(tracking_uri, parameters={"lr": 0.1})
+    with pytest.raises(MistworksError, match=r"was started with lr = 0\.1, and 0\.2 came"):
+        training(tracking_uri, parameters={"lr": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(RuntimeError("diverged"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+)
+def test_a_run_left_by_an_exception_says_so(tracking_uri: str, error: BaseException, status: str) -> None:
+    run = training(tracking_uri)
+    with pytest.raises(type(error)), run:
+        raise error
+    found = open_client(tracking_uri).get_run(run.run_id)
+    assert found.info.status == status
+    assert type(error).__name__ in found.data.tags["mistworks.failure"]
+
+
+def test_an_evaluation_is_recorded_once_however_often_it_is_logged(tracking_uri: str) -> None:
+    index = Index(
+        n=np.array([20, 200]),
+        dx=np.array([1, 1]),
+        dy=np.array([1, 1]),
+        mi=np.array([1.0, 2.0]),
+        family=np.array(["additive", "additive"]),
+        transform=np.array(["base", "base"]),
+    )
+    evaluation = Evaluation((PointEstimates("test-imd", index, np.array([1.5, np.nan]), 1.0),))
+    run = training(tracking_uri)
+    for _ in range(2):
+        metrics = log_evaluation(tracking_uri, run.run_id, evaluation)
+    assert metrics["test-imd.mse.n_10_100"] == 0.25
+    assert steps(tracking_uri, run.run_id, "test-imd.mse.n_10_100") == [(0, 0.25)]
+    assert steps(tracking_uri, run.run_id, "test-imd.failures.all") == [(0, 1.0)]
+    names = {item.path for item in open_client(tracking_uri).list_artifacts(run.run_id, "evaluation")}
+    pictures = {f"evaluation/{name}.png" for name in ("truth", "mse", "bias", "families")}
+    assert names == {"evaluation/accuracy.csv", "evaluation/evaluation.json"} | pictures
+    with pytest.raises(MistworksError, match="there is no run 'nothing'"):
+        log_evaluation(tracking_uri, "nothing", evaluation)
+
+
+def test_artifacts_lie_beside_the_database(tracking_uri: str, tmp_path: Path) -> None:
+    client = open_client(tracking_uri)
+    experiment = client.get_experiment(experiment_id(client, tracking_uri))
+    assert experiment.artifact_location == (tmp_path / "root with a space" / "artifacts").as_uri()
+
+
+def test_the_code_revision_is_that_of_the_repository_the_package_lies_in() -> None:
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    found = code_revision()
+    assert found.commit == (head.stdout.strip() if head.returncode == 0 else "unknown")
+
+
+@pytest.mark.parametrize("uri", ["/tmp/mlruns", "mlflow.db", "file:///tmp/mlruns"])
+def test_a_tracking_uri_that_is_neither_database_nor_server_is_refused(uri: str) -> None:
+    with pytest.raises(
+        MistworksError, match="names neither a database nor a server; expected one like sqlite"
+    ):
+        open_client(uri)
+
+
+def test_a_database_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MistworksError, match=r"folder .*file/root of the MLflow database cannot be made"):
+        open_client(local_tracking_uri(tmp_path / "file" / "root"), create=True)
