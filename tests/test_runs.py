@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from storage.runs import (
     log_evaluation,
     start_or_resume,
 )
-from storage.tracking import experiment_id, local_tracking_uri, open_client
+from storage.tracking import exclusive, experiment_id, local_tracking_uri, open_client
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
@@ -97,6 +98,7 @@ def test_a_run_holds_parameters_data_and_code_revision(tracking_uri: str) -> Non
     assert (tags["mistworks.git_dirty"], tags["mistworks.version"]) == ("true", "1.2.3")
     assert tags["mistworks.validation.store"] == VALIDATION.url
     assert tags["mistworks.train.content_hash"] == TRAIN.content_hash
+    assert found.inputs is not None
     inputs = {item.dataset.name: item.dataset for item in found.inputs.dataset_inputs}
     assert set(inputs) == {"train", "validation"}
     assert json.loads(inputs["train"].source) == {"uri": TRAIN.url, "content_hash": TRAIN.content_hash}
@@ -151,11 +153,33 @@ def test_artifacts_lie_beside_the_database(tracking_uri: str, tmp_path: Path) ->
 
 
 def test_the_code_revision_is_that_of_the_repository_the_package_lies_in() -> None:
-    head = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    git = ["git", "rev-parse", "HEAD"]
+    head = subprocess.run(git, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert code_revision().commit == (head.stdout.strip() if head.returncode == 0 else "unknown")
+
+
+def test_the_registry_is_held_by_one_at_a_time(tracking_uri: str) -> None:
+    order: list[str] = []
+
+    def wait_for_it() -> None:
+        with exclusive(tracking_uri):
+            order.append("second")
+
+    with exclusive(tracking_uri):
+        waiting = threading.Thread(target=wait_for_it)
+        waiting.start()
+        waiting.join(timeout=0.3)
+        order.append("first")
+    waiting.join(timeout=10)
+    assert order == ["first", "second"]
+
+
+def test_what_is_slow_to_import_is_imported_when_it_is_used() -> None:
+    code = "import sys, storage.registry, storage.runs, mistworks.evaluation.plots; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
-    found = code_revision()
-    assert found.commit == (head.stdout.strip() if head.returncode == 0 else "unknown")
+    assert not {"mlflow", "torch", "matplotlib", "pandas"} & set(done.stdout.split())
 
 
 @pytest.mark.parametrize("uri", ["/tmp/mlruns", "mlflow.db", "file:///tmp/mlruns"])
