@@ -103,7 +103,7 @@ def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
     from distributed import LocalCluster
 
     with (
-        dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in _WORKER_ENVIRONMENT.items()}),
+        dask.config.set({f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in WORKER_ENVIRONMENT.items()}),
         LocalCluster(
             n_workers=workers or CPU_COUNT,
             threads_per_worker=1,
@@ -118,7 +118,7 @@ def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
 
 # Arrays of a partition are as large as memory gets: keep them in the heap instead of mapping, zeroing and
 # unmapping pages for each (Dask's own default trims eagerly, which costs a third of the speed).
-_WORKER_ENVIRONMENT = {
+WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TOP_PAD_": str(2**26),

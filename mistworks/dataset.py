@@ -3,7 +3,7 @@
 Imports nothing of the package. X and Y stay two arrays, always.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, overload
 
@@ -68,7 +68,7 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Block(Sequence[Dataset]):
+class Block:
     """Consecutive datasets of one split, their samples in one flat array.
 
     Dataset j of the block occupies ``values[offsets[j]:offsets[j] + sizes[j]]``: the n·dx values of X in
@@ -88,6 +88,9 @@ class Block(Sequence[Dataset]):
 
     def __len__(self) -> int:
         return len(self.index)
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return (self[j] for j in range(len(self)))
 
     @overload
     def __getitem__(self, item: int) -> Dataset: ...

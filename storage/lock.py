@@ -1,4 +1,4 @@
-"""One writer a store: an advisory lock that the kernel releases when its holder dies, however it dies."""
+"""One writer at a time: an advisory lock that the kernel releases when its holder dies, however it dies."""
 
 import fcntl
 import os
@@ -12,11 +12,15 @@ LOCK_NAME = ".lock"
 
 
 @contextmanager
-def exclusive(url: str) -> Iterator[None]:
-    """Hold the only right to write to a local store; its directory is made if need be.
+def exclusive(url: str, what: str = "store") -> Iterator[None]:
+    """Hold the only right to write to a local directory, which is made if need be.
 
     Object stores have no such lock and need none: all writers of one manifest write the same bytes, each
     object is replaced atomically, and a partition is marked done last.
+
+    Args:
+        url: the directory.
+        what: what it holds, for the messages.
 
     Raises:
         MistworksError: another process holds the lock, or the path cannot be written.
@@ -30,19 +34,23 @@ def exclusive(url: str) -> Iterator[None]:
         descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
     except OSError as error:
         raise MistworksError(
-            f"the store {url} cannot be written ({error.strerror}); choose a writable --store"
+            f"the {what} {url} cannot be written ({error.strerror}); choose a place that can"
         ) from None
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
-            raise MistworksError(
-                f"the store {url} is being written by another run (process {holder}); wait for it to end, then "
-                "run again"
-            ) from None
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+        _take(descriptor, url, what)
         yield
     finally:
         os.close(descriptor)
+
+
+def _take(descriptor: int, url: str, what: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
+        raise MistworksError(
+            f"the {what} {url} is being written by another run (process {holder}); wait for it to end, then run "
+            "again"
+        ) from None
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -19,7 +19,7 @@ import mistworks
 from mistworks.errors import MistworksError
 from storage.model_package import check_predictions, estimator_folder, log_model
 from storage.runs import CodeRevision, StoreReference, code_revision
-from storage.tracking import exclusive, fluent, open_client
+from storage.tracking import default_tracking_uri, exclusive, fluent, open_client
 
 if TYPE_CHECKING:
     from mistworks.estimation import Estimator
@@ -165,12 +165,17 @@ def register(
         return _read(client, client.get_model_version(name, str(number)))
 
 
-def load(reference: str, tracking_uri: str) -> "Estimator":
+def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
     """The estimator behind ``models:/mist@champion``, ``models:/mist/3``, ``mist@champion`` or ``mist/3``.
+
+    Args:
+        reference: the name of a version.
+        tracking_uri: where the registry is; see `storage.tracking.default_tracking_uri` if None.
 
     Raises:
         MistworksError: there is no such model, alias or version; the message names those that exist.
     """
+    tracking_uri = tracking_uri or default_tracking_uri()
     client = open_client(tracking_uri)
     found = _resolve(client, reference, tracking_uri)
     with fluent(tracking_uri), tempfile.TemporaryDirectory() as scratch:

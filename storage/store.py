@@ -4,7 +4,7 @@ The layout is specified in FORMAT.md. Every read is checked against the SHA-256 
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
@@ -40,7 +40,7 @@ class StoreDamagedError(MistworksError):
     """What a store holds is not what was written; the message names the partition."""
 
 
-class Store(Sequence[Dataset]):
+class Store:
     """A split on disk or in an object store: ``len(store)``, ``store[i]``, ``store[a:b]``, iteration.
 
     Attributes:
@@ -253,7 +253,7 @@ class Store(Sequence[Dataset]):
 
 
 @dataclass(frozen=True)
-class Subset(Sequence[Dataset]):
+class Subset:
     """Some datasets of a store in a chosen order, read only when asked for.
 
     Attributes:

@@ -39,6 +39,13 @@ def local_tracking_uri(root: str | Path) -> str:
     return f"{_SQLITE}{Path(root).expanduser().absolute() / 'mlflow.db'}"
 
 
+def default_tracking_uri() -> str:
+    """``MLFLOW_TRACKING_URI`` where it is set, else the database in ``MISTWORKS_ROOT`` or ``mistworks-data``."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or local_tracking_uri(
+        os.environ.get("MISTWORKS_ROOT", "mistworks-data")
+    )
+
+
 def database_path(tracking_uri: str) -> Path | None:
     """The database file of an SQLite tracking URI, or none where the URI names a server."""
     if not tracking_uri.startswith(_SQLITE):

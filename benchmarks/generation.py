@@ -1,0 +1,184 @@
+"""How fast meta-datasets are made and read, each figure beside its limit: ``python benchmarks/generation.py``.
+
+Every rate is measured in this run on this machine: the whole command line against the same work in a plain
+process pool, and against only drawing as many normals and writing as many bytes.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+# Before NumPy is imported here and in the processes of the pool: one thread each, as in a Dask worker.
+from flows.services import WORKER_ENVIRONMENT
+
+os.environ.update(WORKER_ENVIRONMENT)
+
+import numpy as np  # noqa: E402
+import psutil  # noqa: E402
+from rich.console import Console  # noqa: E402
+from rich.table import Table  # noqa: E402
+
+from mistworks.presets import generation_preset  # noqa: E402
+from storage.generation import generate_partition  # noqa: E402
+from storage.manifest import Manifest  # noqa: E402
+from storage.store import create_store, open_store  # noqa: E402
+
+WORKERS = len(os.sched_getaffinity(0))
+LEAST_RATE, LEAST_MEMORY_GB, MOST_OVERHEAD, MOST_ACCESS_MS = 3_500, 4.0, 0.05, 1.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One whole run of the command line."""
+
+    seconds: float
+    wall: float
+    peak_gb: float
+    content_hash: str
+
+
+def whole_command(store: Path, count: int, root: Path) -> Run:
+    """Run `mistworks generate` in a fresh process and watch the memory of all its descendants."""
+    command = [sys.executable, "-m", "flows.cli", "generate", "--preset", "paper", "--split", "train", "--json"]
+    command += ["--count", str(count), "--store", str(store), "--root", str(root)]
+    started = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    peak = [0.0]
+    threading.Thread(target=_watch, args=(process.pid, peak), daemon=True).start()
+    printed, _ = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"{' '.join(command)} failed")
+    made = json.loads(printed)
+    return Run(made["seconds"], time.monotonic() - started, peak[0], made["content_hash"])
+
+
+def _watch(pid: int, peak: list[float]) -> None:
+    try:
+        top = psutil.Process(pid)
+        while top.is_running():
+            total = 0
+            for process in [top, *top.children(recursive=True)]:
+                try:
+                    total += process.memory_info().rss
+                except psutil.NoSuchProcess:
+                    continue
+            peak[0] = max(peak[0], total / 1e9)
+            time.sleep(0.5)
+    except psutil.NoSuchProcess:
+        return
+
+
+def plain_pool(store: Path, count: int) -> float:
+    """Seconds for the same partitions in a pool of processes, with neither Prefect nor Dask."""
+    preset = generation_preset("paper")
+    manifest = Manifest.of(
+        "train", preset.split("train", count), partition_size=preset.partition_size, root_seed=0
+    )
+    started = time.monotonic()
+    create_store(str(store), manifest)
+    _in_pool(_make_partition, [(str(store), number) for number in range(manifest.partitions)])
+    return time.monotonic() - started
+
+
+def _make_partition(job: tuple[str, int]) -> None:
+    generate_partition(open_store(job[0], read_only=False), job[1])
+
+
+def draw_and_write(folder: Path, values: int) -> tuple[float, float]:
+    """Seconds to draw that many float32 normals, and to write that many values, on all cores."""
+    folder.mkdir()
+    share = 1 << 24
+    jobs = [(str(folder / str(part)), share) for part in range(values // share)]
+    started = time.monotonic()
+    _in_pool(_draw, jobs)
+    drawn = time.monotonic() - started
+    started = time.monotonic()
+    _in_pool(_write, jobs)
+    written = time.monotonic() - started
+    shutil.rmtree(folder)
+    return drawn, written
+
+
+def _draw(job: tuple[str, int]) -> None:
+    np.random.Generator(np.random.Philox(1)).standard_normal(job[1], dtype=np.float32)
+
+
+def _write(job: tuple[str, int]) -> None:
+    np.full(job[1], 1.0, dtype=np.float32).tofile(job[0])
+
+
+def _in_pool(function: Callable[[tuple[str, int]], None], jobs: list[tuple[str, int]]) -> None:
+    with ProcessPoolExecutor(WORKERS, mp_context=get_context("spawn")) as pool:
+        for _ in pool.map(function, jobs):
+            pass
+
+
+def read_speed(store: Path) -> tuple[float, float]:
+    """Datasets a second when reading whole partitions, and milliseconds for one at random; all verified."""
+    opened = open_store(str(store))
+    started, read = time.monotonic(), 0
+    for number in range(min(10, opened.manifest.partitions)):
+        read += len(opened.partition(number))
+    rate = read / (time.monotonic() - started)
+    positions = np.random.default_rng(0).integers(0, len(opened), 1_000).tolist()
+    opened[0]
+    started = time.monotonic()
+    for position in positions:
+        opened[position]
+    return rate, (time.monotonic() - started) / len(positions) * 1e3
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--counts", type=int, nargs="+", default=[10_000, 100_000, 625_000])
+    parser.add_argument("--folder", type=Path, help="where to write; needs 25 GB for 625,000")
+    arguments = parser.parse_args()
+    table = Table("measured", "figure", "limit", title=f"generation on {WORKERS} cores")
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as scratch:
+        for count in sorted(arguments.counts):
+            measure(Path(scratch), count, table, last=count == max(arguments.counts))
+    Console(width=100).print(table)
+
+
+def measure(scratch: Path, count: int, table: Table, *, last: bool) -> None:
+    """Add the rows of one count."""
+    store = scratch / "store.zarr"
+    run = whole_command(store, count, scratch / "root")
+    table.add_section()
+    table.add_row(f"{count:,} datasets, whole run", f"{run.seconds:,.1f} s ({run.wall:,.1f} s with the server)", "")
+    table.add_row("datasets a second", f"{count / run.seconds:,.0f}", f"≥ {LEAST_RATE:,} at 625,000")
+    table.add_row("peak memory, all processes", f"{run.peak_gb:.2f} GB", f"< {LEAST_MEMORY_GB:g} GB")
+    if last:
+        opened = open_store(str(store))
+        values = int(opened.index.sizes.sum())
+        rate, access = read_speed(store)
+        table.add_row("reading partitions, verified", f"{rate:,.0f} datasets a second", "faster than training")
+        table.add_row("store[i] at random, verified", f"{access:.2f} ms", f"about {MOST_ACCESS_MS:g} ms")
+    shutil.rmtree(store)
+    if not last:
+        return
+    pool = plain_pool(store, count)
+    same = open_store(str(store)).content_hash() == run.content_hash
+    shutil.rmtree(store)
+    overhead = run.seconds / pool - 1
+    table.add_row("same work in a plain process pool", f"{pool:,.1f} s, same content: {same}", "")
+    table.add_row("added by Prefect and Dask", f"{overhead:+.1%}", f"≤ {MOST_OVERHEAD:.0%}")
+    drawn, written = draw_and_write(scratch / "floor", values)
+    table.add_row(f"only drawing {values:,} normals", f"{drawn:,.1f} s", "")
+    table.add_row(f"only writing {values * 4 / 1e9:,.1f} GB", f"{written:,.1f} s", "")
+
+
+if __name__ == "__main__":
+    main()

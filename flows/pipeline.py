@@ -1,0 +1,90 @@
+"""The whole pipeline: generate, train, evaluate, register; each step is handed what the one before made."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import flow
+
+from flows.evaluate import evaluate
+from flows.generate import Generated, generate
+from flows.register import register
+from flows.services import dask_cluster
+from flows.train import train
+from mistworks.evaluation import Evaluation
+from mistworks.presets import SPLITS, preset_name
+from storage.registry import RegisteredVersion
+from storage.runs import StoreReference
+from storage.store import open_store
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What a run of the pipeline made.
+
+    Attributes:
+        stores: by split.
+        run_id: the MLflow run.
+        evaluation: on validation and test splits.
+        registered: the version in the registry.
+    """
+
+    stores: dict[str, Generated]
+    run_id: str
+    evaluation: Evaluation
+    registered: RegisteredVersion
+
+
+@flow(name="pipeline", flow_run_name="pipeline-{preset}", persist_result=False)
+def pipeline(
+    preset: str,
+    root: Path,
+    tracking_uri: str,
+    seed: int = 0,
+    workers: int | None = None,
+    dask_address: str | None = None,
+) -> Produced:
+    """Run every step; what is done already is kept.
+
+    Args:
+        preset: name of a preset, or path of a JSON file with one.
+        root: directory for stores, checkpoints and evaluations.
+        tracking_uri: where runs and models are kept.
+        seed: root of every random stream.
+        workers: processes of the local Dask cluster, one a core if None.
+        dask_address: of an existing Dask scheduler.
+
+    Raises:
+        MistworksError: a step could not be done; the message says which and why.
+    """
+    folder = root / "stores" / f"{preset_name(preset)}-seed-{seed}"
+    with dask_cluster(dask_address, workers) as address:
+        stores = {
+            split: generate(str(folder / f"{split}.zarr"), split, preset, seed=seed, dask_address=address)
+            for split in SPLITS
+        }
+    trained = train(
+        stores["train"].url, stores["validation"].url, preset, root=root, tracking_uri=tracking_uri, seed=seed
+    )
+    evaluation = evaluate(
+        str(trained.folder),
+        [stores[split].url for split in SPLITS if split != "train"],
+        root,
+        tracking_uri,
+        prior_mean=float(open_store(stores["train"].url).index.mi.mean()),
+        run_id=trained.run_id,
+    )
+    registered = register(
+        trained.folder,
+        trained.run_id,
+        reference(stores["train"]),
+        reference(stores["validation"]),
+        evaluation.metrics(),
+        preset_name(preset),
+        tracking_uri,
+    )
+    return Produced(stores, trained.run_id, evaluation, registered)
+
+
+def reference(made: Generated) -> StoreReference:
+    """The store as the registry names it."""
+    return StoreReference(made.split, made.url, made.content_hash)

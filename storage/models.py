@@ -1,0 +1,19 @@
+"""Finds an estimator by whatever names it: a folder, or an address in the model registry."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mistworks
+from storage import registry
+
+if TYPE_CHECKING:
+    from mistworks.estimation import Estimator
+
+
+def load_model(name: str, tracking_uri: str) -> "Estimator":
+    """The estimator in a folder, or behind a name such as ``mist@champion``.
+
+    Raises:
+        MistworksError: there is no such folder, or no such model in the registry.
+    """
+    return mistworks.load(name) if Path(name).is_dir() else registry.load(name, tracking_uri)
