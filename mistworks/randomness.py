@@ -27,17 +27,21 @@ def stream(root_seed: int, split: str, purpose: str, index: int) -> np.random.Ge
         index: position in the split, from 0 to 2⁶⁴ − 1.
 
     Raises:
-        MistworksError: root_seed or index is out of range.
+        MistworksError: root_seed or index is out of range, or a name has a slash in it.
     """
     if not 0 <= index <= MAX_INDEX:
         raise MistworksError(f"an index lies between 0 and 2⁶⁴ − 1, and {index} came; ask for another dataset")
     key = _key(root_seed, split, purpose)
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, index, 0]))
+    return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, index, 0], dtype=np.uint64)))
 
 
 @lru_cache(maxsize=64)
 def _key(root_seed: int, split: str, purpose: str) -> NDArray[np.uint64]:
     if root_seed < 0:
         raise MistworksError(f"a root seed is an integer of at least 0, and {root_seed} came; choose another seed")
+    if "/" in split or "/" in purpose:
+        raise MistworksError(
+            f"a split and a purpose are named without '/', and {split!r} and {purpose!r} came; rename either"
+        )
     digest = hashlib.sha256(f"mistworks/{root_seed}/{split}/{purpose}".encode()).digest()
     return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
