@@ -40,7 +40,7 @@ class Member(FrozenConfig):
 
     family: AnyFamily
     transform: TransformName = "base"
-    weight: Annotated[float, Field(gt=0)] = 1.0
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
 
 
 class EqualDimensions(FrozenConfig):

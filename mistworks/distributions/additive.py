@@ -20,16 +20,17 @@ class AdditiveNoise(JointDistribution):
     I(X;Y) = Σⱼ (ε − ln 2ε if ε ≤ ½, else 1/(4ε)) with ε = εⱼ (Czyż et al., "Beyond Normal", 2023).
 
     Attributes:
-        noise: ε, shape (dx,) = (dy,), each positive.
+        noise: ε, shape (dx,) = (dy,), each positive and finite.
 
     Raises:
-        MistworksError: an ε is not positive, or there is none.
+        MistworksError: an ε is not positive and finite, or there is none.
     """
 
     noise: NDArray[np.float64]
 
     def __post_init__(self) -> None:
-        if self.noise.ndim != 1 or self.noise.size == 0 or not np.all(self.noise > 0):
+        valid = (self.noise > 0) & (self.noise < np.inf)
+        if self.noise.ndim != 1 or self.noise.size == 0 or not valid.all():
             raise MistworksError(f"noise is a vector of positive half-widths ε, and {self.noise} came; mend it")
 
     @property

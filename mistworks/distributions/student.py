@@ -15,6 +15,8 @@ from mistworks.distributions.elliptical import correlated_normals, factorise, ga
 from mistworks.distributions.priors import Uniform, within
 from mistworks.errors import MistworksError
 
+MAX_DEGREES_OF_FREEDOM = 1_000_000
+
 
 @dataclass(frozen=True, eq=False)
 class Student(JointDistribution):
@@ -28,10 +30,10 @@ class Student(JointDistribution):
     Attributes:
         dispersion: Σ, shape (dx + dy, dx + dy), X first.
         dx: dimension of X.
-        degrees_of_freedom: ν > 0, real.
+        degrees_of_freedom: ν, real, 0 < ν ≤ 10⁶ (beyond, the differences of entropies lose their digits).
 
     Raises:
-        MistworksError: Σ is not a symmetric positive definite matrix of that shape, or ν ≤ 0.
+        MistworksError: Σ is not a symmetric positive definite matrix of that shape, or ν is out of range.
     """
 
     dispersion: Matrix
@@ -40,8 +42,11 @@ class Student(JointDistribution):
     cholesky: Matrix = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not self.degrees_of_freedom > 0:
-            raise MistworksError(f"degrees of freedom are positive, and {self.degrees_of_freedom} came; raise them")
+        if not 0 < self.degrees_of_freedom <= MAX_DEGREES_OF_FREEDOM:
+            raise MistworksError(
+                f"degrees of freedom lie above 0 and up to {MAX_DEGREES_OF_FREEDOM:,}, and "
+                f"{self.degrees_of_freedom} came; change them, or take a normal distribution as their limit"
+            )
         object.__setattr__(self, "cholesky", factorise(self.dispersion, self.dx))
 
     @property
@@ -87,7 +92,8 @@ class StudentFamily(Family):
     @field_validator("degrees_of_freedom")
     @classmethod
     def _positive(cls, prior: Uniform) -> Uniform:
-        return within(prior, 0.1, 1e6, "degrees_of_freedom")
+        # Below ½ a sample, or its halfcube, overflows float32 now and then.
+        return within(prior, 0.5, MAX_DEGREES_OF_FREEDOM, "degrees_of_freedom")
 
     @property
     def name(self) -> str:
