@@ -48,6 +48,10 @@ def _describe_fault(fault: Any) -> str:
         case "union_tag_invalid":
             tags, tag = fault["ctx"]["expected_tags"], fault["ctx"]["tag"]
             return f"{where} is {tag!r}, which is unknown; choose one of {tags}"
+        case "union_tag_not_found":
+            return f"{where} lacks the key {fault['ctx']['discriminator']}, which says what it is; add it"
+        case "json_invalid":
+            return f"{where}: {_lower_first(fault['msg'])}; mend the JSON"
         case "value_error":
             return f"{where}: {fault['ctx']['error']}"
         case _:

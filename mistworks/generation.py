@@ -27,8 +27,8 @@ def generate_block(meta: MetaDistribution, root_seed: int, split: str, start: in
         dataset = draw.sample(stream(root_seed, split, "sample", start + row))
         _place(dataset, values[offsets[row] : offsets[row] + sizes[row]])
         mi[row] = dataset.mi
-    family = np.array([draw.family for draw in draws])
-    transform = np.array([draw.transform for draw in draws])
+    family = np.array([draw.family for draw in draws], dtype=np.str_)
+    transform = np.array([draw.transform for draw in draws], dtype=np.str_)
     return Block(start, values, offsets, Index(n, dx, dy, mi, family, transform))
 
 
