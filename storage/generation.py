@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 from mistworks.errors import MistworksError
 from mistworks.generation import generate_block
+from storage.location import ACCESS_ERRORS, reason
+from storage.lock import partition_lock
 from storage.store import Store
 
 _LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG}
@@ -15,7 +17,7 @@ class TransientPartitionError(MistworksError):
 
 
 def generate_partition(store: Store, number: int) -> None:
-    """Compute one partition from the manifest, write it and mark it done.
+    """Compute one partition from the manifest, write it and mark it done, unless it is done already.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
@@ -23,14 +25,23 @@ def generate_partition(store: Store, number: int) -> None:
     """
     manifest = store.manifest
     start, stop = manifest.bounds(number)
-    block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
     try:
-        store.write(number, block)
-    except (OSError, RuntimeError) as error:
+        with partition_lock(store.url, number):
+            if store.is_done(number):
+                return
+            block = generate_block(
+                manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop
+            )
+            store.write(number, block)
+    except MistworksError:
+        raise
+    except (*ACCESS_ERRORS, RuntimeError) as error:
         # The Zarr codecs wrap the operating system's errors, some in text only.
-        told = f"partition {number} of the store {store.url} could not be written ({_first_line(error)})"
+        told = f"partition {number} of the store {store.url} could not be written ({reason(error)})"
         if any(_is_lasting(cause) for cause in _chain(error)):
-            raise MistworksError(f"{told}; free space or mend permissions there, then run again to resume") from error
+            raise MistworksError(
+                f"{told}; free space or mend permissions there, then run again to resume"
+            ) from error
         raise TransientPartitionError(f"{told}; run again to resume") from error
 
 
@@ -44,7 +55,3 @@ def _is_lasting(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _LASTING:
         return True
     return any(f"(os error {number})" in str(error) for number in _LASTING)
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

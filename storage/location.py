@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from obstore.exceptions import BaseError as RemoteError
 from zarr.abc.store import Store as ZarrStore
 from zarr.core.sync import sync
 from zarr.storage import LocalStore, ObjectStore
 
 from mistworks.errors import MistworksError
+
+# What reading and writing raise where a place, or the way to it, is at fault.
+ACCESS_ERRORS = (OSError, RemoteError)
 
 
 @dataclass(frozen=True)
@@ -44,14 +48,14 @@ class Location:
         """
         if self.path is not None:
             return LocalStore(self.path, read_only=read_only)
-        from obstore.exceptions import BaseError
         from obstore.store import from_url
 
         try:
             return ObjectStore(from_url(self.url), read_only=read_only)
-        except (BaseError, ValueError) as error:
+        except (RemoteError, ValueError) as error:
             raise MistworksError(
-                f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came ({error}); mend it"
+                f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came "
+                f"({reason(error)}); mend it"
             ) from None
 
     def codec_pipeline(self) -> dict[str, Any]:
@@ -59,6 +63,12 @@ class Location:
         if self.path is None:
             return {}
         return {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}
+
+
+def reason(error: BaseException) -> str:
+    """What went wrong, in one line: libraries append debugging output to their messages."""
+    told = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return told.splitlines()[0] if told else type(error).__name__
 
 
 def entries(store: ZarrStore) -> set[str]:

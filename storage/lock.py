@@ -3,12 +3,16 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from mistworks.errors import MistworksError
 from storage.location import Location
 
 LOCK_NAME = ".lock"
+PARTITION_LOCKS_NAME = ".partition-locks"
+# Partitions that share a lock wait for each other now and then; one a partition would litter the store.
+_PARTITION_LOCKS = 64
 
 
 @contextmanager
@@ -30,8 +34,7 @@ def exclusive(url: str, what: str = "store") -> Iterator[None]:
         yield
         return
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = _open(path / LOCK_NAME)
     except OSError as error:
         raise MistworksError(
             f"the {what} {url} cannot be written ({error.strerror}); choose a place that can"
@@ -43,14 +46,43 @@ def exclusive(url: str, what: str = "store") -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def partition_lock(url: str, number: int) -> Iterator[None]:
+    """Wait until no other worker writes a partition of a local store, then keep others from it.
+
+    One run at a time is not one worker a partition: Dask may think a worker dead that is only slow, and
+    workers of an existing scheduler may outlive the run that was killed.
+
+    Raises:
+        OSError: the store cannot be written.
+    """
+    path = Location.parse(url).path
+    if path is None:
+        yield
+        return
+    descriptor = _open(path / PARTITION_LOCKS_NAME / str(number % _PARTITION_LOCKS))
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: Path) -> int:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+
 def _take(descriptor: int, url: str, what: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
         raise MistworksError(
-            f"the {what} {url} is being written by another run (process {holder}); wait for it to end, then run "
-            "again"
+            f"the {what} {url} is being written by another run (process {holder}); wait for it to end, "
+            "then run again"
         ) from None
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    # For the message alone, and not possible on a full disk.
+    with suppress(OSError):
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)

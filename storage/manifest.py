@@ -80,7 +80,8 @@ class Manifest(FrozenConfig):
         """
         if not 0 <= partition < self.partitions:
             raise MistworksError(
-                f"partitions are numbered 0 to {self.partitions - 1}, and {partition} came; choose one of those"
+                f"partitions are numbered 0 to {self.partitions - 1}, and {partition} came; choose one of "
+                "those"
             )
         start = partition * self.partition_size
         return start, min(start + self.partition_size, self.count)
@@ -94,7 +95,9 @@ class Manifest(FrozenConfig):
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
         different = [key for key in mine if key != "versions" and mine[key] != theirs[key]]
         if different:
-            told = "; ".join(f"{key} {_short(mine[key])} there, {_short(theirs[key])} asked" for key in different)
+            told = "; ".join(
+                f"{key} {_short(mine[key])} there, {_short(theirs[key])} asked" for key in different
+            )
             raise MistworksError(
                 f"the store {url} exists with another configuration ({told}); choose another --store, "
                 "ask for the same configuration, or delete the store"

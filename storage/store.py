@@ -13,26 +13,27 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import Crc32cCodec
-from zarr.errors import GroupNotFoundError
 
 from mistworks.dataset import Block, Dataset, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.generation import digests
-from storage.location import Location, entries
-from storage.lock import LOCK_NAME
+from storage.location import ACCESS_ERRORS, Location, RemoteError, entries, reason
+from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
 from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, Manifest
 
 ATTRIBUTE = "mistworks"
 DIGEST_BYTES = 32
-_OWN_ENTRIES = {"zarr.json", "values", "index", "partition_digest", LOCK_NAME}
-_COLUMNS = {
-    "offset": "int64",
-    "n": "int32",
-    "dx": "int32",
-    "dy": "int32",
-    "mi": "float64",
-    "family": "uint8",
-    "transform": "uint8",
+# What Zarr raises for metadata that is truncated, edited or of another kind.
+_METADATA_ERRORS = (*ACCESS_ERRORS, ValueError, TypeError, KeyError)
+# The type and the fill value of each: what no dataset has, so that a lost chunk shows.
+_COLUMNS: dict[str, tuple[str, Any]] = {
+    "offset": ("int64", -1),
+    "n": ("int32", 0),
+    "dx": ("int32", 0),
+    "dy": ("int32", 0),
+    "mi": ("float64", float("nan")),
+    "family": ("uint8", 255),
+    "transform": ("uint8", 255),
 }
 
 
@@ -52,9 +53,10 @@ class Store:
         self.url = url
         self.manifest = manifest
         with zarr.config.set(Location.parse(url).codec_pipeline()):
-            self._values = _array(group, "values")
-            self._columns = {name: _array(group, f"index/{name}") for name in (*_COLUMNS, "digest")}
-            self._partition_digest = _array(group, "partition_digest")
+            self._values = _array(group, "values", (manifest.partitions * manifest.capacity,))
+            self._columns = {name: _array(group, f"index/{name}", (manifest.count,)) for name in _COLUMNS}
+            self._columns["digest"] = _array(group, "index/digest", (manifest.count, DIGEST_BYTES))
+            self._partition_digest = _array(group, "partition_digest", (manifest.partitions, DIGEST_BYTES))
 
     def __len__(self) -> int:
         return self.manifest.count
@@ -73,7 +75,9 @@ class Store:
         try:
             position = range(len(self))[item]
         except IndexError:
-            raise IndexError(f"the store {self.url} has {len(self):,} datasets, and {item} was asked for") from None
+            raise IndexError(
+                f"the store {self.url} has {len(self):,} datasets, and {item} was asked for"
+            ) from None
         index, offsets = self._index_and_offsets
         rows = slice(position, position + 1)
         block = self._read_values(position, index[rows], offsets[rows], self._digest_column[rows])
@@ -105,29 +109,45 @@ class Store:
             MistworksError: the partition does not exist, is missing or is damaged.
         """
         start, stop = self.manifest.bounds(number)
-        marker = self._read(self._partition_digest, slice(number, number + 1), number)
+        marker = self._read_marker(number)
         if not marker.any():
             raise MistworksError(self._missing_message([number]))
         index, offsets = self._read_index(start, stop)
-        hashes = self._read(self._columns["digest"], slice(start, stop), number)
-        if hashlib.sha256(hashes.tobytes()).digest() != marker.tobytes():
-            raise StoreDamagedError(self._damage_message(number, "its index is not what was marked done"))
+        hashes = self._read_digests(number)
+        self._check_digests(number, hashes, marker.tobytes())
         return self._read_values(start, index, offsets, hashes)
 
     def where(self, rows: NDArray[np.bool_] | IntArray) -> "Subset":
-        """The datasets that a mask over, or positions in, the index select; read only when asked for."""
-        rows = np.asarray(rows)
-        positions = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows.astype(np.int64)
-        return Subset(self, positions)
+        """The datasets that a mask over, or positions in, the index select; read only when asked for.
+
+        Raises:
+            MistworksError: the mask has another length than the store, or a position lies outside it.
+        """
+        rows, count = np.asarray(rows), len(self)
+        if rows.dtype != np.bool_:
+            positions = rows.astype(np.int64)
+            if positions.size and not -count <= positions.min() <= positions.max() < count:
+                raise MistworksError(
+                    f"positions lie between {-count} and {count - 1}, and others came; mend them"
+                )
+            return Subset(self, positions)
+        if rows.shape != (count,):
+            raise MistworksError(
+                f"a mask has one entry a dataset, {count:,}, and shape {rows.shape} came; mend it"
+            )
+        return Subset(self, np.flatnonzero(rows))
 
     def partition_digests(self) -> list[bytes | None]:
-        """The checksum that each partition was marked done with; None where it is not done."""
-        rows = np.asarray(self._partition_digest[:])
+        """The checksum that each partition was marked done with; None where it is not done, or unreadable."""
+        try:
+            rows = self._read(self._partition_digest, slice(None), 0)
+        except StoreDamagedError:
+            rows = np.concatenate([self._read_marker(number) for number in range(self.manifest.partitions)])
         return [row.tobytes() if row.any() else None for row in rows]
 
     def is_done(self, number: int) -> bool:
-        """Whether a partition is written whole."""
-        return bool(np.any(self._partition_digest[number]))
+        """Whether a partition is written whole; one whose marker cannot be read is not."""
+        return bool(self._read_marker(number).any())
 
     def missing(self) -> list[int]:
         """Numbers of the partitions that are not done."""
@@ -146,13 +166,10 @@ class Store:
         """SHA-256, in hexadecimal, over the digests of all datasets in order: equal for equal content.
 
         Raises:
-            MistworksError: a partition is missing.
+            MistworksError: a partition is missing, or its digests are not what was marked done.
         """
         self.require_complete()
-        total = hashlib.sha256()
-        for start, stop in self.partition_bounds:
-            total.update(np.asarray(self._columns["digest"][start:stop]).tobytes())
-        return total.hexdigest()
+        return hashlib.sha256(self._read_all_digests().tobytes()).hexdigest()
 
     def write(self, number: int, block: Block) -> None:
         """Write one partition and mark it done, last. What stood there before is unmarked first.
@@ -162,11 +179,19 @@ class Store:
         """
         start, stop = self.manifest.bounds(number)
         if (block.start, len(block)) != (start, stop - start):
-            raise MistworksError(f"partition {number} holds datasets {start} to {stop - 1}, and another block came")
+            raise MistworksError(
+                f"partition {number} holds datasets {start} to {stop - 1}, and another block came"
+            )
         hashes = np.frombuffer(b"".join(digests(block)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
         self.unmark(number)
         base = number * self.manifest.capacity
-        self._values[base : base + block.values.size] = block.values
+        # Whole chunks, the last filled up with zeros: part of one would be merged with what stands there,
+        # which fails if that is damaged.
+        whole = block.values.size // CHUNK_VALUES * CHUNK_VALUES
+        self._values[base : base + whole] = block.values[:whole]
+        tail = np.zeros(min(CHUNK_VALUES, self.manifest.capacity - whole), dtype=np.float32)
+        tail[: block.values.size - whole] = block.values[whole:]
+        self._values[base + whole : base + whole + tail.size] = tail
         for name, column in self._encode(block, base).items():
             self._columns[name][start:stop] = column
         self._columns["digest"][start:stop] = hashes
@@ -175,6 +200,8 @@ class Store:
 
     def unmark(self, number: int) -> None:
         """Take a partition's marker back, so that it counts as missing."""
+        for cached in ("_index_and_offsets", "_digest_column"):
+            self.__dict__.pop(cached, None)
         self._partition_digest[number] = np.zeros(DIGEST_BYTES, dtype=np.uint8)
 
     def _encode(self, block: Block, base: int) -> dict[str, NDArray[Any]]:
@@ -193,18 +220,58 @@ class Store:
     @cached_property
     def _index_and_offsets(self) -> tuple[Index, IntArray]:
         self.require_complete()
-        return self._read_index(0, len(self))
+        try:
+            return self._read_index(0, len(self))
+        except StoreDamagedError:
+            # One of these names the partition; if none does, the damage was mended in between.
+            for start, stop in self.partition_bounds:
+                self._read_index(start, stop)
+            raise
 
     @cached_property
     def _digest_column(self) -> NDArray[np.uint8]:
-        return np.asarray(self._columns["digest"][:])
+        return self._read_all_digests()
+
+    def _read_all_digests(self) -> NDArray[np.uint8]:
+        try:
+            hashes = self._read(self._columns["digest"], slice(None), 0)
+        except StoreDamagedError:
+            hashes = np.concatenate(
+                [self._read_digests(number) for number in range(self.manifest.partitions)]
+            )
+        for number, marker in enumerate(self.partition_digests()):
+            self._check_digests(number, hashes[slice(*self.manifest.bounds(number))], marker)
+        return hashes
+
+    def _read_marker(self, number: int) -> NDArray[np.uint8]:
+        """The marker of one partition, shape (1, 32); zero where it cannot be read."""
+        try:
+            return self._read(self._partition_digest, slice(number, number + 1), number)
+        except StoreDamagedError:
+            return np.zeros((1, DIGEST_BYTES), dtype=np.uint8)
+
+    def _read_digests(self, number: int) -> NDArray[np.uint8]:
+        return self._read(self._columns["digest"], slice(*self.manifest.bounds(number)), number)
+
+    def _check_digests(self, number: int, hashes: NDArray[np.uint8], marker: bytes | None) -> None:
+        if hashlib.sha256(hashes.tobytes()).digest() != marker:
+            raise StoreDamagedError(self._damage_message(number, "its digests are not what was marked done"))
 
     def _read_index(self, start: int, stop: int) -> tuple[Index, IntArray]:
         number = start // self.manifest.partition_size
         columns = {name: self._read(self._columns[name], slice(start, stop), number) for name in _COLUMNS}
         families, transforms = np.array(self.manifest.families), np.array(self.manifest.transforms)
-        if columns["family"].max() >= len(families) or columns["transform"].max() >= len(transforms):
-            raise StoreDamagedError(self._damage_message(number, "a family or transform is out of range"))
+        sound = columns["family"].max() < len(families) and columns["transform"].max() < len(transforms)
+        sound = (
+            sound
+            and all(columns[name].min() > 0 for name in ("n", "dx", "dy"))
+            and columns["offset"].min() >= 0
+        )
+        if not (sound and np.isfinite(columns["mi"]).all()):
+            # Zarr reads a chunk that is gone as its fill value, which no dataset has.
+            raise StoreDamagedError(
+                self._damage_message(number, "a part of its index is gone or out of range")
+            )
         index = Index(
             n=columns["n"].astype(np.int64),
             dx=columns["dx"].astype(np.int64),
@@ -228,15 +295,21 @@ class Store:
         block = Block(start, values, offsets - first, index)
         for row, digest in enumerate(digests(block)):
             if digest != hashes[row].tobytes():
-                raise StoreDamagedError(self._damage_message(number, f"dataset {start + row} fails its checksum"))
+                raise StoreDamagedError(
+                    self._damage_message(number, f"dataset {start + row} fails its checksum")
+                )
         return block
 
     def _read(self, array: "zarr.Array[Any]", rows: slice, number: int) -> NDArray[Any]:
         try:
             return np.asarray(array[rows])
+        except RemoteError as error:
+            raise MistworksError(
+                f"the store {self.url} cannot be read ({reason(error)}); try again later"
+            ) from error
         except (OSError, ValueError, RuntimeError) as error:
             # Codecs report a truncated or edited chunk each with an exception of their own.
-            raise StoreDamagedError(self._damage_message(number, str(error).splitlines()[0])) from error
+            raise StoreDamagedError(self._damage_message(number, reason(error))) from error
 
     def _damage_message(self, number: int, reason: str) -> str:
         return (
@@ -247,8 +320,8 @@ class Store:
     def _missing_message(self, missing: list[int]) -> str:
         named = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         return (
-            f"the store {self.url} lacks {len(missing)} of {self.manifest.partitions} partitions ({named}); run "
-            f"`mistworks regenerate {self.url}` to make them"
+            f"the store {self.url} lacks {len(missing)} of {self.manifest.partitions} partitions ({named}); "
+            f"run `mistworks regenerate {self.url}` to make them"
         )
 
 
@@ -294,22 +367,20 @@ def create_store(url: str, manifest: Manifest) -> Store:
         MistworksError: the place cannot be written, or holds something else.
     """
     location = Location.parse(url)
+    if existing := find_manifest(url):
+        existing.require_same(manifest, url)
+        return open_store(url, read_only=False)
     try:
-        target = location.zarr_store(read_only=False)
-        present = entries(target)
-        if existing := (_read_manifest(url) if "zarr.json" in present else None):
-            existing.require_same(manifest, url)
-            return open_store(url, read_only=False)
-        if foreign := present - _OWN_ENTRIES:
-            raise MistworksError(
-                f"{url} holds something that is not a store ({', '.join(sorted(foreign)[:3])}); choose another --store"
-            )
-        group = zarr.open_group(target, mode="w" if location.path is None else "a", zarr_format=3)
+        # Marks the place as ours, so that a later run may make the arrays again.
+        mark = {ATTRIBUTE: {"format": FORMAT_VERSION}}
+        group = zarr.open_group(
+            location.zarr_store(read_only=False), mode="a", zarr_format=3, attributes=mark
+        )
         _create_arrays(group, manifest)
         group.update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
-    except OSError as error:
+    except ACCESS_ERRORS as error:
         raise MistworksError(
-            f"the store {url} cannot be written ({error.strerror or error}); choose a writable --store"
+            f"the store {url} cannot be written ({reason(error)}); choose a writable --store"
         ) from None
     return open_store(url, read_only=False)
 
@@ -320,50 +391,88 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
     Raises:
         MistworksError: there is no store, or one of another format version.
     """
-    manifest = _read_manifest(url)
+    manifest = find_manifest(url)
     if manifest is None:
         raise MistworksError(f"there is no store at {url}; make one with `mistworks generate --store {url}`")
-    target = Location.parse(url).zarr_store(read_only=read_only)
-    return Store(Location.parse(url).url, manifest, zarr.open_group(target, mode="r" if read_only else "r+"))
-
-
-def _read_manifest(url: str) -> Manifest | None:
     location = Location.parse(url)
     try:
-        group = zarr.open_group(location.zarr_store(read_only=True), mode="r", zarr_format=3)
-    except (FileNotFoundError, GroupNotFoundError):
-        return None
-    except OSError as error:
-        raise MistworksError(f"the store {url} cannot be read ({error.strerror or error}); mend the path") from None
-    attributes = group.attrs.get(ATTRIBUTE)
+        group = zarr.open_group(location.zarr_store(read_only=read_only), mode="r" if read_only else "r+")
+        return Store(location.url, manifest, group)
+    except MistworksError:
+        raise
+    except _METADATA_ERRORS as error:
+        raise StoreDamagedError(
+            f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of each, "
+            "or delete the store and generate it again"
+        ) from None
+
+
+def find_manifest(url: str) -> Manifest | None:
+    """The manifest of the store at a place, or None where there is nothing, or a store only begun.
+
+    Raises:
+        MistworksError: the place cannot be read, or holds something else, or a store of another version.
+    """
+    location = Location.parse(url)
+    try:
+        target = location.zarr_store(read_only=True)
+        present = {name for name in entries(target) if not _is_leftover(name)}
+        if not present:
+            return None
+        group = zarr.open_group(target, mode="r", zarr_format=3) if "zarr.json" in present else None
+    except ACCESS_ERRORS as error:
+        raise MistworksError(f"the store {url} cannot be read ({reason(error)}); mend the path") from None
+    except _METADATA_ERRORS as error:
+        raise MistworksError(
+            f"the zarr.json of {url} cannot be understood ({reason(error)}); restore it, or choose "
+            "another --store"
+        ) from None
+    attributes = None if group is None else group.attrs.get(ATTRIBUTE)
     if not isinstance(attributes, dict):
-        return None
+        raise MistworksError(
+            f"{url} holds something that is not a store ({', '.join(sorted(present)[:3])}); choose "
+            "another --store"
+        )
     if attributes.get("format") != FORMAT_VERSION:
         raise MistworksError(
-            f"the store {url} has format version {attributes.get('format')}, and this version of mistworks reads "
-            f"{FORMAT_VERSION}; use the mistworks that wrote it, or generate it again"
+            f"the store {url} has format version {attributes.get('format')}, and this version of mistworks "
+            f"reads {FORMAT_VERSION}; use the mistworks that wrote it, or generate it again"
         )
-    return Manifest.parse(attributes)
+    if attributes.keys() == {"format"}:
+        return None
+    try:
+        return Manifest.parse(attributes)
+    except MistworksError as error:
+        raise StoreDamagedError(
+            f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or delete "
+            "the store and generate it again"
+        ) from None
+
+
+def _is_leftover(name: str) -> bool:
+    return name in {LOCK_NAME, PARTITION_LOCKS_NAME} or name.endswith(".partial")
 
 
 def _create_arrays(group: zarr.Group, manifest: Manifest) -> None:
     count, rows = manifest.count, manifest.partition_size
-    common: dict[str, Any] = {"fill_value": 0, "compressors": [Crc32cCodec()], "overwrite": True}
+    common: dict[str, Any] = {"compressors": [Crc32cCodec()], "overwrite": True}
     group.create_array(
         "values",
         shape=(manifest.partitions * manifest.capacity,),
         chunks=(CHUNK_VALUES,),
         dtype="float32",
+        fill_value=0,
         dimension_names=("value",),
         **common,
     )
     index = group.require_group("index")
-    for name, dtype in _COLUMNS.items():
+    for name, (dtype, fill_value) in _COLUMNS.items():
         index.create_array(
             name,
             shape=(count,),
             chunks=(min(rows, count),),
             dtype=dtype,
+            fill_value=fill_value,
             dimension_names=("dataset",),
             attributes=_column_attributes(name, manifest),
             **common,
@@ -373,6 +482,7 @@ def _create_arrays(group: zarr.Group, manifest: Manifest) -> None:
         shape=(count, DIGEST_BYTES),
         chunks=(min(rows, count), DIGEST_BYTES),
         dtype="uint8",
+        fill_value=0,
         dimension_names=("dataset", "byte"),
         attributes={"long_name": "SHA-256 of the dataset"},
         **common,
@@ -382,6 +492,7 @@ def _create_arrays(group: zarr.Group, manifest: Manifest) -> None:
         shape=(manifest.partitions, DIGEST_BYTES),
         chunks=(1, DIGEST_BYTES),
         dtype="uint8",
+        fill_value=0,
         dimension_names=("partition", "byte"),
         attributes={"long_name": "SHA-256 of the partition's digests, all zero until it is done"},
         **common,
@@ -399,8 +510,8 @@ def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:
             return {}
 
 
-def _array(group: zarr.Group, path: str) -> "zarr.Array[Any]":
+def _array(group: zarr.Group, path: str, shape: tuple[int, ...]) -> "zarr.Array[Any]":
     array = group[path]
-    if not isinstance(array, zarr.Array):
-        raise StoreDamagedError(f"{path} is not an array; the store is not one of ours, generate it again")
+    if not isinstance(array, zarr.Array) or array.shape != shape:
+        raise ValueError(f"{path} is not an array of shape {shape}")
     return array

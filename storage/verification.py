@@ -53,7 +53,9 @@ def _numbers(partitions: list[int]) -> str:
     return ", ".join(map(str, partitions[:10])) + (", …" if len(partitions) > 10 else "")
 
 
-def verify(store: Store, *, on_progress: Callable[[int], None] = lambda done: None, threads: int = 2) -> Verification:
+def verify(
+    store: Store, *, on_progress: Callable[[int], None] = lambda done: None, threads: int = 2
+) -> Verification:
     """Read every partition and check every digest; memory is bounded by a partition a thread.
 
     Args:
@@ -66,7 +68,9 @@ def verify(store: Store, *, on_progress: Callable[[int], None] = lambda done: No
     present = [number for number, digest in enumerate(digests) if digest is not None]
     damaged = {}
     with ThreadPoolExecutor(threads) as pool:
-        for done, (number, fault) in enumerate(zip(present, pool.map(lambda p: _fault(store, p), present), strict=True)):
+        for done, (number, fault) in enumerate(
+            zip(present, pool.map(lambda p: _fault(store, p), present), strict=True)
+        ):
             if fault is not None:
                 damaged[number] = fault
             on_progress(done + 1)
