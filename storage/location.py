@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from obstore.exceptions import BaseError as RemoteError
+from obstore.exceptions import BaseError
 from zarr.abc.store import Store as ZarrStore
 from zarr.core.sync import sync
 from zarr.storage import LocalStore, ObjectStore
@@ -13,7 +13,7 @@ from zarr.storage import LocalStore, ObjectStore
 from mistworks.errors import MistworksError
 
 # What reading and writing raise where a place, or the way to it, is at fault.
-ACCESS_ERRORS = (OSError, RemoteError)
+ACCESS_ERRORS = (OSError, BaseError)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Location:
 
         try:
             return ObjectStore(from_url(self.url), read_only=read_only)
-        except (RemoteError, ValueError) as error:
+        except (BaseError, ValueError) as error:
             raise MistworksError(
                 f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came "
                 f"({reason(error)}); mend it"

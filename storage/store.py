@@ -12,12 +12,13 @@ from typing import Any, overload
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from obstore.exceptions import BaseError
 from zarr.codecs import Crc32cCodec
 
 from mistworks.dataset import Block, Dataset, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.generation import digests
-from storage.location import ACCESS_ERRORS, Location, RemoteError, entries, reason
+from storage.location import ACCESS_ERRORS, Location, entries, reason
 from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
 from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, Manifest
 
@@ -123,19 +124,19 @@ class Store:
         Raises:
             MistworksError: the mask has another length than the store, or a position lies outside it.
         """
-        rows, count = np.asarray(rows), len(self)
-        if rows.dtype != np.bool_:
-            positions = rows.astype(np.int64)
+        chosen, count = np.asarray(rows), len(self)
+        if chosen.dtype != np.bool_:
+            positions = chosen.astype(np.int64)
             if positions.size and not -count <= positions.min() <= positions.max() < count:
                 raise MistworksError(
                     f"positions lie between {-count} and {count - 1}, and others came; mend them"
                 )
             return Subset(self, positions)
-        if rows.shape != (count,):
+        if chosen.shape != (count,):
             raise MistworksError(
-                f"a mask has one entry a dataset, {count:,}, and shape {rows.shape} came; mend it"
+                f"a mask has one entry a dataset, {count:,}, and shape {chosen.shape} came; mend it"
             )
-        return Subset(self, np.flatnonzero(rows))
+        return Subset(self, np.flatnonzero(chosen))
 
     def partition_digests(self) -> list[bytes | None]:
         """The checksum that each partition was marked done with; None where it is not done, or unreadable."""
@@ -303,7 +304,7 @@ class Store:
     def _read(self, array: "zarr.Array[Any]", rows: slice, number: int) -> NDArray[Any]:
         try:
             return np.asarray(array[rows])
-        except RemoteError as error:
+        except BaseError as error:
             raise MistworksError(
                 f"the store {self.url} cannot be read ({reason(error)}); try again later"
             ) from error
@@ -372,7 +373,7 @@ def create_store(url: str, manifest: Manifest) -> Store:
         return open_store(url, read_only=False)
     try:
         # Marks the place as ours, so that a later run may make the arrays again.
-        mark = {ATTRIBUTE: {"format": FORMAT_VERSION}}
+        mark: dict[str, Any] = {ATTRIBUTE: {"format": FORMAT_VERSION}}
         group = zarr.open_group(
             location.zarr_store(read_only=False), mode="a", zarr_format=3, attributes=mark
         )
@@ -402,8 +403,8 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
         raise
     except _METADATA_ERRORS as error:
         raise StoreDamagedError(
-            f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of each, "
-            "or delete the store and generate it again"
+            f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of "
+            "each, or delete the store and generate it again"
         ) from None
 
 
@@ -444,8 +445,8 @@ def find_manifest(url: str) -> Manifest | None:
         return Manifest.parse(attributes)
     except MistworksError as error:
         raise StoreDamagedError(
-            f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or delete "
-            "the store and generate it again"
+            f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or "
+            "delete the store and generate it again"
         ) from None
 
 
