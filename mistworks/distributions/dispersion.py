@@ -126,7 +126,7 @@ def latent_variable_matrix(
     """
     require_at_least("dx", dx, pairs)
     require_at_least("dy", dy, pairs)
-    matrix = np.full((dx + dy, dx + dy), alpha**2)
+    matrix = np.full((dx + dy, dx + dy), alpha**2, dtype=np.float64)
     matrix[:dx, :dx] += beta**2
     matrix[dx:, dx:] += beta**2
     diagonal = np.full(dx + dy, 1.0 + eta**2)
