@@ -1,12 +1,13 @@
 """The meta-distribution: the prior over joint distributions and sample sizes that a split is drawn from."""
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, model_validator
 
 from mistworks.config import FrozenConfig
@@ -85,7 +86,7 @@ class Design(FrozenConfig, ABC):
 
     @abstractmethod
     def choose(
-        self, index: int, cumulative_weights: NDArray[np.float64], rng: np.random.Generator
+        self, index: int, cumulative_weights: Sequence[float], rng: np.random.Generator
     ) -> tuple[int, int]:
         """The position of the member, given the members' cumulative weights ending in 1, and n."""
 
@@ -97,10 +98,10 @@ class RandomDesign(Design):
     n: Points
 
     def choose(
-        self, index: int, cumulative_weights: NDArray[np.float64], rng: np.random.Generator
+        self, index: int, cumulative_weights: Sequence[float], rng: np.random.Generator
     ) -> tuple[int, int]:
         """A member and n, both at random."""
-        return int(np.searchsorted(cumulative_weights, rng.random(), side="right")), self.n.draw(rng)
+        return bisect_right(cumulative_weights, rng.random()), self.n.draw(rng)
 
 
 class GridDesign(Design):
@@ -114,7 +115,7 @@ class GridDesign(Design):
     steps: Annotated[int, Field(ge=2, le=10_000)]
 
     def choose(
-        self, index: int, cumulative_weights: NDArray[np.float64], rng: np.random.Generator
+        self, index: int, cumulative_weights: Sequence[float], rng: np.random.Generator
     ) -> tuple[int, int]:
         """The cell of the grid at position ``index``; nothing is drawn."""
         row, member = divmod(index, len(cumulative_weights))
@@ -170,10 +171,10 @@ class MetaDistribution(FrozenConfig):
         return steps * len(self.members)
 
     @cached_property
-    def _cumulative_weights(self) -> NDArray[np.float64]:
+    def _cumulative_weights(self) -> tuple[float, ...]:
+        # A tuple: pydantic's == looks into caches, and arrays have no truth value.
         cumulative = np.cumsum([member.weight for member in self.members])
-        cumulative /= cumulative[-1]
-        return cumulative
+        return tuple((cumulative / cumulative[-1]).tolist())
 
     def draw(self, root_seed: int, split: str, index: int) -> Draw:
         """Draw what dataset ``index`` of a split is a sample of. The sample has a stream of its own."""
