@@ -13,8 +13,8 @@ from flows.progress import progress
 from flows.services import dask_cluster
 from mistworks.errors import MistworksError
 from mistworks.presets import SplitName, generation_preset
-from storage.lock import exclusive
 from storage.location import Location
+from storage.lock import exclusive
 from storage.manifest import Manifest
 from storage.store import Store, create_store, open_store
 from storage.verification import verify
