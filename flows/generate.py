@@ -16,7 +16,7 @@ from mistworks.presets import SplitName, generation_preset
 from storage.location import Location
 from storage.lock import exclusive
 from storage.manifest import Manifest
-from storage.store import Store, create_store, open_store
+from storage.store import Store, create_store, find_manifest, open_store
 from storage.verification import verify
 from tasks.generation import generate_partitions
 
@@ -83,6 +83,8 @@ def generate(
         root_seed=seed,
     )
     url = Location.parse(store).url
+    # Before the lock, which would leave a file in a place that holds something else.
+    find_manifest(url)
     with exclusive(url):
         target = create_store(url, manifest)
         return _fill(target, target.missing(), workers, dask_address)

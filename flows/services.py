@@ -197,8 +197,8 @@ def _wait_until_healthy(url: str, guard: "subprocess.Popen[bytes]", log: Path) -
             return
         time.sleep(0.1)
     raise MistworksError(
-        f"the Prefect server did not start within {START_TIMEOUT_SECONDS:.0f} s; see {log}, or set PREFECT_API_URL "
-        "to a server that runs"
+        f"the Prefect server did not start within {START_TIMEOUT_SECONDS:.0f} s; see {log}, or set "
+        "PREFECT_API_URL to a server that runs"
     )
 
 
