@@ -1,0 +1,359 @@
+"""Splits as published, weights and grids respected, and bad configurations refused in one sentence."""
+
+import json
+import pickle
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy import stats
+
+from mistworks.distributions import (
+    AdditiveNoiseFamily,
+    Dense,
+    LatentVariable,
+    NormalFamily,
+    Sparse,
+    StudentFamily,
+    UniformInteger,
+)
+from mistworks.errors import MistworksError
+from mistworks.meta_distribution import (
+    GridDesign,
+    Member,
+    MetaDistribution,
+    RandomDesign,
+    SeparateDimensions,
+)
+from mistworks.presets import GENERATION, SPLITS, GenerationPreset, SplitConfig, generation_preset
+
+FALSE_ALARM = 1e-6
+"""Chance that a statistical check fails a correct implementation under a fresh seed; seeds here are fixed."""
+
+PUBLISHED = {
+    "train": """normal-dense-base normal-dense-halfcube normal-dense-asinh normal-sparse-wigglify
+        normal-sparse-base normal-lvm-wigglify normal-lvm-base normal-2pair-base student-dense-base
+        student-dense-wigglify student-sparse-halfcube student-sparse-base student-sparse-asinh
+        student-2pair-asinh student-2pair-halfcube additive-wigglify""",
+    "validation": """normal-dense-base normal-dense-wigglify normal-sparse-base normal-lvm-wigglify
+        student-dense-base student-sparse-halfcube student-sparse-base student-2pair-halfcube
+        additive-wigglify""",
+    "test-imd": """normal-dense-base normal-dense-halfcube normal-lvm-wigglify student-dense-base
+        student-sparse-base student-sparse-asinh""",
+    "test-oomd": """normal-dense-wigglify normal-sparse-halfcube normal-sparse-asinh
+        student-sparse-wigglify student-dense-halfcube additive-base additive-halfcube""",
+}
+SIZES = {"train": 16, "validation": 9, "test-imd": 6, "test-oomd": 7}
+
+
+def names(meta: MetaDistribution) -> list[str]:
+    return [f"{member.family.name}-{member.transform}" for member in meta.members]
+
+
+def valid() -> dict[str, Any]:
+    """A small valid configuration, as read from JSON."""
+    return {
+        "members": [
+            {"family": {"family": "normal", "dispersion": {"structure": "dense"}}, "transform": "asinh"},
+            {"family": {"family": "student", "dispersion": {"structure": "2pair"}}},
+            {"family": {"family": "additive"}},
+        ],
+        "design": {"design": "random", "n": {"low": 10, "high": 20}},
+        "dimensions": {"dimensions": "equal", "d": {"low": 2, "high": 4}},
+    }
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    """The valid configuration with the value at a dotted path replaced or added."""
+    config: Any = valid()
+    *parents, last = (int(part) if part.isdigit() else part for part in path.split("."))
+    place = config
+    for part in parents:
+        place = place[part]
+    place[last] = value
+    return dict(config)
+
+
+# --- The published splits ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", GENERATION)
+@pytest.mark.parametrize("split", SPLITS)
+def test_members_are_those_published(preset: str, split: str) -> None:
+    members = names(GENERATION[preset].splits[split].meta_distribution)  # type: ignore[index]
+    assert sorted(members) == sorted(PUBLISHED[split].split())
+    assert len(members) == SIZES[split]
+
+
+@pytest.mark.parametrize("preset", ["quick", "paper"])
+def test_counts_are_those_published(preset: str) -> None:
+    counts = {name: split.count for name, split in GENERATION[preset].splits.items()}
+    train = {"quick": 20_000, "paper": 625_000}[preset]
+    assert counts == {"train": train, "validation": 612, "test-imd": 1_080, "test-oomd": 1_260}
+    assert counts["test-imd"] + counts["test-oomd"] == 2_340
+
+
+@pytest.mark.parametrize(
+    ("split", "values", "repetitions"),
+    [
+        ("validation", np.linspace(10, 300, 34).astype(int), 2),
+        ("test-imd", np.linspace(10, 500, 20).astype(int), 9),
+        ("test-oomd", np.linspace(10, 500, 20).astype(int), 9),
+    ],
+)
+def test_grid_visits_every_member_at_every_n(split: str, values: np.ndarray, repetitions: int) -> None:
+    config = generation_preset("paper").split(split)  # type: ignore[arg-type]
+    meta = config.meta_distribution
+    draws = [meta.draw(0, split, index) for index in range(config.count)]
+    cells = Counter((draw.n, f"{draw.family}-{draw.transform}") for draw in draws)
+    assert cells == {(n, name): repetitions for n in values.tolist() for name in PUBLISHED[split].split()}
+    assert {draw.joint.dx for draw in draws} <= set(range(2, 33))
+    assert all(draw.joint.dx == draw.joint.dy for draw in draws)
+
+
+def test_training_split_draws_n_dimension_and_member_uniformly() -> None:
+    """Three chi-square tests over 8,000 draws, each failing a correct split with probability 1e-6."""
+    meta = generation_preset("paper").split("train").meta_distribution
+    draws = [meta.draw(3, "train", index) for index in range(8_000)]
+    n = np.array([draw.n for draw in draws])
+    assert (n.min(), n.max()) == (10, 500)
+    members = Counter(f"{draw.family}-{draw.transform}" for draw in draws)
+    assert set(members) == set(PUBLISHED["train"].split())
+    dimensions = Counter(draw.joint.dx for draw in draws)
+    assert set(dimensions) == set(range(2, 33))
+    by_decile = np.histogram(n, bins=np.linspace(9.5, 500.5, 492))[0][:490].reshape(10, 49).sum(axis=1)
+    for counts in (list(members.values()), list(dimensions.values()), by_decile):
+        assert stats.chisquare(counts).pvalue > FALSE_ALARM
+
+
+def test_weights_are_respected() -> None:
+    members = tuple(
+        Member(family=NormalFamily(dispersion=structure), weight=weight)
+        for structure, weight in ((Dense(), 1), (Sparse(), 5), (LatentVariable(), 0.5))
+    )
+    meta = MetaDistribution(
+        members=members,
+        design=RandomDesign(n=UniformInteger(low=1, high=1)),
+        dimensions=SeparateDimensions(dx=UniformInteger(low=1, high=2), dy=UniformInteger(low=1, high=3)),
+    )
+    draws = [meta.draw(0, "train", index) for index in range(13_000)]
+    counts = Counter(draw.family for draw in draws)
+    observed = [counts[f"normal-{structure}"] for structure in ("dense", "sparse", "lvm")]
+    assert stats.chisquare(observed, [2_000, 10_000, 1_000]).pvalue > FALSE_ALARM
+    sides = Counter((draw.joint.dx, draw.joint.dy) for draw in draws)
+    assert len(sides) == 6
+    assert stats.chisquare(list(sides.values())).pvalue > FALSE_ALARM
+
+
+@given(low=st.integers(1, 200), span=st.integers(0, 400), steps=st.integers(2, 50))
+def test_grid_truncates_evenly_spaced_values(low: int, span: int, steps: int) -> None:
+    """n of step s is ⌊low + s · span / (steps − 1)⌋, by exact arithmetic; the ends are met."""
+    design = GridDesign(n=UniformInteger(low=low, high=low + span), steps=steps)
+    rng = np.random.default_rng(0)
+    chosen = [design.choose(index, (0.5, 1.0), rng) for index in range(2 * steps)]
+    assert [member for member, _ in chosen] == [0, 1] * steps
+    n = [n for _, n in chosen[::2]]
+    assert (n[0], n[-1]) == (low, low + span)
+    assert all(0 <= (low + step * span / (steps - 1)) - value < 1 + 1e-9 for step, value in enumerate(n))
+    assert design.choose(2 * steps, (0.5, 1.0), rng) == chosen[0]
+
+
+def test_most_values_bounds_every_dataset() -> None:
+    meta = MetaDistribution.parse(valid())
+    assert meta.most_values == 20 * (4 + 4)
+    sizes = [draw.n * (draw.joint.dx + draw.joint.dy) for draw in (meta.draw(0, "t", i) for i in range(500))]
+    assert max(sizes) <= meta.most_values
+
+
+# --- Configuration ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", GENERATION)
+def test_presets_survive_json_and_pickle(preset: str, tmp_path: Path) -> None:
+    config = GENERATION[preset]
+    text = config.canonical_json()
+    assert GenerationPreset.parse(text) == config
+    assert GenerationPreset.parse(json.loads(text)).canonical_json() == text
+    path = tmp_path / "own preset.json"
+    path.write_text(json.dumps(json.loads(text), indent=2), encoding="utf-8")
+    assert generation_preset(str(path)) == config
+    assert pickle.loads(pickle.dumps(config)) == config
+
+
+def test_canonical_json_ignores_order_of_keys_and_defaults() -> None:
+    reordered = {key: valid()[key] for key in reversed(valid())}
+    spelt_out = changed("members.2.family.noise", {"low": 0.1, "high": 2.0})
+    texts = {MetaDistribution.parse(values).canonical_json() for values in (valid(), reordered, spelt_out)}
+    assert len(texts) == 1
+    assert MetaDistribution.parse(changed("members.0.weight", 2)).canonical_json() not in texts
+
+
+def test_meta_distribution_is_frozen_and_compares_by_value() -> None:
+    one, other = MetaDistribution.parse(valid()), MetaDistribution.parse(valid())
+    one.draw(0, "train", 0)  # caches must not enter the comparison
+    assert one == other
+    assert hash(one) == hash(MetaDistribution.parse(one.canonical_json()))
+    assert one.canonical_json() == other.canonical_json()
+    for target, name in ((one, "members"), (one.design, "n"), (one.members[0], "weight")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(target, name, 1)
+
+
+def test_split_takes_another_count() -> None:
+    preset = GENERATION["tiny"]
+    assert preset.split("train", 7) == SplitConfig(
+        meta_distribution=preset.splits["train"].meta_distribution, count=7
+    )
+    assert preset.split("train") == preset.splits["train"]
+    with pytest.raises(MistworksError, match="count: input should be greater than or equal to 1, and 0 came"):
+        preset.split("train", 0)
+    with pytest.raises(MistworksError, match="split 'trian' is unknown; choose one of train, validation"):
+        preset.split("trian")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("colour", 1, "colour is not a known key; remove it or mend its spelling"),
+        ("members.0.wieght", 1, "members.0.wieght is not a known key"),
+        ("members.0.family.dispersion.rho", 1, "dispersion.dense.rho is not a known key"),
+        ("members.0.family", {"family": "gauss"}, "is 'gauss', which is unknown; choose one of 'normal'"),
+        ("members.0.family", {}, "members.0.family lacks the key 'family', which says what it is; add it"),
+        ("members.0.family.dispersion.structure", "full", "'full', which is unknown; choose one of 'dense'"),
+        ("members.0.transform", "cube", "transform 'cube' is unknown; choose one of base, asinh, halfcube"),
+        ("members.0.weight", 0, "weight: input should be greater than 0, and 0 came"),
+        ("members.0.weight", float("inf"), "weight: input should be .*, and inf came"),
+        ("members.0.weight", 1e308, "weight: input should be less than or equal to"),
+        ("members", [], "members: tuple should have at least 1 item"),
+        ("design", {"design": "random"}, "design.random.n is missing; add it"),
+        ("design.n.high", 100_001, "n is at most 100,000, and 100,001 came; lower it"),
+        ("design.n.low", 0, "n.low: input should be greater than or equal to 1, and 0 came"),
+        ("design.n.low", 21, "low must not exceed high, and low = 21, high = 20 came"),
+        ("design.n.low", 10.5, "n.low: input should be a valid integer"),
+        ("dimensions.d.high", 513, "a dimension is at most 512, and 513 came; lower it"),
+        ("dimensions.d.low", 0, "d.low: input should be greater than or equal to 1, and 0 came"),
+        ("dimensions.d.low", 1, "dimension of student-2pair must be at least 2, and 1 came"),
+        (
+            "dimensions",
+            {"dimensions": "separate", "dx": {"low": 2, "high": 3}, "dy": {"low": 2, "high": 3}},
+            "additive needs dx = dy, and dx = 2, dy = 3 came; draw equal dimensions",
+        ),
+    ],
+)
+def test_bad_configuration_is_refused_in_one_sentence(path: str, value: Any, message: str) -> None:
+    with pytest.raises(MistworksError, match=message) as caught:
+        MetaDistribution.parse(changed(path, value))
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_grid_of_unequal_weights_is_refused() -> None:
+    values = changed("design", {"design": "grid", "n": {"low": 10, "high": 20}, "steps": 3})
+    assert MetaDistribution.parse(values).cells == 9
+    values["members"][0]["weight"] = 2
+    with pytest.raises(MistworksError, match="give them equal weights"):
+        MetaDistribution.parse(values)
+
+
+def test_additive_takes_separate_dimensions_that_can_only_be_equal() -> None:
+    three = {"low": 3, "high": 3}
+    meta = MetaDistribution.parse(changed("dimensions", {"dimensions": "separate", "dx": three, "dy": three}))
+    assert {meta.draw(0, "t", i).joint.dy for i in range(20)} == {3}
+
+
+@pytest.mark.parametrize("family", [NormalFamily, StudentFamily])
+def test_elliptical_families_refuse_too_few_dimensions(family: type[NormalFamily | StudentFamily]) -> None:
+    one = family.parse({"dispersion": {"structure": "2pair"}})
+    one.require_dimensions(2, 9)
+    for dx, dy in ((1, 2), (2, 1)):
+        with pytest.raises(MistworksError, match=r"dimension of .*-2pair must be at least 2, and 1 came"):
+            one.require_dimensions(dx, dy)
+    with pytest.raises(MistworksError, match="dimension of additive must be at least 1, and 0 came"):
+        AdditiveNoiseFamily().require_dimensions(0, 0)
+
+
+# --- Preset files -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe{}", "is not text in UTF-8; give a JSON file"),
+        (b'{"splits": ', "invalid JSON: EOF while parsing .*; mend the JSON"),
+        (b"[]", "input should be an object"),
+        (b"{}", "splits is missing; add it; partition_size is missing; add it"),
+        (
+            b'{"splits": {"trian": {}}, "partition_size": 1}',
+            "input should be 'train', 'validation'.*'trian' came",
+        ),
+        (
+            b'{"splits": {}, "partition_size": 0}',
+            "partition_size: input should be greater than or equal to 1",
+        ),
+        (b'{"splits": {}, "partition_size": 1, "seed": 1}', "seed is not a known key"),
+    ],
+)
+def test_bad_preset_files_are_refused_in_one_sentence(content: bytes, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "preset.json"
+    path.write_bytes(content)
+    with pytest.raises(MistworksError, match=message) as caught:
+        generation_preset(str(path))
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_presets_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(MistworksError, match="preset 'papre' is unknown; choose one of tiny, quick, paper"):
+        generation_preset("papre")
+    with pytest.raises(MistworksError, match=r"cannot be read .*No such file"):
+        generation_preset(str(tmp_path / "absent.json"))
+    folder = tmp_path / "folder.json"
+    folder.mkdir()
+    with pytest.raises(MistworksError, match="cannot be read"):
+        generation_preset(str(folder))
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def paths(value: Any, prefix: str = "") -> list[str]:
+    """Dotted paths of everything inside a configuration."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = []
+    for key, inner in items:
+        found += [f"{prefix}{key}", *paths(inner, f"{prefix}{key}.")]
+    return found
+
+
+@given(path=st.sampled_from(paths(valid())), value=JSON_VALUES)
+@settings(max_examples=300, deadline=None)
+def test_any_value_anywhere_is_accepted_or_refused_in_one_sentence(path: str, value: Any) -> None:
+    try:
+        meta = MetaDistribution.parse(changed(path, value))
+    except MistworksError as error:
+        message = str(error)
+    else:
+        message = ""
+        dataset = meta.dataset(0, "train", 0)
+        assert np.all(np.isfinite(dataset.x))
+        assert np.isfinite(dataset.mi)
+    assert "\n" not in message
+
+
+@given(low=st.integers(-5, 600), high=st.integers(-5, 600))
+@settings(max_examples=100, deadline=None)
+def test_only_sensible_dimensions_are_accepted(low: int, high: int) -> None:
+    values = changed("dimensions.d", {"low": low, "high": high})
+    if 2 <= low <= high <= 512:
+        assert MetaDistribution.parse(values).dimensions.extremes[-1] == (high, high)
+    else:
+        with pytest.raises(MistworksError):
+            MetaDistribution.parse(values)
