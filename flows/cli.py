@@ -21,6 +21,13 @@ app = typer.Typer(
 )
 
 
+class Objective(StrEnum):
+    """What training minimises."""
+
+    PINBALL = "pinball"
+    SQUARED_ERROR = "squared-error"
+
+
 class Split(StrEnum):
     """The splits of a preset."""
 
@@ -36,8 +43,14 @@ RootOption = Annotated[
 ]
 StoreOption = Annotated[str, typer.Option(help="Path or URL of the store, such as s3://bucket/train.zarr.")]
 StoreArgument = Annotated[str, typer.Argument(help="Path or URL of the store.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow database or server; the one in --root if left out."),
+]
 WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes of the local Dask cluster; one a core.")]
 AddressOption = Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")]
+ModelOption = Annotated[str, typer.Option(help="Folder of an estimator, or a registered one such as mist@champion.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Root of every random stream.")]
 DEFAULT_ROOT = Path("mistworks-data")
 
@@ -53,6 +66,7 @@ def generate(
     workers: WorkersOption = None,
     dask_address: AddressOption = None,
     root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
 ) -> None:
     """Make the store of one split; run again to resume."""
     from flows.services import configure, prefect_server
@@ -62,9 +76,9 @@ def generate(
         from flows.generate import generate as run
 
         made = run(store, split.value, preset, count, seed, partition_size, workers, dask_address)
-    from flows.console import print_generated
+    from flows.console import print_generated, print_json
 
-    print_generated(made)
+    print_json(made) if as_json else print_generated(made)
 
 
 @app.command()
@@ -76,6 +90,7 @@ def regenerate(
     workers: WorkersOption = None,
     dask_address: AddressOption = None,
     root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
 ) -> None:
     """Rebuild partitions of a store that are missing, damaged or asked for."""
     from flows.services import configure, prefect_server
@@ -86,15 +101,15 @@ def regenerate(
         from flows.generate import regenerate as run
 
         made = run(store, numbers, workers, dask_address)
-    from flows.console import print_generated
+    from flows.console import print_generated, print_json
 
-    print_generated(made)
+    print_json(made) if as_json else print_generated(made)
 
 
 @app.command()
-def verify(store: StoreArgument) -> None:
+def verify(store: StoreArgument, as_json: JsonOption = False) -> None:
     """Prove that a store is complete and undamaged; print its content hash."""
-    from flows.console import print_verification
+    from flows.console import print_json, print_verification
     from flows.progress import progress
     from storage.store import open_store
     from storage.verification import verify as check
@@ -102,8 +117,173 @@ def verify(store: StoreArgument) -> None:
     opened = open_store(store)
     with progress("verify", opened.manifest.partitions) as report:
         found = check(opened, on_progress=report)
-    print_verification(found)
+    print_json(found) if as_json else print_verification(found)
     found.require_sound()
+
+
+@app.command()
+def train(
+    store: StoreOption,
+    validation_store: Annotated[str, typer.Option(help="Path or URL of the validation store.")],
+    preset: PresetOption = "quick",
+    objective: Annotated[Objective | None, typer.Option(help="The preset's if left out.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; the preset's if left out.")] = None,
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train an estimator on a store; run again to resume."""
+    from flows.services import configure, prefect_server
+
+    configure(root)
+    with prefect_server(root):
+        from flows.train import train as run
+
+        trained = run(
+            store,
+            validation_store,
+            preset,
+            root=root,
+            tracking_uri=tracking_uri or _tracking_uri(root),
+            objective=objective.value if objective else None,
+            seed=seed,
+        )
+    from flows.console import print_json, print_trained
+
+    print_json(trained.as_dict()) if as_json else print_trained(trained)
+
+
+@app.command()
+def evaluate(
+    model: ModelOption,
+    store: Annotated[list[str], typer.Option(help="Path or URL of a store; may be given several times.")],
+    run_id: Annotated[str | None, typer.Option(help="MLflow run to log the result on.")] = None,
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure an estimator on stores: MSE and bias by sample size and family."""
+    from flows.services import configure, prefect_server
+
+    configure(root)
+    with prefect_server(root):
+        from flows.evaluate import evaluate as run
+
+        evaluation = run(model, store, root, tracking_uri or _tracking_uri(root), run_id=run_id)
+    from flows.console import print_evaluation, print_json
+
+    print_json(evaluation.metrics()) if as_json else print_evaluation(evaluation)
+
+
+@app.command()
+def register(
+    model: Annotated[Path, typer.Option(help="Folder of the estimator.")],
+    run_id: Annotated[str, typer.Option(help="MLflow run of its training.")],
+    preset: PresetOption = "quick",
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a trained estimator; it becomes champion if it is better on the validation split."""
+    from flows.services import configure, prefect_server
+
+    configure(root)
+    with prefect_server(root):
+        from flows.register import register_run as run
+
+        registered = run(model, run_id, preset, root, tracking_uri or _tracking_uri(root))
+    from flows.console import print_json, print_version
+
+    print_json(registered.as_dict()) if as_json else print_version(registered)
+
+
+@app.command()
+def pipeline(
+    preset: PresetOption = "quick",
+    seed: SeedOption = 0,
+    workers: WorkersOption = None,
+    dask_address: AddressOption = None,
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate, train, evaluate and register; run again to resume."""
+    from flows.services import configure, prefect_server
+
+    configure(root)
+    uri = tracking_uri or _tracking_uri(root)
+    with prefect_server(root):
+        from flows.pipeline import pipeline as run
+
+        produced = run(preset, root.absolute(), uri, seed, workers, dask_address)
+    from flows.console import print_json, print_produced
+
+    print_json(produced.registered.as_dict()) if as_json else print_produced(produced, root, uri)
+
+
+@app.command()
+def models(
+    root: RootOption = DEFAULT_ROOT, tracking_uri: TrackingOption = None, as_json: JsonOption = False
+) -> None:
+    """List the registered versions with their metrics."""
+    from flows.console import print_json, print_versions
+    from storage.registry import versions
+
+    found = versions(tracking_uri or _tracking_uri(root))
+    print_json([version.as_dict() for version in found]) if as_json else print_versions(found)
+
+
+@app.command()
+def lookup(
+    model: Annotated[str, typer.Argument(help="A registered version, such as mist@champion or mist/3.")],
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print where a registered version came from: data, run, code, metrics."""
+    from flows.console import print_json, print_version
+    from storage.registry import lookup as find
+
+    found = find(model, tracking_uri or _tracking_uri(root))
+    print_json(found.as_dict()) if as_json else print_version(found)
+
+
+@app.command()
+def estimate(
+    file: Annotated[Path, typer.Argument(help="Table in CSV with a header.")],
+    x: Annotated[str, typer.Option(help="Columns of X, such as a,b.")],
+    y: Annotated[str, typer.Option(help="Columns of Y, such as c.")],
+    model: Annotated[
+        str | None, typer.Option(help="Folder of an estimator or a registered one; mist@champion if left out.")
+    ] = None,
+    level: Annotated[float, typer.Option(help="Level of the interval, between 0 and 1.")] = 0.9,
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the mutual information of columns of a CSV file, in nats."""
+    from flows.console import print_estimate
+    from storage.models import load_model
+    from storage.tables import read_columns
+
+    table = read_columns(file, {"x": x.split(","), "y": y.split(",")})
+    estimator = load_model(model or "mist@champion", tracking_uri or _tracking_uri(root))
+    print_estimate(estimator.estimate(table["x"], table["y"]), level, as_json=as_json)
+
+
+@app.command()
+def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> None:
+    """Print a preset as JSON, to be edited and passed to --preset."""
+    from flows.console import print_json
+    from mistworks.presets import load_preset
+
+    print_json(load_preset(name).model_dump(mode="json"))
+
+
+def _tracking_uri(root: Path) -> str:
+    from storage.tracking import local_tracking_uri
+
+    return local_tracking_uri(root)
 
 
 def _numbers(text: str) -> list[int]:
@@ -129,3 +309,7 @@ def main() -> None:
 def _end(number: int, _frame: FrameType | None) -> None:
     # As an exception, so that what was started is stopped on the way out.
     sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from flows.generate import Generated
+    from flows.pipeline import Produced
+    from mistworks.estimation import Estimate
+    from mistworks.evaluation import Evaluation
     from storage.registry import RegisteredVersion
     from storage.verification import Verification
+    from tasks.training import Trained
 
 
 def print_json(result: "DataclassInstance | Mapping[str, Any] | Sequence[Any]") -> None:
@@ -65,12 +70,17 @@ def print_verification(found: "Verification") -> None:
 
 def print_versions(versions: "Sequence[RegisteredVersion]") -> None:
     """A table of registered versions with their metrics."""
-    table = Table("version", "aliases", "validation MSE", "test MSE (IMD)", "test MSE (OoMD)", "preset", "created")
+    table = Table(
+        "version", "aliases", "validation MSE", "test MSE (IMD)", "test MSE (OoMD)", "preset", "created"
+    )
     for version in versions:
         table.add_row(
             f"{version.name}/{version.version}",
             ", ".join(version.aliases),
-            *(_figure(version.metrics, name) for name in ("validation.mse", "test-imd.mse.all", "test-oomd.mse.all")),
+            *(
+                _figure(version.metrics, name)
+                for name in ("validation.mse", "test-imd.mse.all", "test-oomd.mse.all")
+            ),
             version.lineage.preset,
             version.created,
         )
@@ -86,8 +96,84 @@ def print_version(version: "RegisteredVersion") -> None:
         "created": version.created,
     }
     facts |= {name.replace("_", " "): value for name, value in asdict(version.lineage).items()}
-    facts |= {name: f"{value:.4g}" for name, value in sorted(version.metrics.items()) if ".all" in name or "validation" in name}
+    facts |= {
+        name: f"{value:.4g}"
+        for name, value in sorted(version.metrics.items())
+        if ".all" in name or "validation" in name
+    }
     print_facts("registered model", facts)
+
+
+def print_trained(trained: "Trained") -> None:
+    """A training that ended."""
+    facts = {
+        "estimator": trained.folder,
+        "run": trained.run_id,
+        "trained on": f"{trained.train.url} ({trained.train.content_hash[:12]}…)",
+        "validated on": f"{trained.validation.url} ({trained.validation.content_hash[:12]}…)",
+        "steps": f"{trained.steps:,}, the best {trained.best_step:,}",
+        "validation MSE": f"{trained.validation_mse:.4g} nats²",
+        "speed": f"{trained.datasets_per_second:,.0f} datasets a second",
+    }
+    print_facts("trained", facts)
+
+
+def print_evaluation(evaluation: "Evaluation") -> None:
+    """A table of MSE and bias by split and sample size."""
+    table = Table("split", "n", "datasets", "MSE", "bias", "MSE of the prior mean", "failures")
+    for row in evaluation.rows:
+        if row.family != "all":
+            continue
+        table.add_row(
+            row.split,
+            row.n_bin,
+            f"{row.count:,}",
+            _with_error(row.mse, row.mse_se),
+            _with_error(row.bias, row.bias_se),
+            f"{row.baseline_mse:.4g}",
+            str(row.failures),
+            end_section=row.n_bin == evaluation.config.bins[-1],
+        )
+    Console(width=100).print(table)
+
+
+def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
+    """What the pipeline made, and where to look."""
+    for made in produced.stores.values():
+        print_facts(made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash})
+    print_evaluation(produced.evaluation)
+    version = produced.registered
+    print_facts(
+        f"registered {version.name}/{version.version}",
+        {
+            "aliases": ", ".join(version.aliases) or "none",
+            "promotion": version.promotion,
+            "run": produced.run_id,
+            "lineage": f"mistworks lookup {version.name}/{version.version} --root {root}",
+            "runs": f"mlflow ui --backend-store-uri {tracking_uri}",
+            "flows": f"PREFECT_HOME={(root / 'prefect').absolute()} prefect server start",
+        },
+    )
+
+
+def print_estimate(estimate: "Estimate", level: float, *, as_json: bool) -> None:
+    """A point estimate, with its interval if the estimator knows quantiles."""
+    facts: dict[str, float] = {"mi": estimate.mi}
+    if estimate.quantiles is not None:
+        facts["low"], facts["high"] = estimate.interval(level)
+    if as_json:
+        print_json({**facts, "level": level})
+        return
+    shown = {"I(X;Y)": f"{estimate.mi:.4f} nats"}
+    if estimate.quantiles is not None:
+        shown[f"{level:.0%} interval"] = f"[{facts['low']:.4f}, {facts['high']:.4f}] nats"
+    print_facts("mutual information", shown)
+
+
+def _with_error(value: float | None, error: float | None) -> str:
+    if value is None:
+        return "—"
+    return f"{value:.4g}" if error is None else f"{value:.4g} ± {error:.2g}"
 
 
 def _figure(metrics: Mapping[str, float], name: str) -> str:

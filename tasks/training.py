@@ -1,0 +1,125 @@
+"""The step that trains an estimator."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from mistworks.networks import AnyNetworkConfig
+from mistworks.training import Progress, TrainingConfig, train
+from storage.lock import exclusive
+from storage.runs import StoreReference, TrainingRun, start_or_resume
+from storage.store import Store, open_store
+
+Report = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training.
+
+    Attributes:
+        folder: the estimator, as `mistworks.load` reads it.
+        run_id: its MLflow run.
+        train: the store it was trained on.
+        validation: the store it was validated on.
+        steps: steps of the optimiser.
+        best_step: the step whose weights were kept, of the lowest validation loss.
+        validation_mse: at that step, nats².
+        datasets_per_second: median over the run.
+    """
+
+    folder: Path
+    run_id: str
+    train: StoreReference
+    validation: StoreReference
+    steps: int
+    best_step: int
+    validation_mse: float
+    datasets_per_second: float
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def train_estimator(
+    train_url: str,
+    validation_url: str,
+    network: AnyNetworkConfig,
+    training: TrainingConfig,
+    folder: Path,
+    tracking_uri: str,
+    preset: str,
+    report: Report,
+) -> Trained:
+    """Train a network on a store, or continue where a former run of the same training was stopped.
+
+    The folder of a training is named by a hash of its configuration and of the content of both stores.
+
+    Args:
+        train_url: store of the training split.
+        validation_url: store of the validation split.
+        network: what is trained.
+        training: how it is trained.
+        folder: where trainings are kept.
+        tracking_uri: where the MLflow run is kept.
+        preset: name of the preset, recorded with the run.
+        report: told the share of steps done.
+
+    Raises:
+        MistworksError: a store is missing or damaged, another run trains the same, or the loss diverges.
+    """
+    source, validation_source = open_store(train_url), open_store(validation_url)
+    references = (_reference(source), _reference(validation_source))
+    data_hash = "/".join(reference.content_hash for reference in references)
+    text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
+    key = hashlib.sha256(text.encode()).hexdigest()[:16]
+    place = folder / key
+    with exclusive(str(place), "training folder"):
+        run = start_or_resume(
+            tracking_uri,
+            training_key=key,
+            name=f"{network.network}-{preset}",
+            parameters={
+                "network": network.model_dump(mode="json"),
+                "training": training.model_dump(mode="json"),
+            },
+            datasets=references,
+            tags={"mistworks.preset": preset},
+        )
+        with run:
+            result = train(
+                source,
+                validation_source,
+                network,
+                training,
+                place / "checkpoint",
+                data_hash,
+                lambda progress: _report(progress, run, report),
+            )
+            for point in result.history:
+                # Again: a run killed between a checkpoint and the next flush would lack points.
+                run.log_curves(point.step, point.model_dump(exclude={"step"}))
+            result.estimator.save(place / "model")
+    best = next(point for point in result.history if point.step == result.best_step)
+    return Trained(
+        folder=place / "model",
+        run_id=run.run_id,
+        train=references[0],
+        validation=references[1],
+        steps=result.steps,
+        best_step=result.best_step,
+        validation_mse=best.mse,
+        datasets_per_second=sorted(p.datasets_per_second for p in result.history)[len(result.history) // 2],
+    )
+
+
+def _report(progress: Progress, run: TrainingRun, report: Report) -> None:
+    report(progress.step / progress.steps)
+    if progress.point is not None:
+        run.log_curves(progress.step, progress.point.model_dump(exclude={"step"}))
+
+
+def _reference(store: Store) -> StoreReference:
+    return StoreReference(store.manifest.split, store.url, store.content_hash())

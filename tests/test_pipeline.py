@@ -1,0 +1,154 @@
+"""The whole pipeline through the command line, each command in a fresh process."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import mistworks
+from storage import registry
+from storage.tracking import local_tracking_uri
+
+
+def run(*arguments: object, root: Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "MISTWORKS_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *map(str, arguments), "--root", str(root)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
+    if check and done.returncode:
+        pytest.fail(f"{arguments} exited with {done.returncode}: {done.stderr[-3000:]}")
+    return done
+
+
+def output(*arguments: object, root: Path) -> Any:
+    return json.loads(run(*arguments, "--json", root=root).stdout)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pipeline") / "root"
+
+
+@pytest.fixture(scope="module")
+def registered(root: Path) -> Any:
+    return output("pipeline", "--preset", "tiny", root=root)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((100, 2))
+    frame = pd.DataFrame({"a": a[:, 0], "b": a[:, 1], "c": a[:, 0] + rng.standard_normal(100), "word": "w"})
+    path = tmp_path_factory.mktemp("table") / "data.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+def test_first_version_is_champion_and_traces_back_to_its_bytes(root: Path, registered: Any) -> None:
+    assert (registered["name"], registered["version"], registered["aliases"]) == ("mist", 1, ["champion"])
+    lineage = registered["lineage"]
+    for split in ("train", "validation"):
+        verified = json.loads(run_verify(lineage[f"{split}_store"]).stdout)
+        assert verified["content_hash"] == lineage[f"{split}_hash"]
+    assert {"validation.mse", "test-imd.mse.all", "test-oomd.mse.all"} <= registered["metrics"].keys()
+
+
+def run_verify(store: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "flows.cli", "verify", store, "--json"]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
+
+
+def test_running_again_makes_nothing_new(root: Path, registered: Any) -> None:
+    weights = sorted(root.glob("training/*/model/model.safetensors"))
+    before = [path.stat().st_mtime_ns for path in weights]
+    assert output("pipeline", "--preset", "tiny", root=root) == registered
+    assert [path.stat().st_mtime_ns for path in weights] == before
+    assert len(output("models", root=root)) == 1
+
+
+def test_models_and_lookup_tell_the_same(root: Path, registered: Any) -> None:
+    assert output("models", root=root) == [registered]
+    for name in ("mist@champion", "mist/1", "models:/mist@champion"):
+        assert output("lookup", name, root=root) == registered
+    assert registered["lineage"]["train_hash"] in run("lookup", "mist@champion", root=root).stdout
+
+
+def test_every_flow_is_recorded_as_completed(root: Path, registered: Any) -> None:
+    with sqlite3.connect(root / "prefect" / "prefect.db") as database:
+        rows = database.execute(
+            "select flow.name, flow_run.state_type from flow_run join flow on flow.id = flow_run.flow_id"
+        ).fetchall()
+    assert {"pipeline", "generate", "write-partitions", "train", "evaluate", "register"} <= {name for name, _ in rows}
+    assert {state for _, state in rows} == {"COMPLETED"}
+
+
+def test_estimate_prints_what_the_estimator_gives(root: Path, registered: Any, table: Path) -> None:
+    printed = output("estimate", table, "--x", "a,b", "--y", "c", root=root)
+    frame = pd.read_csv(table)
+    estimator = registry.load("models:/mist@champion", local_tracking_uri(root))
+    expected = mistworks.estimate(frame[["a", "b"]], frame["c"], model=estimator)
+    assert printed["mi"] == expected.mi
+    assert (printed["low"], printed["high"]) == expected.interval(0.9)
+    assert "nats" in run("estimate", table, "--x", "a,b", "--y", "c", root=root).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--x", "a,z", "--y", "c"), "has no column 'z'; it has a, b, c, word"),
+        (("--x", "a", "--y", "word"), "column 'word' of y must hold numbers"),
+        (("--x", "a", "--y", "c", "--model", "mist@nobody"), "has no alias 'nobody'"),
+        (("--x", "a", "--y", "c", "--model", "mist/9"), "has no version 9"),
+        (("--x", "a", "--y", "c", "--level", "1.5"), "level of an interval lies between"),
+    ],
+)
+def test_bad_input_to_estimate_is_one_sentence(
+    root: Path, registered: Any, table: Path, arguments: tuple[str, ...], sentence: str
+) -> None:
+    failed(run("estimate", table, *arguments, root=root, check=False), sentence)
+
+
+def test_missing_table_is_one_sentence(root: Path, registered: Any) -> None:
+    done = run("estimate", "nowhere.csv", "--x", "a", "--y", "b", root=root, check=False)
+    failed(done, "nowhere.csv cannot be read")
+
+
+def failed(done: "subprocess.CompletedProcess[str]", sentence: str) -> None:
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any) -> None:
+    lineage = registered["lineage"]
+    stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
+    trained = output("train", *stores, "--preset", "tiny", root=root)
+    assert trained["run_id"] == lineage["run_id"]
+    metrics = output("evaluate", "--model", "mist@champion", "--store", lineage["validation_store"], root=root)
+    assert metrics["validation.mse.all"] == pytest.approx(registered["metrics"]["validation.mse"])
+
+
+def test_a_second_seed_is_a_second_version_and_champion_only_if_better(root: Path, registered: Any) -> None:
+    lineage = registered["lineage"]
+    stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
+    trained = output("train", *stores, "--preset", "tiny", "--seed", 7, root=root)
+    second = output(
+        "register", "--model", trained["folder"], "--run-id", trained["run_id"], "--preset", "tiny", root=root
+    )
+    assert second["version"] == 2
+    better = second["metrics"]["validation.mse"] < registered["metrics"]["validation.mse"]
+    assert second["promoted"] == better
+    champion = output("lookup", "mist@champion", root=root)
+    assert champion["version"] == (2 if better else 1)
