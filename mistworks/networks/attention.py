@@ -1,34 +1,24 @@
 """Blocks that attend along either axis of a (coordinates × points) table of cells.
 
 Letters in shapes: B samples, h channels of a cell, D coordinates (X's first, then Y's), N points, H heads,
-k = h / H channels of a head, M inducing points, p width of a relation. Cells are kept as (B, h, D, N): moments over
-the points, mixtures of coordinates and linear maps of channels are then plain matrix products of the memory as it
-lies.
+M inducing points, w width of a token or relation. Cells are kept as (B, h, D, N): moments over the points,
+mixtures of coordinates and linear maps of channels are then plain products of the memory as it lies.
 
-Attention along one axis shares its weights over the other axis (Rao et al., "MSA Transformer", ICML 2021, tied
-row attention). For the coordinates this means that the weight of coordinate j in the update of coordinate i
-follows from the mean over all points of ⟨query(i), key(j)⟩: a second moment of learned features over the sample.
-That mean gives coordinates an identity that single points cannot give them, and it is what makes dependence
-visible; the table of these means, the *relations*, has D² entries whatever N is.
+Attention along one axis shares its weights over the other axis (Rao et al., "MSA Transformer", ICML 2021,
+tied row attention). For the coordinates this means that what coordinate j is to coordinate i follows from
+the mean over all points of query(i) · key(j), a second moment of learned features over the sample. It gives
+coordinates an identity that single points cannot give them, and it is what makes dependence visible. The
+table of these means, the *relations*, has D² entries whatever N is.
+
+Sums run over masked entries with weight 0; nothing is read from padding.
 """
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-class FeedForward(nn.Module):
-    """Residual two-layer perceptron of each token, normalised at its input; tokens are on the last axis."""
-
-    def __init__(self, width: int, inner: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(width)
-        self.widen = nn.Linear(width, inner)
-        self.narrow = nn.Linear(inner, width)
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        update: Tensor = self.narrow(functional.gelu(self.widen(self.norm(tokens))))
-        return tokens + update
+TYPICAL_DIMENSION = 10.0
+"""What sums over coordinates are divided by, so that they are of the order of means."""
 
 
 class CellLinear(nn.Module):
@@ -40,9 +30,11 @@ class CellLinear(nn.Module):
         self.bias = nn.Parameter(torch.zeros(outputs, 1))
 
     def forward(self, cells: Tensor) -> Tensor:
+        """Map cells."""
         flat = cells.flatten(2)
-        out = torch.baddbmm(self.bias.to(flat.dtype), self.weight.to(flat.dtype).expand(len(flat), -1, -1), flat)
-        return out.unflatten(2, cells.shape[2:])
+        # torch.matmul would copy all cells to fold the batch into rows.
+        out = torch.baddbmm(self.bias, self.weight.expand(len(flat), -1, -1), flat)
+        return out.reshape(len(cells), -1, *cells.shape[2:])
 
 
 class CellFeedForward(nn.Module):
@@ -51,121 +43,200 @@ class CellFeedForward(nn.Module):
     def __init__(self, hidden: int, inner: int) -> None:
         super().__init__()
         self.widen = CellLinear(hidden, inner)
-        self.narrow = CellLinear(inner, hidden, 0.3)
+        self.narrow = CellLinear(inner, hidden, scale=0.3)
 
     def forward(self, cells: Tensor) -> Tensor:
+        """Update cells."""
         update: Tensor = self.narrow(functional.gelu(self.widen(cells)))
         return cells + update
 
 
+class FeedForward(nn.Module):
+    """Residual two-layer perceptron of each token, normalised at its input: (…, w) → (…, w)."""
+
+    def __init__(self, width: int, inner: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.widen = nn.Linear(width, inner)
+        self.narrow = nn.Linear(inner, width)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Update tokens."""
+        update: Tensor = self.narrow(functional.gelu(self.widen(self.norm(tokens))))
+        return tokens + update
+
+
+class Relate(nn.Module):
+    """Second moments over the points, added to the relations: relation_ij ← relation_ij + MLP(S_ij, S_ji).
+
+    S_ij holds, for each channel, the covariance over the points of query(cell_i) with key(cell_j).
+    """
+
+    def __init__(self, hidden: int, width: int) -> None:
+        super().__init__()
+        self.query_key = CellLinear(hidden, 2 * hidden)
+        with torch.no_grad():
+            # Keys start equal to queries: S starts positive, and its size tells the strength of dependence.
+            self.query_key.weight[hidden:] = self.query_key.weight[:hidden]
+        self.widen = nn.Linear(2 * hidden, 2 * width)
+        self.narrow = nn.Linear(2 * width, width)
+
+    def forward(self, cells: Tensor, relations: Tensor, point_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells and relations of shape (B, D, D, w) → updated relations, and S of shape (B, h, D, D)."""
+        query, key = self.query_key(cells).chunk(2, dim=1)
+        share = (point_mask / point_mask.sum(dim=1, keepdim=True))[:, None, None, :]
+        query = query * share
+        key_mean = key @ share.transpose(-1, -2)
+        moments = query @ key.transpose(-1, -2) - query.sum(dim=-1, keepdim=True) @ key_mean.transpose(-1, -2)
+        both_ways = torch.cat([moments, moments.transpose(-1, -2)], dim=1).permute(0, 2, 3, 1)
+        return relations + self.narrow(functional.gelu(self.widen(both_ways))), moments
+
+
 class CoordinateAttention(nn.Module):
-    def __init__(self, hidden: int, heads: int, feedforward: int, relation: int) -> None:
+    """Self-attention over the coordinates of every point, its weights shared by all points.
+
+    For each head a, with S as in `Relate` summed over the head's channels:
+    A^a_ij = softmax_j(S^a_ij + b^a · relation_ij),  cell_ti ← cell_ti + W concat_a Σ_j A^a_ij v^a_tj.
+    """
+
+    def __init__(self, hidden: int, heads: int, feedforward: int, width: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query_key = CellLinear(hidden, 2 * hidden)
+        self.bias = nn.Linear(width, heads)
         self.value = CellLinear(hidden, hidden)
-        self.out = CellLinear(hidden, hidden, 0.3)
-        self.relate = nn.Linear(2 * hidden, relation)
-        self.transition = FeedForward(relation, 2 * relation)
-        self.bias = nn.Linear(relation, heads)
+        self.out = CellLinear(hidden, hidden, scale=0.3)
         self.feedforward = CellFeedForward(hidden, feedforward)
 
-    def forward(self, cells, relations, point_mask, coordinate_mask):
-        query, key = self.query_key(cells).chunk(2, dim=1)
-        query = query.masked_fill(~point_mask[:, None, None, :], 0.0)
-        with torch.autocast(cells.device.type, enabled=False):
-            # Strong dependence shows in the last digits of a correlation: bfloat16 would lose them.
-            moments = query.float() @ key.float().transpose(-1, -2)
-            moments = moments / point_mask.sum(dim=1)[:, None, None, None]
-            both_ways = torch.cat([moments, moments.transpose(-1, -2)], dim=1).permute(0, 2, 3, 1)
-            relations = self.transition(relations + self.relate(both_ways))
-            logits = moments.unflatten(1, (self.heads, -1)).sum(dim=2) + self.bias(relations).permute(0, 3, 1, 2)
-            weights = logits.masked_fill(~coordinate_mask[:, None, None, :], -torch.inf).softmax(dim=-1)
-        value = self.value(cells).unflatten(1, (self.heads, -1))
-        mixed = (weights[:, :, None].to(value.dtype) @ value).flatten(1, 2)
-        return self.feedforward(cells + self.out(mixed)), relations
+    def forward(self, cells: Tensor, relations: Tensor, moments: Tensor, coordinate_mask: Tensor) -> Tensor:
+        """Cells, relations of shape (B, D, D, w) and S of shape (B, h, D, D) → updated cells."""
+        scores = _per_head(moments, self.heads).sum(dim=2) + self.bias(relations).permute(0, 3, 1, 2)
+        weights = scores.masked_fill(~coordinate_mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+        mixed = weights[:, :, None] @ _per_head(self.value(cells), self.heads)
+        updated: Tensor = self.feedforward(cells + self.out(mixed.flatten(1, 2)))
+        return updated
 
 
 class InducedAttention(nn.Module):
+    """Induced attention over the points, its weights shared by all coordinates: cells → a table.
+
+    M learned inducing points attend to the points, whose keys come from the mean cells of X and of Y. Each
+    gathers the weighted mean of every coordinate's cells, which makes a table (inducing point × coordinate)
+    in which coordinates stay apart. Cost is linear in the number of points (Lee et al., "Set Transformer",
+    ICML 2019, ISAB).
+    """
+
+    def __init__(self, hidden: int, heads: int, inducing_points: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.inducing = nn.Parameter(torch.randn(heads, inducing_points, hidden // heads))
+        self.norm = nn.LayerNorm(2 * hidden)
+        self.key = nn.Linear(2 * hidden, hidden)
+        self.value = CellLinear(hidden, hidden)
+
+    def forward(self, cells: Tensor, point_mask: Tensor, side_masks: Tensor) -> tuple[Tensor, Tensor]:
+        """Cells, and masks of X's and Y's coordinates (B, 2, D) → table (B, h, D, M), points (B, N, 2h)."""
+        share = side_masks / side_masks.sum(dim=2, keepdim=True)
+        points = self.norm((share[:, None] @ cells).flatten(1, 2).transpose(1, 2))
+        weights = head_scores(self.inducing, self.key(points))
+        weights = weights.masked_fill(~point_mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+        value = _per_head(self.value(cells), self.heads)
+        return (value @ weights[:, :, None].transpose(-1, -2)).flatten(1, 2), points
+
+
+class Spread(nn.Module):
+    """The way back of induced attention: every point attends to the inducing points and adds their rows."""
+
     def __init__(self, hidden: int, heads: int, feedforward: int, inducing_points: int) -> None:
         super().__init__()
         self.heads = heads
         self.inducing = nn.Parameter(torch.randn(heads, inducing_points, hidden // heads))
-        self.spread_key = nn.Parameter(torch.randn(heads, inducing_points, hidden // heads))
-        self.norm = nn.LayerNorm(2 * hidden)
-        self.key = nn.Linear(2 * hidden, hidden)
         self.query = nn.Linear(2 * hidden, hidden)
-        self.value = CellLinear(hidden, hidden)
-        self.out = CellLinear(hidden, hidden, 0.3)
+        self.value = CellLinear(hidden, hidden, scale=0.3)
         self.feedforward = CellFeedForward(hidden, feedforward)
 
-    def forward(self, cells, point_mask, x_mask, y_mask, last):
-        sides = torch.stack([x_mask, y_mask], dim=1)
-        means = (sides / sides.sum(dim=2, keepdim=True)).to(cells.dtype)[:, None] @ cells
-        points = self.norm(means.flatten(1, 2).transpose(1, 2))
-        scale = self.inducing.shape[-1] ** -0.5
-        key = self.key(points).unflatten(-1, (self.heads, -1)).permute(0, 2, 3, 1)
-        logits = (self.inducing.to(key.dtype) @ key).float() * scale
-        gather = logits.masked_fill(~point_mask[:, None, None, :], -torch.inf).softmax(dim=-1)
-        value = self.value(cells).unflatten(1, (self.heads, -1))
-        table = value @ gather[:, :, None].transpose(-1, -2).to(value.dtype)
-        if last: return cells, table.flatten(1, 2)
-        query = self.query(points).unflatten(-1, (self.heads, -1)).permute(0, 2, 3, 1)
-        spread = ((self.spread_key.to(query.dtype) @ query).float() * scale).softmax(dim=2)
-        spreaded = (self.out(table.flatten(1, 2)).unflatten(1, (self.heads, -1)) @ spread[:, :, None].to(table.dtype)).flatten(1, 2)
-        return self.feedforward(cells + spreaded), table.flatten(1, 2)
+    def forward(self, cells: Tensor, table: Tensor, points: Tensor) -> Tensor:
+        """Cells, table of shape (B, h, D, M) and points of shape (B, N, 2h) → updated cells."""
+        weights = head_scores(self.inducing, self.query(points)).softmax(dim=2)
+        rows = _per_head(self.value(table), self.heads) @ weights[:, :, None]
+        updated: Tensor = self.feedforward(cells + rows.flatten(1, 2))
+        return updated
+
+
+class RelationAttention(nn.Module):
+    """Self-attention over coordinate tokens in which relations bias the weights and are gathered with the
+    values.
+
+    For each head, and over the coordinates j of X and those of Y apart,
+    mean_i = Σ_j softmax_j(⟨q_i, k_j⟩/√k + b · relation_ij) (v_j + V relation_ij),  sum_i = Σ_j V relation_ij
+    / 10.
+
+    The sum stands beside the mean because mutual information adds up over dependent pairs: a mean over 32
+    coordinates of which one matters hides it until its weights are sharp.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm = nn.LayerNorm(width)
+        self.relation_norm = nn.LayerNorm(width)
+        self.project = nn.Linear(width, 3 * width)
+        self.relation_bias = nn.Linear(width, heads)
+        self.relation_value = nn.Linear(width, width)
+        self.out = nn.Linear(4 * width, width)
+        self.feedforward = FeedForward(width, 2 * width)
+
+    def forward(self, tokens: Tensor, relations: Tensor, side_masks: Tensor) -> Tensor:
+        """Tokens of shape (B, D, w), relations of shape (B, D, D, w) → tokens."""
+        projected = self.project(self.norm(tokens)).unflatten(-1, (3 * self.heads, -1)).transpose(1, 2)
+        query, key, value = projected.chunk(3, dim=1)
+        normed = self.relation_norm(relations)
+        scores = query @ key.transpose(-1, -2) * query.shape[-1] ** -0.5
+        scores = scores + self.relation_bias(normed).permute(0, 3, 1, 2)
+        edges = self.relation_value(normed).unflatten(-1, (self.heads, -1)).transpose(2, 3)
+        gathered = []
+        for mask in side_masks.unbind(dim=1):
+            weights = scores.masked_fill(~mask[:, None, None, :], -torch.inf).softmax(dim=-1)
+            from_edges = weights.transpose(1, 2)[:, :, :, None] @ edges
+            gathered.append(((weights @ value).transpose(1, 2) + from_edges.squeeze(3)).flatten(2))
+            gathered.append(
+                (mask[:, None, None, None, :].to(edges.dtype) @ edges).flatten(2) / TYPICAL_DIMENSION
+            )
+        updated: Tensor = self.feedforward(tokens + self.out(torch.cat(gathered, dim=-1)))
+        return updated
 
 
 class CrossAttention(nn.Module):
     """Tokens attend to a set and take a feed-forward step (Lee et al. 2019, MAB)."""
 
-    def __init__(self, hidden: int, heads: int, feedforward: int) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.query_norm = nn.LayerNorm(hidden)
-        self.set_norm = nn.LayerNorm(hidden)
-        self.query = nn.Linear(hidden, hidden)
-        self.key_value = nn.Linear(hidden, 2 * hidden)
-        self.out = nn.Linear(hidden, hidden)
-        self.feedforward = FeedForward(hidden, feedforward)
+        self.query_norm = nn.LayerNorm(width)
+        self.set_norm = nn.LayerNorm(width)
+        self.query = nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.feedforward = FeedForward(width, 2 * width)
 
     def forward(self, tokens: Tensor, others: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Tokens of shape (B, T, h) attend to a set of shape (B, S, h) where its mask of shape (B, S) is True."""
+        """Tokens (B, T, w) attend to a set (B, S, w) where its mask of shape (B, S) is True."""
         query = self.query(self.query_norm(tokens)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key_value = self.key_value(self.set_norm(others)).unflatten(-1, (2 * self.heads, -1)).transpose(1, 2)
         key, value = key_value.chunk(2, dim=1)
         keep = None if mask is None else mask[:, None, None, :]
         mixed = functional.scaled_dot_product_attention(query, key, value, attn_mask=keep)
-        return self.feedforward(tokens + self.out(mixed.transpose(1, 2).flatten(2)))
+        updated: Tensor = self.feedforward(tokens + self.out(mixed.transpose(1, 2).flatten(2)))
+        return updated
 
 
-class RelationAttention(nn.Module):
-    """Each coordinate gathers its relations, over the coordinates of X and over those of Y apart.
-
-    For each head, out_i = Σ_j softmax_j(w·relation_ij) V relation_ij over the j of one side.
-    """
-
-    def __init__(self, relation: int, hidden: int, heads: int) -> None:
-        super().__init__()
-        self.norm = nn.LayerNorm(relation)
-        self.logits = nn.Linear(relation, heads)
-        self.value = nn.Linear(relation, hidden)
-        self.out = nn.Linear(2 * hidden, hidden)
-
-    def forward(self, relations: Tensor, x_mask: Tensor, y_mask: Tensor) -> Tensor:
-        """Relations of shape (B, D, D, p) → coordinate tokens of shape (B, D, h)."""
-        normed = self.norm(relations)
-        logits, value = self.logits(normed), self.value(normed)
-        value = value.unflatten(-1, (logits.shape[-1], -1))
-        sides = []
-        for mask in (x_mask, y_mask):
-            weights = logits.masked_fill(~mask[:, None, :, None], -torch.inf).softmax(dim=2)
-            sides.append((weights[..., None] * value).sum(dim=2).flatten(2))
-        out: Tensor = self.out(torch.cat(sides, dim=-1))
-        return out
+def head_scores(inducing: Tensor, points: Tensor) -> Tensor:
+    """Scaled products of inducing points (H, M, k) with points (B, N, H·k), shape (B, H, M, N)."""
+    heads, _, channels = inducing.shape
+    split = points.reshape(*points.shape[:2], heads, channels).permute(0, 2, 3, 1)
+    scores: Tensor = inducing @ split * channels**-0.5
+    return scores
 
 
-def _masked_mean(cells: Tensor, mask: Tensor) -> Tensor:
-    """Mean over the coordinates where the mask of shape (B, D) is True: (B, N, D, h) → (B, N, h)."""
-    weights = (mask / mask.sum(dim=1, keepdim=True)).to(cells.dtype)
-    return (weights[:, None, None, :] @ cells).squeeze(2)
+def _per_head(cells: Tensor, heads: int) -> Tensor:
+    """(B, H·k, …) → (B, H, k, …)."""
+    return cells.reshape(len(cells), heads, -1, *cells.shape[2:])

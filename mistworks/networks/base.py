@@ -14,8 +14,8 @@ class Network(nn.Module, ABC):
     def encode(self, batch: Batch) -> Tensor:
         """Representation of each sample, shape (B, h), whatever n, dx and dy are.
 
-        It does not depend on the order of the points, of the coordinates of X or of the coordinates of Y, nor on
-        the values in the padding or on the other samples of the batch, up to rounding.
+        It does not depend on the order of the points, of the coordinates of X or of the coordinates of Y,
+        nor on the values in the padding or on the other samples of the batch, up to rounding.
         """
 
     @abstractmethod

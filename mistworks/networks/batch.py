@@ -53,7 +53,7 @@ class Batch:
 
 
 def pad(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Batch:
-    """One batch of pairs (x of shape (n, dx), y of shape (n, dy)), each padded to the largest sizes among them."""
+    """One batch of pairs, x of shape (n, dx) and y of shape (n, dy), padded to their largest sizes."""
     n = [len(x) for x, _ in pairs]
     dx = [x.shape[1] for x, _ in pairs]
     dy = [y.shape[1] for _, y in pairs]
@@ -76,14 +76,14 @@ def group_by_shape(
 ) -> Iterator[NDArray[np.intp]]:
     """Split datasets into groups of like shape, each small enough to be padded into one batch.
 
-    Datasets are ordered by dimension, cut into strips of like dimension, and each strip is ordered by n; groups
-    are then filled greedily. Every dataset is in exactly one group, however large it is.
+    Datasets are ordered by dimension, cut into strips of like dimension, and each strip is ordered by n;
+    groups are then filled greedily. Every dataset is in exactly one group, however large it is.
 
     Args:
         n: number of points, shape (N,).
         dx: dimension of X, shape (N,).
         dy: dimension of Y, shape (N,).
-        max_cells: most padded cells B · N · (DX + DY) of a group; a single larger dataset is a group of its own.
+        max_cells: most padded cells B · N · (DX + DY) of a group; a larger dataset is a group of its own.
         max_count: most datasets in a group.
 
     Yields:

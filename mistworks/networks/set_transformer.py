@@ -9,11 +9,14 @@ from torch.nn import functional
 
 from mistworks.config import FrozenConfig
 from mistworks.networks.attention import (
+    TYPICAL_DIMENSION,
     CellLinear,
     CoordinateAttention,
     CrossAttention,
     InducedAttention,
+    Relate,
     RelationAttention,
+    Spread,
 )
 from mistworks.networks.base import Network
 from mistworks.networks.batch import Batch
@@ -27,12 +30,14 @@ class SetTransformerConfig(FrozenConfig):
     """Sizes of the set transformer; the defaults are those of the reference (arXiv 2511.18945).
 
     Attributes:
-        hidden: width of a cell and of every token.
-        heads: attention heads; divides ``hidden``.
-        feedforward: inner width of the feed-forward steps.
-        self_attention_blocks: blocks of attention over the coordinates.
-        induced_attention_blocks: blocks of attention over the points.
+        hidden: channels of a cell.
+        relation_hidden: width of a relation between two coordinates, and of every token.
+        heads: attention heads; divides ``hidden`` and ``relation_hidden``.
+        feedforward: inner width of the feed-forward steps of cells.
+        self_attention_blocks: blocks over the coordinates of the cells; the last finds relations only.
+        induced_attention_blocks: blocks over the points; the last makes the table only.
         inducing_points: learned inducing points of each such block.
+        relation_blocks: blocks over the coordinates' tokens, with relations.
         seeds: learned seeds of the attention pooling.
         decoder_blocks: self-attention blocks over the pooled seeds.
         head_layers: layers of the head, the last one included.
@@ -42,12 +47,14 @@ class SetTransformerConfig(FrozenConfig):
     """
 
     network: Literal["set-transformer"] = "set-transformer"
-    hidden: int = Field(default=256, ge=4, le=4096)
+    hidden: int = Field(default=256, ge=1, le=4096)
+    relation_hidden: int = Field(default=256, ge=2, le=4096)
     heads: int = Field(default=16, ge=1, le=256)
     feedforward: int = Field(default=1024, ge=1, le=16384)
     self_attention_blocks: int = Field(default=2, ge=1, le=16)
     induced_attention_blocks: int = Field(default=2, ge=1, le=16)
     inducing_points: int = Field(default=32, ge=1, le=1024)
+    relation_blocks: int = Field(default=2, ge=1, le=16)
     seeds: int = Field(default=10, ge=1, le=256)
     decoder_blocks: int = Field(default=1, ge=0, le=16)
     head_layers: int = Field(default=3, ge=1, le=16)
@@ -55,72 +62,84 @@ class SetTransformerConfig(FrozenConfig):
     input_scaling: Literal["normal-scores", "standardized"] = "normal-scores"
 
     @model_validator(mode="after")
-    def _heads_divide_hidden(self) -> Self:
-        if self.hidden % self.heads:
-            raise ValueError(
-                f"hidden must be a multiple of heads, and {self.hidden} and {self.heads} came; change either"
-            )
+    def _heads_divide_widths(self) -> Self:
+        for name in ("hidden", "relation_hidden"):
+            if getattr(self, name) % self.heads:
+                raise ValueError(
+                    f"{name} must be a multiple of heads, and {getattr(self, name)} and {self.heads} came; "
+                    "change either"
+                )
         return self
 
 
 class SetTransformer(Network):
     """Set transformer over cells (Lee et al., ICML 2019), one token for each (point, coordinate).
 
-    A cell starts as an embedding of its value plus one of its side, X or Y: nothing tells points apart but their
-    values, nor the coordinates of a side. Blocks of attention over the coordinates and blocks of induced
-    attention over the points alternate, and each shares its weights over the other axis (see `attention`). What
-    they leave, a table (inducing points × coordinates) and a table of relations (coordinates × coordinates), is
-    gathered into one token a coordinate; attention pooling with learned seeds, a decoder and the head follow.
-    Sizes n, dx, dy, which attention weights cannot tell, are given to the relations and to the head.
+    A cell starts as an embedding of its value plus one of its side, X or Y: nothing tells points apart but
+    their values, nor the coordinates of a side. Blocks of attention over the coordinates and of induced
+    attention over the points take turns, each sharing its weights over the other axis (see `attention`); they
+    leave a table (inducing point × coordinate) and relations (coordinate × coordinate). A coordinate's
+    column of the table is its token; tokens attend to one another through the relations; attention pooling
+    with learned seeds, a decoder and the head follow. The work over cells is done by few narrow blocks and
+    the rest over the smaller tables, whose size does not depend on the number of points.
+
+    The sizes n, dx and dy, to which attention is blind, are given to the relations and the head; and beside
+    the means that attention takes over coordinates stand sums, since mutual information adds up over
+    dependent pairs.
     """
 
     def __init__(self, config: SetTransformerConfig) -> None:
         super().__init__()
         self.config = config
-        hidden, heads, inner = config.hidden, config.heads, config.feedforward
+        hidden, heads, inner, width = config.hidden, config.heads, config.feedforward, config.relation_hidden
+        inducing = config.inducing_points
         self.embed = nn.Sequential(CellLinear(1, hidden), nn.GELU(), CellLinear(hidden, hidden))
         self.side = nn.Parameter(0.5 * torch.randn(2, hidden))
-        self.relation_side = nn.Parameter(0.5 * torch.randn(2, 2, hidden))
-        self.relation_sizes = nn.Linear(_SIZES, hidden)
-        self.coordinate_blocks = nn.ModuleList(
-            CoordinateAttention(hidden, heads, inner, hidden) for _ in range(config.self_attention_blocks)
+        self.relation_side = nn.Parameter(0.5 * torch.randn(2, 2, width))
+        self.relation_sizes = nn.Linear(_SIZES, width)
+        self.relate = nn.ModuleList(Relate(hidden, width) for _ in range(config.self_attention_blocks))
+        self.over_coordinates = nn.ModuleList(
+            CoordinateAttention(hidden, heads, inner, width) for _ in range(config.self_attention_blocks - 1)
         )
-        self.point_blocks = nn.ModuleList(
-            InducedAttention(hidden, heads, inner, config.inducing_points)
-            for _ in range(config.induced_attention_blocks)
+        self.over_points = nn.ModuleList(
+            InducedAttention(hidden, heads, inducing) for _ in range(config.induced_attention_blocks)
         )
-        self.gather_relations = RelationAttention(hidden, hidden, heads)
-        self.gather_table = nn.Linear(hidden, hidden)
-        self.coordinate_attention = CrossAttention(hidden, heads, inner)
-        self.seeds = nn.Parameter(torch.randn(config.seeds, hidden) / hidden**0.5)
-        self.pool = CrossAttention(hidden, heads, inner)
-        self.decoder = nn.ModuleList(CrossAttention(hidden, heads, inner) for _ in range(config.decoder_blocks))
-        self.norm = nn.LayerNorm(hidden)
-        self.summarise = nn.Linear(config.seeds * hidden + _SIZES, config.head_hidden)
+        self.spread = nn.ModuleList(
+            Spread(hidden, heads, inner, inducing) for _ in range(config.induced_attention_blocks - 1)
+        )
+        self.column = nn.Linear(hidden * inducing, width)
+        self.token_side = nn.Parameter(0.5 * torch.randn(2, width))
+        self.over_relations = nn.ModuleList(
+            RelationAttention(width, heads) for _ in range(config.relation_blocks)
+        )
+        self.seeds = nn.Parameter(torch.randn(config.seeds, width) / width**0.5)
+        self.pool = CrossAttention(width, heads)
+        self.decoder = nn.ModuleList(CrossAttention(width, heads) for _ in range(config.decoder_blocks))
+        self.norm = nn.LayerNorm(width)
+        self.summarise = nn.Linear((config.seeds + 1) * width + _SIZES, config.head_hidden)
         self.level = nn.Linear(_LEVEL_FEATURES, config.head_hidden)
         self.head = nn.Sequential(*_head_layers(config))
 
     def encode(self, batch: Batch) -> Tensor:
         """See `Network.encode`; h is ``head_hidden``."""
         scale = normal_scores if self.config.input_scaling == "normal-scores" else standardized
-        values = torch.cat([scale(batch.x, batch.n), scale(batch.y, batch.n)], dim=-1)
-        x_width = batch.x.shape[2]
-        side = (torch.arange(values.shape[2], device=values.device) >= x_width).long()
-        empty_x, empty_y = torch.zeros_like(batch.x_mask), torch.zeros_like(batch.y_mask)
-        x_mask = torch.cat([batch.x_mask, empty_y], dim=1)
-        y_mask = torch.cat([empty_x, batch.y_mask], dim=1)
-        cells = self.embed(values.transpose(1, 2)[:, None].to(self._dt())) + self.side[side].T[:, :, None].to(self._dt())
-        sizes = _sizes(batch)
+        values = torch.cat([scale(batch.x, batch.n, batch.dx), scale(batch.y, batch.n, batch.dy)], dim=1)
+        side = (torch.arange(values.shape[1], device=values.device) >= batch.x.shape[2]).long()
+        side_masks = torch.stack(
+            [
+                torch.cat([batch.x_mask, torch.zeros_like(batch.y_mask)], dim=1),
+                torch.cat([torch.zeros_like(batch.x_mask), batch.y_mask], dim=1),
+            ],
+            dim=1,
+        )
+        sizes = _log_sizes(batch)
+        cells = self.embed(values[:, None]) + self.side[side].T[:, :, None]
         relations = self.relation_side[side[:, None], side] + self.relation_sizes(sizes)[:, None, None, :]
-        table = cells
-        for step in range(max(len(self.coordinate_blocks), len(self.point_blocks))):
-            if step < len(self.coordinate_blocks):
-                block = self.coordinate_blocks[step]
-                cells, relations = block(cells, relations, batch.point_mask, x_mask | y_mask)
-            if step < len(self.point_blocks):
-                cells, table = self.point_blocks[step](cells, batch.point_mask, x_mask, y_mask, step + 1 == len(self.point_blocks))
-        tokens = self.gather_relations(relations, x_mask, y_mask) + self.gather_table(table.permute(0, 2, 3, 1)).mean(dim=2)
-        return self._pool(tokens + self.side[side], x_mask | y_mask, sizes)
+        table, relations = self._attend(cells, relations, batch.point_mask, side_masks)
+        tokens = self.column(table.permute(0, 2, 1, 3).flatten(2)) + self.token_side[side]
+        for block in self.over_relations:
+            tokens = block(tokens, relations, side_masks)
+        return self._pool(tokens, side_masks.any(dim=1), sizes)
 
     def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
         """See `Network.decode`. A level enters as 2τ − 1 and Φ⁻¹(τ); for the mean both are 0.
@@ -128,27 +147,39 @@ class SetTransformer(Network):
         Quantiles of nearby levels may cross here; `mistworks.estimation` puts them in order.
         """
         levels = representation.new_full((len(representation), 1), 0.5) if tau is None else tau
-        features = torch.stack([2 * levels - 1, torch.special.ndtri(levels.float())], dim=-1)
+        features = torch.stack([2 * levels - 1, torch.special.ndtri(levels)], dim=-1)
         hidden = representation[:, None, :] + self.level(features)
-        out = functional.softplus(self.head(hidden).squeeze(-1).float())
+        out = functional.softplus(self.head(hidden).squeeze(-1))
         return out.squeeze(1) if tau is None else out
 
-    def _dt(self):
-        return torch.bfloat16 if torch.is_autocast_enabled('cpu') else torch.float32
+    def _attend(
+        self, cells: Tensor, relations: Tensor, point_mask: Tensor, side_masks: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The blocks over cells: the last table of shape (B, h, D, M), and the relations."""
+        coordinate_mask = side_masks.any(dim=1)
+        for step in range(max(len(self.relate), len(self.over_points))):
+            if step < len(self.relate):
+                relations, moments = self.relate[step](cells, relations, point_mask)
+            if step < len(self.over_coordinates):
+                cells = self.over_coordinates[step](cells, relations, moments, coordinate_mask)
+            if step < len(self.over_points):
+                table, points = self.over_points[step](cells, point_mask, side_masks)
+            if step < len(self.spread):
+                cells = self.spread[step](cells, table, points)
+        return table, relations
 
     def _pool(self, tokens: Tensor, mask: Tensor, sizes: Tensor) -> Tensor:
-        tokens = self.coordinate_attention(tokens, tokens, mask)
-        seeds = self.pool(self.seeds.to(tokens.dtype)[None].expand(len(tokens), -1, -1), tokens, mask)
+        seeds = self.pool(self.seeds.expand(len(tokens), -1, -1), tokens, mask)
         for block in self.decoder:
             seeds = block(seeds, seeds)
-        summary: Tensor = self.summarise(torch.cat([self.norm(seeds).flatten(1), sizes], dim=-1))
+        total = (mask[:, None, :].to(tokens.dtype) @ tokens).squeeze(1) / TYPICAL_DIMENSION
+        summary: Tensor = self.summarise(torch.cat([self.norm(seeds).flatten(1), total, sizes], dim=-1))
         return summary
 
 
-def _sizes(batch: Batch) -> Tensor:
-    """Logarithms of n, dx, dy, brought to about [−2, 2], shape (B, 3)."""
-    sizes = torch.stack([batch.n / 100, batch.dx / 10, batch.dy / 10], dim=-1)
-    return sizes.float().log()
+def _log_sizes(batch: Batch) -> Tensor:
+    """Logarithms of n / 100, dx / 10 and dy / 10, shape (B, 3)."""
+    return torch.stack([batch.n / 100, batch.dx / 10, batch.dy / 10], dim=-1).log()
 
 
 def _head_layers(config: SetTransformerConfig) -> list[nn.Module]:
