@@ -1,0 +1,35 @@
+"""Mistworks: mutual information of a sample, estimated by a network trained on many.
+
+The names below are imported when they are first used, so that ``import mistworks`` does not import torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mistworks.errors import MistworksError
+    from mistworks.estimation import Estimate, Estimator, estimate, load
+
+__version__ = "0.1.0"
+
+__all__ = ["Estimate", "Estimator", "MistworksError", "__version__", "estimate", "load"]
+
+_HOMES = {
+    "Estimate": "mistworks.estimation",
+    "Estimator": "mistworks.estimation",
+    "MistworksError": "mistworks.errors",
+    "estimate": "mistworks.estimation",
+    "load": "mistworks.estimation",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mistworks' has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
