@@ -1,0 +1,50 @@
+"""What a training run is told."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mistworks.config import FrozenConfig
+
+
+class TrainingConfig(FrozenConfig):
+    """How a network is trained; the defaults are those of the reference (arXiv 2511.18945).
+
+    Attributes:
+        objective: ``pinball`` learns every quantile, ``squared-error`` the mean.
+        epochs: passes over the training data.
+        batch_size: datasets a step of the optimiser.
+        learning_rate: the greatest learning rate, reached after the warm-up and followed by half a cosine.
+        final_learning_rate: where the cosine ends, as a share of ``learning_rate``.
+        warmup_steps: steps of linear increase from 0.
+        weight_decay: of AdamW (Loshchilov, Hutter, ICLR 2019).
+        gradient_clip: greatest norm of a step's gradient.
+        levels: quantile levels a dataset is asked for at each step, one from each of as many equal parts of
+            (0, 1); has no effect on ``squared-error``.
+        micro_batch_cells: padded cells computed at once. A batch is split by shape into such parts and their
+            gradients are added, each dataset weighing the same: it bounds memory and, up to rounding, changes
+            no result.
+        shuffle_partitions: partitions held in memory and shuffled together.
+        validate_every: steps between two validations; there is always one at the end.
+        validation_datasets: datasets of the validation split that are used, evenly spread; None for all.
+        checkpoint_every: steps between two checkpoints.
+        threads: threads of torch.
+        seed: of the weights, the order of the data and the levels.
+    """
+
+    objective: Literal["pinball", "squared-error"] = "pinball"
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.1e-4
+    final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.02
+    warmup_steps: Annotated[int, Field(ge=0)] = 100
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 8.7e-6
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    levels: Annotated[int, Field(ge=1, le=256)] = 8
+    micro_batch_cells: Annotated[int, Field(ge=1)] = 2**15
+    shuffle_partitions: Annotated[int, Field(ge=1)] = 4
+    validate_every: Annotated[int, Field(ge=1)] = 1000
+    validation_datasets: Annotated[int, Field(ge=1)] | None = None
+    checkpoint_every: Annotated[int, Field(ge=1)] = 200
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    seed: Annotated[int, Field(ge=0)] = 0

@@ -1,0 +1,337 @@
+"""Trains a network, resumably: an interrupted run continues to the very weights it would have had."""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mistworks.dataset import Dataset, Source
+from mistworks.errors import MistworksError
+from mistworks.estimation import Estimator, TrainingRange
+from mistworks.networks import AnyNetworkConfig, Network, build_network, group_by_shape, pad
+from mistworks.randomness import stream
+from mistworks.training.batching import plan_epoch, read_batches
+from mistworks.training.checkpoint import (
+    Checkpoint,
+    CurvePoint,
+    Identity,
+    pack,
+    read_checkpoint,
+    unpack,
+    write_checkpoint,
+)
+from mistworks.training.config import TrainingConfig
+from mistworks.training.losses import pinball, squared_error
+from mistworks.training.validation import validate
+
+_LEAST_LEVEL = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One step of training.
+
+    Attributes:
+        step: steps taken.
+        steps: steps in all.
+        training_loss: of this step.
+        learning_rate: of this step.
+        datasets_per_second: since the last validation.
+        point: the point of the curve, at the steps that end with a validation.
+    """
+
+    step: int
+    steps: int
+    training_loss: float
+    learning_rate: float
+    datasets_per_second: float
+    point: CurvePoint | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingResult:
+    """A finished training run.
+
+    Attributes:
+        estimator: with the weights of the lowest validation loss.
+        final_estimator: with the weights of the last step.
+        history: one point a validation.
+        best_step: the step of ``estimator``.
+        steps: steps taken in all.
+    """
+
+    estimator: Estimator
+    final_estimator: Estimator
+    history: tuple[CurvePoint, ...]
+    best_step: int
+    steps: int
+
+
+def train(
+    source: Source,
+    validation_source: Source,
+    network_config: AnyNetworkConfig,
+    training_config: TrainingConfig,
+    checkpoint_folder: str | Path,
+    data_hash: str,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> TrainingResult:
+    """Train, or continue from the folder's checkpoint; a finished folder is only read.
+
+    An interrupt (SIGINT) is held back to the end of the step, which is saved before KeyboardInterrupt is
+    raised. Weights are the same to the bit however often a run was interrupted, on one machine with one
+    number of threads.
+
+    Args:
+        source: training split.
+        validation_source: validation split.
+        network_config: the network to train.
+        training_config: how it is trained.
+        checkpoint_folder: where checkpoints are kept; it belongs to one configuration and one ``data_hash``.
+        data_hash: identifies the content of both splits.
+        on_progress: called after each step.
+
+    Raises:
+        MistworksError: the folder belongs to another run or is damaged, a split is empty, or the loss is no
+            longer finite.
+    """
+    folder = Path(checkpoint_folder)
+    identity = Identity(network=network_config, training=training_config, data_hash=data_hash)
+    with _threads(training_config.threads):
+        run = _Run(source, validation_source, identity, folder, on_progress)
+        if not run.finished:
+            with _held_interrupt() as interrupted:
+                run.train(interrupted)
+        return run.result()
+
+
+class _Run:
+    """The state of one training run."""
+
+    def __init__(
+        self,
+        source: Source,
+        validation_source: Source,
+        identity: Identity,
+        folder: Path,
+        on_progress: Callable[[Progress], None],
+    ) -> None:
+        self._source, self._validation_source = source, validation_source
+        self._identity, self._folder, self._on_progress = identity, folder, on_progress
+        self._config = identity.training
+        self._network = _fresh_network(identity)
+        self._optimiser = torch.optim.AdamW(
+            self._network.parameters(), lr=self._config.learning_rate, weight_decay=self._config.weight_decay
+        )
+        self._step, self._best_step, self.finished = 0, 0, False
+        self._history: list[CurvePoint] = []
+        self._best: dict[str, Tensor] = {}
+        self._loss_sum, self._loss_steps = 0.0, 0
+        self._seconds, self._datasets = 0.0, 0
+        self._range: TrainingRange | None = None
+        self._restore()
+
+    def _restore(self) -> None:
+        found = read_checkpoint(self._folder, self._identity)
+        if found is None:
+            return
+        checkpoint, tensors = found
+        self._best = unpack(tensors, self._network, self._optimiser)
+        self._step, self._best_step = checkpoint.step, checkpoint.best_step
+        self._history, self.finished = list(checkpoint.history), checkpoint.finished
+        self._loss_sum, self._loss_steps = checkpoint.loss_sum, checkpoint.loss_steps
+        self._range = checkpoint.training_range
+
+    def train(self, interrupted: threading.Event) -> None:
+        """Take every step that is left."""
+        self._range = TrainingRange.of(self._source.index) if len(self._source) else None
+        config = self._config
+        batches_an_epoch = -(-len(self._source) // config.batch_size)
+        steps = config.epochs * batches_an_epoch
+        for epoch in range(self._step // max(batches_an_epoch, 1), config.epochs):
+            plan = plan_epoch(
+                self._source.partition_bounds,
+                config.seed,
+                epoch,
+                config.batch_size,
+                config.shuffle_partitions,
+            )
+            for batch in read_batches(self._source, plan, self._step - epoch * batches_an_epoch):
+                self._advance(batch, steps)
+                if interrupted.is_set() and not self.finished:
+                    self._save()
+                    raise KeyboardInterrupt
+
+    def _advance(self, batch: list[Dataset], steps: int) -> None:
+        began = time.perf_counter()
+        rate = learning_rate(self._config, self._step, steps)
+        loss = self._optimise(batch, rate)
+        self._step += 1
+        self._loss_sum, self._loss_steps = self._loss_sum + loss, self._loss_steps + 1
+        self._seconds += time.perf_counter() - began
+        self._datasets += len(batch)
+        speed = self._datasets / self._seconds
+        self.finished = self._step == steps
+        point = None
+        if self.finished or self._step % self._config.validate_every == 0:
+            point = self._validate(speed)
+        if self.finished or self._step % self._config.checkpoint_every == 0:
+            self._save()
+        self._on_progress(Progress(self._step, steps, loss, rate, speed, point))
+
+    def _optimise(self, batch: list[Dataset], rate: float) -> float:
+        """One step of AdamW on a batch, computed in parts of like shape; the batch's mean loss."""
+        config = self._config
+        tau = stratified_levels(config, self._step, len(batch))
+        target = torch.tensor([dataset.mi for dataset in batch], dtype=torch.float32)
+        n = np.array([len(dataset.x) for dataset in batch])
+        dx = np.array([dataset.x.shape[1] for dataset in batch])
+        dy = np.array([dataset.y.shape[1] for dataset in batch])
+        self._network.train()
+        total = 0.0
+        for group in group_by_shape(n, dx, dy, config.micro_batch_cells, config.batch_size):
+            rows = torch.from_numpy(group)
+            representation = self._network.encode(pad([(batch[row].x, batch[row].y) for row in group]))
+            if config.objective == "pinball":
+                loss = pinball(self._network.decode(representation, tau[rows]), target[rows], tau[rows])
+            else:
+                loss = squared_error(self._network.decode(representation), target[rows])
+            mean = loss.sum() / len(batch)
+            mean.backward()  # type: ignore[no-untyped-call]
+            total += mean.item()
+        norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), config.gradient_clip)
+        self._require_finite(total, norm.item())
+        for group_settings in self._optimiser.param_groups:
+            group_settings["lr"] = rate
+        self._optimiser.step()
+        self._optimiser.zero_grad(set_to_none=True)
+        return total
+
+    def _require_finite(self, loss: float, norm: float) -> None:
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise MistworksError(
+                f"training stopped at step {self._step + 1}: the loss is {loss} and the norm of its gradient "
+                f"{norm}, where finite numbers were expected; lower learning_rate (now "
+                f"{self._config.learning_rate:g}) or gradient_clip and train again"
+            )
+
+    def _validate(self, speed: float) -> CurvePoint:
+        figures = validate(
+            self._estimator(self._network), self._validation_source, self._config.validation_datasets
+        )
+        point = CurvePoint(
+            step=self._step,
+            training_loss=self._loss_sum / self._loss_steps,
+            validation_loss=figures.loss,
+            mse=figures.mse,
+            bias=figures.bias,
+            datasets_per_second=speed,
+        )
+        best = min((earlier.validation_loss for earlier in self._history), default=math.inf)
+        if point.validation_loss < best:
+            self._best_step = self._step
+            self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
+        self._history.append(point)
+        self._loss_sum, self._loss_steps, self._seconds, self._datasets = 0.0, 0, 0.0, 0
+        return point
+
+    def _save(self) -> None:
+        checkpoint = Checkpoint(
+            identity=self._identity,
+            step=self._step,
+            finished=self.finished,
+            training_range=self._training_range,
+            best_step=self._best_step,
+            history=tuple(self._history),
+            loss_sum=self._loss_sum,
+            loss_steps=self._loss_steps,
+        )
+        write_checkpoint(self._folder, checkpoint, pack(self._network, self._optimiser, self._best))
+
+    @property
+    def _training_range(self) -> TrainingRange:
+        if self._range is None:
+            raise MistworksError("the training split holds no datasets; generate some first")
+        return self._range
+
+    def _estimator(self, network: Network) -> Estimator:
+        return Estimator(network, self._identity.network, self._config.objective, self._training_range)
+
+    def result(self) -> TrainingResult:
+        """What a finished run yields."""
+        best = _fresh_network(self._identity)
+        best.load_state_dict(self._best, strict=True)
+        return TrainingResult(
+            estimator=self._estimator(best),
+            final_estimator=self._estimator(self._network),
+            history=tuple(self._history),
+            best_step=self._best_step,
+            steps=self._step,
+        )
+
+
+def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
+    """Linear warm-up to the greatest rate, then half a cosine down to ``final_learning_rate`` of it.
+
+    Args:
+        config: the training configuration.
+        step: steps taken before this one.
+        steps: steps in all.
+    """
+    warmup = min(config.warmup_steps, steps // 10)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / (warmup + 1)
+    share = (step - warmup) / max(steps - warmup, 1)
+    lowest = config.final_learning_rate
+    return config.learning_rate * (lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * share)))
+
+
+def stratified_levels(config: TrainingConfig, step: int, count: int) -> Tensor:
+    """Levels of a step, shape (count, levels): one uniform in each of ``levels`` equal parts of (0, 1)."""
+    uniform = stream(config.seed, "train", "levels", step).random((count, config.levels))
+    tau = (np.arange(config.levels) + uniform) / config.levels
+    return torch.from_numpy(tau.clip(_LEAST_LEVEL, 1 - _LEAST_LEVEL)).float()
+
+
+def _fresh_network(identity: Identity) -> Network:
+    """A network with weights that follow from the seed, torch's own generator left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(stream(identity.training.seed, "train", "weights", 0).integers(2**63)))
+        return build_network(identity.network)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _held_interrupt() -> Iterator[threading.Event]:
+    """Hold SIGINT back as an event; outside the main thread, where signals never arrive, nothing is done."""
+    event = threading.Event()
+
+    def remember(number: int, frame: FrameType | None) -> None:
+        event.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, before)

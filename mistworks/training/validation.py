@@ -1,0 +1,63 @@
+"""Figures of an estimator on a split, in bounded memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.dataset import IntArray, Source
+from mistworks.errors import MistworksError
+from mistworks.estimation import LEVELS, Estimate, Estimator
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationFigures:
+    """Errors over a split: `loss` is the objective, `mse` in nats², `bias` in nats."""
+
+    loss: float
+    mse: float
+    bias: float
+
+
+def validate(estimator: Estimator, source: Source, max_datasets: int | None = None) -> ValidationFigures:
+    """Estimate every dataset of a split, or ``max_datasets`` spread evenly over it, one partition at a time.
+
+    Raises:
+        MistworksError: the split holds no datasets.
+    """
+    if not len(source):
+        raise MistworksError("the validation split holds no datasets; generate some first")
+    count = min(len(source), max_datasets or len(source))
+    chosen = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
+    losses, errors = [], []
+    for number, (start, stop) in enumerate(source.partition_bounds):
+        rows = chosen[(chosen >= start) & (chosen < stop)] - start
+        if len(rows):
+            loss, error = _partition_errors(estimator, source, number, rows)
+            losses.append(loss)
+            errors.append(error)
+    error = np.concatenate(errors)
+    return ValidationFigures(
+        float(np.concatenate(losses).mean()), float(np.square(error).mean()), float(error.mean())
+    )
+
+
+def _partition_errors(
+    estimator: Estimator, source: Source, number: int, rows: IntArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    block = source.partition(number)
+    datasets = [block[row] for row in rows.tolist()]
+    estimates = estimator.estimate_many((dataset.x, dataset.y) for dataset in datasets)
+    target = np.array([dataset.mi for dataset in datasets])
+    error = np.array([estimate.mi for estimate in estimates]) - target
+    if estimator.objective == "squared-error":
+        return np.square(error), error
+    return _pinball(estimates, target), error
+
+
+def _pinball(estimates: list[Estimate], target: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pinball loss of each dataset, averaged over `estimation.LEVELS`."""
+    quantiles = np.array([estimate.quantiles for estimate in estimates])
+    difference = target[:, None] - quantiles
+    levels = np.array(LEVELS)
+    return np.asarray(np.maximum(levels * difference, (levels - 1) * difference).mean(axis=1))
