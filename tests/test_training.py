@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
@@ -189,22 +190,22 @@ class TestResuming:
         self, tmp_path: Path, uninterrupted: TrainingResult
     ) -> None:
         program = (
-            "import sys, time; from pathlib import Path; from tests.test_training import run, config_of\n"
-            "report = lambda progress: (print(progress.step, flush=True), time.sleep(0.05))\n"
-            "run(Path(sys.argv[1]), config_of(), report)"
+            "import sys, time\n"
+            "from pathlib import Path\n"
+            "from tests.test_training import run, config_of\n"
+            "def wait_at(progress):\n"
+            "    if progress.step == int(sys.argv[2]):\n"
+            "        print('there', flush=True)\n"
+            "        time.sleep(600)\n"
+            "run(Path(sys.argv[1]), config_of(), wait_at)"
         )
-        root = Path(__file__).parents[1]
-        for wait_for in (4, 7):
-            child = subprocess.Popen(
-                [sys.executable, "-c", program, str(tmp_path)], cwd=root, stdout=subprocess.PIPE, text=True
-            )
-            assert child.stdout is not None
-            for line in child.stdout:
-                if int(line) >= wait_for:
-                    break
-            child.kill()
-            assert child.wait() == -signal.SIGKILL
-            child.stdout.close()
+        for step in (4, 8):
+            command = [sys.executable, "-c", program, str(tmp_path), str(step)]
+            with subprocess.Popen(command, cwd=Path(__file__).parents[1], stdout=subprocess.PIPE) as child:
+                assert child.stdout is not None
+                assert child.stdout.readline() == b"there\n"
+                child.kill()
+            assert child.returncode == -signal.SIGKILL
         assert json.loads((tmp_path / "checkpoint.json").read_text())["step"] == 6
         assert_same_weights(run(tmp_path, config_of()), uninterrupted)
 
@@ -280,12 +281,8 @@ class TestRefusals:
             train(source, validation, NETWORK, config_of(), tmp_path, "d")
 
     def test_a_loss_that_is_not_finite(self, tmp_path: Path) -> None:
-        source = MemorySource.gaussian(24, seed=1)
-        source.datasets[11].x[:] = np.nan
-        broken = MemorySource([*source.datasets])
-        broken.datasets[3] = type(broken.datasets[3])(
-            broken.datasets[3].x, broken.datasets[3].y, float("nan"), "family", "base"
-        )
+        broken = MemorySource.gaussian(24, seed=1)
+        broken.datasets[3] = replace(broken.datasets[3], mi=float("nan"))
         with pytest.raises(
             MistworksError, match=r"training stopped at step .* the loss is nan.*learning_rate"
         ):

@@ -167,8 +167,9 @@ class _Run:
             )
             for batch in read_batches(self._source, plan, self._step - epoch * batches_an_epoch):
                 self._advance(batch, steps)
-                if interrupted.is_set() and not self.finished:
-                    self._save()
+                if interrupted.is_set():
+                    if not self.finished:
+                        self._save()
                     raise KeyboardInterrupt
 
     def _advance(self, batch: list[Dataset], steps: int) -> None:
