@@ -39,7 +39,7 @@ def describe(error: ValidationError) -> str:
 
 
 def _describe_fault(fault: Any) -> str:
-    where = ".".join(str(part) for part in fault["loc"]) or "the configuration"
+    where = ".".join(_printable(str(part)) for part in fault["loc"]) or "the configuration"
     match fault["type"]:
         case "extra_forbidden":
             return f"{where} is not a known key; remove it or mend its spelling"
@@ -60,3 +60,7 @@ def _describe_fault(fault: Any) -> str:
 
 def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]
+
+
+def _printable(key: str) -> str:
+    return key if key.isprintable() else ascii(key)
