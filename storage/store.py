@@ -116,7 +116,7 @@ class Store:
         index, offsets = self._read_index(start, stop)
         hashes = self._read_digests(number)
         self._check_digests(number, hashes, marker.tobytes())
-        return self._read_values(start, index, offsets, hashes)
+        return self._read_values(start, index, offsets, hashes, whole_chunks=True)
 
     def where(self, rows: NDArray[np.bool_] | IntArray) -> "Subset":
         """The datasets that a mask over, or positions in, the index select; read only when asked for.
@@ -283,8 +283,19 @@ class Store:
         )
         return index, columns["offset"]
 
-    def _read_values(self, start: int, index: Index, offsets: IntArray, hashes: NDArray[np.uint8]) -> Block:
-        """Read consecutive datasets of one partition and compare each with its digest."""
+    def _read_values(
+        self,
+        start: int,
+        index: Index,
+        offsets: IntArray,
+        hashes: NDArray[np.uint8],
+        *,
+        whole_chunks: bool = False,
+    ) -> Block:
+        """Read consecutive datasets of one partition and compare each with its digest.
+
+        A part of a chunk is read without the chunk's own checksum, so that damage after it goes unseen.
+        """
         number = start // self.manifest.partition_size
         sizes = index.sizes
         first, last = int(offsets[0]), int(offsets[-1] + sizes[-1])
@@ -292,7 +303,8 @@ class Store:
         contiguous = np.array_equal(offsets[1:], offsets[:-1] + sizes[:-1])
         if not (shape_ok and contiguous and base <= first < last <= base + self.manifest.capacity):
             raise StoreDamagedError(self._damage_message(number, "its offsets do not fit its shapes"))
-        values = self._read(self._values, slice(first, last), number)
+        end = -(-last // CHUNK_VALUES) * CHUNK_VALUES if whole_chunks else last
+        values = self._read(self._values, slice(first, end), number)[: last - first]
         block = Block(start, values, offsets - first, index)
         for row, digest in enumerate(digests(block)):
             if digest != hashes[row].tobytes():
@@ -308,7 +320,7 @@ class Store:
             raise MistworksError(
                 f"the store {self.url} cannot be read ({reason(error)}); try again later"
             ) from error
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, IndexError) as error:
             # Codecs report a truncated or edited chunk each with an exception of their own.
             raise StoreDamagedError(self._damage_message(number, reason(error))) from error
 
