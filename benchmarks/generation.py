@@ -29,7 +29,7 @@ import psutil  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from mistworks.presets import generation_preset  # noqa: E402
+from mistworks.presets import load_preset  # noqa: E402
 from storage.generation import generate_partition  # noqa: E402
 from storage.manifest import Manifest  # noqa: E402
 from storage.store import create_store, open_store  # noqa: E402
@@ -81,7 +81,7 @@ def _watch(pid: int, peak: list[float]) -> None:
 
 def plain_pool(store: Path, count: int) -> float:
     """Seconds for the same partitions in a pool of processes, with neither Prefect nor Dask."""
-    preset = generation_preset("paper")
+    preset = load_preset("paper")
     manifest = Manifest.of(
         "train", preset.split("train", count), partition_size=preset.partition_size, root_seed=0
     )

@@ -12,7 +12,8 @@ from prefect_dask import DaskTaskRunner
 from flows.progress import progress
 from flows.services import dask_cluster
 from mistworks.errors import MistworksError
-from mistworks.presets import SplitName, generation_preset
+from mistworks.presets import load_preset
+from mistworks.splits import SplitName
 from storage.location import Location
 from storage.lock import exclusive
 from storage.manifest import Manifest
@@ -75,7 +76,7 @@ def generate(
         MistworksError: the configuration is not valid, the place is taken or cannot be written, or a
             partition could not be made.
     """
-    chosen = generation_preset(preset)
+    chosen = load_preset(preset)
     manifest = Manifest.of(
         split,
         chosen.split(split, count),

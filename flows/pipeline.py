@@ -11,7 +11,8 @@ from flows.register import register
 from flows.services import dask_cluster
 from flows.train import train
 from mistworks.evaluation import Evaluation
-from mistworks.presets import SPLITS, preset_name
+from mistworks.presets import preset_name
+from mistworks.splits import SPLITS
 from storage.registry import RegisteredVersion
 from storage.runs import StoreReference
 from storage.store import open_store

@@ -1,46 +1,33 @@
-"""Named configurations of the whole pipeline: `tiny` for tests, `quick` for a first look, `paper` in full.
-
-The splits are those of arXiv 2511.18945: members are written (family, transform).
-"""
+"""Named configurations of the whole pipeline: `tiny` for tests, `quick` for a first look, `paper` in full."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from pydantic import Field
 
 from mistworks.config import FrozenConfig
-from mistworks.distributions import (
-    AdditiveNoiseFamily,
-    AnyFamily,
-    Dense,
-    LatentVariable,
-    NormalFamily,
-    Sparse,
-    StudentFamily,
-    TwoPair,
-    UniformInteger,
-)
 from mistworks.errors import MistworksError
-from mistworks.meta_distribution import EqualDimensions, GridDesign, Member, MetaDistribution, RandomDesign
-
-SplitName = Literal["train", "validation", "test-imd", "test-oomd"]
-SPLITS: tuple[SplitName, ...] = get_args(SplitName)
-
-
-class SplitConfig(FrozenConfig):
-    """A split: what it is drawn from, and how many datasets it has."""
-
-    meta_distribution: MetaDistribution
-    count: Annotated[int, Field(ge=1)]
+from mistworks.networks import AnyNetworkConfig, SetTransformerConfig
+from mistworks.splits import SplitConfig, SplitName, published_splits, tiny_splits
+from mistworks.training.config import TrainingConfig
 
 
-class GenerationPreset(FrozenConfig):
-    """The four splits of a preset and the number of datasets in a partition of their stores."""
+class Preset(FrozenConfig):
+    """Everything the pipeline is told.
+
+    Attributes:
+        splits: what each split is drawn from, and its size.
+        partition_size: datasets in a partition of a store.
+        network: what is trained.
+        training: how it is trained.
+    """
 
     splits: Mapping[SplitName, SplitConfig]
     partition_size: Annotated[int, Field(ge=1)]
+    network: AnyNetworkConfig
+    training: TrainingConfig
 
     def split(self, name: SplitName, count: int | None = None) -> SplitConfig:
         """One split, with another count if one is given.
@@ -54,109 +41,72 @@ class GenerationPreset(FrozenConfig):
         return config if count is None else SplitConfig.parse({**dict(config), "count": count})
 
 
-_NORMAL_DENSE = NormalFamily(dispersion=Dense())
-_NORMAL_LVM = NormalFamily(dispersion=LatentVariable())
-_NORMAL_SPARSE = NormalFamily(dispersion=Sparse())
-_NORMAL_2PAIR = NormalFamily(dispersion=TwoPair())
-_STUDENT_DENSE = StudentFamily(dispersion=Dense())
-_STUDENT_SPARSE = StudentFamily(dispersion=Sparse())
-_STUDENT_2PAIR = StudentFamily(dispersion=TwoPair())
-_ADDITIVE = AdditiveNoiseFamily()
-
-
-def _members(*groups: tuple[AnyFamily, str]) -> tuple[Member, ...]:
-    return tuple(
-        Member(family=family, transform=transform)
-        for family, transforms in groups
-        for transform in transforms.split()
-    )
-
-
-_TRAIN = _members(
-    (_NORMAL_DENSE, "base halfcube asinh"),
-    (_NORMAL_SPARSE, "wigglify base"),
-    (_NORMAL_LVM, "wigglify base"),
-    (_NORMAL_2PAIR, "base"),
-    (_STUDENT_DENSE, "base wigglify"),
-    (_STUDENT_SPARSE, "halfcube base asinh"),
-    (_STUDENT_2PAIR, "asinh halfcube"),
-    (_ADDITIVE, "wigglify"),
-)
-_VALIDATION = _members(
-    (_NORMAL_DENSE, "base wigglify"),
-    (_NORMAL_SPARSE, "base"),
-    (_NORMAL_LVM, "wigglify"),
-    (_STUDENT_DENSE, "base"),
-    (_STUDENT_SPARSE, "halfcube base"),
-    (_STUDENT_2PAIR, "halfcube"),
-    (_ADDITIVE, "wigglify"),
-)
-_TEST_IMD = _members(
-    (_NORMAL_DENSE, "base halfcube"),
-    (_NORMAL_LVM, "wigglify"),
-    (_STUDENT_DENSE, "base"),
-    (_STUDENT_SPARSE, "base asinh"),
-)
-_TEST_OOMD = _members(
-    (_NORMAL_DENSE, "wigglify"),
-    (_NORMAL_SPARSE, "halfcube asinh"),
-    (_STUDENT_SPARSE, "wigglify"),
-    (_STUDENT_DENSE, "halfcube"),
-    (_ADDITIVE, "base halfcube"),
-)
-
-
-def _random(members: tuple[Member, ...], high: int, dimension: int, count: int) -> SplitConfig:
-    return SplitConfig(
-        meta_distribution=MetaDistribution(
-            members=members,
-            design=RandomDesign(n=UniformInteger(low=10, high=high)),
-            dimensions=EqualDimensions(d=UniformInteger(low=2, high=dimension)),
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "tiny": Preset(
+            splits=tiny_splits(),
+            partition_size=32,
+            network=SetTransformerConfig(
+                hidden=4,
+                relation_hidden=8,
+                heads=2,
+                feedforward=8,
+                self_attention_blocks=1,
+                induced_attention_blocks=1,
+                inducing_points=4,
+                relation_blocks=1,
+                seeds=2,
+                decoder_blocks=0,
+                head_layers=2,
+                head_hidden=16,
+            ),
+            training=TrainingConfig(
+                epochs=2,
+                batch_size=16,
+                learning_rate=2e-3,
+                warmup_steps=5,
+                validate_every=6,
+                checkpoint_every=3,
+            ),
         ),
-        count=count,
-    )
-
-
-def _grid(members: tuple[Member, ...], high: int, steps: int, dimension: int, repetitions: int) -> SplitConfig:
-    meta = MetaDistribution(
-        members=members,
-        design=GridDesign(n=UniformInteger(low=10, high=high), steps=steps),
-        dimensions=EqualDimensions(d=UniformInteger(low=2, high=dimension)),
-    )
-    return SplitConfig(meta_distribution=meta, count=meta.cells * repetitions)
-
-
-def _published(train_count: int, partition_size: int) -> GenerationPreset:
-    return GenerationPreset(
-        splits={
-            "train": _random(_TRAIN, high=500, dimension=32, count=train_count),
-            "validation": _grid(_VALIDATION, high=300, steps=34, dimension=32, repetitions=2),
-            "test-imd": _grid(_TEST_IMD, high=500, steps=20, dimension=32, repetitions=9),
-            "test-oomd": _grid(_TEST_OOMD, high=500, steps=20, dimension=32, repetitions=9),
-        },
-        partition_size=partition_size,
-    )
-
-
-def _tiny() -> GenerationPreset:
-    return GenerationPreset(
-        splits={
-            "train": _random(_TRAIN, high=60, dimension=4, count=192),
-            "validation": _grid(_VALIDATION, high=60, steps=2, dimension=4, repetitions=2),
-            "test-imd": _grid(_TEST_IMD, high=60, steps=2, dimension=4, repetitions=1),
-            "test-oomd": _grid(_TEST_OOMD, high=60, steps=2, dimension=4, repetitions=1),
-        },
-        partition_size=32,
-    )
-
-
-GENERATION: Mapping[str, GenerationPreset] = MappingProxyType(
-    {"tiny": _tiny(), "quick": _published(20_000, 512), "paper": _published(625_000, 2_048)}
+        "quick": Preset(
+            splits=published_splits(20_000),
+            partition_size=512,
+            network=SetTransformerConfig(
+                hidden=16,
+                relation_hidden=32,
+                heads=4,
+                feedforward=32,
+                self_attention_blocks=1,
+                induced_attention_blocks=1,
+                inducing_points=16,
+                relation_blocks=2,
+                seeds=8,
+                head_hidden=128,
+            ),
+            training=TrainingConfig(
+                epochs=1,
+                batch_size=16,
+                learning_rate=2e-3,
+                weight_decay=1e-2,
+                warmup_steps=50,
+                validate_every=100,
+                validation_datasets=200,
+                threads=2,
+            ),
+        ),
+        "paper": Preset(
+            splits=published_splits(625_000),
+            partition_size=2_048,
+            network=SetTransformerConfig(),
+            training=TrainingConfig(),
+        ),
+    }
 )
 
 
-def generation_preset(name: str) -> GenerationPreset:
-    """The splits of a named preset, or of one written in a JSON file.
+def load_preset(name: str) -> Preset:
+    """A named preset, or one written in a JSON file.
 
     Args:
         name: ``"tiny"``, ``"quick"``, ``"paper"``, or the path of a file that ends in ``.json``.
@@ -164,11 +114,11 @@ def generation_preset(name: str) -> GenerationPreset:
     Raises:
         MistworksError: there is no preset of that name, or the file is not a valid preset.
     """
-    if name in GENERATION:
-        return GENERATION[name]
+    if name in PRESETS:
+        return PRESETS[name]
     if not name.endswith(".json"):
         raise MistworksError(
-            f"preset {name!r} is unknown; choose one of {', '.join(GENERATION)}, or give the path of a .json file"
+            f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}, or give the path of a .json file"
         )
     try:
         text = Path(name).read_text(encoding="utf-8")
@@ -176,4 +126,9 @@ def generation_preset(name: str) -> GenerationPreset:
         raise MistworksError(f"the preset {name} cannot be read ({error.strerror}); mend the path") from None
     except UnicodeDecodeError:
         raise MistworksError(f"the preset {name} is not text in UTF-8; give a JSON file") from None
-    return GenerationPreset.parse(text)
+    return Preset.parse(text)
+
+
+def preset_name(name: str) -> str:
+    """How a preset is called in paths and tags: its name, or its file's without folder and suffix."""
+    return name if name in PRESETS else Path(name).stem

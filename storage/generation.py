@@ -9,7 +9,16 @@ from storage.location import ACCESS_ERRORS, reason
 from storage.lock import partition_lock
 from storage.store import Store
 
-_LASTING = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG}
+_LASTING = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EFBIG,
+    errno.EISDIR,
+    errno.ENOTDIR,
+}
 
 
 class TransientPartitionError(MistworksError):

@@ -10,7 +10,7 @@ from pydantic import Field
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.meta_distribution import MetaDistribution
-from mistworks.presets import SplitConfig, SplitName
+from mistworks.splits import SplitConfig, SplitName
 
 FORMAT_VERSION = 1
 CHUNK_VALUES = 262_144

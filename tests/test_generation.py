@@ -19,9 +19,10 @@ from mistworks.distributions import TRANSFORMS, UniformInteger
 from mistworks.errors import MistworksError
 from mistworks.generation import digests, generate_block
 from mistworks.meta_distribution import EqualDimensions, Member, MetaDistribution
-from mistworks.presets import GENERATION, SPLITS, SplitName
+from mistworks.presets import PRESETS
+from mistworks.splits import SPLITS, SplitName
 
-TINY = GENERATION["tiny"]
+TINY = PRESETS["tiny"]
 TRAIN = TINY.split("train").meta_distribution
 COUNT = 192
 SEED = 5
@@ -99,10 +100,10 @@ import hashlib
 from mistworks.distributions import UniformInteger
 from mistworks.generation import digests, generate_block
 from mistworks.meta_distribution import EqualDimensions, MetaDistribution
-from mistworks.presets import GENERATION
+from mistworks.presets import PRESETS
 
-tiny = GENERATION["tiny"].split("train").meta_distribution
-paper = GENERATION["paper"].split("train").meta_distribution
+tiny = PRESETS["tiny"].split("train").meta_distribution
+paper = PRESETS["paper"].split("train").meta_distribution
 dimensions = EqualDimensions(d=UniformInteger(low=60, high=150))
 wide = MetaDistribution(members=paper.members, design=paper.design, dimensions=dimensions)
 for meta, stop in ((tiny, 192), (paper, 200), (wide, 30)):
@@ -154,7 +155,7 @@ def test_labels_stay_what_they_were(
     split: SplitName, index: int, family: str, transform: str, n: int, d: int, mi: float
 ) -> None:
     """Values are not pinned: their last bits may differ from one kind of processor to another."""
-    dataset = GENERATION["paper"].split(split).meta_distribution.dataset(0, split, index)
+    dataset = PRESETS["paper"].split(split).meta_distribution.dataset(0, split, index)
     assert (dataset.family, dataset.transform) == (family, transform)
     assert (dataset.x.shape, dataset.y.shape) == ((n, d), (n, d))
     assert dataset.mi == pytest.approx(mi, rel=1e-12)

@@ -30,7 +30,8 @@ from mistworks.meta_distribution import (
     RandomDesign,
     SeparateDimensions,
 )
-from mistworks.presets import GENERATION, SPLITS, GenerationPreset, SplitConfig, generation_preset
+from mistworks.presets import PRESETS, Preset, load_preset
+from mistworks.splits import SPLITS, SplitConfig
 
 FALSE_ALARM = 1e-6
 """Chance that a statistical check fails a correct implementation under a fresh seed; seeds here are fixed."""
@@ -82,17 +83,17 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 # --- The published splits ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", GENERATION)
+@pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("split", SPLITS)
 def test_members_are_those_published(preset: str, split: str) -> None:
-    members = names(GENERATION[preset].splits[split].meta_distribution)  # type: ignore[index]
+    members = names(PRESETS[preset].splits[split].meta_distribution)  # type: ignore[index]
     assert sorted(members) == sorted(PUBLISHED[split].split())
     assert len(members) == SIZES[split]
 
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
 def test_counts_are_those_published(preset: str) -> None:
-    counts = {name: split.count for name, split in GENERATION[preset].splits.items()}
+    counts = {name: split.count for name, split in PRESETS[preset].splits.items()}
     train = {"quick": 20_000, "paper": 625_000}[preset]
     assert counts == {"train": train, "validation": 612, "test-imd": 1_080, "test-oomd": 1_260}
     assert counts["test-imd"] + counts["test-oomd"] == 2_340
@@ -107,7 +108,7 @@ def test_counts_are_those_published(preset: str) -> None:
     ],
 )
 def test_grid_visits_every_member_at_every_n(split: str, values: np.ndarray, repetitions: int) -> None:
-    config = generation_preset("paper").split(split)  # type: ignore[arg-type]
+    config = load_preset("paper").split(split)  # type: ignore[arg-type]
     meta = config.meta_distribution
     draws = [meta.draw(0, split, index) for index in range(config.count)]
     cells = Counter((draw.n, f"{draw.family}-{draw.transform}") for draw in draws)
@@ -118,7 +119,7 @@ def test_grid_visits_every_member_at_every_n(split: str, values: np.ndarray, rep
 
 def test_training_split_draws_n_dimension_and_member_uniformly() -> None:
     """Three chi-square tests over 8,000 draws, each failing a correct split with probability 1e-6."""
-    meta = generation_preset("paper").split("train").meta_distribution
+    meta = load_preset("paper").split("train").meta_distribution
     draws = [meta.draw(3, "train", index) for index in range(8_000)]
     n = np.array([draw.n for draw in draws])
     assert (n.min(), n.max()) == (10, 500)
@@ -173,15 +174,15 @@ def test_most_values_bounds_every_dataset() -> None:
 # --- Configuration ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", GENERATION)
+@pytest.mark.parametrize("preset", PRESETS)
 def test_presets_survive_json_and_pickle(preset: str, tmp_path: Path) -> None:
-    config = GENERATION[preset]
+    config = PRESETS[preset]
     text = config.canonical_json()
-    assert GenerationPreset.parse(text) == config
-    assert GenerationPreset.parse(json.loads(text)).canonical_json() == text
+    assert Preset.parse(text) == config
+    assert Preset.parse(json.loads(text)).canonical_json() == text
     path = tmp_path / "own preset.json"
     path.write_text(json.dumps(json.loads(text), indent=2), encoding="utf-8")
-    assert generation_preset(str(path)) == config
+    assert load_preset(str(path)) == config
     assert pickle.loads(pickle.dumps(config)) == config
 
 
@@ -205,7 +206,7 @@ def test_meta_distribution_is_frozen_and_compares_by_value() -> None:
 
 
 def test_split_takes_another_count() -> None:
-    preset = GENERATION["tiny"]
+    preset = PRESETS["tiny"]
     assert preset.split("train", 7) == SplitConfig(
         meta_distribution=preset.splits["train"].meta_distribution, count=7
     )
@@ -302,19 +303,19 @@ def test_bad_preset_files_are_refused_in_one_sentence(content: bytes, message: s
     path = tmp_path / "preset.json"
     path.write_bytes(content)
     with pytest.raises(MistworksError, match=message) as caught:
-        generation_preset(str(path))
+        load_preset(str(path))
     assert "\n" not in str(caught.value)
 
 
 def test_unknown_presets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(MistworksError, match="preset 'papre' is unknown; choose one of tiny, quick, paper"):
-        generation_preset("papre")
+        load_preset("papre")
     with pytest.raises(MistworksError, match=r"cannot be read .*No such file"):
-        generation_preset(str(tmp_path / "absent.json"))
+        load_preset(str(tmp_path / "absent.json"))
     folder = tmp_path / "folder.json"
     folder.mkdir()
     with pytest.raises(MistworksError, match="cannot be read"):
-        generation_preset(str(folder))
+        load_preset(str(folder))
 
 
 JSON_VALUES = st.recursive(

@@ -15,7 +15,7 @@ import zarr
 from obstore.exceptions import GenericError
 
 from mistworks.errors import MistworksError
-from mistworks.presets import generation_preset
+from mistworks.presets import load_preset
 from storage.generation import TransientPartitionError, generate_partition
 from storage.location import Location
 from storage.lock import exclusive
@@ -28,7 +28,7 @@ BUCKET = "mistworks"
 
 def manifest(count: int = 20) -> Manifest:
     return Manifest.of(
-        "train", generation_preset("tiny").split("train", count), partition_size=8, root_seed=3
+        "train", load_preset("tiny").split("train", count), partition_size=8, root_seed=3
     )
 
 

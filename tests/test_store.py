@@ -24,8 +24,9 @@ import storage.store
 from mistworks.dataset import Block, Dataset
 from mistworks.errors import MistworksError
 from mistworks.generation import generate_block
-from mistworks.presets import SplitConfig, SplitName, generation_preset
+from mistworks.presets import load_preset
 from mistworks.randomness import stream
+from mistworks.splits import SplitConfig, SplitName
 from storage.generation import TransientPartitionError, generate_partition
 from storage.location import Location
 from storage.lock import exclusive, partition_lock
@@ -40,9 +41,7 @@ FORMAT_DOCUMENT = Path(storage.store.__file__).with_name("FORMAT.md")
 def manifest(
     count: int = COUNT, partition_size: int = SIZE, seed: int = SEED, split: SplitName = "train"
 ) -> Manifest:
-    config = SplitConfig(
-        meta_distribution=generation_preset("tiny").splits["train"].meta_distribution, count=count
-    )
+    config = SplitConfig(meta_distribution=load_preset("tiny").splits["train"].meta_distribution, count=count)
     return Manifest.of(split, config, partition_size=partition_size, root_seed=seed)
 
 
@@ -521,9 +520,7 @@ class TestPlaces:
             create_store(str(copy), manifest(count=22, partition_size=4, seed=1))
         with pytest.raises(MistworksError, match="split 'train' there, 'test-imd' asked"):
             create_store(str(copy), manifest(split="test-imd"))
-        paper = Manifest.of(
-            "train", generation_preset("paper").split("train", 21), partition_size=8, root_seed=7
-        )
+        paper = Manifest.of("train", load_preset("paper").split("train", 21), partition_size=8, root_seed=7)
         with pytest.raises(MistworksError, match=r"meta_distribution of another content there"):
             create_store(str(copy), paper)
         assert contents(copy) == before
