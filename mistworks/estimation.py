@@ -200,7 +200,7 @@ class Estimator:
                 f"{folder} must be a new folder or a saved estimator, and it holds {', '.join(others[:3])}; "
                 "choose another folder"
             )
-        weights = save_tensors({name: tensor.contiguous() for name, tensor in self._weights().items()})
+        weights = self._weights()
         card = _ModelCard(
             format_version=FORMAT_VERSION,
             network=self.network_config,
@@ -247,8 +247,14 @@ class Estimator:
             ) from None
         return cls(network, card.network, card.objective, card.training_range)
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: tensor.detach().cpu() for name, tensor in self.network.state_dict().items()}
+    @property
+    def weights_sha256(self) -> str:
+        """SHA-256 of ``model.safetensors`` as `save` writes it: equal exactly for equal weights."""
+        return hashlib.sha256(self._weights()).hexdigest()
+
+    def _weights(self) -> bytes:
+        state = self.network.state_dict()
+        return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
 
     def __repr__(self) -> str:
         ranges = ", ".join(f"{name} {low}…{high}" for name, (low, high) in self.training_range)
