@@ -1,4 +1,4 @@
-"""How fast meta-datasets are made and read, each figure beside its limit: ``python benchmarks/generation.py``.
+"""How fast meta-datasets are made and read, each figure beside its limit.
 
 Every rate is measured in this run on this machine: the whole command line against the same work in a plain
 process pool, and against only drawing as many normals and writing as many bytes.
@@ -24,15 +24,15 @@ from flows.services import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
 
-import numpy as np  # noqa: E402
-import psutil  # noqa: E402
-from rich.console import Console  # noqa: E402
-from rich.table import Table  # noqa: E402
+import numpy as np
+import psutil
+from rich.console import Console
+from rich.table import Table
 
-from mistworks.presets import load_preset  # noqa: E402
-from storage.generation import generate_partition  # noqa: E402
-from storage.manifest import Manifest  # noqa: E402
-from storage.store import create_store, open_store  # noqa: E402
+from mistworks.presets import load_preset
+from storage.generation import generate_partition
+from storage.manifest import Manifest
+from storage.store import create_store, open_store
 
 WORKERS = len(os.sched_getaffinity(0))
 LEAST_RATE, LEAST_MEMORY_GB, MOST_OVERHEAD, MOST_ACCESS_MS = 3_500, 4.0, 0.05, 1.0
@@ -50,7 +50,17 @@ class Run:
 
 def whole_command(store: Path, count: int, root: Path) -> Run:
     """Run `mistworks generate` in a fresh process and watch the memory of all its descendants."""
-    command = [sys.executable, "-m", "flows.cli", "generate", "--preset", "paper", "--split", "train", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "flows.cli",
+        "generate",
+        "--preset",
+        "paper",
+        "--split",
+        "train",
+        "--json",
+    ]
     command += ["--count", str(count), "--store", str(store), "--root", str(root)]
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -157,14 +167,18 @@ def measure(scratch: Path, count: int, table: Table, *, last: bool) -> None:
     store = scratch / "store.zarr"
     run = whole_command(store, count, scratch / "root")
     table.add_section()
-    table.add_row(f"{count:,} datasets, whole run", f"{run.seconds:,.1f} s ({run.wall:,.1f} s with the server)", "")
+    table.add_row(
+        f"{count:,} datasets, whole run", f"{run.seconds:,.1f} s ({run.wall:,.1f} s with the server)", ""
+    )
     table.add_row("datasets a second", f"{count / run.seconds:,.0f}", f"≥ {LEAST_RATE:,} at 625,000")
     table.add_row("peak memory, all processes", f"{run.peak_gb:.2f} GB", f"< {LEAST_MEMORY_GB:g} GB")
     if last:
         opened = open_store(str(store))
         values = int(opened.index.sizes.sum())
         rate, access = read_speed(store)
-        table.add_row("reading partitions, verified", f"{rate:,.0f} datasets a second", "faster than training")
+        table.add_row(
+            "reading partitions, verified", f"{rate:,.0f} datasets a second", "faster than training"
+        )
         table.add_row("store[i] at random, verified", f"{access:.2f} ms", f"about {MOST_ACCESS_MS:g} ms")
     shutil.rmtree(store)
     if not last:

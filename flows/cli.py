@@ -46,11 +46,17 @@ StoreArgument = Annotated[str, typer.Argument(help="Path or URL of the store.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 TrackingOption = Annotated[
     str | None,
-    typer.Option(envvar="MLFLOW_TRACKING_URI", help="MLflow database or server; the one in --root if left out."),
+    typer.Option(
+        envvar="MLFLOW_TRACKING_URI", help="MLflow database or server; the one in --root if left out."
+    ),
 ]
-WorkersOption = Annotated[int | None, typer.Option(min=1, help="Processes of the local Dask cluster; one a core.")]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="Processes of the local Dask cluster; one a core.")
+]
 AddressOption = Annotated[str | None, typer.Option(help="Address of a Dask scheduler to use instead.")]
-ModelOption = Annotated[str, typer.Option(help="Folder of an estimator, or a registered one such as mist@champion.")]
+ModelOption = Annotated[
+    str, typer.Option(help="Folder of an estimator, or a registered one such as mist@champion.")
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Root of every random stream.")]
 DEFAULT_ROOT = Path("mistworks-data")
 
@@ -60,7 +66,9 @@ def generate(
     store: StoreOption,
     preset: PresetOption = "quick",
     split: Annotated[Split, typer.Option(help="Which split to make.")] = Split.TRAIN,
-    count: Annotated[int | None, typer.Option(min=1, help="Number of datasets; the preset's if left out.")] = None,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="Number of datasets; the preset's if left out.")
+    ] = None,
     seed: SeedOption = 0,
     partition_size: Annotated[int | None, typer.Option(min=1, help="Datasets in a partition.")] = None,
     workers: WorkersOption = None,
@@ -127,7 +135,9 @@ def train(
     validation_store: Annotated[str, typer.Option(help="Path or URL of the validation store.")],
     preset: PresetOption = "quick",
     objective: Annotated[Objective | None, typer.Option(help="The preset's if left out.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Of weights and order; the preset's if left out.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Of weights and order; the preset's if left out.")
+    ] = None,
     root: RootOption = DEFAULT_ROOT,
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
@@ -150,7 +160,7 @@ def train(
         )
     from flows.console import print_json, print_trained
 
-    print_json(trained.as_dict()) if as_json else print_trained(trained)
+    print_json(trained) if as_json else print_trained(trained)
 
 
 @app.command()
@@ -189,7 +199,7 @@ def register(
 
     configure(root)
     with prefect_server(root):
-        from flows.register import register_run as run
+        from flows.register import evaluate_and_register as run
 
         registered = run(model, run_id, preset, root, tracking_uri or _tracking_uri(root))
     from flows.console import print_json, print_version
@@ -254,7 +264,8 @@ def estimate(
     x: Annotated[str, typer.Option(help="Columns of X, such as a,b.")],
     y: Annotated[str, typer.Option(help="Columns of Y, such as c.")],
     model: Annotated[
-        str | None, typer.Option(help="Folder of an estimator or a registered one; mist@champion if left out.")
+        str | None,
+        typer.Option(help="Folder of an estimator or a registered one; mist@champion if left out."),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the interval, between 0 and 1.")] = 0.9,
     root: RootOption = DEFAULT_ROOT,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def print_json(result: "DataclassInstance | Mapping[str, Any] | Sequence[Any]") -> None:
     """Anything as JSON."""
     plain = result if isinstance(result, Mapping | Sequence) else asdict(result)
-    Console(soft_wrap=True, highlight=False).print_json(json.dumps(plain))
+    Console(soft_wrap=True, highlight=False).print_json(json.dumps(plain, default=str))
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
@@ -48,8 +48,8 @@ def print_generated(made: "Generated") -> None:
     }
     if made.changed:
         facts["warning"] = (
-            f"partitions {', '.join(map(str, made.changed))} differ from what was marked done before: their marker "
-            "was damaged, or other library versions made them"
+            f"partitions {', '.join(map(str, made.changed))} differ from what was marked done before: their "
+            "marker was damaged, or other library versions made them"
         )
     print_facts("generated", facts)
 
@@ -140,7 +140,9 @@ def print_evaluation(evaluation: "Evaluation") -> None:
 def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
     """What the pipeline made, and where to look."""
     for made in produced.stores.values():
-        print_facts(made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash})
+        print_facts(
+            made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash}
+        )
     print_evaluation(produced.evaluation)
     version = produced.registered
     print_facts(

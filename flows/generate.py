@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import distributed
 from prefect import flow
-from prefect.states import State
-from prefect_dask import DaskTaskRunner
+from prefect.client.schemas.objects import State
+from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.progress import progress
 from flows.services import dask_cluster

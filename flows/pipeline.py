@@ -12,9 +12,8 @@ from flows.services import dask_cluster
 from flows.train import train
 from mistworks.evaluation import Evaluation
 from mistworks.presets import preset_name
-from mistworks.splits import SPLITS
+from mistworks.splits import SPLITS, SplitName
 from storage.registry import RegisteredVersion
-from storage.runs import StoreReference
 from storage.store import open_store
 
 
@@ -29,7 +28,7 @@ class Produced:
         registered: the version in the registry.
     """
 
-    stores: dict[str, Generated]
+    stores: dict[SplitName, Generated]
     run_id: str
     evaluation: Evaluation
     registered: RegisteredVersion
@@ -77,15 +76,8 @@ def pipeline(
     registered = register(
         trained.folder,
         trained.run_id,
-        reference(stores["train"]),
-        reference(stores["validation"]),
         evaluation.metrics(),
         preset_name(preset),
         tracking_uri,
     )
     return Produced(stores, trained.run_id, evaluation, registered)
-
-
-def reference(made: Generated) -> StoreReference:
-    """The store as the registry names it."""
-    return StoreReference(made.split, made.url, made.content_hash)

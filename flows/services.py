@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -176,12 +177,12 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_guarded(command: list[str], log: object) -> "subprocess.Popen[bytes]":
+def _start_guarded(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
         [sys.executable, "-m", "flows.guard", *command],
         stdin=subprocess.PIPE,
-        stdout=log,  # type: ignore[arg-type]
-        stderr=log,  # type: ignore[arg-type]
+        stdout=log,
+        stderr=log,
         env=_SERVER_QUIET | dict(os.environ),
         # A Ctrl-C at the terminal is for us: the server must outlive the last state that we report.
         start_new_session=True,

@@ -50,6 +50,6 @@ def digests(block: Block) -> list[bytes]:
         label = struct.pack("<QQQd", index.n[row], index.dx[row], index.dy[row], index.mi[row])
         digest = hashlib.sha256(label)
         digest.update(f"{index.family[row]}\n{index.transform[row]}\n".encode())
-        digest.update(np.ascontiguousarray(block.values[offset : offset + size], dtype="<f4"))
+        digest.update(np.ascontiguousarray(block.values[offset : offset + size], dtype="<f4").data)
         result.append(digest.digest())
     return result

@@ -46,7 +46,7 @@ def _read(values: object, name: str) -> NDArray[np.float64]:
     return array
 
 
-def _read_frame(columns: Iterable[object], cells: Any, name: str) -> NDArray[np.float64]:  # noqa: ANN401
+def _read_frame(columns: Iterable[object], cells: Any, name: str) -> NDArray[np.float64]:
     """A DataFrame, read column by column so that a fault can name its column."""
     found = [
         _to_float(_to_array(cells[:, position], name), f"column {label!r} of {name}")

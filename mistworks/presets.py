@@ -118,7 +118,8 @@ def load_preset(name: str) -> Preset:
         return PRESETS[name]
     if not name.endswith(".json"):
         raise MistworksError(
-            f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}, or give the path of a .json file"
+            f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}, or give the path of a .json "
+            "file"
         )
     try:
         text = Path(name).read_text(encoding="utf-8")

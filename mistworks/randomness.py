@@ -30,7 +30,9 @@ def stream(root_seed: int, split: str, purpose: str, index: int) -> np.random.Ge
         MistworksError: root_seed or index is out of range, or a name has a slash in it.
     """
     if not 0 <= index <= MAX_INDEX:
-        raise MistworksError(f"an index lies between 0 and 2⁶⁴ − 1, and {index} came; ask for another dataset")
+        raise MistworksError(
+            f"an index lies between 0 and 2⁶⁴ − 1, and {index} came; ask for another dataset"
+        )
     key = _key(root_seed, split, purpose)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, index, 0], dtype=np.uint64)))
 
@@ -38,7 +40,9 @@ def stream(root_seed: int, split: str, purpose: str, index: int) -> np.random.Ge
 @lru_cache(maxsize=64)
 def _key(root_seed: int, split: str, purpose: str) -> NDArray[np.uint64]:
     if root_seed < 0:
-        raise MistworksError(f"a root seed is an integer of at least 0, and {root_seed} came; choose another seed")
+        raise MistworksError(
+            f"a root seed is an integer of at least 0, and {root_seed} came; choose another seed"
+        )
     if "/" in split or "/" in purpose:
         raise MistworksError(
             f"a split and a purpose are named without '/', and {split!r} and {purpose!r} came; rename either"

@@ -1,4 +1,4 @@
-"""The splits of the meta-dataset: training, validation, and tests in and out of the training meta-distribution.
+"""The splits of the meta-dataset: training, validation, tests in and out of the training meta-distribution.
 
 Families, transforms and sizes are those of arXiv 2511.18945; members are written (family, transforms).
 """
@@ -96,7 +96,9 @@ def _random(members: tuple[Member, ...], high: int, dimension: int, count: int) 
     )
 
 
-def _grid(members: tuple[Member, ...], high: int, steps: int, dimension: int, repetitions: int) -> SplitConfig:
+def _grid(
+    members: tuple[Member, ...], high: int, steps: int, dimension: int, repetitions: int
+) -> SplitConfig:
     meta = MetaDistribution(
         members=members,
         design=GridDesign(n=UniformInteger(low=10, high=high), steps=steps),

@@ -22,9 +22,10 @@ from storage.runs import CodeRevision, StoreReference, code_revision
 from storage.tracking import default_tracking_uri, exclusive, fluent, open_client
 
 if TYPE_CHECKING:
-    from mistworks.estimation import Estimator
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+    from mistworks.estimation import Estimator
 
 MODEL = "mist"
 CHAMPION = "champion"

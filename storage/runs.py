@@ -235,6 +235,32 @@ def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT)
     return None if run is None else str(run.info.run_id)
 
 
+def datasets_of_run(tracking_uri: str, run_id: str) -> dict[str, StoreReference]:
+    """The stores that a training read, by split: ``"train"`` and ``"validation"``.
+
+    Raises:
+        MistworksError: there is no such run, or it is not a training of ours.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        tags = open_client(tracking_uri).get_run(run_id).data.tags
+    except MlflowException:
+        raise MistworksError(
+            f"there is no run {run_id!r} at {tracking_uri}; give the identifier of a training run kept there"
+        ) from None
+    found = {
+        split: StoreReference(
+            split, tags[f"mistworks.{split}.store"], tags[f"mistworks.{split}.content_hash"]
+        )
+        for split in ("train", "validation")
+        if f"mistworks.{split}.store" in tags
+    }
+    if len(found) < 2:
+        raise MistworksError(f"run {run_id} is not a training run of mistworks; give the identifier of one")
+    return found
+
+
 def log_evaluation(
     tracking_uri: str,
     run_id: str,

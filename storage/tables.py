@@ -31,6 +31,7 @@ def read_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> "dict[str,
     wanted = [name for group in columns.values() for name in group]
     if missing := [name for name in wanted if name not in table.columns]:
         raise MistworksError(
-            f"{path} has no column {', '.join(map(repr, missing))}; it has {', '.join(map(str, table.columns))}"
+            f"{path} has no column {', '.join(map(repr, missing))}; "
+            f"it has {', '.join(map(str, table.columns))}"
         )
     return {group: table[list(names)] for group, names in columns.items()}

@@ -40,7 +40,7 @@ def local_tracking_uri(root: str | Path) -> str:
 
 
 def default_tracking_uri() -> str:
-    """``MLFLOW_TRACKING_URI`` where it is set, else the database in ``MISTWORKS_ROOT`` or ``mistworks-data``."""
+    """``MLFLOW_TRACKING_URI`` if set, else the database in ``MISTWORKS_ROOT`` or ``mistworks-data``."""
     return os.environ.get("MLFLOW_TRACKING_URI") or local_tracking_uri(
         os.environ.get("MISTWORKS_ROOT", "mistworks-data")
     )

@@ -18,7 +18,8 @@ from storage.tracking import local_tracking_uri
 
 
 def run(*arguments: object, root: Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "MLFLOW_", "MISTWORKS_"))}
+    foreign = ("PREFECT_", "MLFLOW_", "MISTWORKS_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", *map(str, arguments), "--root", str(root)],
         capture_output=True,
@@ -89,7 +90,8 @@ def test_every_flow_is_recorded_as_completed(root: Path, registered: Any) -> Non
         rows = database.execute(
             "select flow.name, flow_run.state_type from flow_run join flow on flow.id = flow_run.flow_id"
         ).fetchall()
-    assert {"pipeline", "generate", "write-partitions", "train", "evaluate", "register"} <= {name for name, _ in rows}
+    steps = {"pipeline", "generate", "write-partitions", "train", "evaluate", "register"}
+    assert steps <= {name for name, _ in rows}
     assert {state for _, state in rows} == {"COMPLETED"}
 
 
@@ -136,7 +138,8 @@ def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any) -> N
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
     trained = output("train", *stores, "--preset", "tiny", root=root)
     assert trained["run_id"] == lineage["run_id"]
-    metrics = output("evaluate", "--model", "mist@champion", "--store", lineage["validation_store"], root=root)
+    store = lineage["validation_store"]
+    metrics = output("evaluate", "--model", "mist@champion", "--store", store, root=root)
     assert metrics["validation.mse.all"] == pytest.approx(registered["metrics"]["validation.mse"])
 
 

@@ -31,7 +31,9 @@ class AdditiveNoise(JointDistribution):
     def __post_init__(self) -> None:
         valid = (self.noise > 0) & (self.noise < np.inf)
         if self.noise.ndim != 1 or self.noise.size == 0 or not valid.all():
-            raise MistworksError(f"noise is a vector of positive half-widths ε, and {self.noise} came; mend it")
+            raise MistworksError(
+                f"noise is a vector of positive half-widths ε, and {self.noise} came; mend it"
+            )
 
     @property
     def dx(self) -> int:  # type: ignore[override]
@@ -80,7 +82,9 @@ class AdditiveNoiseFamily(Family):
         """Coordinates come in pairs, so dx = dy."""
         require_at_least("dimension of additive", min(dx, dy), 1)
         if dx != dy:
-            raise MistworksError(f"additive needs dx = dy, and dx = {dx}, dy = {dy} came; draw equal dimensions")
+            raise MistworksError(
+                f"additive needs dx = dy, and dx = {dx}, dy = {dy} came; draw equal dimensions"
+            )
 
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> AdditiveNoise:
         """Additive noise of dimension dx = dy with ε drawn from its prior."""

@@ -1,5 +1,8 @@
-"""The two ideas everything here hangs on: a joint distribution with known mutual information, and a
-family, the prior over such distributions that a meta-distribution draws from."""
+"""The two ideas everything here hangs on.
+
+A joint distribution has a known mutual information; a family is a prior over joint distributions of one kind,
+which a meta-distribution draws from.
+"""
 
 from abc import ABC, abstractmethod
 

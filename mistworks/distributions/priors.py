@@ -50,6 +50,7 @@ def within(prior: Uniform, low: float, high: float, name: str) -> Uniform:
     """
     if prior.low < low or prior.high > high:
         raise ValueError(
-            f"{name} must stay within [{low:g}, {high:g}], and U({prior.low:g}, {prior.high:g}) came; narrow it"
+            f"{name} must stay within [{low:g}, {high:g}], and U({prior.low:g}, {prior.high:g}) came; "
+            "narrow it"
         )
     return prior

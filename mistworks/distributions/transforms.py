@@ -31,19 +31,19 @@ def _identity(values: FloatArray) -> FloatArray:
 
 def _half_cube(values: FloatArray) -> FloatArray:
     """v √|v|."""
-    return values * np.sqrt(np.abs(values))
+    return np.asarray(values * np.sqrt(np.abs(values)))
 
 
 def _wigglify_x(values: FloatArray) -> FloatArray:
     """v + 0.4 sin v + 0.2 sin(1.7 v + 1) + 0.03 sin(3.3 v − 2.5), of derivative at least 0.16."""
     wiggles = 0.4 * np.sin(values) + 0.2 * np.sin(1.7 * values + 1.0) + 0.03 * np.sin(3.3 * values - 2.5)
-    return values + wiggles
+    return np.asarray(values + wiggles)
 
 
 def _wigglify_y(values: FloatArray) -> FloatArray:
     """v − 0.4 sin(0.4 v) + 0.17 sin(1.3 v + 3.5) + 0.02 sin(4.3 v − 2.5), of derivative at least 0.53."""
-    wiggles = 0.17 * np.sin(1.3 * values + 3.5) + 0.02 * np.sin(4.3 * values - 2.5) - 0.4 * np.sin(0.4 * values)
-    return values + wiggles
+    fast = 0.17 * np.sin(1.3 * values + 3.5) + 0.02 * np.sin(4.3 * values - 2.5)
+    return np.asarray(values + (fast - 0.4 * np.sin(0.4 * values)))
 
 
 TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
