@@ -3,11 +3,14 @@
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, cast
 
 import distributed
 from prefect import flow
 from prefect.client.schemas.objects import State
-from prefect_dask.task_runners import DaskTaskRunner
+from prefect.task_runners import TaskRunner
+from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
 from flows.progress import progress
 from flows.services import dask_cluster
@@ -124,7 +127,7 @@ def _fill(target: Store, numbers: list[int], workers: int | None, dask_address: 
             target.unmark(number)
     if numbers:
         with dask_cluster(dask_address, workers) as address:
-            runner = DaskTaskRunner(address=address)
+            runner: TaskRunner[Any] = DaskTaskRunner(address=address)
             write_partitions.with_options(task_runner=runner)(target.url, numbers)
     after = target.partition_digests()
     return Generated(
@@ -145,12 +148,9 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     Raises:
         MistworksError: a partition could not be made; the others are finished first.
     """
-    groups = [numbers[first::MAX_TASKS] for first in range(min(MAX_TASKS, len(numbers)))]
-    futures = {
-        future.wrapped_future: group
-        for group in groups
-        if (future := generate_partitions.submit(url, group)) is not None
-    }
+    groups = _even_groups(numbers, MAX_TASKS)
+    submitted = [cast("PrefectDaskFuture[None]", generate_partitions.submit(url, group)) for group in groups]
+    futures = {future.wrapped_future: group for future, group in zip(submitted, groups, strict=True)}
     done, failures = 0, []
     with progress(f"generate {open_store(url).manifest.split}", len(numbers)) as report:
         report(0)
@@ -166,7 +166,13 @@ def write_partitions(url: str, numbers: list[int]) -> None:
         raise MistworksError(_failure_message(url, failures))
 
 
-def _failure(future: distributed.Future) -> BaseException | None:
+def _even_groups(numbers: list[int], most: int) -> list[list[int]]:
+    count = min(most, len(numbers))
+    edges = [len(numbers) * group // count for group in range(count + 1)]
+    return [numbers[first:last] for first, last in pairwise(edges)]
+
+
+def _failure(future: "distributed.Future[Any]") -> BaseException | None:
     if future.status != "finished":
         return future.exception() or MistworksError(f"a task was {future.status}")
     state = future.result()
