@@ -101,7 +101,8 @@ def train_estimator(
             for point in result.history:
                 # Again: a run killed between a checkpoint and the next flush would lack points.
                 run.log_curves(point.step, point.model_dump(exclude={"step"}))
-            result.estimator.save(place / "model")
+            if not (place / "model").exists():
+                result.estimator.save(place / "model")
     best = next(point for point in result.history if point.step == result.best_step)
     return Trained(
         folder=place / "model",
