@@ -1,5 +1,6 @@
 """The command line. Heavy libraries are imported by the commands that need them, so that help is instant."""
 
+import os
 import signal
 import sys
 from enum import StrEnum
@@ -59,6 +60,7 @@ ModelOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Root of every random stream.")]
 DEFAULT_ROOT = Path("mistworks-data")
+INTERRUPTED = 128 + signal.SIGINT
 
 
 @app.command()
@@ -309,12 +311,27 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _end)
     try:
         app()
-    except MistworksError as error:
-        sys.stderr.write(f"error: {error}\n")
+    except Exception as error:
+        if os.environ.get("MISTWORKS_TRACEBACK"):
+            raise
+        sys.stderr.write(f"error: {_told(error)}\n")
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted; run the same command again to resume\n")
-        sys.exit(130)
+    except SystemExit as end:
+        # What Typer makes of an interrupt.
+        if end.code == INTERRUPTED:
+            sys.stderr.write("interrupted; run the same command again to resume\n")
+        raise
+
+
+def _told(error: BaseException) -> str:
+    # What fails last may hide what failed first: on a full disk Prefect cannot record a failure either.
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, MistworksError):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    line = next(iter(str(error).splitlines()), "no message")
+    return f"unexpected {type(error).__name__}: {line}; set MISTWORKS_TRACEBACK=1 to see where, and report it"
 
 
 def _end(number: int, _frame: FrameType | None) -> None:

@@ -5,8 +5,10 @@ comes before either. Both are then used in process, but for Prefect's API server
 own under a guard that ends it when this process is gone, even by SIGKILL.
 """
 
+import errno
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,12 +17,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
-from urllib.error import URLError
+from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from mistworks.errors import MistworksError
 
 START_TIMEOUT_SECONDS = 120.0
+CONNECT_TIMEOUT_SECONDS = 20.0
+# A server whose database cannot grow fails in ways that tell nothing.
+ROOM_FOR_DATABASES = 16 * 2**20
 _QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,10 +60,12 @@ def configure(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         if not os.access(root, os.W_OK):
-            raise PermissionError(13, "Permission denied")
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if shutil.disk_usage(root).free < ROOM_FOR_DATABASES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise MistworksError(
-            f"the directory {root} cannot be written ({error.strerror}); choose another --root"
+            f"the directory {root} cannot be written ({error.strerror}); mend that, or choose another --root"
         ) from None
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
@@ -71,9 +78,10 @@ def prefect_server(root: Path) -> Iterator[str]:
     """The URL of a Prefect API: ``PREFECT_API_URL`` where it is set, else a server started for this run.
 
     Raises:
-        MistworksError: the server did not start.
+        MistworksError: the server did not start, or the one that is set does not answer.
     """
     if url := os.environ.get("PREFECT_API_URL"):
+        _require_answer(url)
         yield url
         return
     home = Path(os.environ.get("PREFECT_HOME", root / "prefect"))
@@ -131,8 +139,12 @@ def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
     Args:
         address: of an existing scheduler, such as ``tcp://10.0.0.1:8786``.
         workers: processes of a local cluster; one a core if None.
+
+    Raises:
+        MistworksError: the scheduler does not answer.
     """
     if address is not None:
+        _require_scheduler(address)
         yield address
         return
     import dask
@@ -162,6 +174,30 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TOP_PAD_": str(2**26),
 }
+
+
+def _require_answer(url: str) -> None:
+    try:
+        urlopen(f"{url}/health", timeout=CONNECT_TIMEOUT_SECONDS).close()
+    except HTTPError:
+        return  # It answers; whether it lets us in is for Prefect to say.
+    except (OSError, ValueError) as error:
+        raise MistworksError(
+            f"the Prefect API {url} does not answer ({error}); start it, or unset PREFECT_API_URL to have "
+            "one started"
+        ) from None
+
+
+def _require_scheduler(address: str) -> None:
+    from distributed import Client
+
+    try:
+        Client(address, timeout=CONNECT_TIMEOUT_SECONDS, set_as_default=False).close()
+    except (OSError, ValueError) as error:
+        raise MistworksError(
+            f"the Dask scheduler {address} does not answer ({str(error).splitlines()[0]}); start it, or "
+            "leave out --dask-address to have a local cluster"
+        ) from None
 
 
 @contextmanager
