@@ -23,7 +23,7 @@ from urllib.request import urlopen
 from mistworks.errors import MistworksError
 
 START_TIMEOUT_SECONDS = 120.0
-CONNECT_TIMEOUT_SECONDS = 20.0
+CONNECT_TIMEOUT_SECONDS = 10.0
 # A server whose database cannot grow fails in ways that tell nothing.
 ROOM_FOR_DATABASES = 16 * 2**20
 _QUIET = {

@@ -1,0 +1,394 @@
+"""Whatever stops a run, the next one finishes it with the same bytes: real processes and signals."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+import psutil
+import pytest
+
+from flows.services import _free_port
+from mistworks.presets import load_preset
+from storage.generation import generate_partition
+from storage.manifest import Manifest
+from storage.store import create_store, open_store
+from storage.verification import verify
+
+COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+COUNT, SIZE = 10_000, 125
+PARTITIONS = COUNT // SIZE
+JOB = ["--preset", "tiny", "--count", str(COUNT), "--partition-size", str(SIZE), "--workers", "2"]
+SMALL = ["--preset", "tiny", "--count", "96", "--workers", "1"]
+WAIT_SECONDS = 120.0
+
+
+class Run:
+    """A command in a process of its own, with all that it starts marked in the environment."""
+
+    def __init__(self, *arguments: str, root: Path, api: str | None = None) -> None:
+        self.mark = uuid.uuid4().hex
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
+        environment |= {"MISTWORKS_ROOT": str(root), "MISTWORKS_TEST_MARK": self.mark, "COLUMNS": "80"}
+        if api is not None:
+            environment |= {"PREFECT_API_URL": api, "PREFECT_HOME": str(root / "prefect")}
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def end(self, timeout: float = WAIT_SECONDS) -> tuple[int, str, str]:
+        try:
+            out, err = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        return self.process.returncode, out, err
+
+    def signal(self, number: int) -> None:
+        self.process.send_signal(number)
+
+    def left(self) -> list[psutil.Process]:
+        """Every process that carries the mark and still runs, whoever its parent is now."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                marked = process.environ().get("MISTWORKS_TEST_MARK") == self.mark
+                if marked and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+            except (psutil.Error, OSError):
+                continue
+        return found
+
+    def workers(self) -> list[psutil.Process]:
+        own = [p for p in self.left() if "spawn_main" in " ".join(p.cmdline())]
+        return sorted(own, key=lambda process: process.pid)
+
+
+def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (met := condition()):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.02)
+    return met
+
+
+def marked(store: Path) -> int:
+    """Number of partitions that were marked done or unmarked, by their files."""
+    return len(list((store / "partition_digest" / "c").glob("*/0")))
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("root")
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Prefect server for all tests that do not ask for their own."""
+    home, port = tmp_path_factory.mktemp("prefect"), _free_port()
+    command = ["-m", "flows.guard", sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        )
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        until(lambda: _answers(f"{url}/health"))
+        yield url
+    finally:
+        server.communicate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        urlopen(url, timeout=5).close()
+    except (URLError, OSError):
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def whole_hash(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The content hash of the job made without interruption, Prefect or Dask."""
+    config = load_preset("tiny").split("train", COUNT)
+    described = Manifest.of("train", config, partition_size=5000, root_seed=0)
+    store = create_store(str(tmp_path_factory.mktemp("whole") / "s.zarr"), described)
+    for number in store.missing():
+        generate_partition(store, number)
+    return store.content_hash()
+
+
+def hash_in(out: str) -> str:
+    [line] = [line for line in out.splitlines() if "content hash" in line]
+    return line.split()[-1]
+
+
+def one_sentence(err: str) -> str:
+    """What a failed command tells: one line, no traceback."""
+    [line] = err.strip().splitlines()
+    assert line.startswith("error: ")
+    return line
+
+
+class TestNothingIsLeftBehind:
+    """With the servers that the command starts itself."""
+
+    @pytest.mark.parametrize(
+        "how",
+        ["success", signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+        ids=str,
+    )
+    def test_after(self, how: str | signal.Signals, root: Path, tmp_path: Path, whole_hash: str) -> None:
+        store = tmp_path / "s.zarr"
+        run = Run("generate", "--store", str(store), *JOB, root=root)
+        try:
+            until(lambda: marked(store) > 3 or run.process.poll() is not None)
+            assert len(run.left()) >= 4, "the command, a server and two workers"
+            if isinstance(how, signal.Signals):
+                run.signal(how)
+            code, out, err = run.end()
+            until(lambda: not run.left(), 15)
+        finally:
+            for process in run.left():
+                process.kill()
+        if how == "success":
+            assert (code, hash_in(out)) == (0, whole_hash)
+            return
+        assert code == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[signal.Signals(how)]
+        assert "Traceback" not in err
+        if how == signal.SIGINT:
+            assert err.strip().splitlines()[-1] == "interrupted; run the same command again to resume"
+        assert 0 < len(open_store(str(store)).missing()) < PARTITIONS
+
+
+class TestInterruption:
+    def test_killed_twice_then_finished(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
+        self.kill_and_finish(2, root, api, tmp_path / "s.zarr", whole_hash)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("attempt", range(3))
+    def test_killed_often_then_finished(
+        self, attempt: int, root: Path, api: str, tmp_path: Path, whole_hash: str
+    ) -> None:
+        self.kill_and_finish(6, root, api, tmp_path / "s.zarr", whole_hash)
+
+    def kill_and_finish(self, times: int, root: Path, api: str, store: Path, whole_hash: str) -> None:
+        rng = random.Random(time.monotonic_ns())
+        for _ in range(times):
+            before = marked(store)
+            run = Run("generate", "--store", str(store), *JOB, root=root, api=api)
+            # Half of the kills fall anywhere in the start, half while partitions are written.
+            if rng.random() < 0.5:
+                time.sleep(rng.uniform(0.5, 6.0))
+            else:
+                until(lambda run=run, before=before: marked(store) > before or run.process.poll() is not None)
+                time.sleep(rng.uniform(0.0, 0.5))
+            run.signal(signal.SIGKILL)
+            run.end()
+        code, out, err = Run("generate", "--store", str(store), *JOB, root=root, api=api).end()
+        assert code == 0, err
+        assert hash_in(out) == whole_hash
+        assert verify(open_store(str(store))).content_hash == whole_hash
+
+    def test_a_dask_worker_is_killed(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
+        store = tmp_path / "s.zarr"
+        run = Run("generate", "--store", str(store), *JOB, root=root, api=api)
+        until(lambda: marked(store) > 3 or run.process.poll() is not None)
+        run.workers()[-1].kill()
+        code, out, err = run.end()
+        assert code == 0, err
+        assert hash_in(out) == whole_hash
+        assert verify(open_store(str(store))).content_hash == whole_hash
+
+    def test_two_runs_at_once(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
+        store = tmp_path / "s.zarr"
+        first = Run("generate", "--store", str(store), *JOB, root=root, api=api)
+        until(lambda: (store / ".lock").exists() and (store / ".lock").read_text())
+        second = Run("generate", "--store", str(store), *JOB, root=root, api=api)
+        code, _, err = second.end()
+        assert code == 1
+        assert (
+            f"is being written by another run (process {first.process.pid}); wait for it to end"
+            in one_sentence(err)
+        )
+        code, out, err = first.end()
+        assert (code, hash_in(out)) == (0, whole_hash), err
+        code, out, _ = Run("generate", "--store", str(store), *JOB, root=root, api=api).end()
+        assert (code, hash_in(out)) == (0, whole_hash)
+        assert "none: all were there" in out
+
+    @pytest.mark.slow
+    def test_regenerate_mends_what_verify_finds(self, root: Path, api: str, tmp_path: Path) -> None:
+        store = tmp_path / "s.zarr"
+        code, out, _ = Run("generate", "--store", str(store), *SMALL, root=root, api=api).end()
+        whole = hash_in(out)
+        (store / "index/mi/c/1").unlink()
+        chunk = next((store / "values/c").iterdir())
+        chunk.write_bytes(chunk.read_bytes()[:-1])
+        code, out, err = Run("verify", str(store), root=root).end()
+        assert code == 1
+        assert "2 damaged" in one_sentence(err)
+        code, out, err = Run("regenerate", str(store), "--workers", "1", root=root, api=api).end()
+        assert (code, hash_in(out)) == (0, whole), err
+        code, out, _ = Run("verify", str(store), root=root).end()
+        assert (code, hash_in(out)) == (0, whole)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"mounting a small disk is not permitted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.slow
+def test_full_disk_with_the_databases_on_it(small_disk: Path, whole_hash: str) -> None:
+    subprocess.run(["mount", "-o", "remount,size=40m", str(small_disk)], check=True)
+    arguments = ["generate", "--store", str(small_disk / "s.zarr"), *JOB]
+    for told in ("could not be written (No space left", "root cannot be written (No space left on device)"):
+        code, _, err = Run(*arguments, root=small_disk / "root").end()
+        assert code == 1
+        assert told in one_sentence(err)
+    subprocess.run(["mount", "-o", "remount,size=300m", str(small_disk)], check=True)
+    code, out, err = Run(*arguments, root=small_disk / "root").end()
+    assert (code, hash_in(out)) == (0, whole_hash), err
+
+
+def test_full_disk_then_more_room(small_disk: Path, root: Path, api: str, whole_hash: str) -> None:
+    arguments = ["generate", "--store", str(small_disk / "s.zarr"), *JOB]
+    code, _, err = Run(*arguments, root=root, api=api).end()
+    assert code == 1
+    assert "No space left on device" in one_sentence(err)
+    assert "free space" in err
+    subprocess.run(["mount", "-o", "remount,size=300m", str(small_disk)], check=True)
+    code, out, err = Run(*arguments, root=root, api=api).end()
+    assert (code, hash_in(out)) == (0, whole_hash), err
+
+
+class TestFailures:
+    def test_a_failing_partition_names_itself(self, root: Path, api: str, tmp_path: Path) -> None:
+        store = tmp_path / "s.zarr"
+        config = load_preset("tiny").split("train", 96)
+        described = Manifest.of("train", config, partition_size=32, root_seed=0)
+        create_store(str(store), described)
+        (store / "index/n/c/2").mkdir(parents=True)
+        code, _, err = Run("generate", "--store", str(store), *SMALL, root=root, api=api).end()
+        assert code == 1
+        assert f"partition 2 of the store {store} could not be written" in one_sentence(err)
+        # The others were finished first.
+        assert open_store(str(store)).missing() == [2]
+
+    @pytest.mark.parametrize(
+        ("arguments", "told"),
+        [
+            (["--preset", "big"], "preset 'big' is unknown; choose one of tiny, quick, paper"),
+            pytest.param(
+                ["--store", "nope://x/s"], "a store is a path or a URL such as", marks=pytest.mark.slow
+            ),
+            pytest.param(["--store", "/proc/no/s"], "the store /proc/no/s cannot be", marks=pytest.mark.slow),
+            (["--dask-address", "tcp://127.0.0.1:9"], "the Dask scheduler tcp://127.0.0.1:9"),
+        ],
+    )
+    def test_bad_input_is_told_in_one_sentence(
+        self, arguments: list[str], told: str, root: Path, api: str, tmp_path: Path
+    ) -> None:
+        store = [] if "--store" in arguments else ["--store", str(tmp_path / "s.zarr")]
+        code, _, err = Run("generate", *store, *arguments, root=root, api=api).end()
+        assert code == 1
+        assert told in one_sentence(err)
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["--count", "0"], ["--split", "trian"], ["--seed", "-1"], ["--colour", "red"], ["--workers", "0"]],
+    )
+    def test_usage_errors_exit_with_2(self, arguments: list[str], root: Path, tmp_path: Path) -> None:
+        code, _, err = Run("generate", "--store", str(tmp_path / "s.zarr"), *arguments, root=root).end()
+        assert (code, "Traceback" in err) == (2, False)
+        assert arguments[0] in err
+
+    def test_other_configuration_and_no_store(self, root: Path, api: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "s.zarr")
+        for command in (["verify", store], ["regenerate", store]):
+            code, _, err = Run(*command, root=root, api=api).end()
+            assert code == 1
+            assert f"there is no store at {store}; make one with `mistworks generate" in one_sentence(err)
+        config = load_preset("tiny").split("train", 96)
+        create_store(store, Manifest.of("train", config, partition_size=32, root_seed=1))
+        code, _, err = Run("generate", "--store", store, *SMALL, root=root, api=api).end()
+        assert code == 1
+        assert "exists with another configuration (root_seed 1 there, 0 asked)" in one_sentence(err)
+
+    def test_an_api_that_does_not_answer(self, root: Path, tmp_path: Path) -> None:
+        api = "http://127.0.0.1:9/api"
+        code, _, err = Run("generate", "--store", str(tmp_path / "s.zarr"), *SMALL, root=root, api=api).end()
+        assert code == 1
+        assert f"the Prefect API {api}" in one_sentence(err)
+
+
+@pytest.mark.slow
+def test_an_existing_scheduler_is_used(root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
+    address = f"tcp://127.0.0.1:{_free_port()}"
+    environment = {**os.environ, "PREFECT_HOME": str(root / "prefect"), "PREFECT_API_URL": api}
+    options = ["--no-dashboard", "--host", "127.0.0.1", "--port", address.rpartition(":")[2]]
+    commands = [["scheduler", *options], ["worker", address, "--nthreads", "2", "--no-dashboard"]]
+    servers = [
+        subprocess.Popen(
+            [sys.executable, "-m", "dask", *command],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for command in commands
+    ]
+    try:
+        store = tmp_path / "s.zarr"
+        run = Run("generate", "--store", str(store), *JOB, "--dask-address", address, root=root, api=api)
+        until(lambda: marked(store) > 3 or run.process.poll() is not None)
+        assert not run.workers()
+        # Its workers outlive the run that is killed, and may still be writing when the next one begins.
+        run.signal(signal.SIGKILL)
+        run.end()
+        arguments = ["generate", "--store", str(store), *JOB, "--dask-address", address]
+        code, out, err = Run(*arguments, root=root, api=api).end()
+        assert (code, hash_in(out)) == (0, whole_hash), err
+        assert verify(open_store(str(store))).content_hash == whole_hash
+    finally:
+        for server in servers:
+            os.killpg(server.pid, signal.SIGTERM)
+            server.wait(30)
+
+
+@pytest.mark.slow
+def test_a_long_run_shows_its_progress_in_prefect(root: Path, api: str, tmp_path: Path) -> None:
+    job = ["--preset", "tiny", "--count", "80000", "--partition-size", "500", "--workers", "2"]
+    code, _, err = Run("generate", "--store", str(tmp_path / "s.zarr"), *job, root=root, api=api).end()
+    assert code == 0, err
+    body = json.dumps({"artifacts": {"type": {"any_": ["progress"]}}, "sort": "CREATED_DESC"}).encode()
+    request = Request(f"{api}/artifacts/filter", data=body, headers={"Content-Type": "application/json"})
+    with urlopen(request, timeout=30) as answer:
+        newest = json.load(answer)[0]
+    assert newest["description"] == "generate train"
+    assert newest["data"] == 100.0
