@@ -1,5 +1,6 @@
 """The command line. Heavy libraries are imported by the commands that need them, so that help is instant."""
 
+import logging
 import os
 import signal
 import sys
@@ -309,6 +310,8 @@ def _numbers(text: str) -> list[int]:
 def main() -> None:
     """Run the command line: 0 on success, 1 on a failure told in one sentence, 2 on a usage error."""
     signal.signal(signal.SIGTERM, _end)
+    # Where Prefect cannot take a log record, that is not the error to tell.
+    logging.raiseExceptions = False
     try:
         app()
     except Exception as error:
