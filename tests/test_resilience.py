@@ -270,7 +270,9 @@ def test_full_disk_with_the_databases_on_it(small_disk: Path, whole_hash: str) -
     for told in ("could not be written (No space left", "root cannot be written (No space left on device)"):
         code, _, err = Run(*arguments, root=small_disk / "root").end()
         assert code == 1
-        assert told in one_sentence(err)
+        # The workers' log records may have failed to reach Prefect, which says so on a line before.
+        assert told in err.splitlines()[-1]
+        assert "Traceback" not in err
     subprocess.run(["mount", "-o", "remount,size=300m", str(small_disk)], check=True)
     code, out, err = Run(*arguments, root=small_disk / "root").end()
     assert (code, hash_in(out)) == (0, whole_hash), err
