@@ -24,9 +24,10 @@ from storage.store import Store, create_store, find_manifest, open_store
 from storage.verification import verify
 from tasks.generation import generate_partitions
 
-# Each task run costs a tenth of a second in this process: enough of them to share the work evenly and to
-# show progress, few enough to cost nothing.
+# Each task run costs a tenth of a second here and in its worker: enough of them to share the work evenly and
+# to show progress, few enough to cost nothing.
 MAX_TASKS = 40
+LEAST_DATASETS_A_TASK = 2_500
 
 
 @dataclass(frozen=True)
@@ -148,11 +149,13 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     Raises:
         MistworksError: a partition could not be made; the others are finished first.
     """
-    groups = _even_groups(numbers, MAX_TASKS)
+    manifest = open_store(url).manifest
+    datasets = len(numbers) * manifest.partition_size
+    groups = _even_groups(numbers, min(MAX_TASKS, -(-datasets // LEAST_DATASETS_A_TASK)))
     submitted = [cast("PrefectDaskFuture[None]", generate_partitions.submit(url, group)) for group in groups]
     futures = {future.wrapped_future: group for future, group in zip(submitted, groups, strict=True)}
     done, failures = 0, []
-    with progress(f"generate {open_store(url).manifest.split}", len(numbers)) as report:
+    with progress(f"generate {manifest.split}", len(numbers)) as report:
         report(0)
         # The runner keeps its Dask client to itself; its futures know it.
         for finished in distributed.as_completed(futures, loop=next(iter(futures)).client.loop):

@@ -13,11 +13,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from mistworks.errors import MistworksError
@@ -86,50 +87,53 @@ def prefect_server(root: Path) -> Iterator[str]:
         return
     home = Path(os.environ.get("PREFECT_HOME", root / "prefect"))
     home.mkdir(parents=True, exist_ok=True)
+    url = f"http://127.0.0.1:{_free_port()}/api"
+    with _environment({"PREFECT_API_URL": url}), _server_process(url, home):
+        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+        # Heartbeats are for automations, of which this server has none; stopping them takes each flow run up
+        # to a second.
+        try:
+            with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+                yield url
+        finally:
+            _drain()
+
+
+@contextmanager
+def _server_process(url: str, home: Path) -> Iterator[None]:
+    port = str(urlsplit(url).port)
+    server = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
     with (home / "server.log").open("ab") as log:
         # Two servers that migrate one new database at once break it.
         with _serialised(home / "starting.lock"):
-            port = _free_port()
-            guard = _start_guarded(
-                [
-                    sys.executable,
-                    "-m",
-                    "prefect",
-                    "server",
-                    "start",
-                    "--host",
-                    "127.0.0.1",
-                    "--port",
-                    str(port),
-                ],
-                log,
-            )
-            url = f"http://127.0.0.1:{port}/api"
+            guard = _start_guarded([sys.executable, *server], log)
             try:
-                os.environ["PREFECT_API_URL"] = url
                 # Takes two seconds, in which the server starts too.
                 import prefect_dask  # noqa: F401
 
                 _wait_until_healthy(url, guard, home / "server.log")
             except BaseException:
-                os.environ.pop("PREFECT_API_URL", None)
                 _stop(guard)
                 raise
         try:
-            from prefect.settings import (
-                PREFECT_API_URL,
-                PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-                temporary_settings,
-            )
-
-            # Heartbeats are for automations, of which this server has none; stopping them takes each flow run
-            # up to a second.
-            with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-                yield url
+            yield
         finally:
-            _drain()
-            os.environ.pop("PREFECT_API_URL", None)
             _stop(guard)
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables that child processes inherit, and put back what was there."""
+    former = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in former.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """One way to name a place: a local path, or an object-store URL such as ``s3://bucket/train.zarr``."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,17 +59,32 @@ class Location:
                 f"({reason(error)}); mend it"
             ) from None
 
-    def codec_pipeline(self) -> dict[str, Any]:
-        """Zarr settings under which arrays here are read and written fastest."""
+    def codec_pipeline(self, *, writable: bool) -> dict[str, Any]:
+        """Zarr settings under which arrays here are read, or written, fastest."""
         if self.path is None:
             return {}
-        return {"codec_pipeline.path": "zarrs.ZarrsCodecPipeline", "threading.max_workers": 1}
+        return {
+            "codec_pipeline.path": "zarrs.ZarrsCodecPipeline",
+            "threading.max_workers": 1,
+            # What is written is not read again soon: filling the page cache with it can cost as much as
+            # making it. What is read is read again, in the next epoch.
+            "codec_pipeline.direct_io": writable and _takes_direct_io(self.path),
+        }
 
 
 def reason(error: BaseException) -> str:
     """What went wrong, in one line: libraries append debugging output to their messages."""
     told = (error.strerror if isinstance(error, OSError) else None) or str(error)
     return told.splitlines()[0] if told else type(error).__name__
+
+
+def _takes_direct_io(directory: Path) -> bool:
+    """Whether the file system of a Zarr group lets files be written past the page cache."""
+    try:
+        os.close(os.open(directory / "zarr.json", os.O_RDONLY | os.O_DIRECT))
+    except (OSError, AttributeError):  # O_DIRECT is Linux's own.
+        return False
+    return True
 
 
 def entries(store: ZarrStore) -> set[str]:

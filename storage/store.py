@@ -53,7 +53,7 @@ class Store:
     def __init__(self, url: str, manifest: Manifest, group: zarr.Group) -> None:
         self.url = url
         self.manifest = manifest
-        with zarr.config.set(Location.parse(url).codec_pipeline()):
+        with zarr.config.set(Location.parse(url).codec_pipeline(writable=not group.read_only)):
             self._values = _array(group, "values", (manifest.partitions * manifest.capacity,))
             self._columns = {name: _array(group, f"index/{name}", (manifest.count,)) for name in _COLUMNS}
             self._columns["digest"] = _array(group, "index/digest", (manifest.count, DIGEST_BYTES))
