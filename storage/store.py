@@ -13,29 +13,18 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 from obstore.exceptions import BaseError
-from zarr.codecs import Crc32cCodec
 
 from mistworks.dataset import Block, Dataset, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.generation import digests
+from storage.layout import COLUMNS, DIGEST_BYTES, create_arrays, open_array
 from storage.location import ACCESS_ERRORS, Location, entries, reason
 from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
 from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, Manifest
 
 ATTRIBUTE = "mistworks"
-DIGEST_BYTES = 32
 # What Zarr raises for metadata that is truncated, edited or of another kind.
 _METADATA_ERRORS = (*ACCESS_ERRORS, ValueError, TypeError, KeyError)
-# The type and the fill value of each: what no dataset has, so that a lost chunk shows.
-_COLUMNS: dict[str, tuple[str, Any]] = {
-    "offset": ("int64", -1),
-    "n": ("int32", 0),
-    "dx": ("int32", 0),
-    "dy": ("int32", 0),
-    "mi": ("float64", float("nan")),
-    "family": ("uint8", 255),
-    "transform": ("uint8", 255),
-}
 
 
 class StoreDamagedError(MistworksError):
@@ -54,10 +43,12 @@ class Store:
         self.url = url
         self.manifest = manifest
         with zarr.config.set(Location.parse(url).codec_pipeline(writable=not group.read_only)):
-            self._values = _array(group, "values", (manifest.partitions * manifest.capacity,))
-            self._columns = {name: _array(group, f"index/{name}", (manifest.count,)) for name in _COLUMNS}
-            self._columns["digest"] = _array(group, "index/digest", (manifest.count, DIGEST_BYTES))
-            self._partition_digest = _array(group, "partition_digest", (manifest.partitions, DIGEST_BYTES))
+            self._values = open_array(group, "values", (manifest.partitions * manifest.capacity,))
+            self._columns = {name: open_array(group, f"index/{name}", (manifest.count,)) for name in COLUMNS}
+            self._columns["digest"] = open_array(group, "index/digest", (manifest.count, DIGEST_BYTES))
+            self._partition_digest = open_array(
+                group, "partition_digest", (manifest.partitions, DIGEST_BYTES)
+            )
 
     def __len__(self) -> int:
         return self.manifest.count
@@ -260,7 +251,7 @@ class Store:
 
     def _read_index(self, start: int, stop: int) -> tuple[Index, IntArray]:
         number = start // self.manifest.partition_size
-        columns = {name: self._read(self._columns[name], slice(start, stop), number) for name in _COLUMNS}
+        columns = {name: self._read(self._columns[name], slice(start, stop), number) for name in COLUMNS}
         families, transforms = np.array(self.manifest.families), np.array(self.manifest.transforms)
         sound = columns["family"].max() < len(families) and columns["transform"].max() < len(transforms)
         sound = (
@@ -389,7 +380,7 @@ def create_store(url: str, manifest: Manifest) -> Store:
         group = zarr.open_group(
             location.zarr_store(read_only=False), mode="a", zarr_format=3, attributes=mark
         )
-        _create_arrays(group, manifest)
+        create_arrays(group, manifest)
         group.update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
     except ACCESS_ERRORS as error:
         raise MistworksError(
@@ -464,67 +455,3 @@ def find_manifest(url: str) -> Manifest | None:
 
 def _is_leftover(name: str) -> bool:
     return name in {LOCK_NAME, PARTITION_LOCKS_NAME} or name.endswith(".partial")
-
-
-def _create_arrays(group: zarr.Group, manifest: Manifest) -> None:
-    count, rows = manifest.count, manifest.partition_size
-    common: dict[str, Any] = {"compressors": [Crc32cCodec()], "overwrite": True}
-    group.create_array(
-        "values",
-        shape=(manifest.partitions * manifest.capacity,),
-        chunks=(CHUNK_VALUES,),
-        dtype="float32",
-        fill_value=0,
-        dimension_names=("value",),
-        **common,
-    )
-    index = group.require_group("index")
-    for name, (dtype, fill_value) in _COLUMNS.items():
-        index.create_array(
-            name,
-            shape=(count,),
-            chunks=(min(rows, count),),
-            dtype=dtype,
-            fill_value=fill_value,
-            dimension_names=("dataset",),
-            attributes=_column_attributes(name, manifest),
-            **common,
-        )
-    index.create_array(
-        "digest",
-        shape=(count, DIGEST_BYTES),
-        chunks=(min(rows, count), DIGEST_BYTES),
-        dtype="uint8",
-        fill_value=0,
-        dimension_names=("dataset", "byte"),
-        attributes={"long_name": "SHA-256 of the dataset"},
-        **common,
-    )
-    group.create_array(
-        "partition_digest",
-        shape=(manifest.partitions, DIGEST_BYTES),
-        chunks=(1, DIGEST_BYTES),
-        dtype="uint8",
-        fill_value=0,
-        dimension_names=("partition", "byte"),
-        attributes={"long_name": "SHA-256 of the partition's digests, all zero until it is done"},
-        **common,
-    )
-
-
-def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:
-    match name:
-        case "mi":
-            return {"long_name": "mutual information", "units": "nat"}
-        case "family" | "transform":
-            meanings = manifest.families if name == "family" else manifest.transforms
-            return {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
-        case _:
-            return {}
-
-
-def _array(group: zarr.Group, path: str, shape: tuple[int, ...]) -> "zarr.Array[Any]":
-    array = group[path]
-    if not isinstance(array, zarr.Array) or array.shape != shape:
-        raise ValueError(f"{path} is not an array of shape {shape}")
-    return array

@@ -1,0 +1,90 @@
+"""The arrays of a store: their names, types, chunks and attributes, as FORMAT.md specifies them."""
+
+from typing import Any
+
+import zarr
+from zarr.codecs import Crc32cCodec
+
+from storage.manifest import CHUNK_VALUES, Manifest
+
+DIGEST_BYTES = 32
+# The type and the fill value of each: what no dataset has, so that a lost chunk shows.
+COLUMNS: dict[str, tuple[str, Any]] = {
+    "offset": ("int64", -1),
+    "n": ("int32", 0),
+    "dx": ("int32", 0),
+    "dy": ("int32", 0),
+    "mi": ("float64", float("nan")),
+    "family": ("uint8", 255),
+    "transform": ("uint8", 255),
+}
+
+
+def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
+    """Make the empty arrays of a store, in place of any that are there."""
+    count, rows = manifest.count, manifest.partition_size
+    common: dict[str, Any] = {"compressors": [Crc32cCodec()], "overwrite": True}
+    group.create_array(
+        "values",
+        shape=(manifest.partitions * manifest.capacity,),
+        chunks=(CHUNK_VALUES,),
+        dtype="float32",
+        fill_value=0,
+        dimension_names=("value",),
+        **common,
+    )
+    index = group.require_group("index")
+    for name, (dtype, fill_value) in COLUMNS.items():
+        index.create_array(
+            name,
+            shape=(count,),
+            chunks=(min(rows, count),),
+            dtype=dtype,
+            fill_value=fill_value,
+            dimension_names=("dataset",),
+            attributes=_column_attributes(name, manifest),
+            **common,
+        )
+    index.create_array(
+        "digest",
+        shape=(count, DIGEST_BYTES),
+        chunks=(min(rows, count), DIGEST_BYTES),
+        dtype="uint8",
+        fill_value=0,
+        dimension_names=("dataset", "byte"),
+        attributes={"long_name": "SHA-256 of the dataset"},
+        **common,
+    )
+    group.create_array(
+        "partition_digest",
+        shape=(manifest.partitions, DIGEST_BYTES),
+        chunks=(1, DIGEST_BYTES),
+        dtype="uint8",
+        fill_value=0,
+        dimension_names=("partition", "byte"),
+        attributes={"long_name": "SHA-256 of the partition's digests, all zero until it is done"},
+        **common,
+    )
+
+
+def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:
+    match name:
+        case "mi":
+            return {"long_name": "mutual information", "units": "nat"}
+        case "family" | "transform":
+            meanings = manifest.families if name == "family" else manifest.transforms
+            return {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
+        case _:
+            return {}
+
+
+def open_array(group: zarr.Group, path: str, shape: tuple[int, ...]) -> "zarr.Array[Any]":
+    """One array of a store.
+
+    Raises:
+        ValueError: there is no such array, or it has another shape.
+    """
+    array = group[path]
+    if not isinstance(array, zarr.Array) or array.shape != shape:
+        raise ValueError(f"{path} is not an array of shape {shape}")
+    return array
