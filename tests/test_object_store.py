@@ -27,9 +27,7 @@ BUCKET = "mistworks"
 
 
 def manifest(count: int = 20) -> Manifest:
-    return Manifest.of(
-        "train", load_preset("tiny").split("train", count), partition_size=8, root_seed=3
-    )
+    return Manifest.of("train", load_preset("tiny").split("train", count), partition_size=8, root_seed=3)
 
 
 def filled(url: str) -> Store:
