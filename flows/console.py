@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -69,26 +70,21 @@ def print_verification(found: "Verification") -> None:
 
 
 def print_versions(versions: "Sequence[RegisteredVersion]") -> None:
-    """A table of registered versions with their metrics."""
+    """A table of registered versions with their MSE in nats²."""
     table = Table(
-        "version", "aliases", "validation MSE", "test MSE (IMD)", "test MSE (OoMD)", "preset", "created"
+        "version", "aliases", "preset", "validation", "test-imd", "test-oomd", "created", box=SIMPLE
     )
     for version in versions:
-        table.add_row(
-            f"{version.name}/{version.version}",
-            ", ".join(version.aliases),
-            *(
-                _figure(version.metrics, name)
-                for name in ("validation.mse", "test-imd.mse.all", "test-oomd.mse.all")
-            ),
-            version.lineage.preset,
-            version.created,
-        )
-    Console().print(table)
+        errors = [
+            _figure(version.metrics, f"{split}.mse.all") for split in ("validation", "test-imd", "test-oomd")
+        ]
+        name, preset = f"{version.name}/{version.version}", version.lineage.preset
+        table.add_row(name, ", ".join(version.aliases), preset, *errors, version.created[:10])
+    Console(width=100, highlight=False).print("mean squared error in nats²", table)
 
 
 def print_version(version: "RegisteredVersion") -> None:
-    """One registered version with its lineage and metrics."""
+    """One registered version with its lineage and the totals of its evaluation."""
     facts: dict[str, object] = {
         "uri": version.uri,
         "aliases": ", ".join(version.aliases) or "none",
@@ -96,11 +92,13 @@ def print_version(version: "RegisteredVersion") -> None:
         "created": version.created,
     }
     facts |= {name.replace("_", " "): value for name, value in asdict(version.lineage).items()}
-    facts |= {
-        name: f"{value:.4g}"
-        for name, value in sorted(version.metrics.items())
-        if ".all" in name or "validation" in name
-    }
+    for split in ("validation", "test-imd", "test-oomd"):
+        if f"{split}.mse.all" in version.metrics:
+            facts[f"{split} MSE"] = (
+                f"{_figure(version.metrics, f'{split}.mse.all')} nats² over "
+                f"{version.metrics[f'{split}.count.all']:,.0f} datasets, that of the prior mean "
+                f"{_figure(version.metrics, f'{split}.baseline_mse.all')}"
+            )
     print_facts("registered model", facts)
 
 
@@ -120,7 +118,7 @@ def print_trained(trained: "Trained") -> None:
 
 def print_evaluation(evaluation: "Evaluation") -> None:
     """A table of MSE and bias by split and sample size."""
-    table = Table("split", "n", "datasets", "MSE", "bias", "MSE of the prior mean", "failures")
+    table = Table("split", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures", box=SIMPLE)
     for row in evaluation.rows:
         if row.family != "all":
             continue
