@@ -192,7 +192,6 @@ def evaluate(
 def register(
     model: Annotated[Path, typer.Option(help="Folder of the estimator.")],
     run_id: Annotated[str, typer.Option(help="MLflow run of its training.")],
-    preset: PresetOption = "quick",
     root: RootOption = DEFAULT_ROOT,
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
@@ -204,7 +203,7 @@ def register(
     with prefect_server(root):
         from flows.register import evaluate_and_register as run
 
-        registered = run(model, run_id, preset, root, tracking_uri or _tracking_uri(root))
+        registered = run(model, run_id, root, tracking_uri or _tracking_uri(root))
     from flows.console import print_json, print_version
 
     print_json(registered.as_dict()) if as_json else print_version(registered)
@@ -213,7 +212,9 @@ def register(
 @app.command()
 def pipeline(
     preset: PresetOption = "quick",
-    seed: SeedOption = 0,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Root of every random stream, of the weights too.")
+    ] = None,
     workers: WorkersOption = None,
     dask_address: AddressOption = None,
     root: RootOption = DEFAULT_ROOT,
@@ -280,7 +281,7 @@ def estimate(
     from storage.models import load_model
     from storage.tables import read_columns
 
-    table = read_columns(file, {"x": x.split(","), "y": y.split(",")})
+    table = read_columns(file, {"x": _names(x), "y": _names(y)})
     estimator = load_model(model or "mist@champion", tracking_uri or _tracking_uri(root))
     print_estimate(estimator.estimate(table["x"], table["y"]), level, as_json=as_json)
 
@@ -292,6 +293,10 @@ def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> N
     from mistworks.presets import load_preset
 
     print_json(load_preset(name).model_dump(mode="json"))
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
 
 
 def _tracking_uri(root: Path) -> str:

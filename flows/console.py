@@ -1,6 +1,9 @@
 """What commands print: results on standard output, as aligned lines for people or as JSON for programs."""
 
 import json
+import os
+import shutil
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -137,6 +140,8 @@ def print_evaluation(evaluation: "Evaluation") -> None:
 
 def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
     """What the pipeline made, and where to look."""
+    from storage.tracking import shown
+
     for made in produced.stores.values():
         print_facts(
             made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash}
@@ -149,9 +154,9 @@ def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
             "aliases": ", ".join(version.aliases) or "none",
             "promotion": version.promotion,
             "run": produced.run_id,
-            "lineage": f"mistworks lookup {version.name}/{version.version} --root {root}",
-            "runs": f"mlflow ui --backend-store-uri {tracking_uri}",
-            "flows": f"PREFECT_HOME={(root / 'prefect').absolute()} prefect server start",
+            "lineage": f"{_command('mistworks')} lookup {version.name}/{version.version} --root {root}",
+            "runs": f"{_command('mlflow')} ui --backend-store-uri {shown(tracking_uri)}",
+            "flows": f"PREFECT_HOME={(root / 'prefect').absolute()} {_command('prefect')} server start",
         },
     )
 
@@ -168,6 +173,12 @@ def print_estimate(estimate: "Estimate", level: float, *, as_json: bool) -> None
     if estimate.quantiles is not None:
         shown[f"{level:.0%} interval"] = f"[{facts['low']:.4f}, {facts['high']:.4f}] nats"
     print_facts("mutual information", shown)
+
+
+def _command(name: str) -> str:
+    """How to call a program installed beside this one: by its name where the shell finds it."""
+    beside = Path(sys.executable).parent / name
+    return name if shutil.which(name) or not beside.exists() else os.path.relpath(beside)
 
 
 def _with_error(value: float | None, error: float | None) -> str:

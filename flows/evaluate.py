@@ -1,6 +1,5 @@
 """The flow that measures an estimator on stores."""
 
-from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
@@ -13,10 +12,10 @@ from storage.store import open_store
 from tasks.evaluation import evaluate_on_store
 
 
-@flow(name="evaluate", persist_result=False, validate_parameters=False)
+@flow(name="evaluate", persist_result=False)
 def evaluate(
     model: str,
-    stores: Sequence[str],
+    stores: list[str],
     root: Path,
     tracking_uri: str,
     prior_mean: float | None = None,

@@ -39,7 +39,7 @@ def pipeline(
     preset: str,
     root: Path,
     tracking_uri: str,
-    seed: int = 0,
+    seed: int | None = None,
     workers: int | None = None,
     dask_address: str | None = None,
 ) -> Produced:
@@ -49,21 +49,29 @@ def pipeline(
         preset: name of a preset, or path of a JSON file with one.
         root: directory for stores, checkpoints and evaluations.
         tracking_uri: where runs and models are kept.
-        seed: root of every random stream.
+        seed: root of every random stream, 0 if None; of weights and order too, the preset's if None.
         workers: processes of the local Dask cluster, one a core if None.
         dask_address: of an existing Dask scheduler.
 
     Raises:
         MistworksError: a step could not be done; the message says which and why.
     """
-    folder = root / "stores" / f"{preset_name(preset)}-seed-{seed}"
+    folder = root / "stores" / f"{preset_name(preset)}-seed-{seed or 0}"
     with dask_cluster(dask_address, workers) as address:
         stores = {
-            split: generate(str(folder / f"{split}.zarr"), split, preset, seed=seed, dask_address=address)
+            split: generate(
+                str(folder / f"{split}.zarr"), split, preset, seed=seed or 0, dask_address=address
+            )
             for split in SPLITS
         }
     trained = train(
-        stores["train"].url, stores["validation"].url, preset, root=root, tracking_uri=tracking_uri, seed=seed
+        stores["train"].url,
+        stores["validation"].url,
+        preset,
+        root=root,
+        tracking_uri=tracking_uri,
+        seed=seed,
+        content_hashes={split: made.content_hash for split, made in stores.items()},
     )
     evaluation = evaluate(
         str(trained.folder),
@@ -73,11 +81,5 @@ def pipeline(
         prior_mean=float(open_store(stores["train"].url).index.mi.mean()),
         run_id=trained.run_id,
     )
-    registered = register(
-        trained.folder,
-        trained.run_id,
-        evaluation.metrics(),
-        preset_name(preset),
-        tracking_uri,
-    )
+    registered = register(trained.folder, trained.run_id, evaluation.metrics(), tracking_uri)
     return Produced(stores, trained.run_id, evaluation, registered)

@@ -1,5 +1,6 @@
 """Shows how far a step is: a bar in the terminal, lines in a log, and an artifact in Prefect."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,19 +60,24 @@ def _artifact(description: str, total: float) -> Report:
     """An artifact of the flow run, made once a step proves long and updated about once a second."""
     started = last = time.monotonic()
     identifier = None
+    broken = False
 
     def report(done: float) -> None:
-        nonlocal last, identifier
+        nonlocal last, identifier, broken
         now = time.monotonic()
-        if FlowRunContext.get() is None or now - started < _ARTIFACT_AFTER_SECONDS:
-            return
-        percent = 100.0 * done / total if total else 100.0
-        if identifier is None:
-            identifier = create_progress_artifact(progress=percent, description=description)
-        elif now - last >= 1.0 or done >= total:
-            update_progress_artifact(artifact_id=identifier, progress=percent)
-        else:
+        waiting = now - started < _ARTIFACT_AFTER_SECONDS or (now - last < 1.0 and done < total)
+        if broken or waiting or FlowRunContext.get() is None:
             return
         last = now
+        percent = 100.0 * done / total if total else 100.0
+        try:
+            if identifier is None:
+                identifier = create_progress_artifact(progress=percent, description=description)
+            else:
+                update_progress_artifact(artifact_id=identifier, progress=percent)
+        except Exception:
+            # Work of hours is not given up because it could not be shown.
+            broken = True
+            logging.getLogger(__name__).warning("progress is not reported any more", exc_info=True)
 
     return report

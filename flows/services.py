@@ -71,7 +71,7 @@ def configure(root: Path) -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str(root / "prefect"))
+        os.environ.setdefault("PREFECT_HOME", str(root.absolute() / "prefect"))
 
 
 @contextmanager

@@ -21,6 +21,7 @@ def train(
     tracking_uri: str,
     objective: Literal["pinball", "squared-error"] | None = None,
     seed: int | None = None,
+    content_hashes: dict[str, str] | None = None,
 ) -> Trained:
     """Train an estimator on a store; a training that was stopped is continued, a finished one is read.
 
@@ -32,6 +33,7 @@ def train(
         tracking_uri: where runs are kept.
         objective: what is minimised, the preset's if None.
         seed: of weights and order, the preset's if None.
+        content_hashes: by split, what the stores must hold; whatever they hold if None.
 
     Raises:
         MistworksError: a store is missing or damaged, another run trains the same, or the loss diverges.
@@ -52,5 +54,6 @@ def train(
             root / "training",
             tracking_uri,
             preset_name(preset),
+            content_hashes,
             lambda share: report(100 * share),
         )

@@ -132,5 +132,5 @@ def load_preset(name: str) -> Preset:
 
 
 def preset_name(name: str) -> str:
-    """How a preset is called in paths and tags: its name, or its file's without folder and suffix."""
-    return name if name in PRESETS else Path(name).stem
+    """How a preset is called in paths and tags: its name, or that of its file."""
+    return Path(name).name

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import mistworks
+from mistworks.errors import MistworksError
 from storage import registry
 
 if TYPE_CHECKING:
@@ -16,4 +17,11 @@ def load_model(name: str, tracking_uri: str) -> "Estimator":
     Raises:
         MistworksError: there is no such folder, or no such model in the registry.
     """
-    return mistworks.load(name) if Path(name).is_dir() else registry.load(name, tracking_uri)
+    if Path(name).is_dir():
+        return mistworks.load(name)
+    if not registry.is_reference(name):
+        raise MistworksError(
+            f"{name!r} is neither a folder that exists nor a registered model such as mist@champion or "
+            "mist/3; give one of the two"
+        )
+    return registry.load(name, tracking_uri)

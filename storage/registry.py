@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import mistworks
 from mistworks.errors import MistworksError
 from storage.model_package import check_predictions, estimator_folder, log_model
-from storage.runs import CodeRevision, StoreReference, code_revision
-from storage.tracking import default_tracking_uri, exclusive, fluent, open_client
+from storage.runs import CodeRevision, StoreReference, code_revision, existing_run
+from storage.tracking import default_tracking_uri, exclusive, fluent, open_client, shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -156,7 +156,7 @@ def register(
     )
     figures = {**(metrics or {}), VALIDATION_MSE: validation_mse}
     client = open_client(tracking_uri)
-    _check_run(client, run_id, tracking_uri)
+    existing_run(client, run_id, tracking_uri)
     with exclusive(tracking_uri), fluent(tracking_uri):
         number = _version_of(client, name, lineage)
         if number is None:
@@ -164,6 +164,11 @@ def register(
         # A version that was there may lack the decision: its registration was killed on the way.
         _decide_champion(client, name, number)
         return _read(client, client.get_model_version(name, str(number)))
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text has the form of a version's name, such as ``"mist@champion"``."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
 def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
@@ -277,8 +282,8 @@ def _resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Mode
     if not numbers:
         known = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise MistworksError(
-            f"{reference!r}: there is no registered model {name!r} at {tracking_uri}; registered models: "
-            f"{known}; train and register one, or give another tracking URI"
+            f"{reference!r}: there is no registered model {name!r} at {shown(tracking_uri)}; registered "
+            f"models: {known}; train and register one, or give another tracking URI"
         )
     aliases = _aliases(client, name)
     number = aliases.get(alias) if alias else int(match["version"])
@@ -344,17 +349,6 @@ def _lineage(tags: Mapping[str, str]) -> Lineage:
 
 def _metrics(tags: Mapping[str, str]) -> dict[str, float]:
     return {key.removeprefix(_METRIC): float(text) for key, text in tags.items() if key.startswith(_METRIC)}
-
-
-def _check_run(client: "MlflowClient", run_id: str, tracking_uri: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.get_run(run_id)
-    except MlflowException:
-        raise MistworksError(
-            f"there is no run {run_id!r} at {tracking_uri}; give the identifier of the training run"
-        ) from None
 
 
 def _weights_sha256(folder: Path) -> str:

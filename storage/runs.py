@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import mistworks.errors
 from mistworks.errors import MistworksError
-from storage.tracking import EXPERIMENT, exclusive, experiment_id, open_client
+from storage.tracking import EXPERIMENT, exclusive, experiment_id, open_client, shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,7 +24,10 @@ KEY_TAG = "mistworks.training_key"
 COMMIT_TAG = "mlflow.source.git.commit"
 DIRTY_TAG = "mistworks.git_dirty"
 VERSION_TAG = "mistworks.version"
+WEIGHTS_TAG = "mistworks.weights_sha256"
+PRESET_TAG = "mistworks.preset"
 
+_NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _METRICS_A_BATCH = 500
 _ENTRIES_A_BATCH = 100
 _SECONDS_BETWEEN_FLUSHES = 5.0
@@ -79,8 +82,8 @@ def code_revision() -> CodeRevision:
 class TrainingRun:
     """One training in MLflow. Use as a context: leaving it by an exception marks the run as failed.
 
-    Made by `start_or_resume`. Points of curves are kept back and written in batches; call `flush` before a
-    checkpoint is written, so that no curve ends before the checkpoint that a resumed training starts from.
+    Made by `start_or_resume`. Points of curves are kept back and written in batches; a training that is
+    resumed gives again those that may have been lost, and none is written twice.
 
     Attributes:
         run_id: MLflow's identifier of the run.
@@ -199,26 +202,29 @@ def start_or_resume(
     client = open_client(tracking_uri, create=True)
     experiment_of_run = experiment_id(client, tracking_uri, experiment)
     found = code_revision() if revision is None else revision
-    all_tags = {
+    own_tags = {
         **(tags or {}),
         KEY_TAG: training_key,
         COMMIT_TAG: found.commit,
         DIRTY_TAG: str(found.dirty).lower(),
         VERSION_TAG: found.version,
-        **{f"mistworks.{data.split}.store": data.url for data in datasets},
-        **{f"mistworks.{data.split}.content_hash": data.content_hash for data in datasets},
     }
+    data_tags = {f"mistworks.{data.split}.store": data.url for data in datasets}
+    data_tags |= {f"mistworks.{data.split}.content_hash": data.content_hash for data in datasets}
     with exclusive(tracking_uri):
         former = _run_with_key(client, experiment_of_run, training_key)
         if former is None:
-            run_id = client.create_run(experiment_of_run, run_name=name, tags=all_tags).info.run_id
+            run_id = client.create_run(
+                experiment_of_run, run_name=name, tags=own_tags | data_tags
+            ).info.run_id
         else:
             run_id = former.info.run_id
     run = TrainingRun(client, run_id, resumed=former is not None)
     run.log_parameters(parameters)
     if former is not None:
         client.update_run(run_id, status="RUNNING")
-        for tag, value in all_tags.items():
+        # The same content may have moved; the code that began the training stays on record.
+        for tag, value in data_tags.items():
             client.set_tag(run_id, tag, value)
     _log_inputs(client, run_id, datasets)
     return run
@@ -235,30 +241,70 @@ def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT)
     return None if run is None else str(run.info.run_id)
 
 
-def datasets_of_run(tracking_uri: str, run_id: str) -> dict[str, StoreReference]:
-    """The stores that a training read, by split: ``"train"`` and ``"validation"``.
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """What a finished training run says of itself.
+
+    Attributes:
+        train: the store it was trained on.
+        validation: the store it was validated on.
+        weights_sha256: of the estimator it made.
+        preset: name of its preset.
+        revision: the code that ran it.
+    """
+
+    train: StoreReference
+    validation: StoreReference
+    weights_sha256: str
+    preset: str
+    revision: CodeRevision
+
+
+def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
+    """What a training run recorded.
 
     Raises:
-        MistworksError: there is no such run, or it is not a training of ours.
+        MistworksError: there is no such run, or it is not a finished training of ours.
+    """
+    tags = existing_run(open_client(tracking_uri), run_id, tracking_uri).data.tags
+    try:
+        train, validation = (
+            StoreReference(split, tags[f"mistworks.{split}.store"], tags[f"mistworks.{split}.content_hash"])
+            for split in ("train", "validation")
+        )
+        return TrainingRecord(
+            train=train,
+            validation=validation,
+            weights_sha256=tags[WEIGHTS_TAG],
+            preset=tags[PRESET_TAG],
+            revision=CodeRevision(tags[COMMIT_TAG], tags[DIRTY_TAG] == "true", tags[VERSION_TAG]),
+        )
+    except KeyError as error:
+        raise MistworksError(
+            f"run {run_id} is not a finished training of mistworks (it lacks the tag {error}); give the "
+            "identifier of one"
+        ) from None
+
+
+def existing_run(client: "MlflowClient", run_id: str, tracking_uri: str) -> "Run":
+    """A run by its identifier.
+
+    Raises:
+        MistworksError: there is no such run, or the tracking server does not answer.
     """
     from mlflow.exceptions import MlflowException
 
     try:
-        tags = open_client(tracking_uri).get_run(run_id).data.tags
-    except MlflowException:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in _NO_SUCH_RUN:
+            raise MistworksError(
+                f"MLflow at {shown(tracking_uri)} fails ({error}); mend it and run again"
+            ) from error
         raise MistworksError(
-            f"there is no run {run_id!r} at {tracking_uri}; give the identifier of a training run kept there"
+            f"there is no run {run_id!r} at {shown(tracking_uri)}; give the identifier of a training run "
+            "kept there"
         ) from None
-    found = {
-        split: StoreReference(
-            split, tags[f"mistworks.{split}.store"], tags[f"mistworks.{split}.content_hash"]
-        )
-        for split in ("train", "validation")
-        if f"mistworks.{split}.store" in tags
-    }
-    if len(found) < 2:
-        raise MistworksError(f"run {run_id} is not a training run of mistworks; give the identifier of one")
-    return found
 
 
 def log_evaluation(
@@ -284,15 +330,8 @@ def log_evaluation(
     Raises:
         MistworksError: there is no such run.
     """
-    from mlflow.exceptions import MlflowException
-
     client = open_client(tracking_uri)
-    try:
-        known = client.get_run(run_id).data.metrics
-    except MlflowException:
-        raise MistworksError(
-            f"there is no run {run_id!r} at {tracking_uri}; give the identifier of a training run kept there"
-        ) from None
+    known = existing_run(client, run_id, tracking_uri).data.metrics
     metrics = evaluation.metrics()
     _log_new_metrics(client, run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
     client.log_text(run_id, evaluation.to_csv(), f"{folder}/accuracy.csv")

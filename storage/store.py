@@ -31,6 +31,10 @@ class StoreDamagedError(MistworksError):
     """What a store holds is not what was written; the message names the partition."""
 
 
+class StoreUnreachableError(MistworksError):
+    """An object store does not answer as it should, which may pass."""
+
+
 class Store:
     """A split on disk or in an object store: ``len(store)``, ``store[i]``, ``store[a:b]``, iteration.
 
@@ -308,7 +312,7 @@ class Store:
         try:
             return np.asarray(array[rows])
         except BaseError as error:
-            raise MistworksError(
+            raise StoreUnreachableError(
                 f"the store {self.url} cannot be read ({reason(error)}); try again later"
             ) from error
         except (OSError, ValueError, RuntimeError, IndexError) as error:

@@ -32,6 +32,6 @@ def read_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> "dict[str,
     if missing := [name for name in wanted if name not in table.columns]:
         raise MistworksError(
             f"{path} has no column {', '.join(map(repr, missing))}; "
-            f"it has {', '.join(map(str, table.columns))}"
+            f"it has {', '.join(map(str, table.columns))}; choose among these"
         )
     return {group: table[list(names)] for group, names in columns.items()}

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -44,6 +45,11 @@ def default_tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or local_tracking_uri(
         os.environ.get("MISTWORKS_ROOT", "mistworks-data")
     )
+
+
+def shown(tracking_uri: str) -> str:
+    """A tracking URI fit for messages: without the password, if it has one."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", tracking_uri)
 
 
 def database_path(tracking_uri: str) -> Path | None:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mistworks.errors import MistworksError
-from storage.store import Store
+from storage.store import Store, StoreDamagedError
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,6 @@ def verify(
 def _fault(store: Store, partition: int) -> str | None:
     try:
         store.partition(partition)
-    except MistworksError as error:
+    except StoreDamagedError as error:
         return str(error)
     return None

@@ -1,22 +1,17 @@
 """Steps that make stores."""
 
-from typing import Any
-
 from prefect import task
 
-from storage.generation import TransientPartitionError, generate_partition
+from storage.generation import generate_partition
 from storage.store import open_store
-
-
-def _may_pass(_task: Any, _task_run: Any, state: Any) -> bool:
-    return isinstance(state.result(raise_on_failure=False), TransientPartitionError)
+from tasks.retries import may_pass
 
 
 @task(
     task_run_name="partitions-from-{numbers[0]}",
     retries=3,
     retry_delay_seconds=[1, 5, 25],
-    retry_condition_fn=_may_pass,
+    retry_condition_fn=may_pass,
     persist_result=False,
 )
 def generate_partitions(url: str, numbers: list[int]) -> None:
@@ -29,5 +24,4 @@ def generate_partitions(url: str, numbers: list[int]) -> None:
     """
     store = open_store(url, read_only=False)
     for number in numbers:
-        if not store.is_done(number):
-            generate_partition(store, number)
+        generate_partition(store, number)

@@ -1,18 +1,20 @@
 """The step that trains an estimator."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
+from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig
 from mistworks.training import Progress, TrainingConfig, train
 from storage.lock import exclusive
-from storage.runs import StoreReference, TrainingRun, start_or_resume
+from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from storage.store import Store, open_store
+from tasks.retries import may_pass
 
 Report = Callable[[float], None]
 
@@ -42,7 +44,13 @@ class Trained:
     datasets_per_second: float
 
 
-@task(persist_result=False, cache_policy=NO_CACHE)
+@task(
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=may_pass,
+    persist_result=False,
+    cache_policy=NO_CACHE,
+)
 def train_estimator(
     train_url: str,
     validation_url: str,
@@ -51,6 +59,7 @@ def train_estimator(
     folder: Path,
     tracking_uri: str,
     preset: str,
+    content_hashes: Mapping[str, str] | None,
     report: Report,
 ) -> Trained:
     """Train a network on a store, or continue where a former run of the same training was stopped.
@@ -65,13 +74,18 @@ def train_estimator(
         folder: where trainings are kept.
         tracking_uri: where the MLflow run is kept.
         preset: name of the preset, recorded with the run.
+        content_hashes: by split, what the stores must hold; whatever they hold if None.
         report: told the share of steps done.
 
     Raises:
-        MistworksError: a store is missing or damaged, another run trains the same, or the loss diverges.
+        MistworksError: a store is missing or damaged, of another split or with other content than expected,
+            another run trains the same, or the loss diverges.
     """
     source, validation_source = open_store(train_url), open_store(validation_url)
-    references = (_reference(source), _reference(validation_source))
+    references = (
+        _reference(source, "train", content_hashes),
+        _reference(validation_source, "validation", content_hashes),
+    )
     data_hash = "/".join(reference.content_hash for reference in references)
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -86,7 +100,7 @@ def train_estimator(
                 "training": training.model_dump(mode="json"),
             },
             datasets=references,
-            tags={"mistworks.preset": preset},
+            tags={PRESET_TAG: preset},
         )
         with run:
             result = train(
@@ -103,6 +117,7 @@ def train_estimator(
                 run.log_curves(point.step, point.model_dump(exclude={"step"}))
             if not (place / "model").exists():
                 result.estimator.save(place / "model")
+            run.set_tag(WEIGHTS_TAG, result.estimator.weights_sha256)
     best = next(point for point in result.history if point.step == result.best_step)
     return Trained(
         folder=place / "model",
@@ -122,5 +137,16 @@ def _report(progress: Progress, run: TrainingRun, report: Report) -> None:
         run.log_curves(progress.step, progress.point.model_dump(exclude={"step"}))
 
 
-def _reference(store: Store) -> StoreReference:
-    return StoreReference(store.manifest.split, store.url, store.content_hash())
+def _reference(store: Store, split: str, content_hashes: Mapping[str, str] | None) -> StoreReference:
+    if store.manifest.split != split:
+        raise MistworksError(
+            f"training needs a store of the {split} split, and {store.url} holds {store.manifest.split}; "
+            "give another"
+        )
+    found = store.content_hash()
+    if content_hashes is not None and content_hashes[split] != found:
+        raise MistworksError(
+            f"the store {store.url} was made with content {content_hashes[split][:12]}…, and holds "
+            f"{found[:12]}… now; generate it again"
+        )
+    return StoreReference(split, store.url, found)

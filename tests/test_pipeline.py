@@ -11,11 +11,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import mistworks
 from flows.cli import main
+from mistworks.errors import MistworksError
 from storage import registry
 from storage.tracking import local_tracking_uri
+from tasks.registration import register_version
 
 
 def run(*arguments: object, root: Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -148,11 +151,32 @@ def test_a_second_seed_is_a_second_version_and_champion_only_if_better(root: Pat
     lineage = registered["lineage"]
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
     trained = output("train", *stores, "--preset", "tiny", "--seed", 7, root=root)
-    second = output(
-        "register", "--model", trained["folder"], "--run-id", trained["run_id"], "--preset", "tiny", root=root
-    )
+    second = output("register", "--model", trained["folder"], "--run-id", trained["run_id"], root=root)
     assert second["version"] == 2
     better = second["metrics"]["validation.mse"] < registered["metrics"]["validation.mse"]
     assert second["promoted"] == better
     champion = output("lookup", "mist@champion", root=root)
     assert champion["version"] == (2 if better else 1)
+
+
+def test_register_refuses_weights_of_another_run(root: Path, registered: Any, tmp_path: Path) -> None:
+    estimator = registry.load("mist@champion", local_tracking_uri(root))
+    with torch.no_grad():
+        next(estimator.network.parameters()).add_(1.0)
+    estimator.save(tmp_path / "other")
+    with pytest.raises(MistworksError, match="give the run and the folder of one training"):
+        register_version.fn(
+            tmp_path / "other",
+            registered["lineage"]["run_id"],
+            {"validation.mse.all": 0.0, "validation.failures.all": 0.0},
+            local_tracking_uri(root),
+        )
+
+
+def test_training_refuses_stores_of_another_split(root: Path, registered: Any) -> None:
+    lineage = registered["lineage"]
+    swapped = ("--store", lineage["validation_store"], "--validation-store", lineage["train_store"])
+    done = run("train", *swapped, "--preset", "tiny", root=root, check=False)
+    assert done.returncode == 1
+    assert "training needs a store of the train split" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

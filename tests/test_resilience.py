@@ -187,7 +187,7 @@ class TestInterruption:
         self.kill_and_finish(6, root, api, tmp_path / "s.zarr", whole_hash)
 
     def kill_and_finish(self, times: int, root: Path, api: str, store: Path, whole_hash: str) -> None:
-        rng = random.Random(time.monotonic_ns())
+        rng = random.Random(0)
         for _ in range(times):
             before = marked(store)
             run = Run("generate", "--store", str(store), *JOB, root=root, api=api)
@@ -218,8 +218,11 @@ class TestInterruption:
         store = tmp_path / "s.zarr"
         first = Run("generate", "--store", str(store), *JOB, root=root, api=api)
         until(lambda: (store / ".lock").exists() and (store / ".lock").read_text())
+        # Held still, lest it be done before the second has started.
+        first.process.send_signal(signal.SIGSTOP)
         second = Run("generate", "--store", str(store), *JOB, root=root, api=api)
         code, _, err = second.end()
+        first.process.send_signal(signal.SIGCONT)
         assert code == 1
         assert (
             f"is being written by another run (process {first.process.pid}); wait for it to end"

@@ -16,7 +16,7 @@ class TrainingConfig(FrozenConfig):
         batch_size: datasets a step of the optimiser.
         learning_rate: the greatest learning rate, reached after the warm-up and followed by half a cosine.
         final_learning_rate: where the cosine ends, as a share of ``learning_rate``.
-        warmup_steps: steps of linear increase from 0.
+        warmup_steps: steps of linear increase from 0, at most a tenth of all.
         weight_decay: of AdamW (Loshchilov, Hutter, ICLR 2019).
         gradient_clip: greatest norm of a step's gradient.
         levels: quantile levels a dataset is asked for at each step, one from each of as many equal parts of

@@ -229,6 +229,12 @@ class _Run:
         figures = validate(
             self._estimator(self._network), self._validation_source, self._config.validation_datasets
         )
+        if not (math.isfinite(figures.loss) and math.isfinite(figures.mse)):
+            raise MistworksError(
+                f"training stopped at step {self._step}: the validation loss is {figures.loss} and its MSE "
+                f"{figures.mse}, where finite numbers were expected; lower learning_rate (now "
+                f"{self._config.learning_rate:g}) and train again"
+            )
         point = CurvePoint(
             step=self._step,
             training_loss=self._loss_sum / self._loss_steps,
