@@ -26,7 +26,7 @@ from tasks.generation import generate_partitions
 
 # Each task run costs a tenth of a second here and in its worker: enough of them to share the work evenly and
 # to show progress, few enough to cost nothing.
-MAX_TASKS = 40
+MAX_TASKS = 24
 LEAST_DATASETS_A_TASK = 2_500
 
 

@@ -159,6 +159,8 @@ def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
         dask.config.set(
             {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in WORKER_ENVIRONMENT.items()}
         ),
+        # The profiler takes the interpreter from a worker's task a hundred times a second.
+        dask.config.set({"distributed.worker.profile.enabled": False}),
         LocalCluster(
             n_workers=workers or CPU_COUNT,
             threads_per_worker=1,
