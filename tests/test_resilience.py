@@ -32,6 +32,10 @@ SMALL = ["--preset", "tiny", "--count", "96", "--workers", "1"]
 WAIT_SECONDS = 120.0
 
 
+def _heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Run:
     """A command in a process of its own, with all that it starts marked in the environment."""
 
@@ -42,7 +46,13 @@ class Run:
         if api is not None:
             environment |= {"PREFECT_API_URL": api, "PREFECT_HOME": str(root / "prefect")}
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            [*COMMAND, *arguments],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A shell that starts these tests in the background has them, and all they start, ignore Ctrl-C.
+            preexec_fn=_heed_interrupts,
         )
 
     def end(self, timeout: float = WAIT_SECONDS) -> tuple[int, str, str]:
