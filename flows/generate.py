@@ -9,6 +9,7 @@ from typing import Any, cast
 import distributed
 from prefect import flow
 from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 
@@ -25,9 +26,10 @@ from storage.verification import verify
 from tasks.generation import generate_partitions
 
 # Each task run costs a tenth of a second here and in its worker: enough of them to share the work evenly and
-# to show progress, few enough to cost nothing.
+# to show progress, few enough to cost little. A large cluster gets more, lest its workers stand idle.
 MAX_TASKS = 24
 LEAST_DATASETS_A_TASK = 2_500
+LEAST_TASKS_A_WORKER = 4
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     """
     manifest = open_store(url).manifest
     datasets = len(numbers) * manifest.partition_size
-    groups = _even_groups(numbers, min(MAX_TASKS, -(-datasets // LEAST_DATASETS_A_TASK)))
+    most = max(MAX_TASKS, LEAST_TASKS_A_WORKER * _workers())
+    groups = _even_groups(numbers, min(most, -(-datasets // LEAST_DATASETS_A_TASK)))
     submitted = [cast("PrefectDaskFuture[None]", generate_partitions.submit(url, group)) for group in groups]
     futures = {future.wrapped_future: group for future, group in zip(submitted, groups, strict=True)}
     done, failures = 0, []
@@ -167,6 +170,15 @@ def write_partitions(url: str, numbers: list[int]) -> None:
                 failures.append((group, error))
     if failures:
         raise MistworksError(_failure_message(url, failures))
+
+
+def _workers() -> int:
+    """Workers of the Dask cluster that this flow run's tasks go to."""
+    context = FlowRunContext.get()
+    if context is None or not isinstance(context.task_runner, DaskTaskRunner):
+        return 1
+    client: Any = context.task_runner.client
+    return len(client.nthreads())
 
 
 def _even_groups(numbers: list[int], most: int) -> list[list[int]]:
