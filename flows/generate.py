@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, cast
 
 import distributed
@@ -16,7 +16,6 @@ from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
 from flows.progress import progress
 from flows.services import dask_cluster
 from mistworks.errors import MistworksError
-from mistworks.presets import load_preset
 from mistworks.splits import SplitName
 from storage.location import Location
 from storage.lock import exclusive
@@ -25,11 +24,9 @@ from storage.store import Store, create_store, find_manifest, open_store
 from storage.verification import verify
 from tasks.generation import generate_partitions
 
-# Each task run costs a tenth of a second here and in its worker: enough of them to share the work evenly and
-# to show progress, few enough to cost little. A large cluster gets more, lest its workers stand idle.
-MAX_TASKS = 24
-LEAST_DATASETS_A_TASK = 2_500
-LEAST_TASKS_A_WORKER = 4
+# Fewer are not worth a task run, which costs a tenth of a second here and a quarter in its worker.
+LEAST_DATASETS_A_TASK = 5_000
+PROGRESS_EVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,9 @@ def generate(
         MistworksError: the configuration is not valid, the place is taken or cannot be written, or a
             partition could not be made.
     """
+    # Networks need torch; the Dask workers, which import this module too, do not.
+    from mistworks.presets import load_preset
+
     chosen = load_preset(preset)
     manifest = Manifest.of(
         split,
@@ -151,23 +151,22 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     Raises:
         MistworksError: a partition could not be made; the others are finished first.
     """
-    manifest = open_store(url).manifest
-    datasets = len(numbers) * manifest.partition_size
-    most = max(MAX_TASKS, LEAST_TASKS_A_WORKER * _workers())
-    groups = _even_groups(numbers, min(most, -(-datasets // LEAST_DATASETS_A_TASK)))
-    submitted = [cast("PrefectDaskFuture[None]", generate_partitions.submit(url, group)) for group in groups]
-    futures = {future.wrapped_future: group for future, group in zip(submitted, groups, strict=True)}
-    done, failures = 0, []
-    with progress(f"generate {manifest.split}", len(numbers)) as report:
+    target = open_store(url)
+    least = -(-LEAST_DATASETS_A_TASK // target.manifest.partition_size)
+    shares = _shares(numbers, _workers(), least)
+    submitted = [cast("PrefectDaskFuture[None]", generate_partitions.submit(url, share)) for share in shares]
+    futures = {future.wrapped_future: share for future, share in zip(submitted, shares, strict=True)}
+    running = set(futures)
+    with progress(f"generate {target.manifest.split}", len(numbers)) as report:
         report(0)
-        # The runner keeps its Dask client to itself; its futures know it.
-        for finished in distributed.as_completed(futures, loop=next(iter(futures)).client.loop):
-            group = futures[finished]
-            if (error := _failure(finished)) is None:
-                done += len(group)
-                report(done)
-            else:
-                failures.append((group, error))
+        while running:
+            # The marks in the store tell how far the long tasks are; the number of done tasks would not.
+            # The runner keeps its Dask client to itself; its futures know it.
+            with next(iter(running)).client.as_current(), suppress(TimeoutError):
+                distributed.wait(running, PROGRESS_EVERY_SECONDS, return_when="FIRST_COMPLETED")
+            running = {future for future in running if not future.done()}
+            report(len(numbers) - len(target.missing()) if running else len(numbers))
+    failures = [(share, error) for future, share in futures.items() if (error := _failure(future))]
     if failures:
         raise MistworksError(_failure_message(url, failures))
 
@@ -181,10 +180,18 @@ def _workers() -> int:
     return len(client.nthreads())
 
 
-def _even_groups(numbers: list[int], most: int) -> list[list[int]]:
-    count = min(most, len(numbers))
-    edges = [len(numbers) * group // count for group in range(count + 1)]
-    return [numbers[first:last] for first, last in pairwise(edges)]
+def _shares(numbers: list[int], workers: int, least: int) -> list[list[int]]:
+    """Partitions for each task: a fixed part of what is left, so that few tasks end at about one time.
+
+    This is guided self-scheduling (Polychronopoulos and Kuck, 1987) with half their share, since tasks of
+    equal size do not take equal time.
+    """
+    shares, taken = [], 0
+    while taken < len(numbers):
+        size = max(least, (len(numbers) - taken) // (2 * max(workers, 1)))
+        shares.append(numbers[taken : taken + size])
+        taken += size
+    return shares
 
 
 def _failure(future: "distributed.Future[Any]") -> BaseException | None:

@@ -182,6 +182,9 @@ WORKER_ENVIRONMENT = {
     # settings give back to the kernel each time.
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_ARENA_MAX": "1",
     "MALLOC_TOP_PAD_": str(2**26),
 }
 
