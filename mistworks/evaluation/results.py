@@ -1,0 +1,126 @@
+"""Estimates of one estimator on one suite, beside the truth: what every measure is computed from."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.dataset import IntArray
+from mistworks.errors import MistworksError
+
+QUANTILE_LEVELS: tuple[float, ...] = (
+    0.005,
+    0.01,
+    0.025,
+    *(level / 20 for level in range(1, 20)),
+    0.975,
+    0.99,
+    0.995,
+)
+"""Levels τ at which an estimator's quantiles are kept: central intervals of 50, 80, 90, 95 % and more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """One row a dataset, in the order of the suite.
+
+    Attributes:
+        suite: name of the suite.
+        suite_version: its version.
+        estimator: name of the estimator.
+        estimator_version: its version.
+        position: of the dataset in the suite, shape (N,), increasing.
+        name: the joint distribution, shape (N,).
+        family: the group it is counted in, shape (N,).
+        n: number of points, shape (N,).
+        dx: dimension of X, shape (N,).
+        dy: dimension of Y, shape (N,).
+        replicate: which sample of that distribution and n, shape (N,).
+        mi: true mutual information in nats, shape (N,).
+        mi_se: its standard error in nats, 0 where it is exact, shape (N,).
+        estimate: the point estimate in nats, shape (N,); NaN where the estimator failed.
+        quantiles: at ``QUANTILE_LEVELS`` in nats, shape (N, len(QUANTILE_LEVELS)); NaN where it failed, and
+            everywhere for an estimator that gives points only.
+        seconds: time the estimate took, shape (N,).
+        failure: why it failed, empty where it did not, shape (N,).
+    """
+
+    suite: str
+    suite_version: str
+    estimator: str
+    estimator_version: str
+    position: IntArray
+    name: NDArray[np.str_]
+    family: NDArray[np.str_]
+    n: IntArray
+    dx: IntArray
+    dy: IntArray
+    replicate: IntArray
+    mi: NDArray[np.float64]
+    mi_se: NDArray[np.float64]
+    estimate: NDArray[np.float64]
+    quantiles: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+    failure: NDArray[np.str_]
+
+    def __post_init__(self) -> None:
+        rows = len(self.position)
+        for column in COLUMNS:
+            if len(getattr(self, column)) != rows:
+                raise MistworksError(
+                    f"columns of equal length were expected, {rows}, and {column} has "
+                    f"{len(getattr(self, column))}; give one entry a dataset"
+                )
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def __getitem__(self, rows: NDArray[np.bool_] | IntArray | slice) -> "Results":
+        """The rows that a mask, positions or a slice select."""
+        chosen = {column: getattr(self, column)[rows] for column in COLUMNS}
+        return Results(self.suite, self.suite_version, self.estimator, self.estimator_version, **chosen)
+
+    @property
+    def succeeded(self) -> NDArray[np.bool_]:
+        """Which estimates are finite numbers, shape (N,)."""
+        return np.isfinite(self.estimate)
+
+    @property
+    def has_quantiles(self) -> NDArray[np.bool_]:
+        """Which rows have quantiles, shape (N,)."""
+        return np.isfinite(self.quantiles).all(axis=1)
+
+    def interval(self, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower and upper ends of the central interval at a level, in nats, each of shape (N,).
+
+        Raises:
+            MistworksError: the quantiles at its ends are not kept.
+        """
+        ends = []
+        for tau in ((1 - level) / 2, (1 + level) / 2):
+            nearest = int(np.argmin(np.abs(np.array(QUANTILE_LEVELS) - tau)))
+            if abs(QUANTILE_LEVELS[nearest] - tau) > 1e-9:
+                raise MistworksError(
+                    f"the ends of an interval of level {level} are the quantiles at {tau:g} and {1 - tau:g}, "
+                    f"which are not kept; choose from {', '.join(f'{kept:g}' for kept in QUANTILE_LEVELS)}"
+                )
+            ends.append(self.quantiles[:, nearest])
+        return ends[0], ends[1]
+
+
+COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Results))[4:]
+"""The columns of ``Results``, those with one entry a dataset."""
+
+
+def join(parts: "list[Results]") -> Results:
+    """Results of one estimator on parts of one suite, in the order of the suite.
+
+    Raises:
+        MistworksError: they are of different suites, estimators or versions, or there is none.
+    """
+    keys = {(part.suite, part.suite_version, part.estimator, part.estimator_version) for part in parts}
+    if len(keys) != 1:
+        raise MistworksError(f"parts of one suite and estimator were expected, and {sorted(keys)} came")
+    order = np.argsort(np.concatenate([part.position for part in parts]), kind="stable")
+    joined = {column: np.concatenate([getattr(part, column) for part in parts])[order] for column in COLUMNS}
+    return Results(*keys.pop(), **joined)

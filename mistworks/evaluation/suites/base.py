@@ -1,0 +1,119 @@
+"""What a suite is: a named, seeded list of datasets whose mutual information is known."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions import JointDistribution
+from mistworks.randomness import stream
+
+ROOT_SEED = 0
+"""Root seed of every suite: a suite is one list, the same for everyone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One dataset of a suite, without its points.
+
+    Attributes:
+        name: the joint distribution, such as ``"student-identity-2x2-nu1"``.
+        family: the group it is counted in, such as ``"student"``.
+        n: number of points.
+        dx: dimension of X.
+        dy: dimension of Y.
+        mi: true I(X;Y) in nats.
+        mi_se: standard error of ``mi`` in nats; 0 where it is known in closed form.
+        replicate: which of the samples of this distribution and n.
+    """
+
+    name: str
+    family: str
+    n: int
+    dx: int
+    dy: int
+    mi: float
+    mi_se: float = 0.0
+    replicate: int = 0
+
+
+class Suite(ABC):
+    """A list of datasets: ``len(suite)``, ``suite.case(i)``, ``suite.sample(i)``.
+
+    Attributes:
+        name: such as ``"bmi-40"``.
+        version: changes whenever a case or a sample of it does; results under another version are not used.
+    """
+
+    name: str
+    version: str
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def case(self, position: int) -> Case:
+        """What is known of a dataset without its points."""
+
+    @abstractmethod
+    def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
+        """The points: x of shape (n, dx) and y of shape (n, dy), float32; the same bytes at every call."""
+
+    def cases(self) -> Iterator[Case]:
+        """All cases in order."""
+        return (self.case(position) for position in range(len(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A joint distribution of a suite.
+
+    Attributes:
+        name: unique within the suite.
+        family: the group it is counted in.
+        joint: the distribution.
+        mi_se: standard error of its mutual information in nats, 0 where it is exact.
+    """
+
+    name: str
+    family: str
+    joint: JointDistribution
+    mi_se: float = 0.0
+
+
+class GridSuite(Suite):
+    """Every distribution at every sample size, several samples each.
+
+    A sample depends on the suite, its distribution, n and the replicate alone: a suite at other sizes holds
+    the same samples where the sizes agree.
+    """
+
+    def __init__(
+        self, name: str, version: str, entries: Sequence[Entry], sizes: Sequence[int], replicates: int = 1
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.sizes = tuple(sizes)
+        self.replicates = replicates
+        self._entries = tuple(entries)
+        self._mi = tuple(entry.joint.mutual_information for entry in entries)
+
+    def __len__(self) -> int:
+        return len(self._entries) * len(self.sizes) * self.replicates
+
+    def case(self, position: int) -> Case:
+        """The case at a position: distributions vary fastest, then sizes, then replicates."""
+        entry, mi, n, replicate = self._at(position)
+        joint = entry.joint
+        return Case(entry.name, entry.family, n, joint.dx, joint.dy, mi, entry.mi_se, replicate)
+
+    def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
+        """The points of the case at a position."""
+        entry, _, n, replicate = self._at(position)
+        purpose = f"{entry.name} n={n}"
+        return entry.joint.sample(n, stream(ROOT_SEED, f"suite-{self.name}", purpose, replicate))
+
+    def _at(self, position: int) -> tuple[Entry, float, int, int]:
+        rest, which = divmod(range(len(self))[position], len(self._entries))
+        replicate, size = divmod(rest, len(self.sizes))
+        return self._entries[which], self._mi[which], self.sizes[size], replicate
