@@ -43,7 +43,7 @@ LEAST_RATE, MOST_MEMORY_GB, MOST_OVERHEAD, MOST_ACCESS_MS = 3_500, 4.0, 0.05, 1.
 
 @dataclass(frozen=True)
 class Run:
-    """One whole run of the command line."""
+    """One whole run of the command line: all of it, and without what passes before it begins the store."""
 
     seconds: float
     wall: float
@@ -65,15 +65,17 @@ def whole_command(store: Path, count: int, root: Path) -> Run:
         "--json",
     ]
     command += ["--count", str(count), "--store", str(store), "--root", str(root)]
-    started = time.monotonic()
+    started = time.time()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak = [0.0]
     threading.Thread(target=_watch, args=(process.pid, peak), daemon=True).start()
     printed, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed")
-    made = json.loads(printed)
-    return Run(made["seconds"], time.monotonic() - started, peak[0], made["content_hash"])
+    ended = time.time()
+    # As for the plain pool below: from the first file of the store to the end of the last process.
+    begun = (store / "zarr.json").stat().st_mtime
+    return Run(ended - begun, ended - started, peak[0], json.loads(printed)["content_hash"])
 
 
 def _watch(pid: int, peak: list[float]) -> None:
@@ -195,10 +197,11 @@ def measure(scratch: Path, count: int, table: Table, *, last: bool) -> None:
     store = scratch / "store.zarr"
     run = whole_command(store, count, scratch / "root")
     table.add_section()
+    table.add_row(f"{count:,} datasets, whole command", f"{run.wall:,.1f} s", "")
+    table.add_row("of it, from the store's beginning", f"{run.seconds:,.1f} s, the rest starts Prefect", "")
     table.add_row(
-        f"{count:,} datasets, whole run", f"{run.seconds:,.1f} s ({run.wall:,.1f} s with the server)", ""
+        "datasets a second, whole command", f"{count / run.wall:,.0f}", f"≥ {LEAST_RATE:,} at 625,000"
     )
-    table.add_row("datasets a second", f"{count / run.seconds:,.0f}", f"≥ {LEAST_RATE:,} at 625,000")
     table.add_row("peak memory, all processes", f"{run.peak_gb:.2f} GB", f"< {MOST_MEMORY_GB:g} GB")
     if last:
         opened = open_store(str(store))

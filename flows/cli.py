@@ -80,13 +80,12 @@ def generate(
     as_json: JsonOption = False,
 ) -> None:
     """Make the store of one split; run again to resume."""
-    from flows.services import configure, prefect_server
+    from flows.services import dask_cluster, services
 
-    configure(root)
-    with prefect_server(root):
+    with services(root, dask_cluster(dask_address, workers, "flows.generate")) as address:
         from flows.generate import generate as run
 
-        made = run(store, split.value, preset, count, seed, partition_size, workers, dask_address)
+        made = run(store, split.value, preset, count, seed, partition_size, workers, address)
     from flows.console import print_generated, print_json
 
     print_json(made) if as_json else print_generated(made)
@@ -104,14 +103,13 @@ def regenerate(
     as_json: JsonOption = False,
 ) -> None:
     """Rebuild partitions of a store that are missing, damaged or asked for."""
-    from flows.services import configure, prefect_server
+    from flows.services import dask_cluster, services
 
     numbers = None if partitions is None else _numbers(partitions)
-    configure(root)
-    with prefect_server(root):
+    with services(root, dask_cluster(dask_address, workers, "flows.generate")) as address:
         from flows.generate import regenerate as run
 
-        made = run(store, numbers, workers, dask_address)
+        made = run(store, numbers, workers, address)
     from flows.console import print_generated, print_json
 
     print_json(made) if as_json else print_generated(made)
@@ -146,10 +144,9 @@ def train(
     as_json: JsonOption = False,
 ) -> None:
     """Train an estimator on a store; run again to resume."""
-    from flows.services import configure, prefect_server
+    from flows.services import services
 
-    configure(root)
-    with prefect_server(root):
+    with services(root):
         from flows.train import train as run
 
         trained = run(
@@ -176,10 +173,9 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Measure an estimator on stores: MSE and bias by sample size and family."""
-    from flows.services import configure, prefect_server
+    from flows.services import services
 
-    configure(root)
-    with prefect_server(root):
+    with services(root):
         from flows.evaluate import evaluate as run
 
         evaluation = run(model, store, root, tracking_uri or _tracking_uri(root), run_id=run_id)
@@ -197,10 +193,9 @@ def register(
     as_json: JsonOption = False,
 ) -> None:
     """Register a trained estimator; it becomes champion if it is better on the validation split."""
-    from flows.services import configure, prefect_server
+    from flows.services import services
 
-    configure(root)
-    with prefect_server(root):
+    with services(root):
         from flows.register import evaluate_and_register as run
 
         registered = run(model, run_id, root, tracking_uri or _tracking_uri(root))
@@ -222,11 +217,10 @@ def pipeline(
     as_json: JsonOption = False,
 ) -> None:
     """Generate, train, evaluate and register; run again to resume."""
-    from flows.services import configure, prefect_server
+    from flows.services import services
 
-    configure(root)
     uri = tracking_uri or _tracking_uri(root)
-    with prefect_server(root):
+    with services(root):
         from flows.pipeline import pipeline as run
 
         produced = run(preset, root.absolute(), uri, seed, workers, dask_address)

@@ -1,7 +1,7 @@
 """Flows that make a store, and that rebuild what a store lacks."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
@@ -169,6 +169,23 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     failures = [(share, error) for future, share in futures.items() if (error := _failure(future))]
     if failures:
         raise MistworksError(_failure_message(url, failures))
+
+
+def _partitions_done(target: Store, futures: Mapping["distributed.Future[Any]", list[int]]) -> Iterator[int]:
+    """Every few seconds, how many partitions are done, until the tasks have ended."""
+    running, done = set(futures), dict.fromkeys(futures, 0)
+    while running:
+        yield sum(done.values())
+        # The runner keeps its Dask client to itself; its futures know it.
+        with next(iter(running)).client.as_current(), suppress(TimeoutError):
+            distributed.wait(running, PROGRESS_EVERY_SECONDS, return_when="FIRST_COMPLETED")
+        running = {future for future in running if not future.done()}
+        # A task makes its partitions in order, so that a look at the next one of each tells.
+        for future in running:
+            while done[future] < len(futures[future]) and target.is_done(futures[future][done[future]]):
+                done[future] += 1
+        done |= {future: len(futures[future]) for future in done.keys() - running}
+    yield sum(done.values())
 
 
 def _workers() -> int:

@@ -13,10 +13,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import IO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -75,51 +74,62 @@ def configure(root: Path) -> None:
 
 
 @contextmanager
-def prefect_server(root: Path) -> Iterator[str]:
-    """The URL of a Prefect API: ``PREFECT_API_URL`` where it is set, else a server started for this run.
+def services(root: Path, cluster: AbstractContextManager[str] | None = None) -> Iterator[str | None]:
+    """A Prefect API for a block: the one in ``PREFECT_API_URL`` where it is set, else a server of its own.
+
+    Args:
+        root: directory that whatever is started keeps its state in.
+        cluster: such as ``dask_cluster(…)``, entered while the server starts and left before it stops.
+
+    Yields:
+        What ``cluster`` yields, the address of its scheduler.
 
     Raises:
-        MistworksError: the server did not start, or the one that is set does not answer.
+        MistworksError: the root directory cannot be written, the server did not start, or the one that is
+            set does not answer.
     """
-    if url := os.environ.get("PREFECT_API_URL"):
-        _require_answer(url)
-        yield url
-        return
-    home = Path(os.environ.get("PREFECT_HOME", root / "prefect"))
-    home.mkdir(parents=True, exist_ok=True)
-    url = f"http://127.0.0.1:{_free_port()}/api"
-    with _environment({"PREFECT_API_URL": url}), _server_process(url, home):
-        from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
-
-        # Heartbeats are for automations, of which this server has none; stopping them takes each flow run up
-        # to a second.
-        try:
-            with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
-                yield url
-        finally:
-            _drain()
+    configure(root)
+    with _prefect_api(root) as ready, cluster or nullcontext() as address, ready():
+        yield address
 
 
 @contextmanager
-def _server_process(url: str, home: Path) -> Iterator[None]:
-    port = str(urlsplit(url).port)
-    server = ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", port]
-    with (home / "server.log").open("ab") as log:
-        # Two servers that migrate one new database at once break it.
-        with _serialised(home / "starting.lock"):
-            guard = _start_guarded([sys.executable, *server], log)
-            try:
-                # Takes two seconds, in which the server starts too.
-                import prefect_dask  # noqa: F401
-
-                _wait_until_healthy(url, guard, home / "server.log")
-            except BaseException:
-                _stop(guard)
-                raise
+def _prefect_api(root: Path) -> Iterator[Callable[[], AbstractContextManager[None]]]:
+    """Start a server where none is set; what this yields waits for it, and is a block that may use it."""
+    if url := os.environ.get("PREFECT_API_URL"):
+        _require_answer(url)
+        yield nullcontext
+        return
+    home = Path(os.environ.get("PREFECT_HOME", root / "prefect"))
+    home.mkdir(parents=True, exist_ok=True)
+    url, log = f"http://127.0.0.1:{_free_port()}/api", home / "server.log"
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    # Two servers that migrate one new database at once break it.
+    with _environment({"PREFECT_API_URL": url}), _serialised(home / "starting.lock") as migrated:
+        guard = _start_guarded([*command, "--port", str(urlsplit(url).port)], log)
         try:
-            yield
+            yield lambda: _ready(url, guard, log, migrated)
         finally:
             _stop(guard)
+
+
+@contextmanager
+def _ready(
+    url: str, guard: "subprocess.Popen[bytes]", log: Path, migrated: Callable[[], None]
+) -> Iterator[None]:
+    # Takes two seconds, in which the server starts too.
+    import prefect_dask  # noqa: F401
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    _wait_until_healthy(url, guard, log)
+    migrated()
+    # Heartbeats are for automations, of which this server has none; stopping them takes each flow run up to
+    # a second.
+    try:
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield
+    finally:
+        _drain()
 
 
 @contextmanager
@@ -137,12 +147,13 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
+def dask_cluster(address: str | None, workers: int | None, preload: str | None = None) -> Iterator[str]:
     """The address of a Dask scheduler: the one given, else a local cluster of single-threaded processes.
 
     Args:
         address: of an existing scheduler, such as ``tcp://10.0.0.1:8786``.
         workers: processes of a local cluster; one a core if None.
+        preload: module that the workers of a local cluster import before they have work.
 
     Raises:
         MistworksError: the scheduler does not answer.
@@ -161,6 +172,7 @@ def dask_cluster(address: str | None, workers: int | None) -> Iterator[str]:
         ),
         # The profiler takes the interpreter from a worker's task a hundred times a second.
         dask.config.set({"distributed.worker.profile.enabled": False}),
+        dask.config.set({"distributed.worker.preload": [] if preload is None else [preload]}),
         LocalCluster(
             n_workers=workers or CPU_COUNT,
             threads_per_worker=1,
@@ -182,8 +194,7 @@ WORKER_ENVIRONMENT = {
     # settings give back to the kernel each time.
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_MAX_": "0",
-    "MALLOC_ARENA_MAX": "1",
-    "MALLOC_ARENA_MAX": "1",
+    # Tasks run beside the main thread, where glibc gives each thread an arena that it keeps giving back.
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TOP_PAD_": str(2**26),
 }
@@ -214,10 +225,11 @@ def _require_scheduler(address: str) -> None:
 
 
 @contextmanager
-def _serialised(path: Path) -> Iterator[None]:
+def _serialised(path: Path) -> Iterator[Callable[[], None]]:
+    """Hold a lock until the function that this yields is called, or the block ends."""
     with path.open("ab") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        yield file.close
 
 
 def _free_port() -> int:
@@ -226,16 +238,17 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start_guarded(command: list[str], log: IO[bytes]) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "flows.guard", *command],
-        stdin=subprocess.PIPE,
-        stdout=log,
-        stderr=log,
-        env=_SERVER_QUIET | dict(os.environ),
-        # A Ctrl-C at the terminal is for us: the server must outlive the last state that we report.
-        start_new_session=True,
-    )
+def _start_guarded(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.guard", *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=_SERVER_QUIET | dict(os.environ),
+            # A Ctrl-C at the terminal is for us: the server must outlive the last state that we report.
+            start_new_session=True,
+        )
 
 
 def _wait_until_healthy(url: str, guard: "subprocess.Popen[bytes]", log: Path) -> None:
