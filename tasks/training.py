@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig
-from mistworks.training import Progress, TrainingConfig, train
+from mistworks.training import Progress, TrainingConfig, TrainingResult, train
 from storage.lock import exclusive
 from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from storage.store import Store, open_store
@@ -90,8 +90,9 @@ def train_estimator(
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     place = folder / key
-    with exclusive(str(place), "training folder"):
-        run = start_or_resume(
+    with (
+        exclusive(str(place), "training folder"),
+        start_or_resume(
             tracking_uri,
             training_key=key,
             name=f"{network.network}-{preset}",
@@ -101,23 +102,18 @@ def train_estimator(
             },
             datasets=references,
             tags={PRESET_TAG: preset},
+        ) as run,
+    ):
+        result = train(
+            source,
+            validation_source,
+            network,
+            training,
+            place / "checkpoint",
+            data_hash,
+            lambda progress: _report(progress, run, report),
         )
-        with run:
-            result = train(
-                source,
-                validation_source,
-                network,
-                training,
-                place / "checkpoint",
-                data_hash,
-                lambda progress: _report(progress, run, report),
-            )
-            for point in result.history:
-                # Again: a run killed between a checkpoint and the next flush would lack points.
-                run.log_curves(point.step, point.model_dump(exclude={"step"}))
-            if not (place / "model").exists():
-                result.estimator.save(place / "model")
-            run.set_tag(WEIGHTS_TAG, result.estimator.weights_sha256)
+        _record(result, run, place / "model")
     best = next(point for point in result.history if point.step == result.best_step)
     return Trained(
         folder=place / "model",
@@ -129,6 +125,15 @@ def train_estimator(
         validation_mse=best.mse,
         datasets_per_second=sorted(p.datasets_per_second for p in result.history)[len(result.history) // 2],
     )
+
+
+def _record(result: TrainingResult, run: TrainingRun, folder: Path) -> None:
+    for point in result.history:
+        # Again: a run killed between a checkpoint and the next flush would lack points.
+        run.log_curves(point.step, point.model_dump(exclude={"step"}))
+    if not folder.exists():
+        result.estimator.save(folder)
+    run.set_tag(WEIGHTS_TAG, result.estimator.weights_sha256)
 
 
 def _report(progress: Progress, run: TrainingRun, report: Report) -> None:

@@ -1,13 +1,32 @@
 """What normal and Student distributions share: a dispersion matrix, its factor and its Gaussian MI."""
 
+from abc import ABC
+
 import numpy as np
 from scipy.linalg import solve_triangular
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.dispersion import Matrix
+from mistworks.distributions.base import Family, require_at_least
+from mistworks.distributions.dispersion import Dispersion, Matrix
 from mistworks.errors import MistworksError
 
 _BLOCK = 64
+
+
+class EllipticalFamily(Family, ABC):
+    """A family whose members have a dispersion matrix, drawn from a structured prior."""
+
+    family: str
+    dispersion: Dispersion
+
+    @property
+    def name(self) -> str:
+        """Such as ``"normal-lvm"``."""
+        return f"{self.family}-{self.dispersion.structure}"
+
+    def require_dimensions(self, dx: int, dy: int) -> None:
+        """Any dx and dy that the structure of the dispersion matrix allows."""
+        require_at_least(f"dimension of {self.name}", min(dx, dy), self.dispersion.least_dimension)
 
 
 def factorise(dispersion: Matrix, dx: int) -> Matrix:

@@ -6,9 +6,14 @@ from typing import Literal
 import numpy as np
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Family, JointDistribution, require_at_least
-from mistworks.distributions.dispersion import Dispersion, Matrix
-from mistworks.distributions.elliptical import correlated_normals, factorise, gaussian_mutual_information
+from mistworks.distributions.base import JointDistribution
+from mistworks.distributions.dispersion import Matrix
+from mistworks.distributions.elliptical import (
+    EllipticalFamily,
+    correlated_normals,
+    factorise,
+    gaussian_mutual_information,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,20 +50,10 @@ class Normal(JointDistribution):
         return correlated_normals(self.cholesky, self.dx, n, rng)
 
 
-class NormalFamily(Family):
+class NormalFamily(EllipticalFamily):
     """Normal distributions with a dispersion matrix drawn from a structured prior."""
 
     family: Literal["normal"] = "normal"
-    dispersion: Dispersion
-
-    @property
-    def name(self) -> str:
-        """Such as ``"normal-lvm"``."""
-        return f"normal-{self.dispersion.structure}"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy that the structure of the dispersion matrix allows."""
-        require_at_least(f"dimension of {self.name}", min(dx, dy), self.dispersion.least_dimension)
 
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Normal:
         """A normal distribution with Σ drawn from its prior."""

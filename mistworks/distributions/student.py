@@ -9,9 +9,14 @@ from pydantic import field_validator
 from scipy.special import gammaln, psi
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Family, JointDistribution, require_at_least
-from mistworks.distributions.dispersion import Dispersion, Matrix
-from mistworks.distributions.elliptical import correlated_normals, factorise, gaussian_mutual_information
+from mistworks.distributions.base import JointDistribution
+from mistworks.distributions.dispersion import Matrix
+from mistworks.distributions.elliptical import (
+    EllipticalFamily,
+    correlated_normals,
+    factorise,
+    gaussian_mutual_information,
+)
 from mistworks.distributions.priors import Uniform, within
 from mistworks.errors import MistworksError
 
@@ -82,11 +87,10 @@ def _standard_entropy(m: int, nu: float) -> float:
     return upper * float(psi(upper) - psi(lower)) + logarithms
 
 
-class StudentFamily(Family):
+class StudentFamily(EllipticalFamily):
     """Student-t distributions with a structured dispersion matrix and ν drawn from their priors."""
 
     family: Literal["student"] = "student"
-    dispersion: Dispersion
     degrees_of_freedom: Uniform = Uniform(low=1.0, high=10.0)
 
     @field_validator("degrees_of_freedom")
@@ -94,15 +98,6 @@ class StudentFamily(Family):
     def _positive(cls, prior: Uniform) -> Uniform:
         # Below ½ a sample, or its halfcube, overflows float32 now and then.
         return within(prior, 0.5, MAX_DEGREES_OF_FREEDOM, "degrees_of_freedom")
-
-    @property
-    def name(self) -> str:
-        """Such as ``"student-sparse"``."""
-        return f"student-{self.dispersion.structure}"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy that the structure of the dispersion matrix allows."""
-        require_at_least(f"dimension of {self.name}", min(dx, dy), self.dispersion.least_dimension)
 
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Student:
         """A Student-t distribution with Σ and ν drawn from their priors."""
