@@ -9,6 +9,7 @@ import errno
 import fcntl
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -16,11 +17,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from mistworks.errors import MistworksError
+
+if TYPE_CHECKING:
+    from distributed import LocalCluster
 
 START_TIMEOUT_SECONDS = 120.0
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -182,7 +187,20 @@ def dask_cluster(address: str | None, workers: int | None, preload: str | None =
             silence_logs=50,
         ) as cluster,
     ):
-        yield cluster.scheduler_address
+        try:
+            yield cluster.scheduler_address
+        except BaseException:
+            _end_workers(cluster)
+            raise
+
+
+def _end_workers(cluster: "LocalCluster") -> None:
+    """End the workers at once: closing the cluster would give their tasks four seconds more."""
+    for nanny in cluster.workers.values():
+        nanny.auto_restart = False
+        if nanny.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(nanny.pid, signal.SIGKILL)
 
 
 WORKER_ENVIRONMENT = {
