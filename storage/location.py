@@ -7,6 +7,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
+from obstore.store import LocalStore as LocalFiles
+from obstore.store import ObjectStore as AnyObjectStore
+from obstore.store import from_url
 from zarr.abc.store import Store as ZarrStore
 from zarr.core.sync import sync
 from zarr.storage import LocalStore, ObjectStore
@@ -49,11 +52,19 @@ class Location:
         """
         if self.path is not None:
             return LocalStore(self.path, read_only=read_only)
-        from obstore.store import from_url
+        return ObjectStore(self.object_store(), read_only=read_only)
 
+    def object_store(self) -> AnyObjectStore:
+        """Files at this place, each written whole or not at all. A local directory is made if need be.
+
+        Raises:
+            MistworksError: the URL's scheme is unknown, or the directory cannot be made.
+        """
         try:
-            return ObjectStore(from_url(self.url), read_only=read_only)
-        except (BaseError, ValueError) as error:
+            if self.path is not None:
+                return LocalFiles(self.path, mkdir=True)
+            return from_url(self.url)
+        except (*ACCESS_ERRORS, ValueError) as error:
             raise MistworksError(
                 f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came "
                 f"({reason(error)}); mend it"

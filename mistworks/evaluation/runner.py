@@ -1,0 +1,230 @@
+"""Puts an estimator to the datasets of a suite: one row each, and what fails is a row that says why."""
+
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksError
+from mistworks.estimation import Estimate
+from mistworks.evaluation.results import QUANTILE_LEVELS, Results
+from mistworks.evaluation.suites.base import Case, Suite
+
+Pair = tuple[FloatArray, FloatArray]
+Identity = tuple[str, int, int]
+"""Name, n and replicate: which dataset of a suite, whatever other sizes the suite holds."""
+
+_BATCH_COUNT = 128
+_BATCH_VALUES = 2**22
+_FAILURE_LENGTH = 300
+
+
+class NamedEstimator(Protocol):
+    """What is evaluated: a `mistworks.baselines.Baseline`, or anything like one."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+
+    @property
+    def version(self) -> str:
+        """Changes whenever estimates may change."""
+
+    @property
+    def slow(self) -> bool:
+        """Whether it is evaluated on a stated part of each suite."""
+
+    def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
+        """Mutual information in nats of points x of shape (n, dx) and y of shape (n, dy)."""
+
+
+@runtime_checkable
+class BatchEstimator(Protocol):
+    """An estimator that computes many samples together."""
+
+    def estimate_many(self, pairs: Sequence[Pair]) -> Sequence[Estimate]:
+        """One estimate for each pair (x, y) of shapes (n, dx) and (n, dy)."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    estimate: float
+    quantiles: NDArray[np.float64]
+    seconds: float
+    failure: str = ""
+
+
+def run_chunk(
+    estimator: NamedEstimator, suite: Suite, positions: Sequence[int], *, seconds: float = math.inf
+) -> Results:
+    """Estimates of some datasets of a suite, timed one by one.
+
+    An estimator that raises, or gives anything but finite numbers that float32 can hold, has failed on that
+    dataset: the row says why. What goes wrong with the suite itself is raised.
+
+    Args:
+        estimator: what is evaluated; one with ``estimate_many`` is given batches, whose time is shared out in
+            proportion to the number of values of each sample.
+        suite: where the datasets come from.
+        positions: of the datasets in the suite.
+        seconds: time after which no further dataset is begun; the results are then of the first positions, at
+            least one.
+
+    Raises:
+        MistworksError: there is no position, or the suite cannot give a sample.
+    """
+    if len(positions) == 0:
+        raise MistworksError("the position of at least one dataset was expected, and none came; name some")
+    started = time.perf_counter()
+    cases: list[Case] = []
+    outcomes: list[_Outcome] = []
+    for batch in _batches(estimator, suite, positions):
+        pairs = [suite.sample(positions[len(cases) + number]) for number in range(len(batch))]
+        cases += batch
+        outcomes += _estimate(estimator, pairs)
+        if time.perf_counter() - started >= seconds:
+            break
+    return _results(estimator, suite, positions[: len(cases)], cases, outcomes)
+
+
+def identities(suite: Suite) -> dict[Identity, int]:
+    """The position of every dataset of a suite by its identity.
+
+    Raises:
+        MistworksError: two datasets have the same.
+    """
+    found = {(case.name, case.n, case.replicate): position for position, case in enumerate(suite.cases())}
+    if len(found) < len(suite):
+        raise MistworksError(
+            f"name, n and replicate tell the datasets of a suite apart, and among the {len(suite):,} of "
+            f"{suite.name} there are {len(found):,}; give those that are alike different replicates"
+        )
+    return found
+
+
+def aligned(results: Results, positions: Mapping[Identity, int]) -> Results:
+    """The rows of results whose datasets are among those given, each once, in the order of the suite.
+
+    Args:
+        results: of the same version of the suite, perhaps at other sizes.
+        positions: of the suite as `identities` gives them.
+    """
+    keys = zip(results.name.tolist(), results.n.tolist(), results.replicate.tolist(), strict=True)
+    rows: dict[int, int] = {}
+    for row, key in enumerate(keys):
+        if (position := positions.get(key)) is not None:
+            rows.setdefault(position, row)
+    order = np.array(sorted(rows), dtype=np.int64)
+    chosen = np.array([rows[position] for position in order.tolist()], dtype=np.int64)
+    return replace(results[chosen], position=order)
+
+
+def evenly_spread(count: int, limit: int | None) -> list[int]:
+    """Positions 0 to ``count`` − 1, or ``limit`` of them at equal distances where they are more."""
+    if limit is None or count <= limit:
+        return list(range(count))
+    return [(2 * step + 1) * count // (2 * limit) for step in range(limit)]
+
+
+def _batches(estimator: NamedEstimator, suite: Suite, positions: Sequence[int]) -> Iterator[list[Case]]:
+    most = _BATCH_COUNT if isinstance(estimator, BatchEstimator) else 1
+    batch: list[Case] = []
+    for position in positions:
+        case = suite.case(position)
+        if batch and (len(batch) == most or sum(map(_values, [*batch, case])) > _BATCH_VALUES):
+            yield batch
+            batch = []
+        batch.append(case)
+    yield batch
+
+
+def _values(case: Case) -> int:
+    return case.n * (case.dx + case.dy)
+
+
+def _estimate(estimator: NamedEstimator, pairs: Sequence[Pair]) -> list[_Outcome]:
+    if isinstance(estimator, BatchEstimator):
+        # One sample that is refused must cost its own row only: then each is given alone.
+        with suppress(Exception):
+            return _estimate_many(estimator, pairs)
+    return [_estimate_one(estimator, x, y) for x, y in pairs]
+
+
+def _estimate_many(estimator: BatchEstimator, pairs: Sequence[Pair]) -> list[_Outcome]:
+    started = time.perf_counter()
+    estimates = estimator.estimate_many(pairs)
+    elapsed = time.perf_counter() - started
+    values = np.array([x.size + y.size for x, y in pairs])
+    shares = (elapsed * values / values.sum()).tolist()
+    return [_outcome(estimate, share) for estimate, share in zip(estimates, shares, strict=True)]
+
+
+def _estimate_one(estimator: NamedEstimator, x: FloatArray, y: FloatArray) -> _Outcome:
+    started = time.perf_counter()
+    try:
+        estimate = estimator.estimate(x, y)
+        return _outcome(estimate, time.perf_counter() - started)
+    except Exception as error:
+        return _failed(_told(error), time.perf_counter() - started)
+
+
+def _outcome(estimate: Estimate, seconds: float) -> _Outcome:
+    quantiles = np.full(len(QUANTILE_LEVELS), np.nan)
+    if estimate.quantiles is not None:
+        quantiles = np.asarray(estimate.quantile(QUANTILE_LEVELS), dtype=np.float64)
+        if not _representable(quantiles).all():
+            wrong = float(quantiles[~_representable(quantiles)][0])
+            return _failed(f"a quantile of the estimate is {wrong}", seconds)
+    mi = float(estimate.mi)
+    if not _representable(np.array(mi)):
+        return _failed(f"the estimate is {mi}", seconds)
+    return _Outcome(mi, quantiles, seconds)
+
+
+def _representable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which are numbers within the range of float32; beyond it their squares have no mean."""
+    return np.abs(values) <= np.finfo(np.float32).max
+
+
+def _failed(reason: str, seconds: float) -> _Outcome:
+    return _Outcome(math.nan, np.full(len(QUANTILE_LEVELS), np.nan), seconds, reason)
+
+
+def _told(error: Exception) -> str:
+    line = next(iter(str(error).splitlines()), "no message")
+    sentence = line if isinstance(error, MistworksError) else f"{type(error).__name__}: {line}"
+    return sentence[:_FAILURE_LENGTH]
+
+
+def _results(
+    estimator: NamedEstimator,
+    suite: Suite,
+    positions: Sequence[int],
+    cases: Sequence[Case],
+    outcomes: Sequence[_Outcome],
+) -> Results:
+    return Results(
+        suite=suite.name,
+        suite_version=suite.version,
+        estimator=estimator.name,
+        estimator_version=estimator.version,
+        position=np.array(positions, dtype=np.int64),
+        name=np.array([case.name for case in cases], dtype=np.str_),
+        family=np.array([case.family for case in cases], dtype=np.str_),
+        n=np.array([case.n for case in cases], dtype=np.int64),
+        dx=np.array([case.dx for case in cases], dtype=np.int64),
+        dy=np.array([case.dy for case in cases], dtype=np.int64),
+        replicate=np.array([case.replicate for case in cases], dtype=np.int64),
+        mi=np.array([case.mi for case in cases], dtype=np.float64),
+        mi_se=np.array([case.mi_se for case in cases], dtype=np.float64),
+        estimate=np.array([outcome.estimate for outcome in outcomes], dtype=np.float64),
+        quantiles=np.stack([outcome.quantiles for outcome in outcomes]),
+        seconds=np.array([outcome.seconds for outcome in outcomes], dtype=np.float64),
+        failure=np.array([outcome.failure for outcome in outcomes], dtype=np.str_),
+    )

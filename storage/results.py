@@ -1,0 +1,156 @@
+"""Results of evaluations as Parquet files, kept by suite, estimator and both versions, at a path or a URL.
+
+``<suite>/<its version>/<estimator>/<its version>/<first>-<last>-<SHA-256>.parquet``: each file holds the rows
+of some datasets of the suite. A file is named by a hash of its content and never changed, so that any number
+of workers write at once and damage shows. Any Parquet reader opens a whole folder as one table.
+"""
+
+import hashlib
+import json
+import logging
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import obstore
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mistworks.errors import MistworksError
+from mistworks.evaluation.results import COLUMNS, QUANTILE_LEVELS, Results, join
+from storage.location import ACCESS_ERRORS, Location, reason
+from storage.store import StoreUnreachableError
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore
+
+FORMAT_VERSION = "1"
+
+Key = tuple[str, str, str, str]
+"""Suite, its version, estimator, its version."""
+
+_KEYS = ("suite", "suite_version", "estimator", "estimator_version")
+_TYPES: dict[str, pa.DataType] = {
+    **dict.fromkeys(_KEYS, pa.string()),
+    **dict.fromkeys(("position", "n", "dx", "dy", "replicate"), pa.int64()),
+    **dict.fromkeys(("name", "family", "failure"), pa.string()),
+    **dict.fromkeys(("mi", "mi_se", "estimate", "seconds"), pa.float64()),
+    "quantiles": pa.list_(pa.float64(), len(QUANTILE_LEVELS)),
+}
+_SCHEMA = pa.schema(
+    [(name, _TYPES[name]) for name in (*_KEYS, *COLUMNS)],
+    metadata={"mistworks.format": FORMAT_VERSION, "mistworks.quantile_levels": json.dumps(QUANTILE_LEVELS)},
+)
+_HASH_LENGTH = 32
+
+_log = logging.getLogger(__name__)
+
+
+class ResultStore:
+    """What was evaluated, in one place.
+
+    Attributes:
+        url: an absolute local path, or a URL with a scheme.
+    """
+
+    def __init__(self, url: str) -> None:
+        location = Location.parse(url)
+        self.url = location.url
+        self._files: ObjectStore = location.object_store()
+
+    def write(self, results: Results) -> None:
+        """Add rows to what is there.
+
+        Raises:
+            StoreUnreachableError: an object store does not answer.
+            MistworksError: the place cannot be written.
+        """
+        content = _encode(results)
+        first, last = int(results.position.min()), int(results.position.max())
+        folder = _folder(*(getattr(results, key) for key in _KEYS))
+        path = f"{folder}/{first:07d}-{last:07d}-{_hash(content)}.parquet"
+        try:
+            obstore.put(self._files, path, content)
+        except ACCESS_ERRORS as error:
+            raise self._failed("written", error) from error
+
+    def read(self, suite: str, suite_version: str, estimator: str, estimator_version: str) -> Results | None:
+        """All rows of one estimator on one suite, those of one dataset perhaps several times; None if none.
+
+        A file that is damaged, or of another format, is told in the log and left out: its datasets are
+        evaluated again.
+
+        Raises:
+            StoreUnreachableError: an object store does not answer.
+            MistworksError: the place cannot be read.
+        """
+        key: Key = (suite, suite_version, estimator, estimator_version)
+        try:
+            listed = obstore.list(self._files, _folder(*key)).collect()
+            paths = sorted(entry["path"] for entry in listed if entry["path"].endswith(".parquet"))
+            parts = [_decode(path, self._read(path), key) for path in paths]
+        except ACCESS_ERRORS as error:
+            raise self._failed("read", error) from error
+        for path, part in zip(paths, parts, strict=True):
+            if part is None:
+                _log.warning("%s/%s is damaged; its datasets are evaluated again, delete it", self.url, path)
+        sound = [part for part in parts if part is not None]
+        return join(sound) if sound else None
+
+    def _read(self, path: str) -> bytes:
+        return bytes(obstore.get(self._files, path).bytes())
+
+    def _failed(self, what: str, error: BaseException) -> MistworksError:
+        told = f"the results at {self.url} cannot be {what} ({reason(error)})"
+        if Location.parse(self.url).path is None:
+            return StoreUnreachableError(f"{told}; try again later")
+        return MistworksError(f"{told}; mend that, or choose another place for results")
+
+
+def _encode(results: Results) -> bytes:
+    columns: dict[str, pa.Array] = {
+        key: pa.array([getattr(results, key)] * len(results), pa.string()) for key in _KEYS
+    }
+    for name in COLUMNS:
+        values = getattr(results, name)
+        if name == "quantiles":
+            flat = pa.array(values.ravel(), pa.float64())
+            columns[name] = pa.FixedSizeListArray.from_arrays(flat, len(QUANTILE_LEVELS))
+        else:
+            columns[name] = pa.array(values.tolist(), _TYPES[name])
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(columns, schema=_SCHEMA), sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _decode(path: str, content: bytes, key: Key) -> Results | None:
+    """The rows in a file, or none where it is not what was written under its name."""
+    if path.rpartition("-")[2] != f"{_hash(content)}.parquet":
+        return None
+    table = pq.read_table(pa.BufferReader(content))
+    if not table.schema.equals(_SCHEMA, check_metadata=True):
+        return None
+    columns: dict[str, Any] = {}
+    for name in COLUMNS:
+        column = table.column(name).combine_chunks()
+        if name == "quantiles":
+            columns[name] = column.flatten().to_numpy().reshape(-1, len(QUANTILE_LEVELS))
+        elif _TYPES[name] == pa.string():
+            columns[name] = np.array(column.to_pylist(), dtype=np.str_)
+        else:
+            columns[name] = column.to_numpy()
+    return Results(*key, **columns)
+
+
+def _folder(*key: str) -> str:
+    return "/".join(map(_file_name, key))
+
+
+def _file_name(text: str) -> str:
+    """A name as one part of a path, other names giving other parts."""
+    kept = "-_+.@="
+    named = "".join(c if c.isascii() and (c.isalnum() or c in kept) else f"~{ord(c):x}~" for c in text)
+    return named if named.strip(".") else f"~{named}"
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]
