@@ -1,0 +1,70 @@
+"""What every baseline does to its points first: check them, then standardise them or take their ranks."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+from scipy.stats import rankdata
+
+from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksError
+
+Points = NDArray[np.float64]
+
+
+def checked(x: FloatArray, y: FloatArray) -> tuple[Points, Points]:
+    """Both blocks in double precision: x of shape (n, dx) and y of shape (n, dy).
+
+    Raises:
+        MistworksError: they are not two tables of n rows, a number is not finite, or a column is constant.
+    """
+    if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
+        raise MistworksError(
+            "x of shape (n, dx) and y of shape (n, dy) were expected, and shapes "
+            f"{x.shape} and {y.shape} came; pass one row a point"
+        )
+    return _checked(x, "x"), _checked(y, "y")
+
+
+def _checked(values: FloatArray, block: str) -> Points:
+    points = np.asarray(values, dtype=np.float64)
+    if points.size == 0:
+        raise MistworksError(f"{block} is empty; pass at least one row and one column")
+    if not np.isfinite(points).all():
+        raise MistworksError(f"{block} must hold finite numbers, and others came; drop such rows")
+    constant = np.flatnonzero(np.ptp(points, axis=0) == 0)
+    if len(constant):
+        raise MistworksError(
+            f"every column must vary, and column {constant[0]} of {block} is constant; drop it, since it "
+            "carries no information"
+        )
+    return points
+
+
+def require_more_points_than_dimensions(n: int, dx: int, dy: int) -> None:
+    """Refuse a sample whose joint covariance is singular.
+
+    Raises:
+        MistworksError: n ≤ dx + dy.
+    """
+    if n <= dx + dy:
+        raise MistworksError(
+            f"more points than dimensions are needed, n > dx + dy, and n = {n} with {dx} + {dy} came; take "
+            "an estimator with shrinkage"
+        )
+
+
+def standardised(points: Points) -> Points:
+    """Every column with mean 0 and variance 1, shape (n, d)."""
+    centred = points / np.abs(points).max(axis=0)
+    centred -= centred.mean(axis=0)
+    return np.asarray(centred / centred.std(axis=0))
+
+
+def uniform_scores(points: Points) -> Points:
+    """Ranks / (n + 1) column by column, shape (n, d), between 0 and 1; ties share their mean rank."""
+    return np.asarray(rankdata(points, axis=0) / (len(points) + 1))
+
+
+def normal_scores(points: Points) -> Points:
+    """Φ⁻¹(rank / (n + 1)) column by column, shape (n, d)."""
+    return np.asarray(ndtri(uniform_scores(points)))
