@@ -82,8 +82,8 @@ class Results:
 
     @property
     def succeeded(self) -> NDArray[np.bool_]:
-        """Which estimates are finite numbers, shape (N,)."""
-        return np.isfinite(self.estimate)
+        """Which estimates are numbers within the range of float32, shape (N,); beyond it squares overflow."""
+        return np.abs(self.estimate) <= np.finfo(np.float32).max
 
     @property
     def has_quantiles(self) -> NDArray[np.bool_]:
