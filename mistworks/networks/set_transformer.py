@@ -18,7 +18,7 @@ from mistworks.networks.attention import (
     RelationAttention,
     Spread,
 )
-from mistworks.networks.base import Network
+from mistworks.networks.base import Invariance, Network
 from mistworks.networks.batch import Batch
 from mistworks.networks.scaling import normal_scores, standardized
 
@@ -119,6 +119,14 @@ class SetTransformer(Network):
         self.summarise = nn.Linear((config.seeds + 1) * width + _SIZES, config.head_hidden)
         self.level = nn.Linear(_LEVEL_FEATURES, config.head_hidden)
         self.head = nn.Sequential(*_head_layers(config))
+
+    @property
+    def invariances(self) -> frozenset[Invariance]:
+        """See `Network.invariances`. Ranks know no increasing map; X and Y have embeddings of their own."""
+        scaling: frozenset[Invariance] = frozenset({"location-scale"})
+        if self.config.input_scaling == "normal-scores":
+            scaling |= {"increasing"}
+        return super().invariances | scaling
 
     def encode(self, batch: Batch) -> Tensor:
         """See `Network.encode`; h is ``head_hidden``."""
