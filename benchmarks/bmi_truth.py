@@ -2,7 +2,8 @@
 
 The package needs versions of NumPy and JAX that nothing else here does, so it runs in an environment of its
 own, made at first use. Samples are compared by two-sample Kolmogorov–Smirnov tests of random projections of
-(X, Y), which see margins and dependence alike; one false alarm in a thousand runs.
+(X, Y), which see the shape of margins sharply and the strength of dependence less so (the truth pins that);
+one false alarm in a thousand runs.
 """
 
 import argparse

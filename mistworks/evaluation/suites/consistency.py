@@ -247,7 +247,7 @@ def _permute_coordinates(group: Group, x: FloatArray, y: FloatArray, rng: np.ran
 
 
 def _rescale(group: Group, x: FloatArray, y: FloatArray, rng: np.random.Generator) -> Pair:
-    """Another unit for every coordinate. Powers of two, and no shift far from 0, keep every digit."""
+    """Another origin and unit for every coordinate, near enough to lose next to no digits."""
 
     def affine(values: FloatArray) -> FloatArray:
         scale = np.exp2(rng.integers(-6, 7, values.shape[1])).astype(np.float32)
@@ -289,7 +289,7 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("permutation of points", ("original", "points"), _difference, 0.01),
     Relation("permutation of coordinates", ("original", "coordinates"), _difference, 0.01),
     Relation("shift and scale", ("original", "affine"), _difference, 0.01),
-    Relation("monotone maps", ("original", "monotone"), _difference, 0.01),
+    Relation("monotone maps", ("original", "monotone"), _difference, 0.05),
     Relation("duplicated coordinates", ("original", "duplication"), _difference, 0.05),
     Relation("dropped coordinates", ("original", "dropping"), _gain, 0.05),
     Relation("additivity", ("original", "first", "second"), _defect, 0.05),
