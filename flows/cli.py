@@ -192,7 +192,7 @@ def register(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Register a trained estimator; it becomes champion if it is better on the validation split."""
+    """Register a trained estimator; it becomes champion if it passes the gate."""
     from flows.services import services
 
     with services(root):
@@ -287,6 +287,41 @@ def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> N
     from mistworks.presets import load_preset
 
     print_json(load_preset(name).model_dump(mode="json"))
+
+
+@app.command()
+def promote(
+    model: Annotated[str, typer.Argument(help="A registered version, such as mist/4.")],
+    force: Annotated[bool, typer.Option("--force", help="Whatever the gate finds; it is recorded.")] = False,
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make a version champion if it is better, calibrated and keeps its invariants."""
+    from flows.services import services
+
+    with services(root):
+        from flows.promote import promote as run
+
+        promoted = run(model, tracking_uri or _tracking_uri(root), force)
+    from flows.console import print_json, print_version
+
+    print_json(promoted.as_dict()) if as_json else print_version(promoted)
+
+
+@app.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="The registered model.")] = "mist",
+    root: RootOption = DEFAULT_ROOT,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the previous champion champion again."""
+    from flows.console import print_json, print_version
+    from storage.promotion import rollback as run
+
+    restored = run(tracking_uri or _tracking_uri(root), name)
+    print_json(restored.as_dict()) if as_json else print_version(restored)
 
 
 def _names(text: str) -> list[str]:

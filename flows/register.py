@@ -5,6 +5,7 @@ from pathlib import Path
 from prefect import flow
 
 from flows.evaluate import evaluate
+from flows.promote import settle
 from mistworks.errors import MistworksError
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
@@ -14,7 +15,7 @@ from tasks.registration import register_version
 
 @flow(name="register", persist_result=False)
 def register(folder: Path, run_id: str, metrics: dict[str, float], tracking_uri: str) -> RegisteredVersion:
-    """Register a trained estimator with its metrics and lineage; it becomes champion if it is better.
+    """Register a trained estimator with its metrics and lineage; it becomes champion if it passes the gate.
 
     Args:
         folder: the estimator.
@@ -25,7 +26,7 @@ def register(folder: Path, run_id: str, metrics: dict[str, float], tracking_uri:
     Raises:
         MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
     """
-    return register_version(folder, run_id, metrics, tracking_uri)
+    return settle(register_version(folder, run_id, metrics, tracking_uri), tracking_uri)
 
 
 def evaluate_and_register(folder: Path, run_id: str, root: Path, tracking_uri: str) -> RegisteredVersion:

@@ -1,12 +1,11 @@
 """Registered estimators: versions with metrics and lineage, and the alias ``champion`` for the best of them.
 
 A version is complete or not there: its model is logged, loaded back and checked bit by bit first, then the
-version is made together with all its tags. Aliases are decided under a lock, so that of two registrations at
-once each compares itself with the champion of its moment; see `storage.tracking.exclusive` for its reach.
+version is made together with all its tags. Which version is champion is decided apart, by
+`storage.promotion`.
 """
 
 import hashlib
-import math
 import re
 import tempfile
 from collections.abc import Mapping
@@ -23,7 +22,7 @@ from storage.tracking import default_tracking_uri, exclusive, fluent, open_clien
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
     from mistworks.estimation import Estimator
 
@@ -31,9 +30,14 @@ MODEL = "mist"
 CHAMPION = "champion"
 VALIDATION_MSE = "validation.mse"
 
+# The registered model's record of its champions, and a version's of what the gate decided about it.
+CHAMPIONS_TAG = "mistworks.champions"
+PROMOTED_TAG = "mistworks.promoted"
+PROMOTION_TAG = "mistworks.promotion"
+ROLLED_BACK_TAG = "mistworks.rolled_back"
+
 _LINEAGE = "mistworks."
 _METRIC = "metric."
-_PROMOTED, _REASON = "mistworks.promoted", "mistworks.promotion"
 _REFERENCE = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9]\d*))")
 
 
@@ -76,8 +80,9 @@ class RegisteredVersion:
         aliases: the aliases that point to it now.
         metrics: by name, MSE in nats², ``"validation.mse"`` always among them.
         lineage: what it was made from.
-        promoted: whether it became champion when it was registered.
-        promotion: one sentence on why it did or did not.
+        promoted: whether it is champion, or was and is not rolled back.
+        promotion: one sentence on why it is or is not.
+        decided: whether the gate has decided about it, to the end.
         created: when it was registered, ISO 8601, UTC.
     """
 
@@ -88,6 +93,7 @@ class RegisteredVersion:
     lineage: Lineage
     promoted: bool
     promotion: str
+    decided: bool
     created: str
 
     @property
@@ -118,11 +124,9 @@ def register(
     revision: CodeRevision | None = None,
     name: str = MODEL,
 ) -> RegisteredVersion:
-    """Register a saved estimator as a new version, and make it champion if it is better than the present one.
+    """Register a saved estimator as a new version; whether it becomes champion is decided apart.
 
-    Champion means: strictly lower MSE on the same validation data. The first version becomes champion; one
-    measured on other validation data, or without a finite MSE, never does. Registering the same run and
-    weights again returns the version that is there.
+    Registering the same run and weights again returns the version that is there.
 
     Args:
         folder: what `Estimator.save` wrote.
@@ -161,9 +165,7 @@ def register(
         number = _version_of(client, name, lineage)
         if number is None:
             number = _create_version(client, folder, name, lineage, figures)
-        # A version that was there may lack the decision: its registration was killed on the way.
-        _decide_champion(client, name, number)
-        return _read(client, client.get_model_version(name, str(number)))
+        return read_version(client, client.get_model_version(name, str(number)))
 
 
 def is_reference(text: str) -> bool:
@@ -183,7 +185,7 @@ def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
     """
     tracking_uri = tracking_uri or default_tracking_uri()
     client = open_client(tracking_uri)
-    found = _resolve(client, reference, tracking_uri)
+    found = resolve(client, reference, tracking_uri)
     with fluent(tracking_uri), tempfile.TemporaryDirectory() as scratch:
         import mlflow
 
@@ -200,7 +202,7 @@ def lookup(reference: str, tracking_uri: str) -> RegisteredVersion:
         MistworksError: there is no such model, alias or version; the message names those that exist.
     """
     client = open_client(tracking_uri)
-    return _read(client, _resolve(client, reference, tracking_uri))
+    return read_version(client, resolve(client, reference, tracking_uri))
 
 
 def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
@@ -210,7 +212,7 @@ def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
         MistworksError: there is no registry at the tracking URI.
     """
     client = open_client(tracking_uri)
-    return [_read(client, found) for found in _model_versions(client, name)]
+    return [read_version(client, found) for found in _model_versions(client, name)]
 
 
 def _create_version(
@@ -225,7 +227,7 @@ def _create_version(
     except MlflowException:
         client.create_registered_model(name)
     tags = {f"{_LINEAGE}{key}": str(value) for key, value in asdict(lineage).items()}
-    # The shortest text that reads back as the same float: champions are compared without rounding.
+    # The shortest text that reads back as the same float.
     tags |= {f"{_METRIC}{key}": repr(float(value)) for key, value in metrics.items()}
     made = client.create_model_version(
         name, source=f"models:/{model_id}", run_id=lineage.run_id, tags=tags, model_id=model_id
@@ -233,44 +235,29 @@ def _create_version(
     return int(made.version)
 
 
-def _decide_champion(client: "MlflowClient", name: str, number: int) -> None:
-    version_tags = client.get_model_version(name, str(number)).tags
-    if _REASON in version_tags:
-        return
-    present = _aliases(client, name).get(CHAMPION)
-    promoted, reason = _compare(
-        _metrics(version_tags)[VALIDATION_MSE],
-        version_tags[f"{_LINEAGE}validation_hash"],
-        None if present in (None, number) else client.get_model_version(name, str(present)),
-    )
-    # The alias before the reason: a registration killed between them decides again, with the same outcome.
-    if promoted:
-        client.set_registered_model_alias(name, CHAMPION, str(number))
-    client.set_model_version_tag(name, str(number), _PROMOTED, str(promoted).lower())
-    client.set_model_version_tag(name, str(number), _REASON, reason)
+def champions(model: "RegisteredModel") -> tuple[int, ...]:
+    """The champions in their order, the present one last; none where the alias is not set.
+
+    The alias says who is champion, and a tag who was before. Whoever moves the alias writes the tag too, and
+    where it was killed between the two the tag runs ahead of the alias, or behind it.
+    """
+    if CHAMPION not in model.aliases:
+        return ()
+    present = int(model.aliases[CHAMPION])
+    order = [int(number) for number in model.tags.get(CHAMPIONS_TAG, "").split(",") if number]
+    if present not in order:
+        return (*order, present)
+    while order[-1] != present:
+        order.pop()
+    return tuple(order)
 
 
-def _compare(mse: float, validation_hash: str, champion: "ModelVersion | None") -> tuple[bool, str]:
-    """Whether a challenger takes the champion's place, and one sentence why."""
-    if not math.isfinite(mse):
-        return False, f"not champion: its validation MSE is {mse}, and a finite one is needed"
-    if champion is None:
-        return True, f"champion: the first version with a finite validation MSE, {mse:.4g} nats²"
-    best = _metrics(champion.tags)[VALIDATION_MSE]
-    its_hash = champion.tags[f"{_LINEAGE}validation_hash"]
-    if its_hash != validation_hash:
-        return False, (
-            f"not champion: it was measured on validation data {validation_hash[:12]} and champion version "
-            f"{champion.version} on {its_hash[:12]}, so their errors cannot be compared; evaluate both on "
-            "the same store"
-        )
-    figures = f"{mse:.6g} nats² against {best:.6g} of version {champion.version}"
-    if mse < best:
-        return True, f"champion: its validation MSE is lower, {figures}"
-    return False, f"not champion: its validation MSE is not lower, {figures}"
+def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "ModelVersion":
+    """The version that a reference names; its forms are those of `load`.
 
-
-def _resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "ModelVersion":
+    Raises:
+        MistworksError: there is no such model, alias or version; the message names those that exist.
+    """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise MistworksError(
@@ -285,7 +272,7 @@ def _resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Mode
             f"{reference!r}: there is no registered model {name!r} at {shown(tracking_uri)}; registered "
             f"models: {known}; train and register one, or give another tracking URI"
         )
-    aliases = _aliases(client, name)
+    aliases = {of: int(number) for of, number in client.get_registered_model(name).aliases.items()}
     number = aliases.get(alias) if alias else int(match["version"])
     if number not in numbers:
         wanted = f"alias {alias!r}" if alias else f"version {match['version']}"
@@ -319,24 +306,39 @@ def _version_of(client: "MlflowClient", name: str, lineage: Lineage) -> int | No
     return None
 
 
-def _aliases(client: "MlflowClient", name: str) -> dict[str, int]:
-    return {alias: int(number) for alias, number in client.get_registered_model(name).aliases.items()}
-
-
-def _read(client: "MlflowClient", found: "ModelVersion") -> RegisteredVersion:
+def read_version(client: "MlflowClient", found: "ModelVersion") -> RegisteredVersion:
+    """A version of the registry with all that its tags tell."""
     number = int(found.version)
+    model = client.get_registered_model(found.name)
+    promoted, promotion, decided = _standing(number, found.tags, champions(model))
     return RegisteredVersion(
         name=found.name,
         version=number,
-        aliases=tuple(sorted(alias for alias, n in _aliases(client, found.name).items() if n == number)),
+        aliases=tuple(sorted(alias for alias, of in model.aliases.items() if int(of) == number)),
         metrics=_metrics(found.tags),
         lineage=_lineage(found.tags),
-        promoted=found.tags.get(_PROMOTED) == "true",
-        promotion=found.tags.get(
-            _REASON, "not decided yet: its registration was interrupted; register it again"
-        ),
+        promoted=promoted,
+        promotion=promotion,
+        decided=decided,
         created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
     )
+
+
+def _standing(
+    number: int, tags: Mapping[str, str], champion_order: tuple[int, ...]
+) -> tuple[bool, str, bool]:
+    """Whether a version became champion, a sentence why, and whether that was decided to the end."""
+    reason = tags.get(PROMOTION_TAG)
+    accepted = tags.get(PROMOTED_TAG) == "true"
+    if number in champion_order:
+        return True, reason if accepted and reason else "champion: its alias was set without the gate", True
+    if ROLLED_BACK_TAG in tags:
+        return False, f"rolled back {tags[ROLLED_BACK_TAG]}; it had been {reason or 'champion'}", True
+    if reason is None or PROMOTED_TAG not in tags:
+        return False, "not decided yet: its registration was interrupted; register it again", False
+    if accepted:
+        return False, "not champion: its promotion was interrupted; promote it again", False
+    return False, reason, True
 
 
 def _lineage(tags: Mapping[str, str]) -> Lineage:

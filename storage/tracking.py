@@ -10,11 +10,12 @@ import hashlib
 import logging
 import os
 import re
+import sqlite3
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,9 @@ def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
     _quieten()
     from mlflow import MlflowClient
 
-    # Migrations are not safe against each other: the first of two processes makes the tables alone.
-    with exclusive(tracking_uri):
+    # Migrations are not safe against each other: the first of two processes makes the tables alone. Whoever
+    # only reads what is whole needs neither the lock nor the right to write.
+    with nullcontext() if _is_whole(tracking_uri) else exclusive(tracking_uri):
         return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
 
 
@@ -167,6 +169,23 @@ def fluent(tracking_uri: str) -> Iterator[None]:
                 os.environ.pop(name, None)
                 if value is not None:
                     os.environ[name] = value
+
+
+def _is_whole(tracking_uri: str) -> bool:
+    """Whether opening a store makes and migrates nothing."""
+    path = database_path(tracking_uri)
+    if path is None:
+        return tracking_uri.startswith(("http://", "https://"))
+    from mlflow.store.db.utils import _get_latest_schema_revision
+
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+            revision = database.execute("SELECT version_num FROM alembic_version").fetchone()
+            # Made last.
+            experiment = database.execute("SELECT 1 FROM experiments LIMIT 1").fetchone()
+    except sqlite3.Error:
+        return False
+    return experiment is not None and revision == (_get_latest_schema_revision(),)  # type: ignore[no-untyped-call]
 
 
 def _quieten() -> None:

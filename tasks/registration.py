@@ -1,17 +1,42 @@
-"""The step that registers an estimator."""
+"""The steps that register an estimator and decide whether it becomes champion."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 import mistworks
+from mistworks.baselines.trained import Trained
 from mistworks.errors import MistworksError
-from storage.registry import RegisteredVersion, register
+from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
+from mistworks.evaluation.invariance import check_invariances
+from mistworks.evaluation.runner import evenly_spread, run_chunk
+from mistworks.evaluation.suites.stored import StoredSuite
+from storage.promotion import champion, promote
+from storage.registry import RegisteredVersion, load, lookup, register
 from storage.runs import training_record
+from storage.store import StoreUnreachableError, open_store
 from tasks.retries import may_pass
+
+_TIMED, _TURNS = 16, 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the gate found about one version.
+
+    Attributes:
+        reference: the version, such as ``"mist/4"``.
+        against: the version that was champion, None where there was none.
+        decision: the conditions.
+    """
+
+    reference: str
+    against: int | None
+    decision: Decision
 
 
 @task(
@@ -24,7 +49,7 @@ from tasks.retries import may_pass
 def register_version(
     folder: Path, run_id: str, metrics: Mapping[str, float], tracking_uri: str
 ) -> RegisteredVersion:
-    """Register a trained estimator with its metrics and lineage; it becomes champion if it is better.
+    """Register a trained estimator with its metrics and lineage.
 
     Raises:
         MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
@@ -43,9 +68,102 @@ def register_version(
         run_id=run_id,
         train=record.train,
         validation=record.validation,
-        # A mean that leaves failures out compares with nothing: such a version is never champion.
+        # A mean that leaves failures out compares with nothing.
         validation_mse=metrics["validation.mse.all"] if complete else math.nan,
         preset=record.preset,
         metrics=metrics,
         revision=record.revision,
     )
+
+
+@task(
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=may_pass,
+    persist_result=False,
+    cache_policy=NO_CACHE,
+)
+def compare_with_champion(reference: str, tracking_uri: str, config: GateConfig | None = None) -> Comparison:
+    """Put a version to the gate, beside the champion of this moment.
+
+    Both are measured anew, on the validation stores of their trainings. Where that cannot be done,
+    it is a condition that is not met.
+
+    Raises:
+        MistworksError: there is no such version.
+    """
+    challenger = lookup(reference, tracking_uri)
+    present = champion(tracking_uri, challenger.name)
+    try:
+        decision = _decide(challenger, present, tracking_uri, config)
+    except StoreUnreachableError:
+        raise
+    except MistworksError as error:
+        decision = Decision((Condition("comparison", False, str(error)),))
+    return Comparison(
+        f"{challenger.name}/{challenger.version}", present.version if present else None, decision
+    )
+
+
+@task(persist_result=False, cache_policy=NO_CACHE)
+def promote_version(comparison: Comparison, tracking_uri: str, *, force: bool = False) -> RegisteredVersion:
+    """Make a version champion if the gate let it pass, or by force; see `storage.promotion.promote`.
+
+    Raises:
+        ChampionMovedError: another version has become champion since the comparison.
+    """
+    return promote(comparison.reference, comparison.decision, comparison.against, tracking_uri, force=force)
+
+
+def _decide(
+    challenger: RegisteredVersion,
+    present: RegisteredVersion | None,
+    tracking_uri: str,
+    config: GateConfig | None,
+) -> Decision:
+    compared = [challenger] if present is None else [challenger, present]
+    entrants = [
+        Trained(f"{version.name}/{version.version}", load(version.uri, tracking_uri)) for version in compared
+    ]
+    suites = _validation_suites(compared)
+    found = [[run_chunk(each, suite, range(len(suite))) for suite in suites] for each in entrants]
+    estimator = entrants[0].estimator
+    checks = check_invariances(estimator.estimate, estimator.network.invariances, estimator.training_range)
+    share = 1.0 if present is None else _time_share(entrants[0], entrants[1], suites[0])
+    return decide(found[0], None if present is None else found[1], checks, config, time_share=share)
+
+
+def _time_share(challenger: Trained, present: Trained, suite: StoredSuite) -> float:
+    """Time of the first as a share of the second's: the least of several turns, the first of them a warm-up.
+
+    They take turns, so that whatever slows the machine slows both.
+    """
+    positions = evenly_spread(len(suite), _TIMED)
+    least = {challenger: math.inf, present: math.inf}
+    for turn in range(_TURNS + 1):
+        for entrant in least:
+            seconds = float(run_chunk(entrant, suite, positions).seconds.sum())
+            least[entrant] = min(least[entrant], seconds if turn else math.inf)
+    return least[challenger] / least[present]
+
+
+def _validation_suites(versions: Sequence[RegisteredVersion]) -> list[StoredSuite]:
+    """The validation splits of some versions, each once.
+
+    Raises:
+        MistworksError: one is gone, or holds something else now.
+    """
+    stores = {version.lineage.validation_hash: version for version in reversed(versions)}
+    suites: list[StoredSuite] = []
+    for content_hash, version in reversed(stores.items()):
+        url = version.lineage.validation_store
+        store = open_store(url)
+        held = store.content_hash()
+        if (store.manifest.split, held) != ("validation", content_hash):
+            raise MistworksError(
+                f"{version.name}/{version.version} was validated on {url} with content {content_hash[:12]}…, "
+                f"and it holds {store.manifest.split} data {held[:12]}… now; put the former store back"
+            )
+        name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
+        suites.append(StoredSuite(store, name, held))
+    return suites

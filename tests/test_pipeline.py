@@ -46,8 +46,15 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def registered(root: Path) -> Any:
+def unproven(root: Path) -> Any:
+    """What the pipeline registers: so small a network learns too little to pass the gate."""
     return output("pipeline", "--preset", "tiny", root=root)
+
+
+@pytest.fixture(scope="module")
+def registered(root: Path, unproven: Any) -> Any:
+    """The same version, champion by force."""
+    return output("promote", "mist/1", "--force", root=root)
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +67,20 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_first_version_is_champion_and_traces_back_to_its_bytes(root: Path, registered: Any) -> None:
-    assert (registered["name"], registered["version"], registered["aliases"]) == ("mist", 1, ["champion"])
+def test_a_first_version_that_fails_the_gate_is_champion_by_force_only(
+    root: Path, unproven: Any, registered: Any
+) -> None:
+    assert (unproven["promoted"], unproven["decided"], unproven["aliases"]) == (False, True, [])
+    assert unproven["promotion"].startswith("not champion: accuracy against a constant (MSE on validation")
+    assert registered["aliases"] == ["champion"]
+    assert registered["promotion"].startswith("champion by force, although accuracy against a constant")
+    told = run("rollback", root=root, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert "mist/1 is the first champion of mist, so there is none before it" in told.stderr
+
+
+def test_the_version_traces_back_to_its_bytes(root: Path, registered: Any) -> None:
+    assert (registered["name"], registered["version"]) == ("mist", 1)
     lineage = registered["lineage"]
     for split in ("train", "validation"):
         verified = json.loads(run_verify(lineage[f"{split}_store"]).stdout)
@@ -147,16 +166,33 @@ def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any) -> N
     assert metrics["validation.mse.all"] == pytest.approx(registered["metrics"]["validation.mse"])
 
 
-def test_a_second_seed_is_a_second_version_and_champion_only_if_better(root: Path, registered: Any) -> None:
+def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing(
+    root: Path, registered: Any, tmp_path: Path
+) -> None:
+    better = json.loads(run_presets("tiny").stdout)
+    better["training"] |= {"epochs": 12, "learning_rate": 0.01, "validate_every": 24, "checkpoint_every": 48}
+    (tmp_path / "better.json").write_text(json.dumps(better))
     lineage = registered["lineage"]
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
-    trained = output("train", *stores, "--preset", "tiny", "--seed", 7, root=root)
+    trained = output("train", *stores, "--preset", tmp_path / "better.json", root=root)
     second = output("register", "--model", trained["folder"], "--run-id", trained["run_id"], root=root)
-    assert second["version"] == 2
-    better = second["metrics"]["validation.mse"] < registered["metrics"]["validation.mse"]
-    assert second["promoted"] == better
-    champion = output("lookup", "mist@champion", root=root)
-    assert champion["version"] == (2 if better else 1)
+    assert (second["version"], second["aliases"]) == (2, ["champion"]), second["promotion"]
+    assert "of mist/1, a difference of -" in second["promotion"]
+
+    told = run("promote", "mist/1", root=root, check=False)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert len(told.stderr.strip().splitlines()) == 1
+    for part in ("mist/1 is not champion", "accuracy against the champion (MSE on", "too much", "mist/2"):
+        assert part in told.stderr
+    assert output("lookup", "mist@champion", root=root) == second
+    assert output("promote", "mist/2", root=root) == second, "who is champion stays so"
+    assert output("rollback", root=root)["version"] == 1
+    assert output("lookup", "mist/2", root=root)["promotion"].startswith("rolled back ")
+
+
+def run_presets(name: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "flows.cli", "presets", name]
+    return subprocess.run(command, capture_output=True, text=True, check=True)
 
 
 def test_register_refuses_weights_of_another_run(root: Path, registered: Any, tmp_path: Path) -> None:

@@ -5,22 +5,26 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import replace
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pytest
 import torch
+from mlflow import MlflowClient
 
 import mistworks
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
+from mistworks.evaluation.gate import Condition, Decision
 from mistworks.networks import SetTransformerConfig, build_network
 from storage.model_package import estimator_folder
-from storage.registry import RegisteredVersion, load, lookup, register, versions
+from storage.promotion import ChampionMovedError, champion, promote, rollback
+from storage.registry import RegisteredVersion, champions, load, lookup, register, versions
 from storage.runs import CodeRevision, StoreReference, find_run, start_or_resume
 from storage.tracking import local_tracking_uri, open_client
 
@@ -28,6 +32,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
 VALIDATION = StoreReference("validation", "s3://bucket/validation.zarr", "b" * 64)
 REVISION = CodeRevision("c0ffee" * 6 + "c0ff", True, "1.2.3")
+PASSED = Decision(
+    (
+        Condition("coverage", True, "90% where 80% is asked"),
+        Condition("accuracy against the champion", True, "0.1 against 0.2"),
+    ),
+    {"validation.mse": 0.1},
+)
+REFUSED = Decision((Condition("coverage", False, "71% where 80% is asked: 9% off"),), {"validation.mse": 0.3})
 NETWORK = SetTransformerConfig(
     hidden=8,
     heads=2,
@@ -104,7 +116,8 @@ def registered(
 def test_a_registered_estimator_comes_back_bit_equal_with_its_lineage(
     tracking_uri: str, tmp_path: Path
 ) -> None:
-    made = registered(tracking_uri, tmp_path)
+    registered(tracking_uri, tmp_path)
+    made = promote("mist/1", PASSED, None, tracking_uri)
     expected = estimator().estimate_many(pairs())
     for reference in ("models:/mist@champion", "models:/mist/1", "mist@champion", "mist/1"):
         assert lookup(reference, tracking_uri) == made
@@ -125,6 +138,7 @@ def test_a_fresh_process_elsewhere_serves_the_same_bits(
     tracking_uri: str, tmp_path: Path, objective: str
 ) -> None:
     registered(tracking_uri, tmp_path, objective=objective)
+    promote("mist/1", PASSED, None, tracking_uri)
     samples = [{"x": x.tolist(), "y": y.tolist()} for x, y in pairs()]
     (tmp_path / "samples.json").write_text(json.dumps(samples))
     code = """
@@ -192,49 +206,14 @@ def test_nothing_that_is_logged_is_a_pickle(tracking_uri: str, tmp_path: Path) -
         assert start != b"PK", "torch.save writes pickles into zip files"
 
 
-def test_the_champion_changes_only_for_a_strictly_lower_error_on_the_same_data(
-    tracking_uri: str, tmp_path: Path
-) -> None:
-    def challenge(seed: int, mse: float, validation: StoreReference = VALIDATION) -> tuple[bool, str, int]:
-        made = registered(tracking_uri, tmp_path, mse, seed=seed, key=f"key-{seed}", validation=validation)
-        assert made.promoted == ("champion" in made.aliases)
-        return made.promoted, made.promotion, lookup("mist@champion", tracking_uri).version
-
-    assert challenge(1, 0.5) == (
-        True,
-        "champion: the first version with a finite validation MSE, 0.5 nats²",
-        1,
-    )
-    promoted, reason, champion = challenge(2, 0.5)
-    assert (promoted, champion) == (False, 1)
-    assert reason == "not champion: its validation MSE is not lower, 0.5 nats² against 0.5 of version 1"
-    assert challenge(3, 0.6)[::2] == (False, 1)
-    promoted, reason, champion = challenge(4, 0.1, replace(VALIDATION, content_hash="d" * 64))
-    assert (promoted, champion) == (False, 1)
-    assert "measured on validation data dddddddddddd and champion version 1 on bbbbbbbbbbbb" in reason
-    promoted, reason, champion = challenge(5, float("nan"))
-    assert (promoted, champion) == (False, 1)
-    assert "validation MSE is nan" in reason
-    promoted, reason, champion = challenge(6, float(np.nextafter(0.5, 0)))
-    assert (promoted, champion) == (True, 6)
-    assert "lower" in reason
-    assert [version.version for version in versions(tracking_uri)] == [1, 2, 3, 4, 5, 6]
-
-
 def test_registering_the_same_weights_of_the_same_run_again_returns_the_version(
     tracking_uri: str, tmp_path: Path
 ) -> None:
     made = registered(tracking_uri, tmp_path)
+    assert (made.promoted, made.decided, made.aliases) == (False, False, ())
+    assert "not decided yet" in made.promotion
     assert registered(tracking_uri, tmp_path) == made
     assert registered(tracking_uri, tmp_path, key="another run").version == 2
-
-    # As if the first registration had been killed between making the version and deciding.
-    client = open_client(tracking_uri)
-    client.delete_registered_model_alias("mist", "champion")
-    client.delete_model_version_tag("mist", "1", "mistworks.promotion")
-    assert "not decided yet" in lookup("mist/1", tracking_uri).promotion
-    again = registered(tracking_uri, tmp_path)
-    assert (again.version, again.promoted, again.aliases) == (1, True, ("champion",))
     assert len(versions(tracking_uri)) == 2
 
 
@@ -267,7 +246,7 @@ def test_registering_leaves_no_trace_in_the_process(
     assert (printed.out, printed.err) == ("", "")
 
 
-def test_of_two_registrations_at_once_the_better_becomes_champion(tracking_uri: str, tmp_path: Path) -> None:
+def test_of_two_registrations_at_once_both_are_registered(tracking_uri: str, tmp_path: Path) -> None:
     code = """
 import sys
 from storage.registry import register
@@ -284,7 +263,265 @@ register(folder, tracking_uri=uri, run_id=run_id, train=data, validation=data, v
         processes.append(subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=REPOSITORY))
     assert [process.wait(timeout=120) for process in processes] == [0, 0]
     assert sorted(version.validation_mse for version in versions(tracking_uri)) == [0.3, 0.4]
-    assert lookup("mist@champion", tracking_uri).validation_mse == 0.3
+
+
+# --- who is champion
+
+
+@pytest.fixture(scope="module")
+def four_versions(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> Path:
+    """A registry with four versions about which nothing is decided, to be copied."""
+    root = tmp_path_factory.mktemp("versions")
+    shutil.copy(empty_database, root / "mlflow.db")
+    for seed in range(1, 5):
+        registered(local_tracking_uri(root), root, seed=seed, key=f"key-{seed}")
+    return root / "mlflow.db"
+
+
+@pytest.fixture
+def four(four_versions: Path, tmp_path: Path) -> str:
+    shutil.copy(four_versions, tmp_path / "mlflow.db")
+    return local_tracking_uri(tmp_path)
+
+
+def numbers(tracking_uri: str) -> tuple[int, ...]:
+    return champions(open_client(tracking_uri).get_registered_model("mist"))
+
+
+def tags(tracking_uri: str, number: int) -> dict[str, str]:
+    return dict(open_client(tracking_uri).get_model_version("mist", str(number)).tags)
+
+
+def everything(tracking_uri: str) -> object:
+    model = open_client(tracking_uri).get_registered_model("mist")
+    return model.aliases, model.tags, [tags(tracking_uri, number) for number in range(1, 5)]
+
+
+def test_a_version_that_passes_becomes_champion_and_its_figures_are_kept(four: str) -> None:
+    first = promote("mist/1", PASSED, None, four)
+    assert (first.promoted, first.decided, first.aliases) == (True, True, ("champion",))
+    assert first.promotion == "champion: accuracy against the champion (0.1 against 0.2)"
+    second = promote("mist/2", PASSED, 1, four)
+    assert second.aliases == ("champion",)
+    assert lookup("mist@champion", four).version == 2
+    former = lookup("mist/1", four)
+    assert (former.promoted, former.aliases, former.promotion) == (True, (), first.promotion)
+    recorded = tags(four, 2)
+    assert recorded["mistworks.gate.passed"] == "true"
+    assert recorded["mistworks.gate.against"] == "version 1"
+    assert recorded["mistworks.gate.condition.accuracy_against_the_champion"] == "passed: 0.1 against 0.2"
+    assert float(recorded["mistworks.gate.figure.validation.mse"]) == 0.1
+    assert "mistworks.gate.forced" not in recorded
+    assert champion(four) == second
+
+
+def test_a_version_that_fails_changes_no_champion_and_its_record_says_why(four: str) -> None:
+    promote("mist/1", PASSED, None, four)
+    before = everything(four)
+    refused = promote("mist/2", REFUSED, 1, four)
+    assert (refused.promoted, refused.decided, refused.aliases) == (False, True, ())
+    assert refused.promotion == "not champion: coverage (71% where 80% is asked: 9% off)"
+    after = everything(four)
+    assert before[:2] == after[:2]  # type: ignore[index]
+    assert tags(four, 2)["mistworks.gate.condition.coverage"].startswith("failed: 71%")
+    assert lookup("mist@champion", four).version == 1
+
+
+def test_force_makes_a_champion_and_is_recorded(four: str) -> None:
+    promote("mist/1", PASSED, None, four)
+    assert not promote("mist/2", REFUSED, 1, four).promoted
+    forced = promote("mist/2", REFUSED, 1, four, force=True)
+    assert forced.aliases == ("champion",)
+    assert forced.promotion == "champion by force, although coverage (71% where 80% is asked: 9% off)"
+    assert tags(four, 2)["mistworks.gate.forced"].startswith("20")
+    assert tags(four, 2)["mistworks.gate.passed"] == "false"
+    promote("mist/3", PASSED, 2, four)
+    promote("mist/2", PASSED, 3, four)
+    assert "mistworks.gate.forced" in tags(four, 2), "what was forced once stays on record"
+
+
+def test_rollback_walks_back_and_ends_at_the_first_champion(four: str) -> None:
+    with pytest.raises(MistworksError, match="no alias 'champion'"):
+        rollback(four)
+    for number, against in ((1, None), (3, 1), (4, 3)):
+        promote(f"mist/{number}", PASSED, against, four)
+    assert rollback(four).version == 3
+    withdrawn = lookup("mist/4", four)
+    assert (withdrawn.promoted, withdrawn.decided) == (False, True)
+    assert withdrawn.promotion.startswith("rolled back 20")
+    assert rollback(four).version == 1
+    before = everything(four)
+    with pytest.raises(MistworksError, match="mist/1 is the first champion of mist, so there is none before"):
+        rollback(four)
+    assert everything(four) == before
+    again = promote("mist/4", PASSED, 1, four)
+    assert (again.promoted, numbers(four)) == (True, (1, 4))
+    assert again.promotion.startswith("champion: ")
+    assert rollback(four).version == 1
+
+
+def test_rollback_passes_over_versions_that_were_deleted(four: str) -> None:
+    for number, against in ((1, None), (2, 1), (1, 2), (3, 1), (1, 3)):
+        promote(f"mist/{number}", PASSED, against, four)
+    open_client(four).delete_model_version("mist", "3")
+    assert rollback(four).version == 2
+    assert numbers(four) == (1, 2)
+
+
+def test_a_champion_set_by_hand_is_believed(four: str) -> None:
+    promote("mist/1", PASSED, None, four)
+    open_client(four).set_registered_model_alias("mist", "champion", "3")
+    found = lookup("mist@champion", four)
+    assert (found.version, found.promotion) == (3, "champion: its alias was set without the gate")
+    assert rollback(four).version == 1
+
+
+def test_a_champion_that_moved_since_the_comparison_is_not_replaced(four: str) -> None:
+    promote("mist/1", PASSED, None, four)
+    promote("mist/2", PASSED, 1, four)
+    before = everything(four)
+    for force in (False, True):
+        with pytest.raises(ChampionMovedError, match=r"moved from version 1 to version 2 while mist/3 was"):
+            promote("mist/3", PASSED, 1, four, force=force)
+    with pytest.raises(ChampionMovedError, match="moved from none to version 2"):
+        promote("mist/3", PASSED, None, four)
+    assert everything(four) == before
+
+
+def test_of_two_promotions_at_once_exactly_one_wins(four: str) -> None:
+    code = """
+import sys, time
+from mistworks.evaluation.gate import Condition, Decision
+from storage.promotion import ChampionMovedError, promote
+uri, reference = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    promote(reference, Decision((Condition("coverage", True, "90%"),)), 1, uri)
+except ChampionMovedError:
+    sys.exit(3)
+"""
+    promote("mist/1", PASSED, None, four)
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, four, f"mist/{number}"],
+            cwd=REPOSITORY,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in (2, 3)
+    ]
+    for process in started:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    codes = [process.wait(timeout=120) for process in started]
+    for process in started:
+        process.communicate()
+    assert sorted(codes) == [0, 3]
+    winner = (2, 3)[codes.index(0)]
+    assert lookup("mist@champion", four).version == winner
+    assert numbers(four) == (1, winner)
+    assert not lookup(f"mist/{5 - winner}", four).decided, "the loser was left as it was"
+
+
+class KilledError(BaseException):
+    """Stands for SIGKILL: nothing catches it, and the kernel lets the lock go."""
+
+
+def killed_before_write(monkeypatch: pytest.MonkeyPatch, which: int) -> None:
+    """Have the write to the registry of that number, counted from 0, and all after it not happen."""
+    done = 0
+
+    def counted(write: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*arguments: Any) -> Any:
+            nonlocal done
+            done += 1
+            if done > which:
+                raise KilledError
+            return write(*arguments)
+
+        return wrapped
+
+    for name in (
+        "set_model_version_tag",
+        "delete_model_version_tag",
+        "set_registered_model_tag",
+        "set_registered_model_alias",
+    ):
+        monkeypatch.setattr(MlflowClient, name, counted(getattr(MlflowClient, name)))
+
+
+# Seven tags are deleted and eight set, the verdict last; then the model's tag, then the alias.
+@pytest.mark.parametrize("which", [0, 1, 7, 14, 15, 16])
+def test_a_promotion_killed_at_any_write_has_one_champion_and_can_be_repeated(
+    which: int, four: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promote("mist/1", PASSED, None, four)
+    promote("mist/2", REFUSED, 1, four)
+    with monkeypatch.context() as patched:
+        killed_before_write(patched, which)
+        with pytest.raises(KilledError):
+            promote("mist/2", PASSED, 1, four)
+    challenger = lookup("mist/2", four)
+    assert lookup("mist@champion", four).version == 1
+    assert numbers(four) == (1,)
+    assert not challenger.promoted
+    assert challenger.decided == (which == 0), "killed on the way is told apart from refused"
+    with pytest.raises(MistworksError, match="first champion"):
+        rollback(four)
+    assert promote("mist/2", PASSED, 1, four).promoted
+    assert numbers(four) == (1, 2)
+
+
+@pytest.mark.parametrize("which", range(3))
+def test_a_rollback_killed_at_any_write_has_one_champion_and_can_be_repeated(
+    which: int, four: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, against in ((1, None), (2, 1), (3, 2)):
+        promote(f"mist/{number}", PASSED, against, four)
+    with monkeypatch.context() as patched:
+        killed_before_write(patched, which)
+        with pytest.raises(KilledError):
+            rollback(four)
+    moved = which == 2
+    assert numbers(four) == ((1, 2) if moved else (1, 2, 3))
+    assert lookup("mist/3", four).promoted != moved
+    assert rollback(four).version == (1 if moved else 2)
+
+
+def test_whoever_only_reads_needs_neither_the_lock_nor_the_right_to_write(four: str, tmp_path: Path) -> None:
+    promote("mist/1", PASSED, None, four)
+    lock = tmp_path / "mlflow.db.lock"
+    lock.unlink()
+    assert lookup("mist@champion", four).version == 1
+    assert len(versions(four)) == 4
+    assert load("mist/1", four).weights_sha256 == estimator(1).weights_sha256
+    assert not lock.exists()
+    closed = Path(tempfile.mkdtemp())
+    shutil.copy(tmp_path / "mlflow.db", closed)
+    code = """
+import os, sys
+from storage.registry import lookup
+lookup("mist@champion", sys.argv[1])  # Imports what other users may not read.
+if os.getuid() == 0:
+    os.setuid(65534)
+assert not os.access(sys.argv[2], os.W_OK)
+print(lookup("mist@champion", sys.argv[3]).version)
+"""
+    (closed / "mlflow.db").chmod(0o444)
+    closed.chmod(0o555)
+    try:
+        arguments = [sys.executable, "-c", code, four, str(closed), local_tracking_uri(closed)]
+        done = subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    finally:
+        closed.chmod(0o755)
+        shutil.rmtree(closed)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 # --- what does not exist, or cannot be
@@ -322,6 +559,7 @@ def one_version(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) 
     root = tmp_path_factory.mktemp("registry")
     shutil.copy(empty_database, root / "mlflow.db")
     registered(local_tracking_uri(root), root)
+    promote("mist/1", PASSED, None, local_tracking_uri(root))
     return local_tracking_uri(root)
 
 

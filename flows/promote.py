@@ -1,0 +1,62 @@
+"""The flow that puts a registered version to the gate, and makes it champion where it passes."""
+
+from contextlib import suppress
+
+from prefect import flow
+
+from mistworks.errors import MistworksError
+from storage.promotion import ChampionMovedError, champion
+from storage.registry import RegisteredVersion, lookup
+from tasks.registration import compare_with_champion, promote_version
+
+_ROUNDS = 5
+
+
+@flow(name="promote", persist_result=False)
+def promote(reference: str, tracking_uri: str, force: bool = False) -> RegisteredVersion:
+    """Make a version champion if it passes the gate, or by force; one that is champion stays so.
+
+    Args:
+        reference: the version, such as ``"mist/4"``.
+        tracking_uri: where the registry is.
+        force: become champion whatever the gate finds.
+
+    Raises:
+        MistworksError: there is no such version, it does not pass, or another one became champion while it
+            was compared; the champion stays who it is.
+    """
+    version = lookup(reference, tracking_uri)
+    present = champion(tracking_uri, version.name)
+    if present is not None and present.version == version.version:
+        return present
+    promoted = promote_version(
+        compare_with_champion(f"{version.name}/{version.version}", tracking_uri), tracking_uri, force=force
+    )
+    if not promoted.promoted:
+        stays = "none" if present is None else f"{present.name}/{present.version}"
+        raise MistworksError(
+            f"{version.name}/{version.version} is {promoted.promotion}; the champion stays {stays}; promote "
+            "a better one, or this one with --force"
+        )
+    return promoted
+
+
+def settle(version: RegisteredVersion, tracking_uri: str) -> RegisteredVersion:
+    """Let the gate decide about a version that was just registered, unless it has; none is refused by error.
+
+    Where another version becomes champion meanwhile, it is compared with that one.
+
+    Raises:
+        ChampionMovedError: the champion keeps moving.
+    """
+    if version.decided:
+        return version
+    for _ in range(_ROUNDS - 1):
+        with suppress(ChampionMovedError):
+            return _settle(version, tracking_uri)
+    return _settle(version, tracking_uri)
+
+
+def _settle(version: RegisteredVersion, tracking_uri: str) -> RegisteredVersion:
+    comparison = compare_with_champion(f"{version.name}/{version.version}", tracking_uri)
+    return promote_version(comparison, tracking_uri)
