@@ -127,7 +127,7 @@ def _decode(path: str, content: bytes, key: Key) -> Results | None:
     if path.rpartition("-")[2] != f"{_hash(content)}.parquet":
         return None
     table = pq.read_table(pa.BufferReader(content))
-    if not table.schema.equals(_SCHEMA, check_metadata=True):
+    if not table.schema.equals(_SCHEMA) or table.schema.metadata != _SCHEMA.metadata:
         return None
     columns: dict[str, Any] = {}
     for name in COLUMNS:

@@ -1,6 +1,7 @@
 """Estimates of one estimator on one suite, beside the truth: what every measure is computed from."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +89,7 @@ class Results:
     @property
     def has_quantiles(self) -> NDArray[np.bool_]:
         """Which rows have quantiles, shape (N,)."""
-        return np.isfinite(self.quantiles).all(axis=1)
+        return np.asarray(np.isfinite(self.quantiles).all(axis=1))
 
     def interval(self, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower and upper ends of the central interval at a level, in nats, each of shape (N,).
@@ -122,5 +123,7 @@ def join(parts: "list[Results]") -> Results:
     if len(keys) != 1:
         raise MistworksError(f"parts of one suite and estimator were expected, and {sorted(keys)} came")
     order = np.argsort(np.concatenate([part.position for part in parts]), kind="stable")
-    joined = {column: np.concatenate([getattr(part, column) for part in parts])[order] for column in COLUMNS}
+    joined: dict[str, Any] = {
+        column: np.concatenate([getattr(part, column) for part in parts])[order] for column in COLUMNS
+    }
     return Results(*keys.pop(), **joined)

@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from mistworks.baselines import MutualInformationEstimator
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimate
@@ -23,25 +24,6 @@ Identity = tuple[str, int, int]
 _BATCH_COUNT = 128
 _BATCH_VALUES = 2**22
 _FAILURE_LENGTH = 300
-
-
-class NamedEstimator(Protocol):
-    """What is evaluated: a `mistworks.baselines.Baseline`, or anything like one."""
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever estimates may change."""
-
-    @property
-    def slow(self) -> bool:
-        """Whether it is evaluated on a stated part of each suite."""
-
-    def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
-        """Mutual information in nats of points x of shape (n, dx) and y of shape (n, dy)."""
 
 
 @runtime_checkable
@@ -61,7 +43,11 @@ class _Outcome:
 
 
 def run_chunk(
-    estimator: NamedEstimator, suite: Suite, positions: Sequence[int], *, seconds: float = math.inf
+    estimator: MutualInformationEstimator,
+    suite: Suite,
+    positions: Sequence[int],
+    *,
+    seconds: float = math.inf,
 ) -> Results:
     """Estimates of some datasets of a suite, timed one by one.
 
@@ -85,9 +71,8 @@ def run_chunk(
     cases: list[Case] = []
     outcomes: list[_Outcome] = []
     for batch in _batches(estimator, suite, positions):
-        pairs = [suite.sample(positions[len(cases) + number]) for number in range(len(batch))]
-        cases += batch
-        outcomes += _estimate(estimator, pairs)
+        cases += [case for case, _ in batch]
+        outcomes += _estimate(estimator, [pair for _, pair in batch])
         if time.perf_counter() - started >= seconds:
             break
     return _results(estimator, suite, positions[: len(cases)], cases, outcomes)
@@ -132,23 +117,24 @@ def evenly_spread(count: int, limit: int | None) -> list[int]:
     return [(2 * step + 1) * count // (2 * limit) for step in range(limit)]
 
 
-def _batches(estimator: NamedEstimator, suite: Suite, positions: Sequence[int]) -> Iterator[list[Case]]:
+def _batches(
+    estimator: MutualInformationEstimator, suite: Suite, positions: Sequence[int]
+) -> Iterator[list[tuple[Case, Pair]]]:
     most = _BATCH_COUNT if isinstance(estimator, BatchEstimator) else 1
-    batch: list[Case] = []
+    batch: list[tuple[Case, Pair]] = []
+    values = 0
     for position in positions:
-        case = suite.case(position)
-        if batch and (len(batch) == most or sum(map(_values, [*batch, case])) > _BATCH_VALUES):
+        case, (x, y) = suite.case(position), suite.sample(position)
+        batch.append((case, (x, y)))
+        values += x.size + y.size
+        if len(batch) == most or values >= _BATCH_VALUES:
             yield batch
-            batch = []
-        batch.append(case)
-    yield batch
+            batch, values = [], 0
+    if batch:
+        yield batch
 
 
-def _values(case: Case) -> int:
-    return case.n * (case.dx + case.dy)
-
-
-def _estimate(estimator: NamedEstimator, pairs: Sequence[Pair]) -> list[_Outcome]:
+def _estimate(estimator: MutualInformationEstimator, pairs: Sequence[Pair]) -> list[_Outcome]:
     if isinstance(estimator, BatchEstimator):
         # One sample that is refused must cost its own row only: then each is given alone.
         with suppress(Exception):
@@ -165,7 +151,7 @@ def _estimate_many(estimator: BatchEstimator, pairs: Sequence[Pair]) -> list[_Ou
     return [_outcome(estimate, share) for estimate, share in zip(estimates, shares, strict=True)]
 
 
-def _estimate_one(estimator: NamedEstimator, x: FloatArray, y: FloatArray) -> _Outcome:
+def _estimate_one(estimator: MutualInformationEstimator, x: FloatArray, y: FloatArray) -> _Outcome:
     started = time.perf_counter()
     try:
         estimate = estimator.estimate(x, y)
@@ -203,7 +189,7 @@ def _told(error: Exception) -> str:
 
 
 def _results(
-    estimator: NamedEstimator,
+    estimator: MutualInformationEstimator,
     suite: Suite,
     positions: Sequence[int],
     cases: Sequence[Case],
