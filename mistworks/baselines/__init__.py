@@ -1,5 +1,94 @@
 """Estimators to compare with, by name. A new one is a file and an entry here."""
 
-from mistworks.baselines.base import Baseline
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
-__all__ = ["Baseline"]
+from mistworks.baselines.base import Baseline, MutualInformationEstimator
+from mistworks.baselines.bootstrap import SUFFIX, Bootstrap
+from mistworks.baselines.gaussian import CanonicalCorrelation, GaussianCopula, ShrunkGaussianCopula
+from mistworks.baselines.neighbours import KSG
+from mistworks.baselines.neural import Neural
+from mistworks.baselines.prior import PriorMean
+from mistworks.baselines.student import StudentCopula
+from mistworks.baselines.trained import Trained
+from mistworks.errors import MistworksError
+
+_CLASSICAL: tuple[Baseline, ...] = (
+    PriorMean(),
+    GaussianCopula(),
+    ShrunkGaussianCopula(),
+    StudentCopula(),
+    CanonicalCorrelation(),
+    KSG(neighbours=3),
+    KSG(neighbours=5),
+    KSG(neighbours=10),
+    KSG(neighbours=3, algorithm=2),
+    KSG(neighbours=5, algorithm=2),
+    KSG(neighbours=10, algorithm=2),
+)
+_NEURAL: tuple[Baseline, ...] = (
+    Neural(bound="mine"),
+    Neural(bound="infonce"),
+    Neural(bound="nwj"),
+    Neural(bound="smile"),
+    Neural(bound="donsker-varadhan"),
+)
+
+BASELINES: Mapping[str, Baseline] = MappingProxyType({each.name: each for each in (*_CLASSICAL, *_NEURAL)})
+"""Every baseline by its name."""
+
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"classical": tuple(each.name for each in _CLASSICAL), "neural": tuple(each.name for each in _NEURAL)}
+)
+"""Names that stand for several baselines."""
+
+
+def baseline(name: str) -> MutualInformationEstimator:
+    """The baseline of a name, or its bootstrap for ``"NAME+bootstrap"``.
+
+    Raises:
+        MistworksError: there is none of that name.
+    """
+    bare = name.removesuffix(SUFFIX)
+    if bare not in BASELINES:
+        raise MistworksError(
+            f"{name!r} is not a baseline; choose among {', '.join(BASELINES)}, any of them with {SUFFIX}, or "
+            f"one of the groups {', '.join(GROUPS)}"
+        )
+    found = BASELINES[bare]
+    return found if bare == name else Bootstrap(found)
+
+
+def baselines(names: Iterable[str]) -> tuple[MutualInformationEstimator, ...]:
+    """The baselines of names and groups, ``"GROUP+bootstrap"`` among them, each once, in their order.
+
+    Raises:
+        MistworksError: a name is neither a baseline nor a group.
+    """
+    expanded = dict.fromkeys(member for name in names for member in _members(name))
+    return tuple(baseline(name) for name in expanded)
+
+
+def _members(name: str) -> tuple[str, ...]:
+    bare = name.removesuffix(SUFFIX)
+    suffix = name[len(bare) :]
+    return tuple(member + suffix for member in GROUPS.get(bare, (bare,)))
+
+
+__all__ = [
+    "BASELINES",
+    "GROUPS",
+    "KSG",
+    "Baseline",
+    "Bootstrap",
+    "CanonicalCorrelation",
+    "GaussianCopula",
+    "MutualInformationEstimator",
+    "Neural",
+    "PriorMean",
+    "ShrunkGaussianCopula",
+    "StudentCopula",
+    "Trained",
+    "baseline",
+    "baselines",
+]

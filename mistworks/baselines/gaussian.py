@@ -47,8 +47,8 @@ class CanonicalCorrelation(Baseline):
         correlations = np.linalg.svd(x_basis.T @ y_basis, compute_uv=False)
         if correlations[0] >= 1 - 1e-12:
             raise MistworksError(
-                "canonical correlations below 1 were expected, and one is 1: a part of x is a linear function "
-                "of y, so that the estimate is infinite; drop that part"
+                "canonical correlations below 1 were expected, and one is 1: a part of x is a linear "
+                "function of y, so that the estimate is infinite; drop that part"
             )
         return Estimate(float(-0.5 * np.log1p(-(correlations**2)).sum()))
 
@@ -96,8 +96,9 @@ class GaussianCopula(Baseline):
 class ShrunkGaussianCopula(Baseline):
     """The Gaussian MI of the normal scores with the covariance shrunk towards a multiple of I.
 
-    Shrinkage of Ledoit and Wolf, "A well-conditioned estimator for large-dimensional covariance matrices",
-    Journal of Multivariate Analysis 2004. Defined for any n > 1, also for n ≤ dx + dy.
+    Oracle approximating shrinkage (Chen, Wiesel, Eldar, Hero, "Shrinkage algorithms for MMSE covariance
+    estimation", IEEE Transactions on Signal Processing 2010, equation 23), which takes the points to be
+    normal, as the scores nearly are. Defined for n ≤ dx + dy too; its bias is downwards.
     """
 
     @property
@@ -117,12 +118,12 @@ class ShrunkGaussianCopula(Baseline):
             MistworksError: a column is constant, or the normal scores are linearly dependent and not shrunk.
         """
         # Imported here: scikit-learn comes with the pipeline, not with the estimator.
-        from sklearn.covariance import ledoit_wolf
+        from sklearn.covariance import oas  # type: ignore[import-untyped]
 
         x_points, y_points = checked(x, y)
         scores = np.hstack([normal_scores(x_points), normal_scores(y_points)])
-        covariance, _ = ledoit_wolf(scores)
-        return Estimate(_gaussian(covariance, x.shape[1]))
+        covariance, _ = oas(scores)
+        return Estimate(_gaussian(np.asarray(covariance), x.shape[1]))
 
 
 def _gaussian(covariance: Points, dx: int) -> float:
@@ -138,7 +139,7 @@ def _gaussian(covariance: Points, dx: int) -> float:
 
 
 def _bias(n: int, dx: int, dy: int) -> float:
-    """Expected Gaussian MI in nats of the sample covariance of n independent normals of dx + dy dimensions."""
+    """Expected Gaussian MI in nats of the sample covariance of n independent normals."""
     within_y = psi((n - np.arange(1, dy + 1)) / 2)
     given_x = psi((n - dx - np.arange(1, dy + 1)) / 2)
     return float(0.5 * (within_y - given_x).sum())

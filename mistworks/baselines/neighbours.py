@@ -77,7 +77,8 @@ class KSG(Baseline):
 def _count_in_trees(x: Points, y: Points, k: int, algorithm: int) -> tuple[IntArray, IntArray]:
     """nₓ and n_y of every point, shape (n,) each; faster in few dimensions."""
     joint = np.hstack([x, y])
-    distance, neighbours = KDTree(joint).query(joint, k + 1, p=np.inf)
+    found = KDTree(joint).query(joint, k + 1, p=np.inf)
+    distance, neighbours = np.asarray(found[0]), np.asarray(found[1])
     if algorithm == 1:
         # The next smaller number: strictly within.
         radius = np.nextafter(distance[:, -1], 0)

@@ -97,7 +97,8 @@ class _Profile:
         d = points.shape[1]
         for _ in range(_MOST_ITERATIONS):
             cholesky = np.linalg.cholesky(self.correlation)
-            squares = (solve_triangular(cholesky, points.T, lower=True, check_finite=False) ** 2).sum(axis=0)
+            whitened = solve_triangular(cholesky, points.T, lower=True, check_finite=False)
+            squares = np.asarray((whitened**2).sum(axis=0), dtype=np.float64)
             weighted = points * ((nu + d) / (nu + squares))[:, None]
             updated = _correlation(points.T @ weighted)
             change = np.abs(updated - self.correlation).max()
@@ -105,7 +106,9 @@ class _Profile:
             if change < _TOLERANCE:
                 break
         joint = _log_density(d, nu, squares).mean() - np.log(cholesky.diagonal()).sum()
-        marginal = _log_density(1, nu, quantiles**2)[self._places].sum(axis=1).mean()
+        marginal = (
+            _log_density(1, nu, np.square(quantiles, dtype=np.float64))[self._places].sum(axis=1).mean()
+        )
         return float(joint - marginal)
 
 

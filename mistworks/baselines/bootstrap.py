@@ -1,0 +1,73 @@
+"""Percentile bootstrap: uncertainty for an estimator that gives none, or to compare its own with."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mistworks.baselines.base import MutualInformationEstimator
+from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksError
+from mistworks.estimation import LEVELS, Estimate
+from mistworks.randomness import stream
+
+SUFFIX = "+bootstrap"
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """Quantiles of an estimator over resampled points, beside its estimate from the points themselves.
+
+    Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Points are drawn with
+    replacement, x and y together, n of them. A point drawn twice is its own nearest neighbour: estimators
+    that look at neighbours are far off on resamples, which is theirs to show.
+
+    Attributes:
+        estimator: what is resampled.
+        resamples: how often.
+        seed: of the resamples.
+
+    Raises:
+        MistworksError: resamples is less than 2.
+    """
+
+    estimator: MutualInformationEstimator
+    resamples: int = 100
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.resamples < 2:
+            raise MistworksError(
+                f"a bootstrap takes at least 2 resamples, and {self.resamples} came; take more, such as 100"
+            )
+
+    @property
+    def name(self) -> str:
+        """That of the estimator, followed by ``"+bootstrap"``."""
+        return self.estimator.name + SUFFIX
+
+    @property
+    def version(self) -> str:
+        """That of the estimator, with the number of resamples and the seed."""
+        return f"{self.estimator.version}-bootstrap-1-{self.resamples}-{self.seed}"
+
+    @property
+    def slow(self) -> bool:
+        """As many estimates as resamples, and one."""
+        return True
+
+    def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
+        """The estimate from all points, with quantiles in nats of the estimates from resamples.
+
+        Raises:
+            MistworksError: the estimator is not defined for the points or for one of the resamples.
+        """
+        mi = self.estimator.estimate(x, y).mi
+        resampled = [self._resampled(x, y, number) for number in range(self.resamples)]
+        return Estimate(mi, tuple(np.quantile(resampled, LEVELS).tolist()))
+
+    def _resampled(self, x: FloatArray, y: FloatArray, number: int) -> float:
+        rows = stream(self.seed, "bootstrap", "resample", number).integers(len(x), size=len(x))
+        try:
+            return self.estimator.estimate(x[rows], y[rows]).mi
+        except MistworksError as error:
+            raise MistworksError(f"resample {number + 1} of {self.resamples}: {error}") from None
