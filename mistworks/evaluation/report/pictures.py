@@ -1,0 +1,99 @@
+"""Two pictures of an evaluation for a page that cannot run scripts. Needs matplotlib."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mistworks.evaluation.intervals import covered
+from mistworks.evaluation.report.interval_figures import CURVE_LEVELS
+from mistworks.evaluation.report.view import View
+from mistworks.evaluation.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_INK = "#1d2126"
+_SOFT = "#8a9199"
+_MARKERS = {"circle": "o", "diamond": "D", "square": "s", "cross": "P"}
+_DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":", "longdash": (0, (8, 3)), "dashdot": "-."}
+
+
+def pictures(results: Sequence[Results]) -> dict[str, "Figure"]:
+    """Figures of matplotlib by name: ``errors`` by suite, and ``calibration`` where there are intervals."""
+    view = View(results)
+    drawn = {"errors": _errors(view)}
+    if any(part.has_quantiles.any() for part in view.results):
+        drawn["calibration"] = _calibration(view)
+    return drawn
+
+
+def _errors(view: View) -> "Figure":
+    """Mean absolute error of each estimator with its interval of 95%, a panel a suite, lowest first."""
+    tallest = max(len(ranking) for ranking in view.ranking.values())
+    figure, axes = _panels(len(view.suites), 3.6, 1.3 + 0.27 * tallest)
+    for axis, suite in zip(axes, view.suites, strict=True):
+        ranked = [each for each in view.ranking[suite] if each.mae is not None]
+        for place, each in enumerate(ranked):
+            look = view.styles[each.label]
+            axis.errorbar(
+                each.mae or 0.0,
+                place,
+                xerr=1.96 * (each.mae_se or 0.0),
+                fmt=_MARKERS[look.symbol.removesuffix("-open")],
+                color=look.light,
+                markerfacecolor="white" if look.symbol.endswith("-open") else look.light,
+                markersize=6,
+                capsize=0,
+            )
+        failed = [f" ({each.failures:,} failed)" if each.failures else "" for each in ranked]
+        axis.set_yticks(
+            range(len(ranked)), [each.label + told for each, told in zip(ranked, failed, strict=True)]
+        )
+        axis.invert_yaxis()
+        if ranked and all(each.mae for each in ranked):
+            axis.set_xscale("log")
+        axis.set_xlabel("mean absolute error (nats)")
+        axis.set_title(suite, fontsize=10, loc="left", color=_INK)
+    return figure
+
+
+def _calibration(view: View) -> "Figure":
+    """Coverage of the true MI against the nominal level, a panel a suite."""
+    suites = [s for s in view.suites if any(part.has_quantiles.any() for part in view.of(s))]
+    figure, axes = _panels(len(suites), 3.6, 3.6)
+    for axis, suite in zip(axes, suites, strict=True):
+        axis.plot([0, 1], [0, 1], color=_SOFT, linestyle="--", linewidth=1)
+        for part in view.of(suite):
+            if part.has_quantiles.any():
+                look = view.styles[view.label(part)]
+                held = [covered(part, level).mean() for level in CURVE_LEVELS]
+                axis.plot(
+                    CURVE_LEVELS,
+                    held,
+                    linestyle=_DASHES[look.dash],
+                    marker=_MARKERS[look.symbol.removesuffix("-open")],
+                    markersize=4,
+                    markerfacecolor="white" if look.symbol.endswith("-open") else look.light,
+                    color=look.light,
+                    label=view.label(part),
+                )
+        axis.set_xlabel("nominal level")
+        axis.set_title(suite, fontsize=10, loc="left", color=_INK)
+    axes[0].set_ylabel("coverage of the true mutual information")
+    lines = [line for axis in axes for line in axis.get_lines() if not line.get_label().startswith("_")]
+    named = {str(line.get_label()): line for line in lines}
+    figure.legend(handles=named.values(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
+    return figure
+
+
+def _panels(count: int, width: float, height: float) -> tuple["Figure", list["Axes"]]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * count, height), dpi=130, layout="constrained")
+    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    for axis in axes:
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.grid(axis="x", color="#e4e5e1", linewidth=0.6)
+        axis.set_axisbelow(True)
+        axis.tick_params(labelsize=8)
+    return figure, axes

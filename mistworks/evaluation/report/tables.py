@@ -1,0 +1,122 @@
+"""Tables of a report: accuracy, intervals, failures."""
+
+from collections import Counter
+
+from mistworks.evaluation.intervals import LEVELS, coverage
+from mistworks.evaluation.measures import ALL, Bins, accuracy
+from mistworks.evaluation.report.content import Cell, Table
+from mistworks.evaluation.report.view import View
+
+_BY_N = Bins(dimension_edges=(0, 10**9))
+
+
+def accuracy_table(view: View) -> Table:
+    """Errors by suite, estimator and bin of n."""
+    rows = []
+    for part in view.results:
+        for row in accuracy(part, bins=_BY_N):
+            if row.family != ALL or row.dimension_bin != ALL:
+                continue
+            figures = (
+                row.mse,
+                row.mse_se,
+                row.bias,
+                row.bias_se,
+                row.variance,
+                row.mae,
+                row.mae_se,
+                row.median_absolute_error,
+                row.rank_correlation,
+                row.baseline_mse,
+            )
+            rows.append(
+                (
+                    part.suite,
+                    [
+                        Cell(view.label(part), view.label(part)),
+                        Cell(row.n_bin, _first_number(row.n_bin)),
+                        Cell.count(row.count),
+                        Cell.count(row.failures),
+                        *map(Cell.number, figures),
+                    ],
+                )
+            )
+    columns = (
+        "estimator",
+        "n",
+        "datasets",
+        "failures",
+        "MSE",
+        "± se",
+        "bias",
+        "± se",
+        "variance",
+        "MAE",
+        "± se",
+        "median absolute error",
+        "rank correlation",
+        "MSE of the mean truth",
+    )
+    return Table("Accuracy (nats, nats²)", columns, rows)
+
+
+def interval_table(view: View) -> Table:
+    """Coverage of the truth at the usual levels, and width and score at 90%, by estimator and bin of n."""
+    rows = []
+    for part in view.results:
+        found = {(row.n_bin, row.level): row for row in coverage(part, bins=_BY_N) if row.family == ALL}
+        for n_bin in dict.fromkeys(n_bin for n_bin, _ in found):
+            at = {level: found[n_bin, level] for level in LEVELS}
+            rows.append(
+                (
+                    part.suite,
+                    [
+                        Cell(view.label(part), view.label(part)),
+                        Cell(n_bin, _first_number(n_bin)),
+                        Cell.count(at[0.9].count),
+                        Cell.count(at[0.9].failures),
+                        *(Cell.share(at[level].coverage) for level in LEVELS),
+                        Cell(f"{at[0.9].low:.1%} – {at[0.9].high:.1%}", at[0.9].low),
+                        Cell.number(at[0.9].width),
+                        Cell.number(at[0.9].score),
+                    ],
+                )
+            )
+    columns = (
+        "estimator",
+        "n",
+        "datasets",
+        "without interval",
+        *(f"coverage of {level:.0%}" for level in LEVELS),
+        "95% interval of that of 90%",
+        "mean width of 90%",
+        "interval score of 90%",
+    )
+    return Table("Intervals", columns, rows)
+
+
+def failure_table(view: View) -> Table:
+    """Why estimators failed, and how often."""
+    rows = []
+    for part in view.results:
+        missing = ~part.succeeded
+        reasons = Counter(str(text) or "no finite number" for text in part.failure[missing])
+        rows += [
+            (
+                part.suite,
+                [Cell(view.label(part), view.label(part)), Cell(reason, reason), Cell.count(count)],
+            )
+            for reason, count in reasons.most_common()
+        ]
+    return Table("Failures", ("estimator", "reason", "datasets"), rows, text_columns=2)
+
+
+def all_tables(view: View) -> list[Table]:
+    """Those that have rows."""
+    return [t for t in (accuracy_table(view), interval_table(view), failure_table(view)) if t.rows]
+
+
+def _first_number(name: str) -> float:
+    """What bins are sorted by: all first, then by their lower edge, those outside last."""
+    low = name.split("-")[0]
+    return float(low) if low.isdigit() else (-1.0 if name == ALL else float(10**9))

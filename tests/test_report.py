@@ -1,0 +1,368 @@
+"""The report opens from disk in a browser, says only what its data say, and holds up on a narrow screen."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksError
+from mistworks.evaluation.cost import Cost
+from mistworks.evaluation.report import Report, pictures, write_report
+from mistworks.evaluation.report.content import listed, numbers, percent, shown
+from mistworks.evaluation.report.document import sections
+from mistworks.evaluation.report.view import View
+from mistworks.evaluation.results import QUANTILE_LEVELS, Results
+from mistworks.evaluation.suites.consistency import Violation
+
+SECTIONS = {
+    "ranking",
+    "truth",
+    "size",
+    "families",
+    "calibration",
+    "sharpness",
+    "null",
+    "consistency",
+    "cost",
+    "worst",
+    "tables",
+}
+HOSTILE = '<img src=x onerror="alert(1)"></script>&amp;'
+
+
+ESTIMATORS: dict[str, dict[str, Any]] = {
+    "mist/3": {"error": 0.1, "spread": 1.0},
+    "mist/3+bootstrap": {"error": 0.1, "spread": 0.5},
+    "ksg-3": {"error": 0.4},
+    "cca": {"error": 0.6, "failing": 0.2},
+    HOSTILE: {"error": 0.9, "spread": 2.0, "every": 3},
+}
+
+
+def broken(relation: str, comparisons: int, violated: int, mean: float, greatest: float) -> Violation:
+    return Violation(relation, 0.01, comparisons, violated, mean, greatest, failures=0)
+
+
+def results_of(
+    suite: str,
+    estimator: str,
+    count: int,
+    *,
+    error: float = 0.3,
+    spread: float | None = None,
+    failing: float = 0.0,
+    null: bool = False,
+    every: int = 1,
+) -> Results:
+    """Estimates with normal errors of a known size; intervals are right for a spread of 1."""
+    rng = np.random.default_rng([count, len(suite)])
+    name = np.array([f"task-{row % 12}" for row in range(count)])
+    n = np.array([60, 200, 500])[np.arange(count) // 12 % 3]
+    mi = np.zeros(count) if null else rng.exponential(1.5, count)
+    rng = np.random.default_rng([count, *estimator.removesuffix("+bootstrap").encode()])
+    scale = error * np.sqrt(200 / n)
+    estimate = mi + scale * rng.normal(size=count)
+    failed = rng.uniform(size=count) < failing
+    quantiles = np.full((count, len(QUANTILE_LEVELS)), np.nan)
+    if spread is not None:
+        quantiles = estimate[:, None] + spread * scale[:, None] * norm.ppf(QUANTILE_LEVELS)
+    quantiles[failed] = np.nan
+    dimension = 1 + np.arange(count) % 5
+    whole = Results(
+        suite=suite,
+        suite_version="1",
+        estimator=estimator,
+        estimator_version="1",
+        position=np.arange(count),
+        name=name,
+        family=np.array([f"family-{row % 4}" for row in range(count)]),
+        n=n,
+        dx=dimension,
+        dy=dimension,
+        replicate=np.zeros(count, dtype=np.int64),
+        mi=mi,
+        mi_se=np.zeros(count),
+        estimate=np.where(failed, np.nan, estimate),
+        quantiles=quantiles,
+        seconds=rng.uniform(0.01, 0.02, count),
+        failure=np.where(failed, "needs more points than dimensions", ""),
+    )
+    return whole[::every]
+
+
+def sample(suite: str, position: int) -> tuple[FloatArray, FloatArray]:
+    rng = np.random.default_rng([position, len(suite)])
+    x = rng.standard_normal((200, 3))
+    return x.astype(np.float32), (x[:, ::-1] + rng.standard_normal((200, 3))).astype(np.float32)
+
+
+def report_of(count: int = 180) -> Report:
+    results = [
+        results_of(suite, name, count, null=suite == "null", **options)
+        for suite in ("m-test", "beyond", "null")
+        for name, options in ESTIMATORS.items()
+    ]
+    costs = tuple(
+        Cost(name, "1", n, d, d, n * 1e-5, n * 10_000, 5)
+        for name in ("mist/3", "ksg-3")
+        for n in (100, 1_000)
+        for d in (2, 16)
+    )
+    violations = {
+        "mist/3": [broken("symmetry", 40, 0, 0.0, 0.0), broken("data processing", 40, 3, 0.05, 0.2)],
+        "ksg-3": [broken("symmetry", 40, 0, 0.0, 0.0), broken("data processing", 40, 0, 0.0, 0.0)],
+    }
+    return Report(
+        tuple(results),
+        (*costs, Cost("cca", "1", 10, 16, 16, None, None, 0, HOSTILE)),
+        violations,
+        sample=sample,
+        about={"commit": "0123abc", "note": HOSTILE},
+    )
+
+
+def sentences(report: Report, section: str, suite: str) -> list[str]:
+    (found,) = [each for each in sections(report, View(report.results)) if each.key == section]
+    return [figure.sentence for figure in found.figures.get(suite, ())]
+
+
+class TestContent:
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [
+            (0.0, "0"),
+            (0.12345, "0.123"),
+            (123.4, "123"),
+            (98765.4, "98,800"),
+            (2e-6, "2.00e-06"),
+            (-1.5, "−1.5"),
+        ],
+    )
+    def test_figures(self, value: float, text: str) -> None:
+        assert shown(value) == text
+
+    def test_words(self) -> None:
+        assert listed(["a"]) == "a"
+        assert listed(["a", "b", "c"]) == "a, b and c"
+        assert listed(["a", "b", "c", "d", "e"], most=2) == "a, b and 3 more"
+        assert [percent(value) for value in (0, 1, 0.5, 0.993)] == ["0%", "100%", "50%", "99.3%"]
+        assert numbers([1 / 3, np.nan, np.inf]) == [0.3333, None, None]
+
+
+class TestSentences:
+    def test_the_best_is_named_with_its_figure_and_failures_are_told(self) -> None:
+        (ranking, differences) = sentences(report_of(), "ranking", "m-test")
+        mine = report_of().results[0]
+        assert "mist/3 has the lowest" in ranking
+        assert shown(float(np.abs(mine.estimate - mine.mi).mean())) in ranking
+        assert "cca (" in ranking
+        assert "part of the suite" in ranking
+        assert "than mist/3 beyond" in " ".join(differences.split())
+
+    def test_they_turn_with_the_data(self) -> None:
+        good, bad = results_of("s", "a", 200, error=0.1), results_of("s", "b", 200, error=0.5)
+        assert "a has the lowest" in sentences(Report((good, bad)), "ranking", "s")[0]
+        swapped = replace(good, estimator="b"), replace(bad, estimator="a")
+        assert "b has the lowest" in sentences(Report(swapped), "ranking", "s")[0]
+
+    def test_calibration_is_judged_in_both_directions(self) -> None:
+        report = report_of(900)
+        (curve, transform) = sentences(report, "calibration", "m-test")
+        assert "less often than they say for 1 of 3 estimators (mist/3+bootstrap)" in curve
+        assert f"more often for 1 ({HOSTILE})" in curve
+        assert "for 1 of 3 estimators (mist/3)" in transform
+
+    def test_a_bootstrap_that_covers_less_is_said_to(self) -> None:
+        assert "1 of 1 estimators come closer to 90%" in sentences(report_of(), "sharpness", "m-test")[0]
+
+    def test_false_alarms(self) -> None:
+        estimates, alarms = sentences(report_of(900), "null", "*")
+        assert "nine tenths of the estimates of mist/3" in estimates
+        assert "5% for 1 of 3 estimators (mist/3+bootstrap)" in alarms
+
+    def test_consistency(self) -> None:
+        (sentence,) = sentences(report_of(), "consistency", "*")
+        assert "1 of 2 estimators keep every relation, without failing (ksg-3)" in sentence
+        assert "0.2 nats, of data processing by mist/3" in sentence
+
+    def test_nothing_but_failures(self) -> None:
+        failed = results_of("s", "a", 30, failing=2.0)
+        report = Report((failed,), sample=sample)
+        assert "Every estimator failed" in sentences(report, "ranking", "s")[0]
+        assert "No estimator" in sentences(report, "truth", "s")[0]
+        assert sentences(report, "worst", "s") == []
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(path, report_of())
+    return path.read_text(encoding="utf-8")
+
+
+class TestFile:
+    def test_needs_no_network(self, text: str) -> None:
+        assert not re.search(r'<(script|link|img|iframe)[^>]+(src|href)="(?!data:)', text)
+        assert "default-src 'none'" in text
+
+    def test_outside_text_is_escaped(self, text: str) -> None:
+        assert HOSTILE not in text
+        assert "<img" not in text.split("<script>", 1)[0]
+        assert HOSTILE in unescape(text.split("<script>", 1)[0])
+        assert text.count("</script>") == 3
+
+    def test_data_read_back(self, text: str) -> None:
+        (data,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text)
+        read: dict[str, Any] = json.loads(data)
+        assert read["suites"] == ["m-test", "beyond", "null"]
+        assert set(read["sections"]) == SECTIONS - {"tables"}
+
+    def test_same_report_same_bytes(self, text: str, tmp_path: Path) -> None:
+        write_report(tmp_path / "again.html", report_of())
+        assert (tmp_path / "again.html").read_text(encoding="utf-8") == text
+
+    def test_size(self, text: str) -> None:
+        assert len(text.encode()) < 7_000_000
+
+    def test_what_cannot_be_shown(self, tmp_path: Path) -> None:
+        one = results_of("s", "a", 10)
+        with pytest.raises(MistworksError, match="no results came"):
+            write_report(tmp_path / "r.html", Report(()))
+        with pytest.raises(MistworksError, match="a came twice on s"):
+            write_report(tmp_path / "r.html", Report((one, one)))
+        other = replace(one, estimator="b", suite_version="2")
+        with pytest.raises(MistworksError, match="one version of the suite s"):
+            write_report(tmp_path / "r.html", Report((one, other)))
+        assert list(tmp_path.iterdir()) == []
+
+    def test_versions_of_one_estimator_are_told_apart(self) -> None:
+        one = results_of("s", "a", 10)
+        assert View([one, replace(one, estimator_version="2")]).estimators == ("a (1)", "a (2)")
+
+
+class TestPictures:
+    def test_drawn(self, tmp_path: Path) -> None:
+        drawn = pictures(report_of().results)
+        assert set(drawn) == {"errors", "calibration"}
+        for name, figure in drawn.items():
+            figure.savefig(tmp_path / f"{name}.png")
+            assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+    def test_points_only(self) -> None:
+        assert set(pictures([results_of("s", "a", 30)])) == {"errors"}
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    from selenium.webdriver.chrome.service import Service
+
+    folder = tmp_path_factory.mktemp("browser")
+    write_report(folder / "report.html", report_of())
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for flag in (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={folder / 'profile'}",
+        "--window-size=1280,900",
+    ):
+        options.add_argument(flag)
+    driver = webdriver.Chrome(options, Service(DRIVER))
+    driver.get((folder / "report.html").as_uri())
+    yield driver
+    driver.quit()
+
+
+@pytest.mark.skipif(
+    not (CHROMIUM and DRIVER),
+    reason="no Chromium with its driver here: the report is not opened in a browser",
+)
+class TestBrowser:
+    def scroll_through(self, browser: Any) -> None:
+        browser.execute_script(
+            "document.querySelectorAll('.plot').forEach((place) => place.scrollIntoView())"
+        )
+        for section in SECTIONS:
+            browser.execute_script(f"document.getElementById('{section}').scrollIntoView()")
+            browser.execute_async_script("setTimeout(arguments[0], 150)")
+
+    def choose(self, browser: Any, suite: str) -> None:
+        browser.execute_script(
+            "const s = document.getElementById('suite'); s.value = arguments[0];"
+            "s.dispatchEvent(new Event('change'))",
+            suite,
+        )
+
+    def test_every_section_is_drawn_for_every_suite_without_an_error(self, browser: Any) -> None:
+        for suite in ("m-test", "beyond", "null"):
+            self.choose(browser, suite)
+            self.scroll_through(browser)
+            for section in SECTIONS - {"tables"}:
+                drawn = browser.execute_script(
+                    f"return document.querySelectorAll('#{section} .plot[data-drawn] .main-svg').length"
+                )
+                assert drawn > 0, (suite, section)
+        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
+        assert browser.execute_script("return document.querySelectorAll('img').length") == 0
+
+    def test_a_table_sorts_both_ways_with_what_is_missing_last(self, browser: Any) -> None:
+        self.choose(browser, "m-test")
+        order = (
+            "const t = document.querySelector('#tables table'), h = t.tHead.rows[0].cells[9];"
+            "h.querySelector('button').click();"
+            "return [...t.tBodies[0].rows].map((row) => row.cells[9].dataset.value)"
+        )
+        up, down = browser.execute_script(order), browser.execute_script(order)
+        values = [float(value) for value in up if value]
+        assert values == sorted(values)
+        assert [float(value) for value in down if value] == values[::-1]
+        assert up[len(values) :] == down[len(values) :] == [""] * (len(up) - len(values))
+
+    def test_an_estimator_can_be_hidden_everywhere(self, browser: Any) -> None:
+        toggle = "[...document.querySelectorAll('.chip')].find((c) => c.textContent === 'ksg-3').click();"
+        panels = "return [...document.querySelectorAll('#truth .panel h3')].map((h) => h.textContent)"
+        assert "ksg-3" not in browser.execute_script(toggle + panels)
+        assert "ksg-3" in browser.execute_script(toggle + panels)
+
+    def test_dark_and_light(self, browser: Any) -> None:
+        background = "return getComputedStyle(document.body).backgroundColor"
+        before = browser.execute_script(background)
+        browser.execute_script("document.getElementById('theme').click()")
+        assert browser.execute_script(background) != before
+        browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+        )
+        browser.execute_script("delete document.documentElement.dataset.theme")
+        assert browser.execute_script(background) == "rgb(20, 23, 27)"
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+    def test_a_narrow_screen_does_not_overflow(self, browser: Any) -> None:
+        size = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.refresh()
+        for suite in ("m-test", "null"):
+            self.choose(browser, suite)
+            self.scroll_through(browser)
+            width = browser.execute_script("return document.documentElement.scrollWidth")
+            assert width <= 375, suite
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
