@@ -118,7 +118,7 @@ class Neural(Baseline):
         for step in range(self.steps + 1):
             if step % self.reading_interval == 0:
                 with torch.inference_mode():
-                    reading = [float(bound.value(critic(*part))) for part in held_out]
+                    reading = [float(bound.value(_scores(critic, *part))) for part in held_out]
                 yield reading
                 if sum(reading) > best:
                     best, best_step = sum(reading), step
@@ -169,6 +169,11 @@ def _blocks(points: Tensor) -> Tensor:
     count = -(-len(points) // _BLOCK)
     size = len(points) // count
     return points[: count * size].reshape(count, size, -1)
+
+
+def _scores(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
+    """The critic's scores, shape (b, m, m), one block at a time, since its hidden layers are far larger."""
+    return torch.cat([critic(x[[block]], y[[block]]) for block in range(len(x))])
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
