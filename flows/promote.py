@@ -6,7 +6,7 @@ from prefect import flow
 
 from mistworks.errors import MistworksError
 from storage.promotion import ChampionMovedError, champion
-from storage.registry import RegisteredVersion, lookup
+from storage.registry import CHAMPION, RegisteredVersion, lookup
 from tasks.registration import compare_with_champion, promote_version
 
 _ROUNDS = 5
@@ -29,16 +29,15 @@ def promote(reference: str, tracking_uri: str, force: bool = False) -> Registere
     present = champion(tracking_uri, version.name)
     if present is not None and present.version == version.version:
         return present
-    promoted = promote_version(
-        compare_with_champion(f"{version.name}/{version.version}", tracking_uri), tracking_uri, force=force
-    )
-    if not promoted.promoted:
+    comparison = compare_with_champion(f"{version.name}/{version.version}", tracking_uri)
+    outcome = promote_version(comparison, tracking_uri, force=force)
+    if CHAMPION not in outcome.aliases:
         stays = "none" if present is None else f"{present.name}/{present.version}"
         raise MistworksError(
-            f"{version.name}/{version.version} is {promoted.promotion}; the champion stays {stays}; promote "
-            "a better one, or this one with --force"
+            f"{version.name}/{version.version} is not promoted: {comparison.decision.sentence}; the champion "
+            f"stays {stays}; promote a better one, or this one with --force"
         )
-    return promoted
+    return outcome
 
 
 def settle(version: RegisteredVersion, tracking_uri: str) -> RegisteredVersion:

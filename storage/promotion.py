@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _GATE = "mistworks.gate."
 _FORCED = f"{_GATE}forced"
+_VERDICT = (PROMOTION_TAG, PROMOTED_TAG, ROLLED_BACK_TAG)
 
 
 class ChampionMovedError(MistworksError):
@@ -56,7 +57,7 @@ def promote(
         force: become champion whatever the gate found, which is recorded.
 
     Returns:
-        The version as it is afterwards; ``promoted`` tells whether it became champion.
+        The version as it is afterwards; ``aliases`` tells whether it is champion.
 
     Raises:
         ChampionMovedError: another version has become champion since; nothing is changed.
@@ -73,8 +74,11 @@ def promote(
                 f"{found.name}/{found.version} was compared with it; nothing was changed, so promote again"
             )
         if present != int(found.version):
-            _record(client, found, decision, against, force=force)
-            if decision.passed or force:
+            promoted = decision.passed or force
+            # One that was champion stays known as such when it does not become it again.
+            verdict = promoted or int(found.version) not in order
+            _record(client, found, decision, against, force=force, verdict=verdict)
+            if promoted:
                 _set_champion(client, found.name, (*order, int(found.version)))
         return read_version(client, client.get_model_version(found.name, found.version))
 
@@ -112,13 +116,20 @@ def _set_champion(client: "MlflowClient", name: str, order: tuple[int, ...]) -> 
 
 
 def _record(
-    client: "MlflowClient", found: "ModelVersion", decision: Decision, against: int | None, *, force: bool
+    client: "MlflowClient",
+    found: "ModelVersion",
+    decision: Decision,
+    against: int | None,
+    *,
+    force: bool,
+    verdict: bool,
 ) -> None:
-    """Replace what was recorded about a version; the verdict goes first and comes last."""
-    verdict = (PROMOTION_TAG, PROMOTED_TAG, ROLLED_BACK_TAG)
-    for key in (*verdict, *(key for key in found.tags if key.startswith(_GATE) and key != _FORCED)):
-        if key in found.tags:
-            client.delete_model_version_tag(found.name, found.version, key)
+    """Replace what was recorded about a version; the verdict, if it is to be, goes first and comes last."""
+    replaced = [key for key in found.tags if key.startswith(_GATE) and key != _FORCED]
+    if verdict:
+        replaced = [*(key for key in _VERDICT if key in found.tags), *replaced]
+    for key in replaced:
+        client.delete_model_version_tag(found.name, found.version, key)
     tags = {
         f"{_GATE}decided": _now(),
         f"{_GATE}against": _version(against),
@@ -131,9 +142,9 @@ def _record(
         tags[f"{_GATE}figure.{figure}"] = repr(float(value))
     if force:
         tags[_FORCED] = _now()
-    promoted = decision.passed or force
-    tags[PROMOTION_TAG] = _sentence(decision, force=force)
-    tags[PROMOTED_TAG] = str(promoted).lower()
+    if verdict:
+        tags[PROMOTION_TAG] = _sentence(decision, force=force)
+        tags[PROMOTED_TAG] = str(decision.passed or force).lower()
     _tag(client, found, tags)
 
 

@@ -327,6 +327,15 @@ def test_a_version_that_fails_changes_no_champion_and_its_record_says_why(four: 
     assert lookup("mist@champion", four).version == 1
 
 
+def test_a_former_champion_that_is_refused_stays_known_as_one(four: str) -> None:
+    first = promote("mist/1", PASSED, None, four)
+    promote("mist/2", PASSED, 1, four)
+    refused = promote("mist/1", REFUSED, 2, four)
+    assert (refused.promoted, refused.promotion, refused.aliases) == (True, first.promotion, ())
+    assert tags(four, 1)["mistworks.gate.condition.coverage"].startswith("failed: 71%")
+    assert rollback(four).version == 1
+
+
 def test_force_makes_a_champion_and_is_recorded(four: str) -> None:
     promote("mist/1", PASSED, None, four)
     assert not promote("mist/2", REFUSED, 1, four).promoted
