@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -264,7 +265,7 @@ class TestCoverage:
         assert np.isnan(failed)
 
     @pytest.mark.parametrize("control", [{"bias": 0.5}, {"spread": 0.5}, {"spread": 2.0}])
-    def test_scores_prefer_the_calibrated(self, control: dict[str, float]) -> None:
+    def test_scores_prefer_the_calibrated(self, control: dict[str, Any]) -> None:
         good, bad = forecaster(0), forecaster(0, **control)
         assert interval_score(good, 0.9).mean() < interval_score(bad, 0.9).mean()
         assert pinball_loss(good).mean() < pinball_loss(bad).mean()

@@ -325,6 +325,15 @@ class TestBrowser:
         assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
         assert browser.execute_script("return document.querySelectorAll('img').length") == 0
 
+    def test_every_estimator_that_is_shown_is_named_in_the_ranking(self, browser: Any) -> None:
+        self.choose(browser, "m-test")
+        self.scroll_through(browser)
+        named = (
+            "const plot = document.querySelector('#ranking .plot');"
+            "return [...plot.querySelectorAll('.ytick text')].map((text) => text.textContent)"
+        )
+        assert set(browser.execute_script(named)) >= {"mist/3", "ksg-3", "cca"}
+
     def test_a_table_sorts_both_ways_with_what_is_missing_last(self, browser: Any) -> None:
         self.choose(browser, "m-test")
         order = (

@@ -17,7 +17,7 @@ Z = 1.96
 """Standard errors each way that make an interval of 95%."""
 
 _POINTS_A_PANEL = 600
-_SIZES = 24
+_SIZES = 10
 _RESAMPLES = 2_000
 
 
@@ -33,7 +33,7 @@ def ranking(view: View, suite: str) -> list[Figure]:
         for each in ranked
         if each.mae is not None
     ]
-    layout = by_row([each.label for each in ranked], "mean absolute error (nats), 95% interval")
+    layout = by_row([each.label for each in ranked], "mean absolute error (nats)")
     layout["xaxis"]["type"] = scale([each.mae for each in ranked])
     figures = [Figure(_ranking_sentence(view, suite), [Panel(traces, layout)])]
     return [*figures, *_differences(view, suite)]
@@ -164,7 +164,7 @@ def _differences(view: View, suite: str) -> list[Figure]:
         }
         for label, each in found
     ]
-    layout = by_row([label for label, _ in found], f"error minus that of {best.label} (nats), 95% interval")
+    layout = by_row([label for label, _ in found], f"error minus that of {best.label} (nats)")
     layout["shapes"] = [vertical(0)]
     worse = [label for label, each in found if each.low > 0]
     better = [label for label, each in found if each.high < 0]

@@ -88,7 +88,7 @@ def sections(report: Report, view: View) -> list[Section]:
         Section(
             "ranking",
             "Who errs least",
-            "Mean absolute error over the datasets of a suite, and each estimator against the best of them.",
+            "Mean absolute error, and every estimator against the best one. Bars are 95% intervals.",
             per_suite(accuracy_figures.ranking),
         ),
         Section(
@@ -119,14 +119,14 @@ def sections(report: Report, view: View) -> list[Section]:
         Section(
             "sharpness",
             "Interval width against coverage",
-            "Best is narrow, on the dashed line. Open marks are bootstraps, joined to their estimator's own.",
+            "Best is narrow and on the dashed line. Open marks are bootstraps; bars are 95% intervals.",
             per_suite(interval_figures.sharpness),
             absent=no_quantiles,
         ),
         Section(
             "null",
             "Where there is nothing to find",
-            "Independent X and Y, over all suites.",
+            "Independent X and Y, over all suites. Bars of rates are 95% intervals.",
             {EVERY_SUITE: interval_figures.null(view)},
             absent="No suite holds independent pairs.",
         ),

@@ -75,7 +75,7 @@ def sharpness(view: View, suite: str) -> list[Figure]:
         )
     layout = {
         "height": 400,
-        "xaxis": {"title": {"text": "coverage of the truth, 95% interval"}, "tickformat": ".0%"},
+        "xaxis": {"title": {"text": "coverage of the truth"}, "tickformat": ".0%"},
         "yaxis": {
             "title": {"text": "mean width (nats)"},
             "type": scale([row.width for row in rows.values()]),
@@ -239,7 +239,7 @@ def _score_figure(suite: str, rows: dict[str, CoverageRow]) -> Figure:
         }
         for label in order
     ]
-    layout = by_row(order, f"interval score at {LEVEL:.0%} (nats), 95% interval")
+    layout = by_row(order, f"interval score at {LEVEL:.0%} (nats)")
     layout["xaxis"]["type"] = scale([rows[label].score for label in order])
     sentence = (
         "The interval score charges width and misses together: lowest on "
@@ -250,7 +250,7 @@ def _score_figure(suite: str, rows: dict[str, CoverageRow]) -> Figure:
 
 
 def _null_estimates(labels: list[str], ranges: dict[str, tuple[np.ndarray, int]]) -> Figure:
-    order = sorted(labels, key=lambda label: float(ranges[label][0][2] - min(ranges[label][0][0], 0)))
+    order = sorted(labels, key=lambda label: float(np.abs(ranges[label][0]).max()))
     traces = [
         {
             **dot(label, [ranges[label][0][1]], [label]),
@@ -264,7 +264,7 @@ def _null_estimates(labels: list[str], ranges: dict[str, tuple[np.ndarray, int]]
         }
         for label in order
     ]
-    layout = by_row(order, "estimate (nats): median, 5 to 95% of the datasets")
+    layout = by_row(order, "estimate (nats): median and 5 to 95%")
     layout["shapes"] = [vertical(0)]
     low, _, high = ranges[order[0]][0]
     sentence = (
@@ -272,7 +272,7 @@ def _null_estimates(labels: list[str], ranges: dict[str, tuple[np.ndarray, int]]
         f"{shown(low)} and {shown(high)} nats"
     )
     low, _, high = ranges[order[-1]][0]
-    last = f"; the widest are those of {order[-1]}, from {shown(low)} to {shown(high)} nats."
+    last = f"; the furthest from 0 are those of {order[-1]}, from {shown(low)} to {shown(high)} nats."
     return Figure(sentence + (last if len(order) > 1 else "."), [Panel(traces, layout)])
 
 
@@ -311,7 +311,7 @@ def _null_alarms(alarms: dict[str, tuple[int, int, int, float, float]]) -> Figur
                 "hovertemplate": f"{raised:,} of {tried:,}, {failures:,} failed<extra>%{{y}}</extra>",
             }
         )
-    layout = by_row(order, "rate of false alarms, 95% interval")
+    layout = by_row(order, "rate of false alarms")
     layout["xaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
     layout["shapes"] = [vertical(nominal)]
     above = [label for label in order if alarms[label][3] > nominal]

@@ -80,8 +80,8 @@ def _calibration(view: View) -> "Figure":
         axis.set_xlabel("nominal level")
         axis.set_title(suite, fontsize=10, loc="left", color=_INK)
     axes[0].set_ylabel("coverage of the true mutual information")
-    lines = [line for axis in axes for line in axis.get_lines() if not line.get_label().startswith("_")]
-    named = {str(line.get_label()): line for line in lines}
+    lines = [line for axis in axes for line in axis.get_lines()]
+    named = {name: line for line in lines if not (name := str(line.get_label())).startswith("_")}
     figure.legend(handles=named.values(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     return figure
 

@@ -61,6 +61,7 @@
     const positive = values.filter((value) => value > 0);
     if (!positive.length) return {};
     const low = Math.min(...positive), high = Math.max(...positive), decades = Math.log10(high / low);
+    if (decades < 0.15) return { type: "linear", nticks: 4 };
     const steps = decades > 4 ? [1] : decades > 1.2 ? [1, 3] : decades > 0.5 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
     const ticks = [];
     for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.log10(high) + 1; power++) {
@@ -74,7 +75,9 @@
     const { meta = {}, ...layout } = panel.layout;
     const axis = (given = {}, along = []) => ({
       gridcolor: css("--grid"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true,
-      ticks: "", fixedrange: touch, tickangle: 0, nticks: 6, ...(given.type === "log" ? logTicks(along) : {}), ...given,
+      ticks: "", fixedrange: touch, tickangle: 0,
+      ...(along.some((value) => typeof value === "string") ? { dtick: 1 } : { nticks: 6 }),
+      ...given, ...(given.type === "log" ? logTicks(along) : {}),
       title: { ...given.title, standoff: 8, font: { size: 12, color: css("--soft") } },
     });
     const along = (letter) => traces.flatMap((trace) => trace[letter] || []);
@@ -83,7 +86,7 @@
       const rows = new Set(traces.flatMap((trace) => trace.y));
       yaxis.categoryarray = yaxis.categoryarray.filter((name) => rows.has(name));
       yaxis.range = [-0.6, yaxis.categoryarray.length - 0.4];
-      layout.height = 70 + meta.row * Math.max(yaxis.categoryarray.length, 1);
+      layout.height = 84 + meta.row * Math.max(yaxis.categoryarray.length, 1);
     }
     const shapes = (layout.shapes || []).map(({ meta: role, ...shape }) => ({
       ...shape, layer: "below",
