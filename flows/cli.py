@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from types import FrameType
@@ -105,7 +106,7 @@ def regenerate(
     """Rebuild partitions of a store that are missing, damaged or asked for."""
     from flows.services import dask_cluster, services
 
-    numbers = None if partitions is None else _numbers(partitions)
+    numbers = None if partitions is None else _numbers(partitions, "--partitions")
     with services(root, dask_cluster(dask_address, workers, "flows.generate")) as address:
         from flows.generate import regenerate as run
 
@@ -165,23 +166,60 @@ def train(
 
 @app.command()
 def evaluate(
-    model: ModelOption,
-    store: Annotated[list[str], typer.Option(help="Path or URL of a store; may be given several times.")],
+    models: Annotated[
+        str,
+        typer.Option(
+            help="What to compare, such as mist@champion,ksg-3,classical: registered versions, folders of "
+            "estimators, baselines and groups of them (classical, neural), any with +bootstrap."
+        ),
+    ],
+    suites: Annotated[str, typer.Option(help="On what, such as m-test,bmi-40, or paths and URLs of stores.")],
+    sizes: Annotated[
+        str | None, typer.Option(help="Sample sizes n, such as 500,1000; the suites' own if left out.")
+    ] = None,
+    slow_limit: Annotated[
+        int, typer.Option(min=1, help="Datasets of each suite that a slow estimator is evaluated on.")
+    ] = 120,
+    results: Annotated[
+        str | None, typer.Option(help="Path or URL where results are kept; in --root if left out.")
+    ] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML file to write a report to.")] = None,
+    costs: Annotated[
+        bool, typer.Option("--costs", help="Measure time and memory of each estimator alone, for the report.")
+    ] = False,
     run_id: Annotated[str | None, typer.Option(help="MLflow run to log the result on.")] = None,
+    workers: WorkersOption = None,
+    dask_address: AddressOption = None,
     root: RootOption = DEFAULT_ROOT,
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure an estimator on stores: MSE and bias by sample size and family."""
-    from flows.services import services
+    """Compare estimators on suites of datasets with known mutual information; run again to resume."""
+    from flows.services import dask_cluster, services
 
-    with services(root):
+    uri = tracking_uri or _tracking_uri(root)
+    numbers = None if sizes is None else _numbers(sizes, "--sizes")
+    with services(root, dask_cluster(dask_address, workers, "tasks.evaluation")) as address:
         from flows.evaluate import evaluate as run
 
-        evaluation = run(model, store, root, tracking_uri or _tracking_uri(root), run_id=run_id)
-    from flows.console import print_evaluation, print_json
+        evaluated = run(
+            _names(models),
+            _names(suites),
+            root,
+            uri,
+            sizes=numbers,
+            slow_limit=slow_limit,
+            results=results,
+            dask_address=address,
+            run_id=run_id,
+        )
+    if report is not None:
+        from flows.report import report_on
 
-    print_json(evaluation.metrics()) if as_json else print_evaluation(evaluation)
+        report_on(evaluated, report, root, uri, run_id=run_id, costs=costs)
+    from flows.console import print_evaluated, print_json
+
+    print_json([asdict(row) for row in evaluated.summary()]) if as_json else print_evaluated(evaluated)
 
 
 @app.command()
@@ -334,11 +372,11 @@ def _tracking_uri(root: Path) -> str:
     return local_tracking_uri(root)
 
 
-def _numbers(text: str) -> list[int]:
+def _numbers(text: str, option: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise MistworksError(f"--partitions takes numbers such as 3,7, and {text!r} came; mend it") from None
+        raise MistworksError(f"{option} takes numbers such as 3,7, and {text!r} came; mend it") from None
 
 
 def main() -> None:

@@ -17,10 +17,11 @@ from rich.text import Text
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from flows.evaluate import Evaluated
     from flows.generate import Generated
     from flows.pipeline import Produced
     from mistworks.estimation import Estimate
-    from mistworks.evaluation import Evaluation
+    from mistworks.evaluation import AccuracyRow
     from storage.registry import RegisteredVersion
     from storage.verification import Verification
     from tasks.training import Trained
@@ -119,23 +120,57 @@ def print_trained(trained: "Trained") -> None:
     print_facts("trained", facts)
 
 
-def print_evaluation(evaluation: "Evaluation") -> None:
-    """A table of MSE and bias by split and sample size."""
-    table = Table("split", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures", box=SIMPLE)
-    for row in evaluation.rows:
-        if row.family != "all":
-            continue
+def print_accuracy(rows: "Sequence[AccuracyRow]") -> None:
+    """A table of MSE and bias by suite and sample size."""
+    totals = [row for row in rows if (row.family, row.dimension_bin) == ("all", "all")]
+    table = Table("suite", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures", box=SIMPLE)
+    for row, following in zip(totals, [*totals[1:], None], strict=True):
         table.add_row(
-            row.split,
+            row.suite,
             row.n_bin,
             f"{row.count:,}",
             _with_error(row.mse, row.mse_se),
             _with_error(row.bias, row.bias_se),
             f"{row.baseline_mse:.4g}",
             str(row.failures),
-            end_section=row.n_bin == evaluation.config.bins[-1],
+            end_section=following is None or following.suite != row.suite,
         )
     Console(width=100).print(table)
+
+
+def print_evaluated(evaluated: "Evaluated") -> None:
+    """A table of suites by estimators."""
+    table = Table(
+        "suite",
+        "estimator",
+        "datasets",
+        "failures",
+        "MSE",
+        "MAE",
+        "bias",
+        "90 % covers",
+        "ms",
+        box=SIMPLE,
+        caption="figures in nats and nats², ± standard error; ms: median time of an estimate",
+    )
+    rows = evaluated.summary()
+    for row, following in zip(rows, [*rows[1:], None], strict=True):
+        all_datasets = evaluated.datasets[row.suite]
+        table.add_row(
+            row.suite,
+            row.estimator,
+            f"{row.count:,}" if row.count == all_datasets else f"{row.count:,} of {all_datasets:,}",
+            f"{row.failures:,}",
+            _with_error(row.mse, row.mse_se),
+            _with_error(row.mae, row.mae_se),
+            _with_error(row.bias, row.bias_se),
+            "—" if row.coverage_90 is None else f"{row.coverage_90:.1%}",
+            f"{1000 * row.seconds:.3g}",
+            end_section=following is None or following.suite != row.suite,
+        )
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    made = f"{evaluated.computed:,} in {evaluated.seconds:,.1f} s"
+    print_facts("evaluated", {"estimates made": made if evaluated.computed else "none: all were there"})
 
 
 def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
@@ -146,7 +181,7 @@ def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
         print_facts(
             made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash}
         )
-    print_evaluation(produced.evaluation)
+    print_accuracy(produced.accuracy)
     version = produced.registered
     print_facts(
         f"registered {version.name}/{version.version}",

@@ -1,49 +1,281 @@
-"""The flow that measures an estimator on stores."""
+"""The flow that puts estimators to suites, keeps every result, and repeats none."""
 
-from functools import reduce
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import distributed
+import numpy as np
 from prefect import flow
+from prefect.task_runners import TaskRunner
+from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.progress import progress
-from mistworks.evaluation import Evaluation
+from flows.dispatch import DaskFuture, dask_future, outcome, workers
+from flows.progress import Report, progress
+from flows.services import dask_cluster
+from mistworks.errors import MistworksError
+from mistworks.evaluation.measures import AccuracyRow, accuracy
+from mistworks.evaluation.results import Results
+from mistworks.evaluation.runner import Identity, aligned, evenly_spread, identities
+from mistworks.evaluation.summary import SummaryRow, summarise
+from storage.estimators import EstimatorReference, find_estimators
+from storage.results import ResultStore
 from storage.runs import log_evaluation
-from storage.store import open_store
-from tasks.evaluation import evaluate_on_store
+from storage.suites import SuiteReference, find_suite
+from tasks.evaluation import evaluate_chunk
+
+SLOW_LIMIT = 120
+# A task run costs a tenth of a second here and a quarter in its worker; what it does is lost if it is killed.
+CHUNK_SECONDS = 10.0
+PROGRESS_EVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Estimators beside the truth.
+
+    Attributes:
+        results: one entry a suite and estimator, suites in the outer order.
+        suites: by name.
+        datasets: number of datasets of each suite; slow estimators are evaluated on a part of them.
+        estimators: those compared.
+        computed: estimates that this run made; the others were there.
+        seconds: time taken.
+    """
+
+    results: tuple[Results, ...]
+    suites: Mapping[str, SuiteReference]
+    datasets: Mapping[str, int]
+    estimators: tuple[EstimatorReference, ...]
+    computed: int
+    seconds: float
+
+    def summary(self) -> list[SummaryRow]:
+        """One line a suite and estimator."""
+        return [summarise(part) for part in self.results]
+
+    def accuracy(self, prior_mean: float | None = None) -> tuple[AccuracyRow, ...]:
+        """Accuracy by family, n and dimension of all, compared with a constant, the mean MI in nats."""
+        return tuple(row for part in self.results for row in accuracy(part, prior_mean=prior_mean))
+
+
+@dataclass(frozen=True)
+class _OpenSuite:
+    reference: SuiteReference
+    name: str
+    version: str
+    block: int
+    positions: Mapping[Identity, int]
+
+
+@dataclass(frozen=True)
+class _Pairing:
+    """One estimator on one suite.
+
+    Attributes:
+        suite: the suite.
+        estimator: the estimator.
+        wanted: positions of the datasets it is evaluated on.
+    """
+
+    suite: _OpenSuite
+    estimator: EstimatorReference
+    wanted: frozenset[int]
+
+    def read(self, store: ResultStore) -> Results | None:
+        """The wanted rows that are there."""
+        kept = store.read(self.suite.name, self.suite.version, self.estimator.name, self.estimator.version)
+        if kept is None:
+            return None
+        rows = aligned(kept, self.suite.positions)
+        return rows[np.isin(rows.position, list(self.wanted))]
+
+    def missing(self, store: ResultStore) -> list[int]:
+        """Positions whose rows are not there."""
+        kept = self.read(store)
+        return sorted(self.wanted - (set() if kept is None else set(kept.position.tolist())))
+
+
+@dataclass(frozen=True)
+class _Share:
+    """Datasets for one task."""
+
+    pairing: _Pairing
+    positions: list[int]
+
+    def split(self, parts: int) -> list["_Share"]:
+        """Parts of about the same cost: each takes every so-manieth position."""
+        cut = [self.positions[part::parts] for part in range(parts)]
+        return [_Share(self.pairing, positions) for positions in cut if positions]
+
+
+def evaluate(
+    models: Sequence[str],
+    suites: Sequence[str],
+    root: Path,
+    tracking_uri: str,
+    *,
+    sizes: Sequence[int] | None = None,
+    slow_limit: int = SLOW_LIMIT,
+    results: str | None = None,
+    workers: int | None = None,
+    dask_address: str | None = None,
+    run_id: str | None = None,
+    prior_mean: float | None = None,
+) -> Evaluated:
+    """Estimates of each estimator on each suite; those that are stored already are read.
+
+    Args:
+        models: baselines and groups of them, registered versions, folders; any with ``"+bootstrap"``.
+        suites: names of suites, paths or URLs of stores.
+        root: directory below which results are kept.
+        tracking_uri: where the registry is.
+        sizes: n of the datasets, for suites that come at several; their own if None.
+        slow_limit: datasets of each suite that a slow estimator is evaluated on, at most.
+        results: path or URL where results are kept instead.
+        workers: processes of the local Dask cluster, one a core if None.
+        dask_address: of an existing Dask scheduler.
+        run_id: the MLflow run on which accuracy is logged; none if None.
+        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with there.
+
+    Raises:
+        MistworksError: an estimator, a suite or the run is not there, or datasets could not be evaluated.
+    """
+    with dask_cluster(dask_address, workers, "tasks.evaluation") as address:
+        runner: TaskRunner[Any] = DaskTaskRunner(address=address)
+        evaluated: Evaluated = evaluate_on_dask.with_options(task_runner=runner)(
+            list(models),
+            list(suites),
+            tracking_uri,
+            results or str(root / "evaluations"),
+            None if sizes is None else tuple(sizes),
+            slow_limit,
+        )
+    if run_id is not None:
+        log_evaluation(tracking_uri, run_id, evaluated.results, prior_mean=prior_mean)
+    return evaluated
 
 
 @flow(name="evaluate", persist_result=False)
-def evaluate(
-    model: str,
-    stores: list[str],
-    root: Path,
+def evaluate_on_dask(
+    models: list[str],
+    suites: list[str],
     tracking_uri: str,
-    prior_mean: float | None = None,
-    run_id: str | None = None,
-) -> Evaluation:
-    """Accuracy of an estimator on each store by sample size and family; logged on a run if one is given.
+    results: str,
+    sizes: tuple[int, ...] | None,
+    slow_limit: int,
+) -> Evaluated:
+    """What `evaluate` does, on the Dask cluster of the task runner."""
+    started = time.monotonic()
+    estimators, opened = find_estimators(models, tracking_uri), _open_suites(suites, sizes)
+    pairings = [
+        _Pairing(
+            suite,
+            estimator,
+            frozenset(
+                evenly_spread(len(suite.positions), slow_limit if estimator.slow else None, suite.block)
+            ),
+        )
+        for suite in opened
+        for estimator in estimators
+    ]
+    store = ResultStore(results)
+    missing = [_Share(pairing, positions) for pairing in pairings if (positions := pairing.missing(store))]
+    computed = sum(len(share.positions) for share in missing)
+    if missing:
+        with progress("evaluate", computed) as report:
+            _work_off(missing, store.url, report)
+    return Evaluated(
+        results=tuple(_labelled(pairing, store) for pairing in pairings),
+        suites={suite.name: suite.reference for suite in opened},
+        datasets={suite.name: len(suite.positions) for suite in opened},
+        estimators=tuple(estimators),
+        computed=computed,
+        seconds=time.monotonic() - started,
+    )
 
-    Args:
-        model: folder of an estimator, or its name in the registry.
-        stores: paths or URLs.
-        root: directory below which evaluations are kept, so that none is repeated.
-        tracking_uri: where runs and models are kept.
-        prior_mean: mean MI in nats of the training split, the baseline that sees no data.
-        run_id: the MLflow run on which the result is logged.
+
+def _open_suites(texts: Sequence[str], sizes: tuple[int, ...] | None) -> list[_OpenSuite]:
+    opened: dict[str, _OpenSuite] = {}
+    for text in texts:
+        reference, suite = find_suite(text, sizes)
+        found = _OpenSuite(reference, suite.name, suite.version, suite.block, identities(suite))
+        if opened.setdefault(suite.name, found).version != suite.version:
+            raise MistworksError(
+                f"suites of different names were expected, and two that differ are called {suite.name}; "
+                "evaluate on them one after the other"
+            )
+    return list(opened.values())
+
+
+def _work_off(missing: Sequence[_Share], results: str, report: Report) -> None:
+    """Have all shares evaluated, in tasks of about equal time; what a task leaves becomes further ones.
 
     Raises:
-        MistworksError: the estimator, a store or the run is not there, or a store is not whole.
+        MistworksError: some could not be evaluated; the others are finished first.
     """
-    opened = [open_store(url) for url in stores]
-    for store in opened:
-        store.require_complete()
-    parts = []
-    for store in opened:
-        with progress(f"evaluate {store.manifest.split}", len(store)) as report:
-            parts.append(
-                evaluate_on_store(model, store.url, root / "evaluations", prior_mean, tracking_uri, report)
-            )
-    evaluation = reduce(Evaluation.join, parts)
-    if run_id is not None:
-        log_evaluation(tracking_uri, run_id, evaluation)
-    return evaluation
+    at_once = 2 * workers()
+    waiting = deque(part for share in missing for part in share.split(-(-at_once // len(missing))))
+    running: dict[DaskFuture[Any], _Share] = {}
+    failures: list[str] = []
+    done = 0
+    report(0)
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            share = waiting.popleft()
+            running[_submit(share, results)] = share
+        ended = _wait(running)
+        for future in ended:
+            share, told = running.pop(future), outcome(future)
+            if isinstance(told, BaseException):
+                failures.append(_failure(share, told))
+                continue
+            done += told
+            rest = _Share(share.pairing, share.positions[told:])
+            waiting.extend(rest.split(workers() if len(waiting) < at_once else 1))
+        report(done)
+    if failures:
+        more = f" (and {len(failures) - 1} more tasks failed)" if len(failures) > 1 else ""
+        raise MistworksError(f"{failures[0]}{more}")
+
+
+def _submit(share: _Share, results: str) -> "DaskFuture[Any]":
+    pairing = share.pairing
+    return dask_future(
+        evaluate_chunk.submit(
+            pairing.suite.reference, pairing.estimator, share.positions, results, CHUNK_SECONDS
+        )
+    )
+
+
+def _wait(running: Mapping["DaskFuture[Any]", _Share]) -> list["DaskFuture[Any]"]:
+    """The tasks that have ended, perhaps none."""
+    # The runner keeps its Dask client to itself; its futures know it.
+    with next(iter(running)).client.as_current(), suppress(TimeoutError):
+        distributed.wait(list(running), PROGRESS_EVERY_SECONDS, return_when="FIRST_COMPLETED")
+    return [future for future in running if future.done()]
+
+
+def _failure(share: _Share, error: BaseException) -> str:
+    if isinstance(error, MistworksError):
+        return str(error)
+    return (
+        f"{share.pairing.estimator.label} on {share.pairing.suite.name} failed on {len(share.positions):,} "
+        f"datasets from {share.positions[0]} ({error!r}); run again to resume"
+    )
+
+
+def _labelled(pairing: _Pairing, store: ResultStore) -> Results:
+    """What is kept under the name of the code, under the name it was asked for by."""
+    kept = pairing.read(store)
+    if kept is None or len(kept) < len(pairing.wanted):
+        found = 0 if kept is None else len(kept)
+        raise MistworksError(
+            f"{len(pairing.wanted):,} results of {pairing.estimator.label} on {pairing.suite.name} were "
+            f"expected at {store.url}, and {found:,} are there; have all workers write to one place"
+        )
+    return replace(kept, estimator=pairing.estimator.label)

@@ -10,7 +10,7 @@ from flows.generate import Generated, generate
 from flows.register import register
 from flows.services import dask_cluster
 from flows.train import train
-from mistworks.evaluation import Evaluation
+from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.presets import preset_name
 from mistworks.splits import SPLITS, SplitName
 from storage.registry import RegisteredVersion
@@ -24,13 +24,13 @@ class Produced:
     Attributes:
         stores: by split.
         run_id: the MLflow run.
-        evaluation: on validation and test splits.
+        accuracy: on validation and test splits.
         registered: the version in the registry.
     """
 
     stores: dict[SplitName, Generated]
     run_id: str
-    evaluation: Evaluation
+    accuracy: tuple[AccuracyRow, ...]
     registered: RegisteredVersion
 
 
@@ -73,13 +73,16 @@ def pipeline(
         seed=seed,
         content_hashes={split: made.content_hash for split, made in stores.items()},
     )
-    evaluation = evaluate(
-        str(trained.folder),
+    prior_mean = float(open_store(stores["train"].url).index.mi.mean())
+    accuracy = evaluate(
+        [str(trained.folder)],
         [stores[split].url for split in SPLITS if split != "train"],
         root,
         tracking_uri,
-        prior_mean=float(open_store(stores["train"].url).index.mi.mean()),
+        workers=workers,
+        dask_address=dask_address,
         run_id=trained.run_id,
-    )
-    registered = register(trained.folder, trained.run_id, evaluation.metrics(), tracking_uri)
-    return Produced(stores, trained.run_id, evaluation, registered)
+        prior_mean=prior_mean,
+    ).accuracy(prior_mean)
+    registered = register(trained.folder, trained.run_id, metrics(accuracy), tracking_uri)
+    return Produced(stores, trained.run_id, accuracy, registered)

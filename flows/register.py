@@ -7,6 +7,7 @@ from prefect import flow
 from flows.evaluate import evaluate
 from flows.promote import settle
 from mistworks.errors import MistworksError
+from mistworks.evaluation import metrics
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
 from storage.store import open_store
@@ -44,5 +45,7 @@ def evaluate_and_register(folder: Path, run_id: str, root: Path, tracking_uri: s
                 f"holds {found[:12]}… now; put the former store back, or train again"
             )
     prior_mean = float(open_store(record.train.url).index.mi.mean())
-    evaluation = evaluate(str(folder), [record.validation.url], root, tracking_uri, prior_mean, run_id)
-    return register(folder, run_id, evaluation.metrics(), tracking_uri)
+    evaluated = evaluate(
+        [str(folder)], [record.validation.url], root, tracking_uri, run_id=run_id, prior_mean=prior_mean
+    )
+    return register(folder, run_id, metrics(evaluated.accuracy(prior_mean)), tracking_uri)

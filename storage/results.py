@@ -8,12 +8,13 @@ of workers write at once and damage shows. Any Parquet reader opens a whole fold
 import hashlib
 import json
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import obstore
-import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from mistworks.errors import MistworksError
 from mistworks.evaluation.results import COLUMNS, QUANTILE_LEVELS, Results, join
@@ -64,7 +65,7 @@ class ResultStore:
             StoreUnreachableError: an object store does not answer.
             MistworksError: the place cannot be written.
         """
-        content = _encode(results)
+        content = to_parquet([results])
         first, last = int(results.position.min()), int(results.position.max())
         folder = _folder(*(getattr(results, key) for key in _KEYS))
         path = f"{folder}/{first:07d}-{last:07d}-{_hash(content)}.parquet"
@@ -106,7 +107,14 @@ class ResultStore:
         return MistworksError(f"{told}; mend that, or choose another place for results")
 
 
-def _encode(results: Results) -> bytes:
+def to_parquet(parts: Sequence[Results]) -> bytes:
+    """Results as one Parquet file, whose first columns say of which suite and estimator they are."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.concat_tables([_table(part) for part in parts]), sink, compression="zstd")
+    return bytes(sink.getvalue())
+
+
+def _table(results: Results) -> pa.Table:
     columns: dict[str, pa.Array] = {
         key: pa.array([getattr(results, key)] * len(results), pa.string()) for key in _KEYS
     }
@@ -117,9 +125,7 @@ def _encode(results: Results) -> bytes:
             columns[name] = pa.FixedSizeListArray.from_arrays(flat, len(QUANTILE_LEVELS))
         else:
             columns[name] = pa.array(values.tolist(), _TYPES[name])
-    sink = pa.BufferOutputStream()
-    pq.write_table(pa.table(columns, schema=_SCHEMA), sink, compression="zstd")
-    return bytes(sink.getvalue())
+    return pa.table(columns, schema=_SCHEMA)
 
 
 def _decode(path: str, content: bytes, key: Key) -> Results | None:
@@ -142,10 +148,10 @@ def _decode(path: str, content: bytes, key: Key) -> Results | None:
 
 
 def _folder(*key: str) -> str:
-    return "/".join(map(_file_name, key))
+    return "/".join(map(file_name, key))
 
 
-def _file_name(text: str) -> str:
+def file_name(text: str) -> str:
     """A name as one part of a path, other names giving other parts."""
     kept = "-_+.@="
     named = "".join(c if c.isascii() and (c.isalnum() or c in kept) else f"~{ord(c):x}~" for c in text)

@@ -1,7 +1,9 @@
 """Training and evaluation recorded as MLflow runs, such that a training that was killed continues its run."""
 
 import json
+import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from mistworks.evaluation.accuracy import Evaluation
+    from mistworks.evaluation.measures import AccuracyRow
+    from mistworks.evaluation.results import Results
 
 KEY_TAG = "mistworks.training_key"
 COMMIT_TAG = "mlflow.source.git.commit"
@@ -28,6 +31,7 @@ WEIGHTS_TAG = "mistworks.weights_sha256"
 PRESET_TAG = "mistworks.preset"
 
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+_NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 _METRICS_A_BATCH = 500
 _ENTRIES_A_BATCH = 100
 _SECONDS_BETWEEN_FLUSHES = 5.0
@@ -310,38 +314,72 @@ def existing_run(client: "MlflowClient", run_id: str, tracking_uri: str) -> "Run
 def log_evaluation(
     tracking_uri: str,
     run_id: str,
-    evaluation: "Evaluation",
+    results: "Sequence[Results]",
     *,
+    prior_mean: float | None = None,
     folder: str = "evaluation",
-    plots: bool = True,
 ) -> dict[str, float]:
-    """Record an evaluation on a run: metrics, the table as CSV and JSON, and plots. May be repeated.
+    """Record an evaluation on a run: metrics, the table as CSV, all estimates as Parquet. May be repeated.
+
+    Where it is of one estimator, plots are drawn too.
 
     Args:
         tracking_uri: where the run is kept.
         run_id: the run.
-        evaluation: what is recorded.
+        results: one entry a suite and estimator.
+        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with.
         folder: where in the run's artifacts table and plots go.
-        plots: whether to draw.
 
     Returns:
-        The metrics, such as ``"test-imd.mse.n_10_100"``, MSE in nats² and bias in nats.
+        The metrics, such as ``"test-imd.mse.n_10_100"``, MSE in nats² and bias in nats; of several estimators
+        each under its name, such as ``"ksg-3.test-imd.mse.n_10_100"``.
+
+    Raises:
+        MistworksError: there is no such run.
+    """
+    from mistworks.evaluation.measures import accuracy, to_csv
+    from storage.results import to_parquet
+
+    client = open_client(tracking_uri)
+    known = existing_run(client, run_id, tracking_uri).data.metrics
+    rows = [row for part in results for row in accuracy(part, prior_mean=prior_mean)]
+    metrics = _metrics_by_estimator(rows)
+    _log_new_metrics(client, run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
+    client.log_text(run_id, to_csv(rows), f"{folder}/accuracy.csv")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "estimates.parquet"
+        path.write_bytes(to_parquet(results))
+        client.log_artifact(run_id, str(path), folder)
+    if len({part.estimator for part in results}) == 1:
+        from mistworks.evaluation.plots import figures
+
+        for name, figure in figures(results, rows).items():
+            client.log_figure(run_id, figure, f"{folder}/{name}.png")
+    return metrics
+
+
+def log_file(tracking_uri: str, run_id: str, path: Path, folder: str = "evaluation") -> None:
+    """Record a file, such as a report, among the artifacts of a run.
 
     Raises:
         MistworksError: there is no such run.
     """
     client = open_client(tracking_uri)
-    known = existing_run(client, run_id, tracking_uri).data.metrics
-    metrics = evaluation.metrics()
-    _log_new_metrics(client, run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
-    client.log_text(run_id, evaluation.to_csv(), f"{folder}/accuracy.csv")
-    client.log_text(run_id, evaluation.to_json(), f"{folder}/evaluation.json")
-    if plots:
-        from mistworks.evaluation.plots import figures
+    existing_run(client, run_id, tracking_uri)
+    client.log_artifact(run_id, str(path), folder)
 
-        for name, figure in figures(evaluation).items():
-            client.log_figure(run_id, figure, f"{folder}/{name}.png")
-    return metrics
+
+def _metrics_by_estimator(rows: "Sequence[AccuracyRow]") -> dict[str, float]:
+    from mistworks.evaluation.measures import metrics
+
+    estimators = list(dict.fromkeys(row.estimator for row in rows))
+    if len(estimators) == 1:
+        return metrics(rows)
+    return {
+        f"{_NOT_IN_NAMES.sub('-', estimator)}.{name}": value
+        for estimator in estimators
+        for name, value in metrics([row for row in rows if row.estimator == estimator]).items()
+    }
 
 
 def _log_new_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, float]) -> None:

@@ -163,8 +163,9 @@ def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any) -> N
     trained = output("train", *stores, "--preset", "tiny", root=root)
     assert trained["run_id"] == lineage["run_id"]
     store = lineage["validation_store"]
-    metrics = output("evaluate", "--model", "mist@champion", "--store", store, root=root)
-    assert metrics["validation.mse.all"] == pytest.approx(registered["metrics"]["validation.mse"])
+    (row,) = output("evaluate", "--models", "mist@champion", "--suites", store, root=root)
+    assert (row["suite"], row["estimator"]) == ("validation", "mist/1")
+    assert row["mse"] == registered["metrics"]["validation.mse"]
 
 
 def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing(

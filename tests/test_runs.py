@@ -6,14 +6,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from mistworks.dataset import Index
 from mistworks.errors import MistworksError
-from mistworks.evaluation import Evaluation, PointEstimates
 from storage.runs import (
     CodeRevision,
     StoreReference,
@@ -21,9 +20,11 @@ from storage.runs import (
     code_revision,
     find_run,
     log_evaluation,
+    log_file,
     start_or_resume,
 )
 from storage.tracking import exclusive, experiment_id, local_tracking_uri, open_client
+from tests.sources import results_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
@@ -124,26 +125,40 @@ def test_a_run_left_by_an_exception_says_so(tracking_uri: str, error: BaseExcept
 
 
 def test_an_evaluation_is_recorded_once_however_often_it_is_logged(tracking_uri: str) -> None:
-    index = Index(
-        n=np.array([20, 200]),
-        dx=np.array([1, 1]),
-        dy=np.array([1, 1]),
-        mi=np.array([1.0, 2.0]),
-        family=np.array(["additive", "additive"]),
-        transform=np.array(["base", "base"]),
-    )
-    evaluation = Evaluation((PointEstimates("test-imd", index, np.array([1.5, np.nan]), 1.0),))
+    results = results_of([20, 200], [1.0, 2.0], [1.5, np.nan], suite="test-imd")
     run = training(tracking_uri)
     for _ in range(2):
-        metrics = log_evaluation(tracking_uri, run.run_id, evaluation)
+        metrics = log_evaluation(tracking_uri, run.run_id, [results], prior_mean=1.0)
     assert metrics["test-imd.mse.n_10_100"] == 0.25
     assert steps(tracking_uri, run.run_id, "test-imd.mse.n_10_100") == [(0, 0.25)]
     assert steps(tracking_uri, run.run_id, "test-imd.failures.all") == [(0, 1.0)]
     names = {item.path for item in open_client(tracking_uri).list_artifacts(run.run_id, "evaluation")}
     pictures = {f"evaluation/{name}.png" for name in ("truth", "mse", "bias", "families")}
-    assert names == {"evaluation/accuracy.csv", "evaluation/evaluation.json"} | pictures
+    assert names == {"evaluation/accuracy.csv", "evaluation/estimates.parquet"} | pictures
     with pytest.raises(MistworksError, match="there is no run 'nothing'"):
-        log_evaluation(tracking_uri, "nothing", evaluation)
+        log_evaluation(tracking_uri, "nothing", [results])
+
+
+def test_metrics_of_several_estimators_are_told_apart(tracking_uri: str) -> None:
+    results = results_of([20], [1.0], [1.5])
+    other = replace(results, estimator="cca+bootstrap", estimate=results.estimate + 1)
+    run = training(tracking_uri)
+    metrics = log_evaluation(tracking_uri, run.run_id, [results, other])
+    assert metrics["constant.suite.mse.all"] == 0.25
+    assert metrics["cca-bootstrap.suite.mse.all"] == 2.25
+    names = {item.path for item in open_client(tracking_uri).list_artifacts(run.run_id, "evaluation")}
+    assert names == {"evaluation/accuracy.csv", "evaluation/estimates.parquet"}
+
+
+def test_a_file_is_recorded_on_a_run_that_exists(tracking_uri: str, tmp_path: Path) -> None:
+    report = tmp_path / "report.html"
+    report.write_text("<p>", encoding="utf-8")
+    run = training(tracking_uri)
+    log_file(tracking_uri, run.run_id, report)
+    names = {item.path for item in open_client(tracking_uri).list_artifacts(run.run_id, "evaluation")}
+    assert names == {"evaluation/report.html"}
+    with pytest.raises(MistworksError, match="there is no run 'nothing'"):
+        log_file(tracking_uri, "nothing", report)
 
 
 def test_artifacts_lie_beside_the_database(tracking_uri: str, tmp_path: Path) -> None:

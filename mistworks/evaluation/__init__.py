@@ -1,12 +1,6 @@
-"""How good estimates are: accuracy against known mutual information."""
+"""How good estimates are: estimators put to suites of datasets whose mutual information is known."""
 
-from mistworks.evaluation.accuracy import (
-    AccuracyConfig,
-    AccuracyRow,
-    Evaluation,
-    PointEstimates,
-    PointEstimator,
-    evaluate,
-)
+from mistworks.evaluation.measures import AccuracyRow, accuracy, metrics
+from mistworks.evaluation.results import Results
 
-__all__ = ["AccuracyConfig", "AccuracyRow", "Evaluation", "PointEstimates", "PointEstimator", "evaluate"]
+__all__ = ["AccuracyRow", "Results", "accuracy", "metrics"]

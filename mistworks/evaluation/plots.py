@@ -3,13 +3,15 @@
 Figures are made without pyplot: no window, no global list of figures to close.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.evaluation.accuracy import ALL, AccuracyRow, Evaluation
+from mistworks.errors import MistworksError
+from mistworks.evaluation.measures import ALL, DEFAULT_BINS, AccuracyRow, find
+from mistworks.evaluation.results import Results
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,30 +22,39 @@ _BASELINE = "#9a9a9a"
 _INK = "#333333"
 
 
-def figures(evaluation: Evaluation) -> dict[str, "Figure"]:
-    """All plots by name: ``truth``, ``mse``, ``bias`` and ``families``."""
+def figures(results: Sequence[Results], rows: Sequence[AccuracyRow]) -> dict[str, "Figure"]:
+    """All plots of one estimator by name: ``truth``, ``mse``, ``bias`` and ``families``.
+
+    Args:
+        results: one entry a suite.
+        rows: their table, as `mistworks.evaluation.measures.accuracy` makes it with the default bins.
+
+    Raises:
+        MistworksError: they are of several estimators.
+    """
+    if len({part.estimator for part in results}) != 1:
+        raise MistworksError("results of one estimator were expected, and others came; plot each by itself")
     return {
-        "truth": plot_truth(evaluation),
-        "mse": plot_mse(evaluation),
-        "bias": plot_bias(evaluation),
-        "families": plot_families(evaluation),
+        "truth": plot_truth(results),
+        "mse": plot_mse(rows),
+        "bias": plot_bias(rows),
+        "families": plot_families(rows),
     }
 
 
-def plot_truth(evaluation: Evaluation) -> "Figure":
-    """Estimate against true MI in nats, a panel a split, coloured by the sample size n."""
-    parts = evaluation.estimates
+def plot_truth(parts: Sequence[Results]) -> "Figure":
+    """Estimate against true MI in nats, a panel a suite, coloured by the sample size n."""
     figure, axes = _panels(len(parts), width=4.6, height=4.4, share=False)
     points = None
-    sizes = np.concatenate([part.index.n for part in parts])
+    sizes = np.concatenate([part.n for part in parts])
     for axis, part in zip(axes, parts, strict=True):
         finite = part.succeeded
-        truth, estimate = part.index.mi[finite], part.mi[finite]
-        order = np.argsort(-part.index.n[finite], kind="stable")
+        truth, estimate = part.mi[finite], part.estimate[finite]
+        order = np.argsort(-part.n[finite], kind="stable")
         points = axis.scatter(
             truth[order],
             estimate[order],
-            c=part.index.n[finite][order],
+            c=part.n[finite][order],
             s=11,
             alpha=0.75,
             linewidths=0,
@@ -55,7 +66,7 @@ def plot_truth(evaluation: Evaluation) -> "Figure":
         ends = [float(min(truth.min(initial=0), 0)), float(truth.max(initial=1))]
         axis.plot(ends, ends, color=_INK, linewidth=1, linestyle="--", label="estimate = truth")
         axis.set_xlabel("true mutual information (nats)")
-        axis.set_title(_counted(evaluation.row(part.split)), fontsize=10)
+        axis.set_title(_counted(part), fontsize=10)
         axis.legend(frameon=False, fontsize=8, loc="upper left")
     axes[0].set_ylabel("estimate (nats)")
     if points is not None:
@@ -63,8 +74,8 @@ def plot_truth(evaluation: Evaluation) -> "Figure":
     return figure
 
 
-def plot_mse(evaluation: Evaluation) -> "Figure":
-    """MSE in nats² by bin of n with its standard error, a point a split, beside that of the constant."""
+def plot_mse(rows: Sequence[AccuracyRow]) -> "Figure":
+    """MSE in nats² by bin of n with its standard error, a point a suite, beside that of the constant."""
 
     def draw(axis: "Axes", row: AccuracyRow, x: float, width: float, colour: str) -> None:
         axis.hlines(row.baseline_mse, x - width / 2, x + width / 2, color=_BASELINE, linewidth=2)
@@ -73,7 +84,7 @@ def plot_mse(evaluation: Evaluation) -> "Figure":
         axis.errorbar(x, row.mse, row.mse_se or 0.0, fmt="o", color=colour, capsize=4, markersize=6)
         axis.annotate(f"{row.mse:.2g}", (x, row.mse), (6, 4), textcoords="offset points", fontsize=8)
 
-    figure, axis = _grouped(evaluation, draw)
+    figure, axis = _grouped(rows, draw)
     axis.plot([], [], color=_BASELINE, linewidth=2, label="constant estimate")
     axis.set_yscale("log")
     axis.set_ylabel("mean squared error, ± 1 standard error (nats²)")
@@ -81,7 +92,7 @@ def plot_mse(evaluation: Evaluation) -> "Figure":
     return figure
 
 
-def plot_bias(evaluation: Evaluation) -> "Figure":
+def plot_bias(rows: Sequence[AccuracyRow]) -> "Figure":
     """Mean of estimate minus truth in nats by bin of n, with two standard errors each way."""
 
     def draw(axis: "Axes", row: AccuracyRow, x: float, width: float, colour: str) -> None:
@@ -89,26 +100,26 @@ def plot_bias(evaluation: Evaluation) -> "Figure":
             spread = 2 * (row.bias_se or 0.0)
             axis.errorbar(x, row.bias, spread, fmt="o", color=colour, capsize=4, markersize=6)
 
-    figure, axis = _grouped(evaluation, draw)
+    figure, axis = _grouped(rows, draw)
     axis.axhline(0, color=_INK, linewidth=1, linestyle="--", zorder=0)
     axis.set_ylabel("bias, ± 2 standard errors (nats)")
     _legend_above(axis)
     return figure
 
 
-def plot_families(evaluation: Evaluation) -> "Figure":
-    """MSE in nats² as a map of family by bin of n, a panel a split, on one logarithmic colour scale."""
+def plot_families(rows: Sequence[AccuracyRow]) -> "Figure":
+    """MSE in nats² as a map of family by bin of n, a panel a suite, on one logarithmic colour scale."""
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import LogLocator
 
-    parts = evaluation.estimates
-    tables = [_family_table(evaluation, part.split) for part in parts]
+    suites = _suites(rows)
+    tables = [_family_table(rows, suite) for suite in suites]
     positive = np.concatenate([table[np.isfinite(table) & (table > 0)] for _, _, table in tables])
     norm = LogNorm(positive.min(), positive.max()) if len(positive) else None
     tallest = max(len(families) for families, _, _ in tables)
-    figure, axes = _panels(len(parts), width=4.8, height=1.6 + 0.36 * tallest, share=False)
+    figure, axes = _panels(len(suites), width=4.8, height=1.6 + 0.36 * tallest, share=False)
     image = None
-    for axis, part, (families, bins, table) in zip(axes, parts, tables, strict=True):
+    for axis, suite, (families, bins, table) in zip(axes, suites, tables, strict=True):
         image = axis.imshow(np.ma.masked_invalid(table), aspect="auto", cmap="viridis_r", norm=norm)
         for (row, column), value in np.ndenumerate(table):
             if np.isfinite(value):
@@ -127,7 +138,7 @@ def plot_families(evaluation: Evaluation) -> "Figure":
         axis.tick_params(length=0)
         axis.spines[:].set_visible(False)
         axis.set_xlabel("sample size n")
-        axis.set_title(_counted(evaluation.row(part.split)), fontsize=10)
+        axis.set_title(_titled(find(rows, suite)), fontsize=10)
     if image is not None:
         figure.colorbar(
             image,
@@ -141,11 +152,13 @@ def plot_families(evaluation: Evaluation) -> "Figure":
     return figure
 
 
-def _family_table(evaluation: Evaluation, split: str) -> tuple[list[str], list[str], NDArray[np.float64]]:
+def _family_table(
+    rows: Sequence[AccuracyRow], suite: str
+) -> tuple[list[str], list[str], NDArray[np.float64]]:
     """Families, bins and their MSE in nats², NaN where there is none; the total is the last row."""
-    rows = [row for row in evaluation.rows if row.split == split]
+    rows = [row for row in rows if (row.suite, row.dimension_bin) == (suite, ALL)]
     families = [*sorted({row.family for row in rows} - {ALL}), ALL]
-    bins = [*_bins(evaluation), ALL]
+    bins = [*_bins(rows), ALL]
     table = np.full((len(families), len(bins)), np.nan)
     for row in rows:
         if row.n_bin in bins and row.mse is not None:
@@ -154,19 +167,19 @@ def _family_table(evaluation: Evaluation, split: str) -> tuple[list[str], list[s
 
 
 def _grouped(
-    evaluation: Evaluation, draw: Callable[["Axes", AccuracyRow, float, float, str], None]
+    rows: Sequence[AccuracyRow], draw: Callable[["Axes", AccuracyRow, float, float, str], None]
 ) -> tuple["Figure", "Axes"]:
-    """One group of marks a bin of n, one mark a split in it."""
+    """One group of marks a bin of n, one mark a suite in it."""
     figure, (axis,) = _panels(1, width=6.4, height=4.2, share=True)
-    groups = [*_bins(evaluation), ALL]
-    splits = [part.split for part in evaluation.estimates]
-    width = 0.8 / len(splits)
-    for position, split in enumerate(splits):
+    groups, suites = [*_bins(rows), ALL], _suites(rows)
+    width = 0.8 / len(suites)
+    for position, suite in enumerate(suites):
         colour = _COLOURS[position % len(_COLOURS)]
-        axis.plot([], [], "s", color=colour, label=split)
-        for row in evaluation.rows:
-            if row.split == split and row.family == ALL and row.n_bin in groups:
-                offset = (position - (len(splits) - 1) / 2) * width
+        axis.plot([], [], "s", color=colour, label=suite)
+        for row in rows:
+            total = (row.suite, row.family, row.dimension_bin) == (suite, ALL, ALL)
+            if total and row.n_bin in groups:
+                offset = (position - (len(suites) - 1) / 2) * width
                 draw(axis, row, groups.index(row.n_bin) + offset, 0.92 * width, colour)
     axis.set_xticks(range(len(groups)), groups)
     axis.set_xlabel("sample size n")
@@ -175,10 +188,14 @@ def _grouped(
     return figure, axis
 
 
-def _bins(evaluation: Evaluation) -> list[str]:
+def _bins(rows: Sequence[AccuracyRow]) -> list[str]:
     """The bins that hold datasets, in the order of n."""
-    present = {row.n_bin for row in evaluation.rows}
-    return [name for name in evaluation.config.bins if name in present]
+    present = {row.n_bin for row in rows}
+    return [name for name in DEFAULT_BINS.n_bins if name in present]
+
+
+def _suites(rows: Sequence[AccuracyRow]) -> list[str]:
+    return list(dict.fromkeys(row.suite for row in rows))
 
 
 def _panels(count: int, *, width: float, height: float, share: bool) -> tuple["Figure", list["Axes"]]:
@@ -195,6 +212,14 @@ def _legend_above(axis: "Axes") -> None:
     axis.legend(frameon=False, fontsize=8, loc="lower left", bbox_to_anchor=(0, 1), ncols=4)
 
 
-def _counted(row: AccuracyRow) -> str:
-    failed = f", {row.failures} without an estimate" if row.failures else ""
-    return f"{row.split} ({row.count:,} datasets{failed})"
+def _counted(part: Results) -> str:
+    return _title(part.suite, len(part), int((~part.succeeded).sum()))
+
+
+def _titled(row: AccuracyRow) -> str:
+    return _title(row.suite, row.count, row.failures)
+
+
+def _title(suite: str, count: int, failures: int) -> str:
+    failed = f", {failures} without an estimate" if failures else ""
+    return f"{suite} ({count:,} datasets{failed})"

@@ -110,11 +110,19 @@ def aligned(results: Results, positions: Mapping[Identity, int]) -> Results:
     return replace(results[chosen], position=order)
 
 
-def evenly_spread(count: int, limit: int | None) -> list[int]:
-    """Positions 0 to ``count`` − 1, or ``limit`` of them at equal distances where they are more."""
+def evenly_spread(count: int, limit: int | None, block: int = 1) -> list[int]:
+    """Positions 0 to ``count`` − 1, or ``limit`` of them at equal distances where they are more.
+
+    Args:
+        count: number of datasets.
+        limit: how many to choose; all if None.
+        block: chosen are whole blocks of so many, one at least.
+    """
     if limit is None or count <= limit:
         return list(range(count))
-    return [(2 * step + 1) * count // (2 * limit) for step in range(limit)]
+    blocks, chosen = count // block, max(limit // block, 1)
+    starts = [(2 * step + 1) * blocks // (2 * chosen) * block for step in range(chosen)]
+    return [start + offset for start in starts for offset in range(block)]
 
 
 def _batches(

@@ -43,10 +43,12 @@ class Suite(ABC):
     Attributes:
         name: such as ``"bmi-40"``.
         version: changes whenever a case or a sample of it does; results under another version are not used.
+        block: so many datasets, from a multiple of this number on, mean something only together.
     """
 
     name: str
     version: str
+    block: int = 1
 
     @abstractmethod
     def __len__(self) -> int: ...

@@ -147,6 +147,7 @@ class ConsistencySuite(Suite):
     def __init__(self, sizes: Sequence[int] = SIZES, replicates: int = REPLICATES) -> None:
         self.sizes = tuple(sizes)
         self.replicates = replicates
+        self.block = len(VARIANTS)
         self._groups = tuple(_groups())
 
     def __len__(self) -> int:
