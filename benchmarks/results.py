@@ -1,0 +1,236 @@
+"""Writes docs/results.md: every estimator on every suite, from one evaluation.
+
+What is stored of former evaluations is read, so that this can be run again at any time.
+"""
+
+import argparse
+import platform
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+
+from flows.evaluate import Evaluated, evaluate
+from flows.report import report_on
+from flows.services import dask_cluster, services
+from mistworks.errors import MistworksError
+from mistworks.evaluation.intervals import coverage, false_alarms
+from mistworks.evaluation.measures import accuracy
+from mistworks.evaluation.paired import paired_difference
+from mistworks.evaluation.report import pictures
+from mistworks.evaluation.results import Results
+from mistworks.evaluation.suites import violations
+from storage.registry import lookup
+from storage.tracking import local_tracking_uri
+
+MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussian-copula+bootstrap,neural"
+SUITES = "m-test,bmi-40,beyond,null,self-consistency"
+
+
+def main() -> None:
+    """Evaluate what is missing, then write the tables, the pictures and the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--root", type=Path, default=Path("mistworks-data"))
+    parser.add_argument("--models", default=MODELS, help="the first is compared with each of the others")
+    parser.add_argument("--suites", default=SUITES)
+    parser.add_argument("--slow-limit", type=int, default=60)
+    parser.add_argument("--docs", type=Path, default=Path("docs"))
+    arguments = parser.parse_args()
+    uri = local_tracking_uri(arguments.root)
+    models, suites = arguments.models.split(","), arguments.suites.split(",")
+    with services(arguments.root, dask_cluster(None, None, "tasks.evaluation")) as address:
+        evaluated = evaluate(
+            models, suites, arguments.root, uri, slow_limit=arguments.slow_limit, dask_address=address
+        )
+    report_on(evaluated, arguments.root / "report.html", arguments.root, uri, costs=True)
+    (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
+    for name, figure in pictures(evaluated.results).items():
+        figure.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)
+    text = "\n\n".join(_document(evaluated, models[0], uri, arguments))
+    (arguments.docs / "results.md").write_text(text + "\n", encoding="utf-8")
+
+
+def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Namespace) -> Iterable[str]:
+    registered = lookup(model, uri)
+    first = f"{registered.name}/{registered.version}"
+    yield "# Results"
+    yield (
+        f"Written by `python benchmarks/results.py --slow-limit {arguments.slow_limit}` on {_machine()}. "
+        f"`{first}` is the `{registered.lineage.preset}` model, trained on content "
+        f"`{registered.lineage.train_hash[:16]}…`. Every estimator gets the plain samples, both blocks "
+        "whole. Slow estimators (neural ones, anything with bootstrap) are evaluated on an evenly spread "
+        "part of each suite: compare them with others by the paired differences, which are over the same "
+        "datasets. Figures are in nats and nats², ± one standard error, over the datasets where the "
+        "estimator did not fail; failures are counted beside them."
+    )
+    for suite in evaluated.suites:
+        yield f"## {suite} ({evaluated.datasets[suite]:,} datasets)"
+        yield _totals([part for part in evaluated.results if part.suite == suite])
+    yield "## m-test: MSE by n"
+    yield _by_bin(evaluated, "m-test")
+    for suite in ("bmi-40", "beyond"):
+        yield f"## {suite}: mean absolute error by n"
+        yield _by_size(evaluated, suite, _mean_absolute_error)
+    yield "## null: mean estimate by n, and false alarms"
+    yield _by_size(evaluated, "null", _mean_estimate)
+    yield _alarms(evaluated)
+    yield "## Self-consistency: comparisons violated, and by how much at worst (nats)"
+    yield _violated(evaluated)
+    yield f"## {first} against each other, on the same datasets"
+    yield (
+        "Mean of its squared error minus the other's, in nats², with its 95 % interval by paired bootstrap "
+        "over datasets; below 0 it is better. Datasets on which either failed are left out."
+    )
+    yield _differences(evaluated, first)
+
+
+def _machine() -> str:
+    return f"{platform.machine()}, Python {platform.python_version()}, two processes of one thread"
+
+
+def _totals(parts: Sequence[Results]) -> str:
+    rows = []
+    for part in sorted(parts, key=_order):
+        total = accuracy(part)[0]
+        interval = next(iter(coverage(part, levels=(0.9,))), None)
+        rows.append(
+            [
+                part.estimator,
+                f"{total.count:,}",
+                f"{total.failures:,}",
+                _pair(total.mae, total.mae_se),
+                _pair(total.mse, total.mse_se),
+                _pair(total.bias, total.bias_se),
+                _figure(total.rank_correlation),
+                "—" if interval is None else f"{interval.coverage:.1%}",
+                "—" if interval is None else _pair(interval.score, interval.score_se),
+            ]
+        )
+    head = ["estimator", "datasets", "failed", "MAE", "MSE", "bias", "rank correlation"]
+    return _table([*head, "90 % covers", "interval score"], rows)
+
+
+def _order(part: Results) -> float:
+    mae = accuracy(part)[0].mae
+    return np.inf if mae is None else mae
+
+
+def _by_bin(evaluated: Evaluated, suite: str) -> str:
+    bins = ("10-100", "100-300", "300-500")
+    rows = []
+    for part in _of(evaluated, suite):
+        cells = []
+        for kind in ("imd", "oomd"):
+            chosen = part[np.char.startswith(part.name, f"{kind}/")]
+            found = {
+                row.n_bin: row for row in accuracy(chosen) if (row.family, row.dimension_bin) == ("all",) * 2
+            }
+            cells += [_pair(found[n].mse, found[n].mse_se) if n in found else "—" for n in bins]
+        rows.append([part.estimator, f"{len(part):,}", *cells])
+    return _table(["estimator", "datasets", *(f"{kind} {n}" for kind in ("IMD", "OoMD") for n in bins)], rows)
+
+
+def _by_size(evaluated: Evaluated, suite: str, measure: Callable[[Results], str]) -> str:
+    parts = _of(evaluated, suite)
+    sizes = sorted({int(n) for part in parts for n in part.n})
+    rows = [
+        [part.estimator, *(measure(part[part.n == n]) if (part.n == n).any() else "—" for n in sizes)]
+        for part in parts
+    ]
+    return _table(["estimator", *(f"n = {n:,}" for n in sizes)], rows)
+
+
+def _mean_absolute_error(part: Results) -> str:
+    total = accuracy(part)[0]
+    return _pair(total.mae, total.mae_se) + (f" ({total.failures} failed)" if total.failures else "")
+
+
+def _mean_estimate(part: Results) -> str:
+    total = accuracy(part)[0]
+    return _pair(total.bias, total.bias_se) + (f" ({total.failures} failed)" if total.failures else "")
+
+
+def _alarms(evaluated: Evaluated) -> str:
+    rows = [
+        [
+            row.estimator,
+            f"{row.count:,}",
+            f"{row.failures:,}",
+            f"{row.rate:.1%}",
+            f"{row.low:.1%}–{row.high:.1%}",
+        ]
+        for part in _of(evaluated, "null")
+        for row in false_alarms(part, levels=(0.9,))
+        if row.n_bin == "all"
+    ]
+    head = [
+        "estimator",
+        "datasets",
+        "failed",
+        "lower end of the 90 % interval > 0",
+        "95 % interval of that rate",
+    ]
+    return _table(head, rows)
+
+
+def _violated(evaluated: Evaluated) -> str:
+    rows, relations = [], []
+    for part in _of(evaluated, "self-consistency"):
+        found = violations(part)
+        relations = [each.relation for each in found]
+        rows.append(
+            [
+                part.estimator,
+                *(
+                    f"{each.violated} of {each.comparisons}, {_figure(each.max)}"
+                    + (f" ({each.failures} failed)" if each.failures else "")
+                    for each in found
+                ),
+            ]
+        )
+    return _table(["estimator", *relations], rows)
+
+
+def _differences(evaluated: Evaluated, first: str) -> str:
+    rows = []
+    for suite in evaluated.suites:
+        parts = _of(evaluated, suite)
+        one = next(part for part in parts if part.estimator == first)
+        for other in parts:
+            if other is one:
+                continue
+            with suppress(MistworksError):  # A pair without a common dataset has no row.
+                found = paired_difference(one, other, np.random.default_rng(0))
+                rows.append(
+                    [
+                        suite,
+                        other.estimator,
+                        f"{found.datasets:,}",
+                        f"{found.left_out:,}",
+                        f"{found.mean:+.3g}",
+                        f"{found.low:+.3g} to {found.high:+.3g}",
+                    ]
+                )
+    return _table(["suite", "against", "datasets", "left out", "difference", "95 % interval"], rows)
+
+
+def _of(evaluated: Evaluated, suite: str) -> list[Results]:
+    return [part for part in evaluated.results if part.suite == suite]
+
+
+def _pair(value: float | None, error: float | None) -> str:
+    return "—" if value is None else _figure(value) + ("" if error is None else f" ± {error:.2g}")
+
+
+def _figure(value: float | None) -> str:
+    return "—" if value is None else f"{value:.3g}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
