@@ -3,18 +3,16 @@
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import distributed
 import numpy as np
 from prefect import flow
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.dispatch import DaskFuture, dask_future, outcome, workers
+from flows.dispatch import DaskFuture, cluster_workers, dask_future, ended_among, outcome
 from flows.progress import Report, progress
 from flows.services import dask_cluster
 from mistworks.errors import MistworksError
@@ -31,7 +29,6 @@ from tasks.evaluation import evaluate_chunk
 SLOW_LIMIT = 120
 # A task run costs a tenth of a second here and a quarter in its worker; what it does is lost if it is killed.
 CHUNK_SECONDS = 10.0
-PROGRESS_EVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -218,7 +215,7 @@ def _work_off(missing: Sequence[_Share], results: str, report: Report) -> None:
     Raises:
         MistworksError: some could not be evaluated; the others are finished first.
     """
-    at_once = 2 * workers()
+    at_once = 2 * cluster_workers()
     waiting = deque(part for share in missing for part in share.split(-(-at_once // len(missing))))
     running: dict[DaskFuture[Any], _Share] = {}
     failures: list[str] = []
@@ -228,15 +225,14 @@ def _work_off(missing: Sequence[_Share], results: str, report: Report) -> None:
         while waiting and len(running) < at_once:
             share = waiting.popleft()
             running[_submit(share, results)] = share
-        ended = _wait(running)
-        for future in ended:
+        for future in ended_among(running):
             share, told = running.pop(future), outcome(future)
             if isinstance(told, BaseException):
                 failures.append(_failure(share, told))
                 continue
             done += told
             rest = _Share(share.pairing, share.positions[told:])
-            waiting.extend(rest.split(workers() if len(waiting) < at_once else 1))
+            waiting.extend(rest.split(cluster_workers() if len(waiting) < at_once else 1))
         report(done)
     if failures:
         more = f" (and {len(failures) - 1} more tasks failed)" if len(failures) > 1 else ""
@@ -250,14 +246,6 @@ def _submit(share: _Share, results: str) -> "DaskFuture[Any]":
             pairing.suite.reference, pairing.estimator, share.positions, results, CHUNK_SECONDS
         )
     )
-
-
-def _wait(running: Mapping["DaskFuture[Any]", _Share]) -> list["DaskFuture[Any]"]:
-    """The tasks that have ended, perhaps none."""
-    # The runner keeps its Dask client to itself; its futures know it.
-    with next(iter(running)).client.as_current(), suppress(TimeoutError):
-        distributed.wait(list(running), PROGRESS_EVERY_SECONDS, return_when="FIRST_COMPLETED")
-    return [future for future in running if future.done()]
 
 
 def _failure(share: _Share, error: BaseException) -> str:

@@ -2,17 +2,14 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import distributed
 from prefect import flow
-from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
 from prefect.task_runners import TaskRunner
-from prefect_dask.task_runners import DaskTaskRunner, PrefectDaskFuture
+from prefect_dask.task_runners import DaskTaskRunner
 
+from flows.dispatch import DaskFuture, cluster_workers, dask_future, ended_among, outcome
 from flows.progress import progress
 from flows.services import dask_cluster
 from mistworks.errors import MistworksError
@@ -26,7 +23,6 @@ from tasks.generation import generate_partitions
 
 # Fewer are not worth a task run, which costs a tenth of a second here and a quarter in its worker.
 LEAST_DATASETS_A_TASK = 5_000
-PROGRESS_EVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -153,48 +149,30 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     """
     target = open_store(url)
     least = -(-LEAST_DATASETS_A_TASK // target.manifest.partition_size)
-    shares = _shares(numbers, _workers(), least)
-    submitted = [cast("PrefectDaskFuture[None]", generate_partitions.submit(url, share)) for share in shares]
-    futures = {future.wrapped_future: share for future, share in zip(submitted, shares, strict=True)}
-    running = set(futures)
+    shares = _shares(numbers, cluster_workers(), least)
+    futures = {dask_future(generate_partitions.submit(url, share)): share for share in shares}
     with progress(f"generate {target.manifest.split}", len(numbers)) as report:
-        report(0)
-        while running:
-            # The marks in the store tell how far the long tasks are; the number of done tasks would not.
-            # The runner keeps its Dask client to itself; its futures know it.
-            with next(iter(running)).client.as_current(), suppress(TimeoutError):
-                distributed.wait(running, PROGRESS_EVERY_SECONDS, return_when="FIRST_COMPLETED")
-            running = {future for future in running if not future.done()}
-            report(len(numbers) - len(target.missing()) if running else len(numbers))
-    failures = [(share, error) for future, share in futures.items() if (error := _failure(future))]
+        for done in _partitions_done(target, futures):
+            report(done)
+    ended = [(share, outcome(future)) for future, share in futures.items()]
+    failures = [(share, told) for share, told in ended if isinstance(told, BaseException)]
     if failures:
         raise MistworksError(_failure_message(url, failures))
 
 
-def _partitions_done(target: Store, futures: Mapping["distributed.Future[Any]", list[int]]) -> Iterator[int]:
-    """Every few seconds, how many partitions are done, until the tasks have ended."""
+def _partitions_done(target: Store, futures: Mapping["DaskFuture[Any]", list[int]]) -> Iterator[int]:
+    """How many partitions are done, every few seconds until all tasks have ended."""
     running, done = set(futures), dict.fromkeys(futures, 0)
     while running:
         yield sum(done.values())
-        # The runner keeps its Dask client to itself; its futures know it.
-        with next(iter(running)).client.as_current(), suppress(TimeoutError):
-            distributed.wait(running, PROGRESS_EVERY_SECONDS, return_when="FIRST_COMPLETED")
-        running = {future for future in running if not future.done()}
-        # A task makes its partitions in order, so that a look at the next one of each tells.
+        running -= ended_among(running)
+        # The marks in the store tell how far the long tasks are, which make their partitions in order.
         for future in running:
-            while done[future] < len(futures[future]) and target.is_done(futures[future][done[future]]):
+            share = futures[future]
+            while done[future] < len(share) and target.is_done(share[done[future]]):
                 done[future] += 1
         done |= {future: len(futures[future]) for future in done.keys() - running}
     yield sum(done.values())
-
-
-def _workers() -> int:
-    """Workers of the Dask cluster that this flow run's tasks go to."""
-    context = FlowRunContext.get()
-    if context is None or not isinstance(context.task_runner, DaskTaskRunner):
-        return 1
-    client: Any = context.task_runner.client
-    return len(client.nthreads())
 
 
 def _shares(numbers: list[int], workers: int, least: int) -> list[list[int]]:
@@ -209,16 +187,6 @@ def _shares(numbers: list[int], workers: int, least: int) -> list[list[int]]:
         shares.append(numbers[taken : taken + size])
         taken += size
     return shares
-
-
-def _failure(future: "distributed.Future[Any]") -> BaseException | None:
-    if future.status != "finished":
-        return future.exception() or MistworksError(f"a task was {future.status}")
-    state = future.result()
-    if isinstance(state, State) and not state.is_completed():
-        error = state.result(raise_on_failure=False)
-        return error if isinstance(error, BaseException) else MistworksError(state.message or state.name)
-    return None
 
 
 def _failure_message(url: str, failures: Iterable[tuple[list[int], BaseException]]) -> str:
