@@ -7,8 +7,9 @@ BIN := .venv/bin
 pipeline: .venv/ready
 	$(BIN)/mistworks pipeline --preset quick
 
+# Two files at a time, a thread each: most of the time is spent waiting for servers to start.
 test: .venv/ready
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 test-slow: .venv/ready
 	$(BIN)/pytest -m slow
