@@ -98,7 +98,8 @@ class ShrunkGaussianCopula(Baseline):
 
     Oracle approximating shrinkage (Chen, Wiesel, Eldar, Hero, "Shrinkage algorithms for MMSE covariance
     estimation", IEEE Transactions on Signal Processing 2010, equation 23), which takes the points to be
-    normal, as the scores nearly are. Defined for n ≤ dx + dy too; its bias is downwards.
+    normal, as the scores nearly are; on the validation split it errs less than Ledoit and Wolf's. Defined for
+    n ≤ dx + dy too; its bias is downwards.
     """
 
     @property
