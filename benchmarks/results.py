@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--models", default=MODELS, help="the first is compared with each of the others")
     parser.add_argument("--suites", default=SUITES)
     parser.add_argument("--slow-limit", type=int, default=60)
+    parser.add_argument("--costs", action="store_true", help="measure time and memory too, alone")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     arguments = parser.parse_args()
     uri = local_tracking_uri(arguments.root)
@@ -43,7 +44,7 @@ def main() -> None:
         evaluated = evaluate(
             models, suites, arguments.root, uri, slow_limit=arguments.slow_limit, dask_address=address
         )
-    report_on(evaluated, arguments.root / "report.html", arguments.root, uri, costs=True)
+    report_on(evaluated, arguments.root / "report.html", arguments.root, uri, costs=arguments.costs)
     (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
     for name, figure in pictures(evaluated.results).items():
         figure.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)
