@@ -60,7 +60,7 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
         f"Written by `python benchmarks/results.py --slow-limit {arguments.slow_limit}` on {_machine()}. "
         f"`{first}` is the `{registered.lineage.preset}` model, trained on content "
         f"`{registered.lineage.train_hash[:16]}…`. Every estimator gets the plain samples, both blocks "
-        "whole. Slow estimators (neural ones, anything with bootstrap) are evaluated on an evenly spread "
+        "whole. Slow estimators (neural ones, anything with bootstrap) are evaluated on a fixed random "
         "part of each suite: compare them with others by the paired differences, which are over the same "
         "datasets. Figures are in nats and nats², ± one standard error, over the datasets where the "
         "estimator did not fail; failures are counted beside them."

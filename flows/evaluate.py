@@ -18,7 +18,7 @@ from flows.services import dask_cluster
 from mistworks.errors import MistworksError
 from mistworks.evaluation.measures import AccuracyRow, accuracy
 from mistworks.evaluation.results import Results
-from mistworks.evaluation.runner import Identity, aligned, evenly_spread, identities
+from mistworks.evaluation.runner import Identity, aligned, identities, random_part
 from mistworks.evaluation.summary import SummaryRow, summarise
 from storage.estimators import EstimatorReference, find_estimators
 from storage.results import ResultStore
@@ -173,9 +173,7 @@ def evaluate_on_dask(
         _Pairing(
             suite,
             estimator,
-            frozenset(
-                evenly_spread(len(suite.positions), slow_limit if estimator.slow else None, suite.block)
-            ),
+            frozenset(random_part(len(suite.positions), slow_limit if estimator.slow else None, suite.block)),
         )
         for suite in opened
         for estimator in estimators

@@ -89,6 +89,6 @@ def _about(evaluated: Evaluated) -> dict[str, str]:
     }
     if reduced:
         facts["slow estimators"] = ", ".join(
-            f"{least:,} datasets of {name}, evenly spread" for name, least in reduced.items()
+            f"{least:,} datasets of {name} at random" for name, least in reduced.items()
         )
     return facts

@@ -13,7 +13,7 @@ from mistworks.baselines.trained import Trained
 from mistworks.errors import MistworksError
 from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
 from mistworks.evaluation.invariance import check_invariances
-from mistworks.evaluation.runner import evenly_spread, run_chunk
+from mistworks.evaluation.runner import random_part, run_chunk
 from mistworks.evaluation.suites.stored import StoredSuite
 from storage.promotion import champion, promote
 from storage.registry import RegisteredVersion, load, lookup, register
@@ -138,7 +138,7 @@ def _time_share(challenger: Trained, present: Trained, suite: StoredSuite) -> fl
 
     They take turns, so that whatever slows the machine slows both.
     """
-    positions = evenly_spread(len(suite), _TIMED)
+    positions = random_part(len(suite), _TIMED)
     least = {challenger: math.inf, present: math.inf}
     for turn in range(_TURNS + 1):
         for entrant in least:

@@ -30,7 +30,7 @@ from mistworks.distributions import JointDistribution
 from mistworks.errors import MistworksError
 from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.evaluation.results import COLUMNS, QUANTILE_LEVELS, Results, join
-from mistworks.evaluation.runner import aligned, evenly_spread, identities, run_chunk
+from mistworks.evaluation.runner import aligned, identities, random_part, run_chunk
 from mistworks.evaluation.suites import Entry, GridSuite, suite, violations
 from mistworks.evaluation.suites.stored import StoredSuite
 from mistworks.evaluation.summary import summarise
@@ -245,20 +245,28 @@ def test_results_serve_a_suite_at_other_sizes_where_the_sizes_agree() -> None:
 
 
 @given(st.integers(1, 3_000), st.integers(1, 200))
-def test_positions_are_evenly_spread(count: int, limit: int) -> None:
-    positions = evenly_spread(count, limit)
+def test_a_part_is_fixed_and_grows_with_its_limit(count: int, limit: int) -> None:
+    positions = random_part(count, limit)
     assert len(positions) == min(count, limit)
-    assert 0 <= min(positions) <= max(positions) < count
-    gaps = np.diff(positions)
-    assert gaps.size == 0 or (gaps.min() >= 1 and gaps.max() - gaps.min() <= 1)
-    assert evenly_spread(count, None) == list(range(count))
+    assert positions == sorted(set(positions)) == random_part(count, limit)
+    assert set(positions) <= set(range(count))
+    assert set(random_part(count, max(1, limit // 2))) <= set(positions)
+    assert random_part(count, None) == list(range(count))
+
+
+@pytest.mark.parametrize("name", ["bmi-40", "beyond", "null"])
+def test_a_part_has_many_distributions(name: str) -> None:
+    whole = suite(name)
+    assert len({whole.case(position).name for position in random_part(len(whole), 24)}) >= 12
 
 
 def test_what_means_something_only_together_is_chosen_together() -> None:
-    assert evenly_spread(20, 11, block=5) == [*range(5, 10), *range(15, 20)]
-    assert evenly_spread(20, 3, block=5) == [*range(10, 15)]
+    part = random_part(20, 11, block=5)
+    assert len(part) == 10
+    assert all(position % 5 == offset for position, offset in zip(part, [*range(5)] * 2, strict=True))
+    assert len(random_part(20, 3, block=5)) == 5
     whole = suite("self-consistency")
-    chosen = evenly_spread(len(whole), 120, whole.block)
+    chosen = random_part(len(whole), 120, whole.block)
     results = run_chunk(Correlation(), whole, chosen)
     assert len(results) <= 120
     assert all(violation.comparisons == len(results) // whole.block for violation in violations(results))
@@ -439,10 +447,10 @@ def test_a_suite_of_another_version_is_evaluated_anew(stage: Stage) -> None:
     assert stage.evaluate("correlation").computed == 12
 
 
-def test_a_slow_estimator_is_evaluated_on_an_even_part_that_can_grow(stage: Stage) -> None:
+def test_a_slow_estimator_is_evaluated_on_a_part_that_can_grow(stage: Stage) -> None:
     stage.estimators["slow"] = Correlation(name="slow", slow=True)
     few = stage.evaluate("slow", slow_limit=4)
-    assert few.results[0].position.tolist() == [1, 4, 7, 10]
+    assert few.results[0].position.tolist() == random_part(12, 4)
     assert few.datasets == {"grid": 12}
     more = stage.evaluate("slow", slow_limit=100)
     assert (more.computed, len(more.results[0])) == (8, 12)

@@ -15,7 +15,8 @@ from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimate
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
-from mistworks.evaluation.suites.base import Case, Suite
+from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite
+from mistworks.randomness import stream
 
 Pair = tuple[FloatArray, FloatArray]
 Identity = tuple[str, int, int]
@@ -110,8 +111,11 @@ def aligned(results: Results, positions: Mapping[Identity, int]) -> Results:
     return replace(results[chosen], position=order)
 
 
-def evenly_spread(count: int, limit: int | None, block: int = 1) -> list[int]:
-    """Positions 0 to ``count`` − 1, or ``limit`` of them at equal distances where they are more.
+def random_part(count: int, limit: int | None, block: int = 1) -> list[int]:
+    """Positions 0 to ``count`` − 1 in order, or ``limit`` of them at random where they are more.
+
+    The same at every call, and a greater limit adds to a smaller one's. Equal distances would meet the period
+    in which distributions recur in a suite, and so choose the same few again and again.
 
     Args:
         count: number of datasets.
@@ -120,9 +124,9 @@ def evenly_spread(count: int, limit: int | None, block: int = 1) -> list[int]:
     """
     if limit is None or count <= limit:
         return list(range(count))
-    blocks, chosen = count // block, max(limit // block, 1)
-    starts = [(2 * step + 1) * blocks // (2 * chosen) * block for step in range(chosen)]
-    return [start + offset for start in starts for offset in range(block)]
+    order = stream(ROOT_SEED, "suite-part", "order", count).permutation(count // block)
+    chosen = sorted(order[: max(limit // block, 1)].tolist())
+    return [start * block + offset for start in chosen for offset in range(block)]
 
 
 def _batches(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _INK = "#1d2126"
 _SOFT = "#8a9199"
+_PANELS_IN_A_ROW = 3
 _MARKERS = {"circle": "o", "diamond": "D", "square": "s", "cross": "P"}
 _DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":", "longdash": (0, (8, 3)), "dashdot": "-."}
 
@@ -29,6 +30,8 @@ def pictures(results: Sequence[Results]) -> dict[str, "Figure"]:
 
 def _errors(view: View) -> "Figure":
     """Mean absolute error of each estimator with its interval of 95%, a panel a suite, lowest first."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     tallest = max(len(ranking) for ranking in view.ranking.values())
     figure, axes = _panels(len(view.suites), 3.6, 1.3 + 0.27 * tallest)
     for axis, suite in zip(axes, view.suites, strict=True):
@@ -52,6 +55,9 @@ def _errors(view: View) -> "Figure":
         axis.invert_yaxis()
         if ranked and all(each.mae for each in ranked):
             axis.set_xscale("log")
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel("mean absolute error (nats)")
         axis.set_title(suite, fontsize=10, loc="left", color=_INK)
     return figure
@@ -87,13 +93,18 @@ def _calibration(view: View) -> "Figure":
 
 
 def _panels(count: int, width: float, height: float) -> tuple["Figure", list["Axes"]]:
+    """A figure of so many panels, at most three in a row."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width * count, height), dpi=130, layout="constrained")
-    axes = list(figure.subplots(1, count, squeeze=False)[0])
-    for axis in axes:
+    columns = min(count, _PANELS_IN_A_ROW)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(width * columns, height * rows), dpi=130, layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[count:]:
+        axis.remove()
+    for axis in axes[:count]:
         axis.spines[["top", "right"]].set_visible(False)
         axis.grid(axis="x", color="#e4e5e1", linewidth=0.6)
         axis.set_axisbelow(True)
         axis.tick_params(labelsize=8)
-    return figure, axes
+    return figure, axes[:count]
