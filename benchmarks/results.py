@@ -14,6 +14,7 @@ import numpy as np
 from flows.evaluate import Evaluated, evaluate
 from flows.report import report_on
 from flows.services import dask_cluster, services
+from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.errors import MistworksError
 from mistworks.evaluation.intervals import coverage, false_alarms
 from mistworks.evaluation.measures import accuracy
@@ -21,10 +22,13 @@ from mistworks.evaluation.paired import paired_difference
 from mistworks.evaluation.report import pictures
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites import violations
+from storage.costs import cost
+from storage.estimators import open_estimator
 from storage.registry import lookup
 from storage.tracking import local_tracking_uri
 
 MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussian-copula+bootstrap,neural"
+SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
 SUITES = "m-test,bmi-40,beyond,null,self-consistency"
 
 
@@ -44,7 +48,7 @@ def main() -> None:
         evaluated = evaluate(
             models, suites, arguments.root, uri, slow_limit=arguments.slow_limit, dask_address=address
         )
-    report_on(evaluated, arguments.root / "report.html", arguments.root, uri, costs=arguments.costs)
+    report_on(evaluated, arguments.root / "report.html", arguments.root, uri)
     (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
     for name, figure in pictures(evaluated.results).items():
         figure.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)
@@ -78,6 +82,9 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
     yield _alarms(evaluated)
     yield "## Self-consistency: comparisons violated, and by how much at worst (nats)"
     yield _violated(evaluated)
+    if arguments.costs:
+        yield "## Time and peak memory of one estimate, alone on one core"
+        yield _costs(evaluated, arguments.root / "costs")
     yield f"## {first} against each other, on the same datasets"
     yield (
         "Mean of its squared error minus the other's, in nats², with its 95 % interval by paired bootstrap "
@@ -214,6 +221,22 @@ def _differences(evaluated: Evaluated, first: str) -> str:
                     ]
                 )
     return _table(["suite", "against", "datasets", "left out", "difference", "95 % interval"], rows)
+
+
+def _costs(evaluated: Evaluated, folder: Path) -> str:
+    rows = []
+    for reference in evaluated.estimators:
+        if reference.text.endswith(SUFFIX):
+            continue  # As many times the cost as there are resamples.
+        measured = [cost(open_estimator(reference), *shape, folder) for shape in SHAPES]
+        cells = [
+            each.failure
+            if each.seconds is None or each.memory is None
+            else f"{1e3 * each.seconds:.3g} ms, {each.memory / 2**20:.3g} MiB"
+            for each in measured
+        ]
+        rows.append([reference.label, *cells])
+    return _table(["estimator", *(f"n = {n:,}, {dx} + {dy}" for n, dx, dy in SHAPES)], rows)
 
 
 def _of(evaluated: Evaluated, suite: str) -> list[Results]:
