@@ -174,12 +174,13 @@ class View:
 
     @cached_property
     def shown_at_first(self) -> frozenset[str]:
-        """The estimators of the best mean rank over the suites and their bootstraps; readers show others."""
+        """The estimator named first, those of the best mean rank over the suites, and their bootstraps."""
         ranks: dict[str, list[int]] = {}
         for ranking in self.ranking.values():
             for place, each in enumerate(ranking):
                 ranks.setdefault(each.label, []).append(place)
-        first = sorted(ranks, key=lambda label: float(np.mean(ranks[label])))[:SHOWN_AT_FIRST]
+        best = sorted(ranks, key=lambda label: float(np.mean(ranks[label])))[:SHOWN_AT_FIRST]
+        first = {self.estimators[0].removesuffix(BOOTSTRAP), *best}
         return frozenset(name for name in self.estimators if name.removesuffix(BOOTSTRAP) in first)
 
     def _ranked(self, suite: str) -> Iterator[Ranked]:
