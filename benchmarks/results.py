@@ -69,6 +69,8 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
         "datasets. Figures are in nats and nats², ± one standard error, over the datasets where the "
         "estimator did not fail; failures are counted beside them."
     )
+    yield "![Mean absolute error of every estimator on every suite](images/errors.png)"
+    yield "![Coverage of the true mutual information against the nominal level](images/calibration.png)"
     for suite in evaluated.suites:
         yield f"## {suite} ({evaluated.datasets[suite]:,} datasets)"
         yield _totals([part for part in evaluated.results if part.suite == suite])
@@ -119,9 +121,10 @@ def _totals(parts: Sequence[Results]) -> str:
     return _table([*head, "90 % covers", "interval score"], rows)
 
 
-def _order(part: Results) -> float:
+def _order(part: Results) -> tuple[int, float]:
+    """Those with the most datasets first: an error over other datasets does not rank beside theirs."""
     mae = accuracy(part)[0].mae
-    return np.inf if mae is None else mae
+    return -len(part), np.inf if mae is None else mae
 
 
 def _by_bin(evaluated: Evaluated, suite: str) -> str:
