@@ -87,7 +87,7 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
     if arguments.costs:
         yield "## Time and peak memory of one estimate, alone on one core"
         yield _costs(evaluated, arguments.root / "costs")
-    yield f"## {first} against each other, on the same datasets"
+    yield f"## {first} against every other, on the same datasets"
     yield (
         "Mean of its squared error minus the other's, in nats², with its 95 % interval by paired bootstrap "
         "over datasets; below 0 it is better. Datasets on which either failed are left out."

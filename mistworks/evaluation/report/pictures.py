@@ -55,7 +55,8 @@ def _errors(view: View) -> "Figure":
         axis.invert_yaxis()
         if ranked and all(each.mae for each in ranked):
             axis.set_xscale("log")
-            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            low, high = axis.get_xlim()
+            axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0) if high < 100 * low else (1.0,)))
             axis.xaxis.set_major_formatter("{x:g}")
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel("mean absolute error (nats)")
