@@ -19,7 +19,7 @@ from storage.promotion import champion, promote
 from storage.registry import RegisteredVersion, load, lookup, register
 from storage.runs import training_record
 from storage.store import StoreUnreachableError, open_store
-from tasks.retries import may_pass
+from tasks.retries import retried
 
 _TIMED, _TURNS = 16, 5
 
@@ -39,13 +39,7 @@ class Comparison:
     decision: Decision
 
 
-@task(
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=may_pass,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@retried
 def register_version(
     folder: Path, run_id: str, metrics: Mapping[str, float], tracking_uri: str
 ) -> RegisteredVersion:
@@ -76,13 +70,7 @@ def register_version(
     )
 
 
-@task(
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=may_pass,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@retried
 def compare_with_champion(reference: str, tracking_uri: str, config: GateConfig | None = None) -> Comparison:
     """Put a version to the gate, beside the champion of this moment.
 

@@ -5,16 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
-
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig
 from mistworks.training import Progress, TrainingConfig, TrainingResult, train
 from storage.lock import exclusive
 from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from storage.store import Store, open_store
-from tasks.retries import may_pass
+from tasks.retries import retried
 
 Report = Callable[[float], None]
 
@@ -44,13 +41,7 @@ class Trained:
     datasets_per_second: float
 
 
-@task(
-    retries=2,
-    retry_delay_seconds=[5, 30],
-    retry_condition_fn=may_pass,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
+@retried
 def train_estimator(
     train_url: str,
     validation_url: str,

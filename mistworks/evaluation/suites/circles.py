@@ -23,15 +23,7 @@ class NoisyRing(PointwiseJoint):
 
     noise: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = dy = 1
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points in double precision: shapes (n, 1) and (n, 1)."""
@@ -68,15 +60,7 @@ class Directions(PointwiseJoint):
 
     concentration: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 2."""
-        return 2
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 2."""
-        return 2
+    dx = dy = 2
 
     @property
     def closed_form(self) -> float:

@@ -172,15 +172,7 @@ class CopulaJoint(PointwiseJoint):
     x_margin: str
     y_margin: str
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = dy = 1
 
     @property
     def closed_form(self) -> float | None:

@@ -22,10 +22,7 @@ class Classes(PointwiseJoint):
     means: tuple[tuple[float, ...], ...]
     scales: tuple[float, ...]
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1: the number of the class."""
-        return 1
+    dx = 1
 
     @property
     def dy(self) -> int:  # type: ignore[override]
@@ -56,15 +53,7 @@ class Table(PointwiseJoint):
 
     probabilities: tuple[tuple[float, ...], ...]
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1: the number of the row."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1: the number of the column."""
-        return 1
+    dx = dy = 1
 
     @property
     def closed_form(self) -> float:
@@ -100,15 +89,7 @@ class Counts(PointwiseJoint):
     shape: float
     rate: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = dy = 1
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points in double precision: shapes (n, 1) and (n, 1)."""
@@ -141,10 +122,7 @@ class Decisions(PointwiseJoint):
         """Dimension of X."""
         return len(self.weights)
 
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dy = 1
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points in double precision: shapes (n, dx) and (n, 1)."""
@@ -172,10 +150,7 @@ class Parity(PointwiseJoint):
     dx: int
     flipped: float
 
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dy = 1
 
     @property
     def closed_form(self) -> float:
@@ -210,15 +185,7 @@ class SharedDropout(PointwiseJoint):
     dropout: float
     correlation: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = dy = 1
 
     @property
     def closed_form(self) -> float:
@@ -252,15 +219,7 @@ class Rounded(PointwiseJoint):
     correlation: float
     step: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = dy = 1
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points in double precision: shapes (n, 1) and (n, 1)."""
@@ -287,15 +246,7 @@ class Censored(PointwiseJoint):
     correlation: float
     limit: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = dy = 1
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points in double precision: shapes (n, 1) and (n, 1)."""

@@ -40,10 +40,7 @@ class Regression(PointwiseJoint):
     noise: float
     growth: float = 0.0
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 1."""
-        return 1
+    dx = 1
 
     @property
     def dy(self) -> int:  # type: ignore[override]
@@ -80,15 +77,8 @@ class Interaction(PointwiseJoint):
 
     noise: float
 
-    @property
-    def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, 2."""
-        return 2
-
-    @property
-    def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, 1."""
-        return 1
+    dx = 2
+    dy = 1
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """n points in double precision: shapes (n, 2) and (n, 1)."""
