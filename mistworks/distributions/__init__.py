@@ -6,9 +6,16 @@ from pydantic import Field
 
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
 from mistworks.distributions.base import Family, JointDistribution
-from mistworks.distributions.dispersion import Dense, LatentVariable, Sparse, TwoPair
+from mistworks.distributions.dispersion import (
+    Dense,
+    Factor,
+    LatentVariable,
+    RandomPairs,
+    Sparse,
+    TwoPair,
+)
 from mistworks.distributions.normal import Normal, NormalFamily
-from mistworks.distributions.priors import Uniform, UniformInteger
+from mistworks.distributions.priors import LogUniform, Uniform, UniformInteger
 from mistworks.distributions.student import Student, StudentFamily
 from mistworks.distributions.transforms import TRANSFORMS, Transform
 
@@ -21,11 +28,14 @@ __all__ = [
     "AdditiveNoiseFamily",
     "AnyFamily",
     "Dense",
+    "Factor",
     "Family",
     "JointDistribution",
     "LatentVariable",
+    "LogUniform",
     "Normal",
     "NormalFamily",
+    "RandomPairs",
     "Sparse",
     "Student",
     "StudentFamily",

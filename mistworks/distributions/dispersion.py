@@ -1,8 +1,8 @@
 """Structured dispersion matrices, the parameter of every elliptical family.
 
 Coordinates are ordered X first, Y second. All matrices are correlation matrices: symmetric, positive
-definite, with a diagonal of ones. Structures and priors follow arXiv 2511.18945; `lvm` is the
-latent-variable model of Czyż et al., "Beyond Normal" (NeurIPS 2023).
+definite, with a diagonal of ones. `dense`, `lvm`, `sparse` and `2pair` and their priors follow
+arXiv 2511.18945; `lvm` is the latent-variable model of Czyż et al., "Beyond Normal" (NeurIPS 2023).
 """
 
 from abc import ABC, abstractmethod
@@ -11,12 +11,17 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, field_validator
+from scipy.linalg import solve_triangular
 
 from mistworks.config import FrozenConfig
 from mistworks.distributions.base import require_at_least
-from mistworks.distributions.priors import Uniform, within
+from mistworks.distributions.priors import LogUniform, Probability, Uniform, within
 
 Matrix = NDArray[np.float64]
+
+_BLOCK = 64
+_MOST_FACTORS = 8
+_LARGEST_LOADING = 10.0
 
 
 def _loading(prior: Uniform) -> Uniform:
@@ -25,6 +30,13 @@ def _loading(prior: Uniform) -> Uniform:
 
 
 Loading = Annotated[Uniform, AfterValidator(_loading)]
+
+
+def _moderate(prior: LogUniform) -> LogUniform:
+    return within(prior, 0.0, _LARGEST_LOADING, "a loading")
+
+
+FactorLoading = Annotated[LogUniform, AfterValidator(_moderate)]
 
 
 class DispersionPrior(FrozenConfig, ABC):
@@ -113,7 +125,69 @@ class TwoPair(DispersionPrior):
         return sparse_matrix(dx, dy, 2, self.strength.draw(rng))
 
 
-Dispersion = Annotated[Dense | LatentVariable | Sparse | TwoPair, Field(discriminator="structure")]
+class Factor(DispersionPrior):
+    """A random factor model (`factor_matrix`) whose cross block Σ_xy is multiplied by a coupling c.
+
+    0 ≤ c ≤ 1 keeps Σ positive definite: it is then a mean of Σ and its block diagonal. c = 0 with probability
+    ``independent``; otherwise c = w^(u³) with u ~ U(0, 1) and w the weakest coupling, which favours 1.
+    """
+
+    structure: Literal["factor"] = "factor"
+    loading: FactorLoading = LogUniform(low=0.2, high=4.0)
+    independent: Probability = 0.1
+    weakest: Annotated[float, Field(gt=0, le=1)] = 0.02
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
+        """A factor model of all coordinates with loadings and c drawn from their priors."""
+        matrix = factor_matrix(dx + dy, self.loading.draw(rng), rng)
+        coupling = 0.0 if rng.random() < self.independent else self.weakest ** (rng.random() ** 3)
+        matrix[:dx, dx:] *= coupling
+        matrix[dx:, :dx] *= coupling
+        return matrix
+
+
+class RandomPairs(DispersionPrior):
+    """k independent pairs, each with a correlation of its own, placed anywhere and mixed within each block.
+
+    Pair i has information Iᵢ from its prior and correlation ±√(1 − exp(−2 Iᵢ)), of random sign. With
+    probability ``mixed`` a block is L u, where u holds the coordinates of the pairs and L Lᵀ is the matrix of
+    a random factor model: an invertible map of a block, so that I(X;Y) = Σᵢ Iᵢ. k is uniform on
+    0, …, min(dx, dy).
+    """
+
+    structure: Literal["random-pairs"] = "random-pairs"
+    information: LogUniform = LogUniform(low=0.001, high=2.3)
+    mixed: Probability = 0.5
+    loading: FactorLoading = LogUniform(low=0.1, high=2.0)
+
+    @field_validator("information")
+    @classmethod
+    def _correlation_below_one(cls, prior: LogUniform) -> LogUniform:
+        return within(prior, 0.0, 5.0, "information")
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
+        """A matrix of pairs with k, their correlations, places and the mixing drawn from their priors."""
+        pairs = int(rng.integers(0, min(dx, dy), endpoint=True))
+        information = np.array([self.information.draw(rng) for _ in range(pairs)])
+        correlations = np.sqrt(-np.expm1(-2.0 * information)) * np.where(rng.random(pairs) < 0.5, -1.0, 1.0)
+        matrix = np.zeros((dx + dy, dx + dy))
+        matrix[:dx, :dx] = self._within(dx, rng)
+        matrix[dx:, dx:] = self._within(dy, rng)
+        x_mixing = cholesky_factor(matrix[:dx, :dx])[:, rng.permutation(dx)[:pairs]]
+        y_mixing = cholesky_factor(matrix[dx:, dx:])[:, rng.permutation(dy)[:pairs]]
+        matrix[:dx, dx:] = (x_mixing * correlations) @ y_mixing.T
+        matrix[dx:, :dx] = matrix[:dx, dx:].T
+        return matrix
+
+    def _within(self, size: int, rng: np.random.Generator) -> Matrix:
+        if rng.random() < self.mixed:
+            return factor_matrix(size, self.loading.draw(rng), rng)
+        return np.eye(size)
+
+
+Dispersion = Annotated[
+    Dense | LatentVariable | Sparse | TwoPair | Factor | RandomPairs, Field(discriminator="structure")
+]
 
 
 def latent_variable_matrix(
@@ -153,3 +227,40 @@ def sparse_matrix(dx: int, dy: int, pairs: int, strength: float) -> Matrix:
     correlation = strength**2 / (1.0 + strength**2)
     matrix[paired, dx + paired] = matrix[dx + paired, paired] = correlation
     return matrix
+
+
+def factor_matrix(size: int, loading: float, rng: np.random.Generator) -> Matrix:
+    """The correlation matrix of a random factor model Λ Λᵀ + I, shape (size, size).
+
+    Λ has 1 to 8 columns, at most ``size``. Its entries are normal, each present with one random probability,
+    at least 2 / size; its columns have log-normal scales around ``loading``, cut at 10.
+    """
+    factors = int(rng.integers(1, min(_MOST_FACTORS, size), endpoint=True))
+    loadings = rng.standard_normal((size, factors))
+    loadings *= rng.random((size, factors)) < max(rng.uniform(0.1, 1.0), 2.0 / size)
+    loadings *= np.minimum(loading * np.exp(rng.standard_normal(factors)), _LARGEST_LOADING)
+    matrix = loadings @ loadings.T
+    matrix.flat[:: size + 1] += 1.0
+    scale = 1.0 / np.sqrt(matrix.diagonal())
+    matrix *= scale[:, None] * scale
+    return matrix
+
+
+def cholesky_factor(matrix: Matrix) -> Matrix:
+    """The lower Cholesky factor, the same to the bit whatever the number of BLAS threads.
+
+    LAPACK splits large matrices by the number of threads (from 128 rows in OpenBLAS), which changes the
+    last bits. Here LAPACK sees blocks of 64 rows, and what couples them does not sum across threads.
+    """
+    if len(matrix) <= _BLOCK:
+        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
+    factor = matrix.copy()
+    for start in range(0, len(matrix), _BLOCK):
+        stop = start + _BLOCK
+        block = factor[start:stop, start:stop] = np.linalg.cholesky(factor[start:stop, start:stop])
+        if stop < len(matrix):
+            panel = solve_triangular(block, factor[stop:, start:stop].T, lower=True).T
+            factor[stop:, start:stop] = panel
+            factor[stop:, stop:] -= panel @ panel.T
+            factor[start:stop, stop:] = 0.0
+    return factor

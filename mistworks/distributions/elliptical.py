@@ -3,14 +3,11 @@
 from abc import ABC
 
 import numpy as np
-from scipy.linalg import solve_triangular
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Family, require_at_least
-from mistworks.distributions.dispersion import Dispersion, Matrix
+from mistworks.distributions.dispersion import Dispersion, Matrix, cholesky_factor
 from mistworks.errors import MistworksError
-
-_BLOCK = 64
 
 
 class EllipticalFamily(Family, ABC):
@@ -44,31 +41,11 @@ def factorise(dispersion: Matrix, dx: int) -> Matrix:
     if not np.array_equal(dispersion, dispersion.T):
         raise MistworksError("a dispersion matrix is symmetric, and an asymmetric one came; symmetrise it")
     try:
-        return _cholesky(dispersion)
+        return cholesky_factor(dispersion)
     except np.linalg.LinAlgError:
         raise MistworksError(
             "a dispersion matrix is positive definite, and one that is not came; shrink its correlations"
         ) from None
-
-
-def _cholesky(matrix: Matrix) -> Matrix:
-    """The lower Cholesky factor, the same to the bit whatever the number of BLAS threads.
-
-    LAPACK splits large matrices by the number of threads (from 128 rows in OpenBLAS), which changes the
-    last bits. Here LAPACK sees blocks of 64 rows, and what couples them does not sum across threads.
-    """
-    if len(matrix) <= _BLOCK:
-        return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)
-    factor = matrix.copy()
-    for start in range(0, len(matrix), _BLOCK):
-        stop = start + _BLOCK
-        block = factor[start:stop, start:stop] = np.linalg.cholesky(factor[start:stop, start:stop])
-        if stop < len(matrix):
-            panel = solve_triangular(block, factor[stop:, start:stop].T, lower=True).T
-            factor[stop:, start:stop] = panel
-            factor[stop:, stop:] -= panel @ panel.T
-            factor[start:stop, stop:] = 0.0
-    return factor
 
 
 def gaussian_mutual_information(dispersion: Matrix, cholesky: Matrix, dx: int) -> float:
@@ -77,7 +54,7 @@ def gaussian_mutual_information(dispersion: Matrix, cholesky: Matrix, dx: int) -
     The leading block of L is the Cholesky factor of Σ_xx, so that only the trailing block of L and
     Σ_yy remain: I = Σⱼ log L⁽ʸ⁾ⱼⱼ − Σⱼ log Lⱼⱼ over the coordinates of Y.
     """
-    factor_y = _cholesky(dispersion[dx:, dx:])
+    factor_y = cholesky_factor(dispersion[dx:, dx:])
     difference = np.log(factor_y.diagonal()).sum() - np.log(cholesky.diagonal()[dx:]).sum()
     return max(0.0, float(difference))
 

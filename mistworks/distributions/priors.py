@@ -1,15 +1,17 @@
 """Priors over the scalar parameters of families."""
 
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from mistworks.config import FrozenConfig
 
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
-class Uniform(FrozenConfig):
-    """The continuous uniform distribution U(low, high)."""
+
+class Interval(FrozenConfig):
+    """What lies between low and high."""
 
     low: float
     high: float
@@ -20,9 +22,23 @@ class Uniform(FrozenConfig):
             raise ValueError(f"low must not exceed high, and low = {self.low}, high = {self.high} came")
         return self
 
+
+class Uniform(Interval):
+    """The continuous uniform distribution U(low, high)."""
+
     def draw(self, rng: np.random.Generator) -> float:
         """One value in [low, high)."""
         return self.low + (self.high - self.low) * rng.random()
+
+
+class LogUniform(Interval):
+    """The distribution of exp(U(log low, log high))."""
+
+    low: Annotated[float, Field(gt=0)]
+
+    def draw(self, rng: np.random.Generator) -> float:
+        """One value in [low, high)."""
+        return log_uniform(self.low, self.high, rng)
 
 
 class UniformInteger(FrozenConfig):
@@ -42,7 +58,15 @@ class UniformInteger(FrozenConfig):
         return int(rng.integers(self.low, self.high, endpoint=True))
 
 
-def within(prior: Uniform, low: float, high: float, name: str) -> Uniform:
+def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
+    """One value in [low, high) whose logarithm is uniform."""
+    return float(low * (high / low) ** rng.random())
+
+
+AnyInterval = TypeVar("AnyInterval", bound=Interval)
+
+
+def within(prior: AnyInterval, low: float, high: float, name: str) -> AnyInterval:
     """Refuse a prior that leaves the range in which a parameter is defined.
 
     Raises:
