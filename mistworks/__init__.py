@@ -9,16 +9,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mistworks.errors import MistworksError
     from mistworks.estimation import Estimate, Estimator, estimate, load
+    from mistworks.independence import IndependenceTest, independence_test
+    from mistworks.selection import FeatureScores, feature_scores
 
 __version__ = "0.1.0"
 
-__all__ = ["Estimate", "Estimator", "MistworksError", "__version__", "estimate", "load"]
+__all__ = [
+    "Estimate",
+    "Estimator",
+    "FeatureScores",
+    "IndependenceTest",
+    "MistworksError",
+    "__version__",
+    "estimate",
+    "feature_scores",
+    "independence_test",
+    "load",
+]
 
 _HOMES = {
     "Estimate": "mistworks.estimation",
     "Estimator": "mistworks.estimation",
+    "FeatureScores": "mistworks.selection",
+    "IndependenceTest": "mistworks.independence",
     "MistworksError": "mistworks.errors",
     "estimate": "mistworks.estimation",
+    "feature_scores": "mistworks.selection",
+    "independence_test": "mistworks.independence",
     "load": "mistworks.estimation",
 }
 

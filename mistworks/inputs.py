@@ -25,7 +25,7 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
     Raises:
         MistworksError: the input is not a pair of samples of at least five points with finite numbers.
     """
-    x_values, y_values = _read(x, "x"), _read(y, "y")
+    x_values, y_values = read_sample(x, "x"), read_sample(y, "y")
     if len(x_values) != len(y_values):
         raise MistworksError(
             f"x and y must have as many rows as one another, and {len(x_values)} and {len(y_values)} came; "
@@ -34,7 +34,16 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
     return _fit(x_values), _fit(y_values)
 
 
-def _read(values: object, name: str) -> NDArray[np.float64]:
+def read_sample(values: object, name: str) -> NDArray[np.float64]:
+    """One half of a pair, of shape (n,) or (n, d), as it is but in double precision and of shape (n, d).
+
+    Args:
+        values: what holds the numbers.
+        name: what errors call it.
+
+    Raises:
+        MistworksError: the values are not a sample of at least five points with finite numbers.
+    """
     if hasattr(values, "columns") and hasattr(values, "iloc"):
         array = _read_frame(values.columns, values.iloc, name)
     else:

@@ -1,0 +1,93 @@
+"""Is there any dependence at all? A permutation test whose statistic is the estimated mutual information."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mistworks.batching import Model, Pair, estimates_of
+from mistworks.blocks import Block, read_block
+from mistworks.errors import MistworksError
+from mistworks.estimation import Estimate
+
+# Levels in the middle of a hundred equal parts: the mean of the quantiles there is the midpoint rule.
+_LEVELS = (np.arange(100) + 0.5) / 100
+# Estimates of equal samples differ by rounding when batches differ.
+_ROUNDING = 1e-5
+
+
+@dataclass(frozen=True, slots=True)
+class IndependenceTest:
+    """The result of a permutation test of independence.
+
+    Attributes:
+        statistic: the mean of the estimated distribution of the mutual information, in nats.
+        p_value: the probability under independence of a statistic at least as large, within (0, 1].
+        permutations: how many permuted samples the statistic was compared with.
+        estimate: mutual information of the sample, with its quantiles.
+    """
+
+    statistic: float
+    p_value: float
+    permutations: int
+    estimate: Estimate
+
+    def __str__(self) -> str:
+        return f"p = {self.p_value:.3g} by {self.permutations:,} permutations; I(X;Y) = {self.estimate}"
+
+
+def independence_test(
+    x: object,
+    y: object,
+    *,
+    permutations: int = 200,
+    model: Model = None,
+    rng: np.random.Generator | int = 0,
+) -> IndependenceTest:
+    """Test whether X and Y are independent, by permuting the rows of y.
+
+    Under independence every pairing of the rows is as likely as the observed one, so that
+    p = (1 + #{permuted statistic ≥ observed}) / (permutations + 1) keeps its level with any estimator:
+    P(p ≤ α) ≤ α (Phipson and Smyth, "Permutation p-values should never be zero", Stat. Appl. Genet. Mol.
+    Biol. 9, 2010). Ties, also ties but for rounding, count for independence. A good estimator makes the test
+    powerful; it does not have to make it valid.
+
+    The statistic is the mean of the quantiles, since the median is often exactly 0 for weak dependence and
+    would tie; a model without quantiles is compared by its point estimate.
+
+    Rows must be independent draws: a test on a time series whose points depend on one another rejects too
+    often.
+
+    Args:
+        x: n points of X, shape (n, dx) or (n,): an array, a tensor, a DataFrame or a list; columns of strings
+            and of pandas' type ``category`` are class labels.
+        y: n points of Y, shape (n, dy) or (n,), likewise.
+        permutations: how many, at least 1; the least possible p is 1 / (permutations + 1).
+        model: an estimator, the folder of one, or None for the weights that come with the package.
+        rng: where the permutations come from: a generator or a seed. By default a fixed seed, so that equal
+            input gives an equal answer.
+
+    Raises:
+        MistworksError: x and y are not a sample, or permutations is less than 1.
+    """
+    if permutations < 1:
+        raise MistworksError(f"a test needs at least 1 permutation, and {permutations} came; ask for 200")
+    x_block, y_block = read_block(x, "x"), read_block(y, "y")
+    pairs = _permuted(x_block, y_block, permutations, np.random.default_rng(rng))
+    observed, *others = estimates_of(pairs, model)
+    statistic = _statistic(observed)
+    at_least = sum(_statistic(other) >= statistic - _ROUNDING for other in others)
+    return IndependenceTest(statistic, (1 + at_least) / (1 + permutations), permutations, observed)
+
+
+def _permuted(x: Block, y: Block, permutations: int, rng: np.random.Generator) -> Iterator[Pair]:
+    yield x, y
+    for _ in range(permutations):
+        yield x, rng.permutation(y)
+
+
+def _statistic(estimate: Estimate) -> float:
+    return estimate.mi if estimate.quantiles is None else float(np.mean(estimate.quantile(_LEVELS)))
+
+
+__all__ = ["IndependenceTest", "independence_test"]

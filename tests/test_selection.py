@@ -1,0 +1,233 @@
+"""Feature scores: by hand, on every holder of a table, within scikit-learn."""
+
+import pickle
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.feature_selection import SelectKBest
+from sklearn.pipeline import make_pipeline
+
+import mistworks
+from mistworks import batching
+from mistworks.blocks import read_block, read_columns
+from mistworks.errors import MistworksError
+from mistworks.estimation import Estimator
+from mistworks.inputs import MAX_DIMENSIONS
+from tests.stand_ins import GaussianStandIn
+from tests.test_estimation import ESTIMATOR, POINT_ESTIMATOR
+
+STAND_IN = GaussianStandIn()
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((60, 4))
+Y = X[:, 2] + 0.5 * X[:, 0] + 0.3 * RNG.standard_normal(60)
+COLOURS = np.array(["red", "green", "blue"])[np.digitize(X[:, 1], [-0.5, 0.5])]
+
+scores_of = partial(mistworks.feature_scores, model=STAND_IN)
+
+
+class TestScores:
+    def test_they_are_those_of_each_column_alone(self) -> None:
+        found = scores_of(X, Y, level=0.8)
+        for column in range(4):
+            (alone,) = STAND_IN.estimate_many([(X[:, column], Y)])
+            assert found.scores[column] == alone.mi
+            assert (found.lower[column], found.upper[column]) == alone.interval(0.8)
+        assert (found.names, found.level, len(found)) == ((0, 1, 2, 3), 0.8, 4)
+
+    def test_a_trained_estimator_or_its_folder_gives_them(self, tmp_path: Any) -> None:
+        ESTIMATOR.save(tmp_path / "model")
+        expected = [ESTIMATOR.estimate(X[:, column], Y).mi for column in range(4)]
+        for model in (ESTIMATOR, tmp_path / "model", str(tmp_path / "model")):
+            found = mistworks.feature_scores(X, Y, model=model)
+            np.testing.assert_allclose(found.scores, expected, rtol=1e-3, atol=1e-4)
+            assert np.all(found.lower <= found.scores)
+            assert np.all(found.scores <= found.upper)
+
+    def test_none_is_the_model_of_the_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(batching, "_shipped", lambda: STAND_IN)
+        np.testing.assert_array_equal(mistworks.feature_scores(X, Y).scores, scores_of(X, Y).scores)
+
+    def test_the_target_may_have_several_columns(self) -> None:
+        found = scores_of(X, np.column_stack([Y, X[:, 3]]))
+        assert found.scores[3] > 3 > found.scores[1]
+
+    def test_columns_are_estimated_together_in_parts_that_are_bounded(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        counting = GaussianStandIn()
+        mistworks.feature_scores(X, Y, model=counting)
+        assert counting.counts == [4]
+        monkeypatch.setattr(batching, "_PART_CELLS", 60 * 2 * 3)
+        mistworks.feature_scores(X, Y, model=counting)
+        assert counting.counts == [4, 3, 1]
+
+    def test_more_columns_than_an_estimator_takes_at_once_are_no_matter(self) -> None:
+        wide = np.tile(X, (1, 1 + MAX_DIMENSIONS // 4))
+        assert scores_of(wide, Y).scores.shape == (wide.shape[1],)
+
+    def test_they_read_as_a_table_highest_first(self) -> None:
+        lines = str(scores_of(pd.DataFrame(X, columns=list("abcd")), Y)).splitlines()
+        assert lines[0] == "mutual information in nats with 90 % intervals, the highest first"
+        assert [line[0] for line in lines[1:3]] == ["c", "a"]
+        assert len(lines) == 5
+
+    def test_they_convert_to_the_array_of_scores(self) -> None:
+        found = scores_of(X, Y)
+        assert np.asarray(found) is found.scores
+        assert np.array(found) is not found.scores
+        np.testing.assert_array_equal(np.asarray(found, dtype=np.float32), found.scores.astype(np.float32))
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        "hold",
+        [np.ndarray.tolist, torch.from_numpy, pd.DataFrame, np.asfortranarray, np.ma.masked_invalid],
+    )
+    def test_every_holder_of_numbers_gives_the_same(self, hold: Callable[[Any], Any]) -> None:
+        found = mistworks.feature_scores(hold(X), hold(Y[:, None]), model=STAND_IN)
+        np.testing.assert_array_equal(found.scores, scores_of(X, Y).scores)
+
+    def test_names_of_a_frame_are_kept(self) -> None:
+        frame = pd.DataFrame(X, columns=["age", 7, ("a", "b"), "age"])  # type: ignore[list-item]
+        assert scores_of(frame, pd.Series(Y)).names == ("age", 7, ("a", "b"), "age")
+
+    @pytest.mark.parametrize(
+        "hold",
+        [
+            lambda labels: labels,
+            np.ndarray.tolist,
+            lambda labels: labels.astype(object),
+            lambda labels: labels.astype("S"),
+            lambda labels: labels.astype(np.dtypes.StringDType()),
+            pd.Series,
+            lambda labels: pd.Series(labels, dtype="string"),
+            lambda labels: pd.Series(labels, dtype="category"),
+            pd.Categorical,
+            lambda labels: pd.DataFrame({"colour": labels}),
+            lambda labels: labels[:, None],
+            np.ma.asarray,
+        ],
+    )
+    def test_every_holder_of_class_labels_gives_indicators(self, hold: Callable[[Any], Any]) -> None:
+        order = list(dict.fromkeys(COLOURS))
+        expected = (COLOURS[:, None] == np.array(order)).astype(float)
+        np.testing.assert_array_equal(read_block(hold(COLOURS), "y"), expected)
+
+    @settings(max_examples=50, deadline=None)
+    @given(codes=st.lists(st.integers(0, 6), min_size=5, max_size=40), seed=st.integers(0, 99))
+    def test_blocks_tell_classes_apart_whatever_they_are_called(self, codes: list[int], seed: int) -> None:
+        names = np.random.default_rng(seed).permutation(["a", "b", "ü", "", "10", "-", "g"])
+        block = read_block(names[codes], "y")
+        assert block.shape == (len(codes), 1 if len(set(codes)) <= 2 else len(set(codes)))
+        equal = (block[:, None] == block[None]).all(axis=2)
+        np.testing.assert_array_equal(equal, np.equal.outer(codes, codes))
+        np.testing.assert_array_equal(block, read_block(names[::-1][codes], "y"))
+
+    def test_numbers_are_classes_where_pandas_says_so(self) -> None:
+        assert read_block(pd.Series([3, 1, 2, 3, 1], dtype="category"), "y").shape == (5, 3)
+        assert read_block(pd.cut(pd.Series(Y), 4), "y").shape == (60, 4)
+        assert read_block([3, 1, 2, 3, 1], "y").shape == (5, 1)
+        np.testing.assert_array_equal(read_block([True, False] * 4, "y")[:, 0], [1, 0] * 4)
+
+    def test_numbers_and_class_labels_may_be_mixed(self) -> None:
+        frame = pd.DataFrame({"colour": COLOURS, "size": X[:, 1], "weight": X[:, 2]})
+        labels, blocks = zip(*read_columns(frame, "X"), strict=True)
+        assert labels == ("colour", "size", "weight")
+        assert [block.shape for block in blocks] == [(60, 3), (60, 1), (60, 1)]
+        rows = [list(row) for row in zip(COLOURS.tolist(), X[:, 1], X[:, 2], strict=True)]
+        for other, block in zip(read_columns(rows, "X"), blocks, strict=True):
+            np.testing.assert_array_equal(other[1], block)
+        assert read_block(frame, "y").shape == (60, 5)
+        found = scores_of(frame, COLOURS)
+        assert found.scores[0] > found.scores[1] > found.scores[2]
+
+
+REFUSED: list[tuple[Any, Any, str]] = [
+    (scipy.sparse.csr_array(X), Y, r"X must be a dense table, and a sparse matrix came; pass X\.toarray\(\)"),
+    (X, scipy.sparse.csr_matrix(Y[:, None]), "y must be a dense table"),
+    (X[:50], Y, "X and y must have as many rows as one another, and 50 and 60 came"),
+    (np.empty((60, 0)), Y, "X has no columns; pass at least one"),
+    (np.empty((0, 2)), Y, "column 0 of X has no rows"),
+    (X[:4], Y[:4], "y must have at least 5 rows, and 4 came"),
+    (X, None, "y must"),
+    (np.where(X[3, 2] == X, np.nan, X), Y, "column 2 of X must hold finite numbers"),
+    (pd.DataFrame({"a": Y, "b": np.where(Y[3] == Y, np.inf, Y)}), Y, "column 'b' of X must hold finite"),
+    (pd.DataFrame({"a": Y, "t": pd.date_range("2020", periods=60)}), Y, "column 't' of X must hold numbers"),
+    (
+        X,
+        np.where(np.arange(60) == 9, None, COLOURS),
+        "y must hold a class label .* and 1 .* in row 9",
+    ),
+    (X, pd.Series(COLOURS).where(pd.Series(Y) > 0).astype("category"), "y must hold a class label"),
+    (X, pd.Series([None, *COLOURS[1:]], dtype="string"), "y must hold a class label .* first in row 0"),
+    (X, np.ma.masked_equal(COLOURS, "red"), "y must hold a class label in every row"),
+    (X[:, :, None], Y, "X must have one or two axes"),
+    ([[1.0, 2.0], [3.0]] * 30, Y, "X must"),
+    (X + 1j, Y, "column 0 of X must hold real numbers"),
+]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(("features", "target", "message"), REFUSED, ids=[row[2][:30] for row in REFUSED])
+    def test_bad_tables(self, features: Any, target: Any, message: str) -> None:
+        with pytest.raises(MistworksError, match=message):
+            scores_of(features, target)
+
+    def test_too_many_classes(self) -> None:
+        many = [str(number) for number in range(MAX_DIMENSIONS + 1)]
+        with pytest.raises(MistworksError, match=f"y may have up to {MAX_DIMENSIONS} classes.*convert it if"):
+            scores_of(np.zeros(len(many)), many)
+
+    @pytest.mark.parametrize("level", [0, 1, -0.5, 90, float("nan")])
+    def test_levels(self, level: float) -> None:
+        with pytest.raises(MistworksError, match="level of an interval lies between 0 and 1"):
+            scores_of(X, Y, level=level)
+
+    def test_a_model_without_intervals(self) -> None:
+        with pytest.raises(MistworksError, match="train one with objective pinball"):
+            mistworks.feature_scores(X, Y, model=POINT_ESTIMATOR)
+
+    def test_no_such_folder(self) -> None:
+        with pytest.raises(MistworksError, match=r"config\.json is missing"):
+            mistworks.feature_scores(X, Y, model="nowhere")
+
+
+class TestScikitLearn:
+    def test_select_k_best_takes_it_as_it_stands(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(batching, "_shipped", lambda: STAND_IN)
+        selector = SelectKBest(mistworks.feature_scores, k=2).fit(X, Y)
+        np.testing.assert_array_equal(selector.get_support(), [True, False, True, False])
+        np.testing.assert_array_equal(selector.scores_, scores_of(X, Y).scores)
+        assert type(selector.scores_) is np.ndarray
+        assert selector.pvalues_ is None
+
+    def test_frames_class_labels_and_several_targets_work(self) -> None:
+        frame = pd.DataFrame(X, columns=list("abcd"))
+        two = np.column_stack([X[:, 0], Y])
+        for target, chosen in ((COLOURS, "b"), (COLOURS.astype(object), "b"), (Y, "c"), (two, "a")):
+            selector = SelectKBest(scores_of, k=1).fit(frame, target)
+            assert list(selector.get_feature_names_out()) == [chosen]
+
+    def test_it_is_cloned_pickled_and_piped(self) -> None:
+        pipeline = clone(make_pipeline(SelectKBest(scores_of, k=2)))
+        again = pickle.loads(pickle.dumps(pipeline)).fit(X, Y)
+        np.testing.assert_array_equal(again.transform(X), X[:, [0, 2]])
+        assert pickle.loads(pickle.dumps(mistworks.feature_scores)) is mistworks.feature_scores
+
+    def test_sparse_features_are_refused_there_too(self) -> None:
+        with pytest.raises(MistworksError, match="sparse matrix came"):
+            SelectKBest(scores_of, k=1).fit(scipy.sparse.csr_array(X), Y)
+
+
+def test_an_estimator_is_a_batch_estimator() -> None:
+    estimator: batching.BatchEstimator = ESTIMATOR
+    assert isinstance(estimator, Estimator)
