@@ -6,6 +6,7 @@ from pydantic import Field
 
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
 from mistworks.distributions.base import Family, JointDistribution
+from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
 from mistworks.distributions.dispersion import (
     Dense,
     Factor,
@@ -19,7 +20,9 @@ from mistworks.distributions.priors import LogUniform, Uniform, UniformInteger
 from mistworks.distributions.student import Student, StudentFamily
 from mistworks.distributions.transforms import TRANSFORMS, Transform
 
-AnyFamily = Annotated[NormalFamily | StudentFamily | AdditiveNoiseFamily, Field(discriminator="family")]
+AnyFamily = Annotated[
+    NormalFamily | StudentFamily | AdditiveNoiseFamily | CheckerboardFamily, Field(discriminator="family")
+]
 """Every family a meta-distribution may name. A new family is a new file and an entry here."""
 
 __all__ = [
@@ -27,6 +30,8 @@ __all__ = [
     "AdditiveNoise",
     "AdditiveNoiseFamily",
     "AnyFamily",
+    "Checkerboard",
+    "CheckerboardFamily",
     "Dense",
     "Factor",
     "Family",
