@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from mistworks.config import FrozenConfig
 from mistworks.dataset import FloatArray
 from mistworks.distributions.dispersion import Matrix
+from mistworks.distributions.priors import log_uniform
 from mistworks.errors import MistworksError
 
 BlockMap = Callable[[FloatArray], FloatArray]
@@ -28,7 +29,8 @@ Weight = Annotated[float, Field(ge=0, le=1e9)]
 _FEATURES = 16
 _MOST_LAYERS = 3
 _MOST_LOG_SCALE = 0.7
-_FLOWS = ("NSF", "MAF", "NICE")
+# By zuko's default splines may be so flat that float32 cannot tell apart what they map.
+_FLOWS: Mapping[str, dict[str, float]] = MappingProxyType({"NSF": {"slope": 0.1}, "MAF": {}, "NICE": {}})
 _FLOW_ROWS = 1024
 
 
@@ -98,7 +100,7 @@ class NormRotation:
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
         """1 to ⌊d/2⌋ planes, normal speeds of a scale log-uniform on [½, 5], p uniform on [½, 2]."""
         planes = int(rng.integers(1, d // 2, endpoint=True))
-        speeds = _log_uniform(0.5, 5.0, rng) * rng.standard_normal(planes)
+        speeds = log_uniform(0.5, 5.0, rng) * rng.standard_normal(planes)
         return cls(haar(d, rng), speeds, float(rng.uniform(0.5, 2.0)))
 
     def __call__(self, points: Matrix) -> Matrix:
@@ -143,7 +145,7 @@ class Coupling:
         """A random partition into two parts, at least one coordinate each, and random features."""
         order, size = rng.permutation(d), int(rng.integers(1, d))
         given, moved = order[:size], order[size:]
-        frequency, amplitude = _log_uniform(0.5, 2.0, rng), _log_uniform(0.3, 2.0, rng)
+        frequency, amplitude = log_uniform(0.5, 2.0, rng), log_uniform(0.3, 2.0, rng)
         outputs = _FEATURES, len(moved)
         return cls(
             given,
@@ -202,7 +204,7 @@ class Flow:
         """A neural spline, masked autoregressive or coupling flow of two layers, each with a hidden layer.
 
         Weights and biases are normal, those of weights divided by the square root of their inputs, and
-        all multiplied by a gain uniform on [½, 1½], which is far from the identity.
+        all multiplied by a gain uniform on [½, 1¼], which is far from the identity.
 
         Raises:
             MistworksError: zuko is not installed.
@@ -216,10 +218,11 @@ class Flow:
                 "block maps of kind flow need zuko, which is not installed; run "
                 "`pip install 'mistworks[pipeline]'`, or set the weight of flow to 0"
             ) from None
-        kind, gain = _FLOWS[rng.integers(len(_FLOWS))], rng.uniform(0.5, 1.5)
+        kind, gain = list(_FLOWS)[rng.integers(len(_FLOWS))], rng.uniform(0.5, 1.25)
         # The weights it begins with come from torch's global generator, which is put back.
         with torch.random.fork_rng(devices=[]):
-            flow = getattr(flows, kind)(d, transforms=2, hidden_features=(32,)).double().requires_grad_(False)
+            flow = getattr(flows, kind)(d, transforms=2, hidden_features=(32,), **_FLOWS[kind])
+        flow = flow.double().requires_grad_(False)
         for parameter in flow.parameters():
             scale = gain / np.sqrt(parameter.shape[-1] if parameter.ndim > 1 else 1)
             parameter.copy_(torch.from_numpy(scale * rng.standard_normal(tuple(parameter.shape))))
@@ -317,9 +320,5 @@ class BlockMaps(FrozenConfig):
             return identity
         cumulative = np.cumsum(self._weights)
         position = bisect_right(cumulative.tolist(), rng.random() * cumulative[-1])
-        scale = _log_uniform(0.2, 2.0, rng)
+        scale = log_uniform(0.2, 2.0, rng)
         return Squashed(scale, list(_DRAWS.values())[position](d, rng))
-
-
-def _log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
