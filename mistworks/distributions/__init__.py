@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
+from mistworks.distributions.atoms import Atoms, AtomsFamily
 from mistworks.distributions.base import Family, JointDistribution
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
 from mistworks.distributions.dispersion import (
@@ -16,12 +17,14 @@ from mistworks.distributions.dispersion import (
     TwoPair,
 )
 from mistworks.distributions.normal import Normal, NormalFamily
+from mistworks.distributions.pairs import Pairs, PairsFamily
 from mistworks.distributions.priors import LogUniform, Uniform, UniformInteger
 from mistworks.distributions.student import Student, StudentFamily
 from mistworks.distributions.transforms import TRANSFORMS, Transform
 
 AnyFamily = Annotated[
-    NormalFamily | StudentFamily | AdditiveNoiseFamily | CheckerboardFamily, Field(discriminator="family")
+    NormalFamily | StudentFamily | AdditiveNoiseFamily | CheckerboardFamily | PairsFamily | AtomsFamily,
+    Field(discriminator="family"),
 ]
 """Every family a meta-distribution may name. A new family is a new file and an entry here."""
 
@@ -30,6 +33,8 @@ __all__ = [
     "AdditiveNoise",
     "AdditiveNoiseFamily",
     "AnyFamily",
+    "Atoms",
+    "AtomsFamily",
     "Checkerboard",
     "CheckerboardFamily",
     "Dense",
@@ -40,6 +45,8 @@ __all__ = [
     "LogUniform",
     "Normal",
     "NormalFamily",
+    "Pairs",
+    "PairsFamily",
     "RandomPairs",
     "Sparse",
     "Student",

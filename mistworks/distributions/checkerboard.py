@@ -73,11 +73,11 @@ def table_information(table: Array) -> float:
 
 
 def _values(cell: NDArray[np.int64], cells: int, atomic: bool, rng: np.random.Generator) -> FloatArray:
-    values = cell.astype(np.float32)
+    values = cell[:, None].astype(np.float32)
     if not atomic:
-        values += rng.random(len(cell), dtype=np.float32)
+        values += rng.random(values.shape, dtype=np.float32)
         values /= cells
-    return values[:, None]
+    return values
 
 
 class CheckerboardFamily(Family):
