@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from flows.entry import not_installed
 from mistworks.errors import MistworksError
 
 app = typer.Typer(
@@ -301,7 +302,10 @@ def estimate(
     y: Annotated[str, typer.Option(help="Columns of Y, such as c.")],
     model: Annotated[
         str | None,
-        typer.Option(help="Folder of an estimator or a registered one; mist@champion if left out."),
+        typer.Option(
+            help="Folder of an estimator, or a registered one such as mist@champion; the one that comes with "
+            "the package if left out."
+        ),
     ] = None,
     level: Annotated[float, typer.Option(help="Level of the interval, between 0 and 1.")] = 0.9,
     root: RootOption = DEFAULT_ROOT,
@@ -309,13 +313,14 @@ def estimate(
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the mutual information of columns of a CSV file, in nats."""
+    import mistworks
     from flows.console import print_estimate
     from storage.models import load_model
     from storage.tables import read_columns
 
     table = read_columns(file, {"x": _names(x), "y": _names(y)})
-    estimator = load_model(model or "mist@champion", tracking_uri or _tracking_uri(root))
-    print_estimate(estimator.estimate(table["x"], table["y"]), level, as_json=as_json)
+    estimator = None if model is None else load_model(model, tracking_uri or _tracking_uri(root))
+    print_estimate(mistworks.estimate(table["x"], table["y"], estimator), level, as_json=as_json)
 
 
 @app.command()
@@ -404,6 +409,8 @@ def _told(error: BaseException) -> str:
     while cause is not None:
         if isinstance(cause, MistworksError):
             return str(cause)
+        if isinstance(cause, ModuleNotFoundError):
+            return not_installed(cause)
         cause = cause.__cause__ or cause.__context__
     line = next(iter(str(error).splitlines()), "no message")
     return f"unexpected {type(error).__name__}: {line}; set MISTWORKS_TRACEBACK=1 to see where, and report it"

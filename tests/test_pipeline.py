@@ -118,13 +118,26 @@ def test_every_flow_is_recorded_as_completed(root: Path, registered: Any) -> Non
 
 
 def test_estimate_prints_what_the_estimator_gives(root: Path, registered: Any, table: Path) -> None:
-    printed = output("estimate", table, "--x", "a,b", "--y", "c", root=root)
+    asked = ("estimate", table, "--x", "a,b", "--y", "c", "--model", "mist@champion")
+    printed = output(*asked, root=root)
     frame = pd.read_csv(table)
     estimator = registry.load("models:/mist@champion", local_tracking_uri(root))
     expected = mistworks.estimate(frame[["a", "b"]], frame["c"], model=estimator)
     assert printed["mi"] == expected.mi
     assert (printed["low"], printed["high"]) == expected.interval(0.9)
-    assert "nats" in run("estimate", table, "--x", "a,b", "--y", "c", root=root).stdout
+    assert "nats" in run(*asked, root=root).stdout
+
+
+@pytest.mark.skipif(
+    not (Path(mistworks.__file__).parent / "weights" / "config.json").exists(),
+    reason="needs mistworks/weights, which this version does not have yet",
+)
+def test_estimate_takes_the_shipped_estimator_if_none_is_named(root: Path, table: Path) -> None:
+    printed = output("estimate", table, "--x", "a,b", "--y", "c", root=root)
+    frame = pd.read_csv(table)
+    expected = mistworks.estimate(frame[["a", "b"]], frame["c"])
+    assert printed["mi"] == expected.mi
+    assert (printed["low"], printed["high"]) == expected.interval(0.9)
 
 
 @pytest.mark.parametrize(
@@ -132,10 +145,16 @@ def test_estimate_prints_what_the_estimator_gives(root: Path, registered: Any, t
     [
         (("nowhere.csv", "--x", "a", "--y", "c"), "nowhere.csv cannot be read"),
         (("data.csv", "--x", "a,z", "--y", "c"), "has no column 'z'; it has a, b, c, word"),
-        (("data.csv", "--x", "a", "--y", "word"), "column 'word' of y must hold numbers"),
+        (
+            ("data.csv", "--x", "a", "--y", "word", "--model", "mist@champion"),
+            "column 'word' of y must hold numbers",
+        ),
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist@nobody"), "has no alias 'nobody'"),
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist/9"), "has no version 9"),
-        (("data.csv", "--x", "a", "--y", "c", "--level", "1.5"), "level of an interval lies between"),
+        (
+            ("data.csv", "--x", "a", "--y", "c", "--model", "mist@champion", "--level", "1.5"),
+            "level of an interval lies between",
+        ),
     ],
 )
 def test_bad_input_to_estimate_is_one_sentence(

@@ -1,0 +1,148 @@
+"""What works with the core dependencies alone, shown by refusing to import anything else."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.test_estimation import ESTIMATOR
+
+PROJECT = Path(__file__).parents[1]
+
+REFUSE = """
+import sys
+from importlib.abc import MetaPathFinder
+
+class Refusing(MetaPathFinder):
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition(".")[0] in REFUSED:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+REFUSED = set(sys.argv.pop(1).split(","))
+sys.meta_path.insert(0, Refusing())
+"""
+
+USE = """
+import numpy as np
+import mistworks
+
+model, path = sys.argv[1:]
+pair = np.load(path)
+x, y = pair["x"], pair["y"]
+print(mistworks.estimate(x, y, model=model).interval(0.8))
+print(mistworks.load(model).estimate_many([(x, y), (x[:20], y[:20])])[1].mi)
+print(mistworks.feature_scores(x, y, model=model))
+print(mistworks.independence_test(x, y, model=model, permutations=9))
+"""
+
+IMPORT_ALL = """
+import importlib, pkgutil
+import mistworks
+
+for module in pkgutil.walk_packages(mistworks.__path__, "mistworks."):
+    importlib.import_module(module.name)
+print("all")
+"""
+
+COMMAND = """
+from flows.entry import main
+
+main()
+"""
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def closure(requirements: list[str]) -> set[str]:
+    """Names of the distributions that are installed along with some, extras left out."""
+    found: set[str] = set()
+    waiting = [requirement for requirement in requirements if "extra ==" not in requirement]
+    while waiting:
+        match = re.match(r"[\w.-]+", waiting.pop())
+        assert match is not None
+        name = normal(match[0])
+        if name not in found:
+            found.add(name)
+            waiting += [each for each in _requires(name) if "extra ==" not in each]
+    return found
+
+
+def _requires(name: str) -> list[str]:
+    try:
+        return requires(name) or []
+    except ModuleNotFoundError:
+        # A dependency for another platform.
+        return []
+
+
+def refused_modules() -> set[str]:
+    """Top-level modules of every installed distribution that the core dependencies do not bring."""
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]
+    core = closure(project["dependencies"]) | {"mistworks"}
+    return {
+        module
+        for module, distributions in packages_distributions().items()
+        if not core & {normal(distribution) for distribution in distributions}
+    }
+
+
+REFUSED = refused_modules()
+
+
+def run(program: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-c", REFUSE + program, ",".join(REFUSED), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PROJECT,
+    )
+
+
+def test_what_is_refused_is_everything_but_the_core() -> None:
+    pipeline = {"dask", "mlflow", "pandas", "plotly", "prefect", "rich", "sklearn", "typer", "zarr"}
+    assert pipeline | {"matplotlib", "pytest", "hypothesis"} <= REFUSED
+    assert not {"numpy", "scipy", "torch", "pydantic", "pydantic_core", "safetensors"} & REFUSED
+
+
+def test_the_public_functions_work(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "pair.npz", x=rng.standard_normal((30, 2)), y=rng.standard_normal((30, 1)))
+    ESTIMATOR.save(tmp_path / "model")
+    done = run(USE, tmp_path / "model", tmp_path / "pair.npz")
+    assert done.returncode == 0, done.stderr
+    assert "p = " in done.stdout
+
+
+def test_every_module_of_the_science_can_be_imported() -> None:
+    done = run(IMPORT_ALL)
+    assert done.stdout == "all\n", done.stderr
+
+
+@pytest.mark.parametrize("arguments", [(), ("--help",), ("estimate", "data.csv", "--x", "a", "--y", "b")])
+def test_the_command_tells_what_to_install(arguments: tuple[str, ...]) -> None:
+    done = run(COMMAND, *arguments)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "needs typer, which is not installed: pip install 'mistworks[pipeline]'" in done.stderr
+
+
+def test_a_command_that_lacks_a_library_tells_too(tmp_path: Path) -> None:
+    only_pandas = COMMAND.replace("from", "REFUSED.clear(); REFUSED.add('pandas')\nfrom", 1)
+    (tmp_path / "data.csv").write_text("a,b\n1,2\n")
+    done = run(only_pandas, "estimate", tmp_path / "data.csv", "--x", "a", "--y", "b")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the command line needs pandas, which is not installed: pip install")
+
+
+def test_the_installed_command_is_the_one_tested() -> None:
+    scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts == {"mistworks": "flows.entry:main"}
