@@ -16,6 +16,7 @@ from mistworks.distributions.dispersion import (
     Sparse,
     TwoPair,
 )
+from mistworks.distributions.mixture import Mixture, MixtureFamily
 from mistworks.distributions.normal import Normal, NormalFamily
 from mistworks.distributions.pairs import Pairs, PairsFamily
 from mistworks.distributions.priors import LogUniform, Uniform, UniformInteger
@@ -23,7 +24,13 @@ from mistworks.distributions.student import Student, StudentFamily
 from mistworks.distributions.transforms import TRANSFORMS, Transform
 
 AnyFamily = Annotated[
-    NormalFamily | StudentFamily | AdditiveNoiseFamily | CheckerboardFamily | PairsFamily | AtomsFamily,
+    NormalFamily
+    | StudentFamily
+    | AdditiveNoiseFamily
+    | CheckerboardFamily
+    | PairsFamily
+    | AtomsFamily
+    | MixtureFamily,
     Field(discriminator="family"),
 ]
 """Every family a meta-distribution may name. A new family is a new file and an entry here."""
@@ -43,6 +50,8 @@ __all__ = [
     "JointDistribution",
     "LatentVariable",
     "LogUniform",
+    "Mixture",
+    "MixtureFamily",
     "Normal",
     "NormalFamily",
     "Pairs",

@@ -15,9 +15,6 @@ from mistworks.errors import MistworksError
 
 Array = NDArray[np.float64]
 
-LARGEST_STANDARD_ERROR = 0.01
-"""Nats. A mutual information computed by Monte Carlo takes more points until its standard error is below."""
-
 
 class JointDistribution(ABC):
     """A joint distribution of X and Y whose mutual information is known.
