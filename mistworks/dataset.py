@@ -4,7 +4,7 @@ Imports nothing of the package. X and Y stay two arrays, always.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol, overload
 
 import numpy as np
@@ -24,6 +24,7 @@ class Dataset:
         mi: I(X;Y) in nats.
         family: the family of the joint distribution, such as ``"student-sparse"``.
         transform: the coordinate-wise map applied to both sides, such as ``"halfcube"``.
+        mi_se: standard error of ``mi`` in nats; 0 where that is exact.
     """
 
     x: FloatArray
@@ -31,6 +32,7 @@ class Dataset:
     mi: float
     family: str
     transform: str
+    mi_se: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +46,7 @@ class Index:
         mi: mutual information in nats, float64.
         family: names of families.
         transform: names of transforms.
+        mi_se: standard errors of ``mi`` in nats, float64; zeros, which stand for exact, if left out.
     """
 
     n: IntArray
@@ -52,14 +55,17 @@ class Index:
     mi: NDArray[np.float64]
     family: NDArray[np.str_]
     transform: NDArray[np.str_]
+    mi_se: NDArray[np.float64] = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.mi_se is None:
+            object.__setattr__(self, "mi_se", np.zeros(len(self.n)))
 
     def __len__(self) -> int:
         return len(self.n)
 
     def __getitem__(self, rows: slice | IntArray | NDArray[np.bool_]) -> "Index":
-        return Index(
-            self.n[rows], self.dx[rows], self.dy[rows], self.mi[rows], self.family[rows], self.transform[rows]
-        )
+        return Index(*(getattr(self, column.name)[rows] for column in fields(self)))
 
     @property
     def sizes(self) -> IntArray:
@@ -109,6 +115,7 @@ class Block:
             mi=float(self.index.mi[j]),
             family=str(self.index.family[j]),
             transform=str(self.index.transform[j]),
+            mi_se=float(self.index.mi_se[j]),
         )
 
 
