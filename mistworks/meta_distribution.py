@@ -13,6 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 from mistworks.config import FrozenConfig
 from mistworks.dataset import Dataset
 from mistworks.distributions import TRANSFORMS, AnyFamily, JointDistribution, UniformInteger
+from mistworks.distributions.block_maps import BlockMap, BlockMaps, identity
+from mistworks.distributions.priors import IntegerPrior, Probability
 from mistworks.distributions.transforms import TransformName
 from mistworks.randomness import stream
 
@@ -32,20 +34,12 @@ def _dimension(prior: UniformInteger) -> UniformInteger:
     return prior
 
 
-Points = Annotated[UniformInteger, AfterValidator(_points)]
-Dimension = Annotated[UniformInteger, AfterValidator(_dimension)]
-
-
-class Member(FrozenConfig):
-    """One component of a meta-distribution: a family under a coordinate-wise transform, with its weight."""
-
-    family: AnyFamily
-    transform: TransformName = "base"
-    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+Points = Annotated[IntegerPrior, AfterValidator(_points)]
+Dimension = Annotated[IntegerPrior, AfterValidator(_dimension)]
 
 
 class EqualDimensions(FrozenConfig):
-    """dx = dy = d with d uniform on low, …, high."""
+    """dx = dy = d."""
 
     dimensions: Literal["equal"] = "equal"
     d: Dimension
@@ -62,7 +56,7 @@ class EqualDimensions(FrozenConfig):
 
 
 class SeparateDimensions(FrozenConfig):
-    """dx and dy uniform and independent of each other."""
+    """dx and dy independent of each other."""
 
     dimensions: Literal["separate"] = "separate"
     dx: Dimension
@@ -79,10 +73,87 @@ class SeparateDimensions(FrozenConfig):
         return self.dx.draw(rng), self.dy.draw(rng)
 
 
+class MixedDimensions(FrozenConfig):
+    """Three kinds of pairs of one prior over d: dx = dy; one of the two 1; dx and dy independent.
+
+    Attributes:
+        d: of every dimension that is not 1 by its kind.
+        equal: probability of dx = dy = d.
+        single: probability that dx or dy, each as likely, is 1 and the other is d.
+    """
+
+    dimensions: Literal["mixed"] = "mixed"
+    d: Dimension
+    equal: Probability = 0.5
+    single: Probability = 0.1
+
+    @model_validator(mode="after")
+    def _probabilities(self) -> Self:
+        if self.equal + self.single > 1:
+            raise ValueError(
+                f"equal and single are probabilities of different things, and {self.equal} + {self.single} "
+                "came; lower either"
+            )
+        return self
+
+    @property
+    def extremes(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (dx, dy) such that a family defined at each is defined at all; the last is the largest."""
+        low, high = self.d.low, self.d.high
+        single = ((1, low), (low, 1), (1, high), (high, 1)) if self.single else ()
+        unequal = ((low, high), (high, low)) if self.equal + self.single < 1 else ()
+        return *single, *unequal, (low, low), (high, high)
+
+    def draw(self, rng: np.random.Generator) -> tuple[int, int]:
+        """One pair (dx, dy)."""
+        kind, d = rng.random(), self.d.draw(rng)
+        if kind < self.equal:
+            return d, d
+        if kind < self.equal + self.single:
+            return (1, d) if rng.random() < 0.5 else (d, 1)
+        return d, self.d.draw(rng)
+
+
+Dimensions = Annotated[
+    EqualDimensions | SeparateDimensions | MixedDimensions, Field(discriminator="dimensions")
+]
+
+
+def _absent(value: object) -> bool:
+    return value is None
+
+
+class Member(FrozenConfig):
+    """One component of a meta-distribution: a family under maps that leave MI as it is, with its weight.
+
+    Attributes:
+        family: what is drawn from.
+        transform: of each coordinate of both sides.
+        weight: relative to the weights of the other members.
+        n: instead of the n of a random design, if given.
+        dimensions: instead of those of the meta-distribution, if given.
+        block_maps: of X and of Y, independent of each other and applied after the transform, if given.
+    """
+
+    family: AnyFamily
+    transform: TransformName = "base"
+    weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
+    # Left out of the JSON where absent, so that it stays what it was.
+    n: Points | None = Field(default=None, exclude_if=_absent)
+    dimensions: Dimensions | None = Field(default=None, exclude_if=_absent)
+    block_maps: BlockMaps | None = Field(default=None, exclude_if=_absent)
+
+    def draw_maps(self, dx: int, dy: int, rng: np.random.Generator) -> tuple[BlockMap, BlockMap]:
+        """A map of the block of X and one of that of Y; nothing is drawn where there are no block maps."""
+        if self.block_maps is None:
+            return identity, identity
+        return self.block_maps.draw(dx, rng), self.block_maps.draw(dy, rng)
+
+
 class Design(FrozenConfig, ABC):
     """How the member and the number of points of dataset i are chosen."""
 
-    n: UniformInteger
+    n: IntegerPrior
 
     @abstractmethod
     def choose(
@@ -92,7 +163,7 @@ class Design(FrozenConfig, ABC):
 
 
 class RandomDesign(Design):
-    """The member drawn by weight, and n uniform on low, …, high."""
+    """The member drawn by weight, and n from its prior."""
 
     design: Literal["random"] = "random"
     n: Points
@@ -126,43 +197,90 @@ class GridDesign(Design):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """What a dataset is a sample of: n points of a joint distribution under a transform."""
+    """What a dataset is a sample of: n points of a joint distribution under maps that leave MI as it is.
+
+    Attributes:
+        n: number of points.
+        joint: the joint distribution before the maps.
+        family: its name.
+        transform: name of the map of each coordinate.
+        x_map: of the block of X, after the transform.
+        y_map: of the block of Y, after the transform.
+    """
 
     n: int
     joint: JointDistribution
     family: str
     transform: str
+    x_map: BlockMap = identity
+    y_map: BlockMap = identity
 
     def sample(self, rng: np.random.Generator) -> Dataset:
         """One sample with its label; arrays are C-contiguous float32."""
         x, y = self.joint.sample(self.n, rng)
         maps = TRANSFORMS[self.transform]
-        return Dataset(maps.x(x), maps.y(y), self.joint.mutual_information, self.family, self.transform)
+        return Dataset(
+            x=self.x_map(maps.x(x)),
+            y=self.y_map(maps.y(y)),
+            mi=self.joint.mutual_information,
+            family=self.family,
+            transform=self.transform,
+            mi_se=self.joint.standard_error,
+        )
 
 
 class MetaDistribution(FrozenConfig):
-    """A weighted mixture of families under transforms, with priors over n, dx and dy.
+    """A weighted mixture of families under maps, with priors over n, dx and dy.
 
     Dataset i of a split is a function of (root seed, split, i) and of this configuration alone.
+
+    Attributes:
+        members: the components of the mixture.
+        design: how the member and n of a dataset are chosen.
+        dimensions: the prior over (dx, dy) of members that have none of their own.
+        max_values: the largest number of values, n · (dx + dy), that a dataset may have, if given; where a
+            draw has more, n is lowered to what fits.
     """
 
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
     design: Annotated[RandomDesign | GridDesign, Field(discriminator="design")]
-    dimensions: Annotated[EqualDimensions | SeparateDimensions, Field(discriminator="dimensions")]
+    dimensions: Dimensions
+    max_values: Annotated[int, Field(ge=1)] | None = Field(default=None, exclude_if=_absent)
 
     @model_validator(mode="after")
     def _defined_everywhere(self) -> Self:
         for member in self.members:
-            for dx, dy in self.dimensions.extremes:
+            for dx, dy in self._dimensions(member).extremes:
                 member.family.require_dimensions(dx, dy)
-        if isinstance(self.design, GridDesign) and len({member.weight for member in self.members}) > 1:
-            raise ValueError("a grid design visits all members equally often; give them equal weights")
+        return self
+
+    @model_validator(mode="after")
+    def _grid_of_equals(self) -> Self:
+        if isinstance(self.design, GridDesign):
+            if len({member.weight for member in self.members}) > 1:
+                raise ValueError("a grid design visits all members equally often; give them equal weights")
+            if self.max_values or any(member.n for member in self.members):
+                raise ValueError(
+                    "a grid design visits all members at the same n; remove max_values and the n of members"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_the_fewest_points(self) -> Self:
+        for member in self.members if self.max_values else ():
+            least = self._points(member).low * self._most_dimensions(member)
+            if self.max_values is not None and least > self.max_values:
+                raise ValueError(
+                    f"max_values must leave room for the smallest n at the largest dimensions, {least:,} "
+                    f"values of {member.family.name}, and {self.max_values:,} came; raise it or lower those"
+                )
         return self
 
     @property
     def most_values(self) -> int:
         """The largest number of values, n · (dx + dy), that a dataset can have."""
-        return self.design.n.high * sum(self.dimensions.extremes[-1])
+        most = max(self._points(member).high * self._most_dimensions(member) for member in self.members)
+        return most if self.max_values is None else min(most, self.max_values)
 
     @property
     def cells(self) -> int:
@@ -176,13 +294,28 @@ class MetaDistribution(FrozenConfig):
         cumulative = np.cumsum([member.weight for member in self.members])
         return tuple((cumulative / cumulative[-1]).tolist())
 
+    def _dimensions(self, member: Member) -> Dimensions:
+        return member.dimensions or self.dimensions
+
+    def _most_dimensions(self, member: Member) -> int:
+        return sum(self._dimensions(member).extremes[-1])
+
+    def _points(self, member: Member) -> UniformInteger:
+        return member.n or self.design.n
+
     def draw(self, root_seed: int, split: str, index: int) -> Draw:
         """Draw what dataset ``index`` of a split is a sample of. The sample has a stream of its own."""
         rng = stream(root_seed, split, "parameters", index)
         position, n = self.design.choose(index, self._cumulative_weights, rng)
         member = self.members[position]
-        dx, dy = self.dimensions.draw(rng)
-        return Draw(n, member.family.draw(dx, dy, rng), member.family.name, member.transform)
+        if member.n is not None:
+            n = member.n.draw(rng)
+        dx, dy = self._dimensions(member).draw(rng)
+        if self.max_values is not None:
+            n = min(n, self.max_values // (dx + dy))
+        joint = member.family.draw(dx, dy, rng)
+        x_map, y_map = member.draw_maps(dx, dy, rng)
+        return Draw(n, joint, member.family.name, member.transform, x_map, y_map)
 
     def dataset(self, root_seed: int, split: str, index: int) -> Dataset:
         """Dataset ``index`` of a split."""

@@ -1,5 +1,6 @@
 """Splits as published, weights and grids respected, and bad configurations refused in one sentence."""
 
+import hashlib
 import json
 import pickle
 from collections import Counter
@@ -22,6 +23,7 @@ from mistworks.distributions import (
     StudentFamily,
     UniformInteger,
 )
+from mistworks.distributions.priors import LogUniformInteger
 from mistworks.errors import MistworksError
 from mistworks.meta_distribution import (
     GridDesign,
@@ -358,3 +360,160 @@ def test_only_sensible_dimensions_are_accepted(low: int, high: int) -> None:
     else:
         with pytest.raises(MistworksError):
             MetaDistribution.parse(values)
+
+
+# --- Dimensions, n and maps of members ----------------------------------------------------------------------
+
+
+def log(low: int, high: int) -> dict[str, Any]:
+    return {"low": low, "high": high, "scale": "log"}
+
+
+def mixed(**changes: Any) -> dict[str, Any]:
+    """The elliptical members of the valid configuration, with dimensions of three kinds."""
+    config = changed("dimensions", {"dimensions": "mixed", "d": log(2, 64), **changes})
+    family = {"family": "normal", "dispersion": {"structure": "sparse"}}
+    return {**config, "members": [{"family": family}]}
+
+
+def test_dimensions_of_three_kinds_come_by_their_probabilities() -> None:
+    """Chi-square tests over 6,000 draws, each failing a correct prior with probability 1e-6."""
+    prior = MetaDistribution.parse(mixed(equal=0.4, single=0.2)).dimensions
+    rng = np.random.default_rng(0)
+    pairs = [prior.draw(rng) for _ in range(6_000)]
+    single = [pair for pair in pairs if 1 in pair]
+    assert stats.binomtest(len(single), 6_000, 0.2).pvalue > FALSE_ALARM
+    assert stats.binomtest(sum(dx == 1 for dx, _ in single), len(single)).pvalue > FALSE_ALARM
+    assert set(range(2, 65)) >= {max(pair) for pair in single}
+    # Two independent d are equal now and then: Σ p² of the log-uniform prior.
+    p = np.diff(np.log(np.arange(2, 66))) / np.log(65 / 2)
+    equal = sum(dx == dy for dx, dy in pairs)
+    assert stats.binomtest(equal, 6_000, 0.4 + 0.4 * float((p**2).sum())).pvalue > FALSE_ALARM
+    assert prior.extremes[-1] == (64, 64)
+
+
+@given(low=st.integers(1, 50), span=st.integers(0, 2_000))
+@settings(max_examples=20, deadline=None)
+def test_log_uniform_integers_have_their_probabilities(low: int, span: int) -> None:
+    """P(k) = log((k + 1)/k) / log((high + 1)/low), tested by an exact octave."""
+    prior, rng = LogUniformInteger(low=low, high=low + span), np.random.default_rng(low + span)
+    drawn = np.array([prior.draw(rng) for _ in range(500)])
+    assert low <= drawn.min() <= drawn.max() <= low + span
+    middle = low + span // 10
+    expected = np.log((middle + 1) / low) / np.log((low + span + 1) / low)
+    assert stats.binomtest(int((drawn <= middle).sum()), 500, min(float(expected), 1.0)).pvalue > FALSE_ALARM
+
+
+def test_log_uniform_priors_survive_json_where_uniform_ones_may_stand() -> None:
+    config = mixed()
+    config["design"]["n"] = log(10, 1_000)
+    config["members"][0] |= {"n": log(100, 10_000), "block_maps": {"flow": 0.0}}
+    meta = MetaDistribution.parse(config)
+    assert type(meta.design.n) is type(meta.members[0].n) is LogUniformInteger
+    assert MetaDistribution.parse(meta.canonical_json()) == meta
+    assert json.loads(meta.canonical_json())["design"]["n"] == log(10, 1_000)
+    assert MetaDistribution.parse(dict(meta)) == meta
+    config["design"]["n"] = {"low": 10, "high": 1_000}
+    assert MetaDistribution.parse(config) != meta
+    assert type(MetaDistribution.parse(config).design.n) is UniformInteger
+
+
+def test_json_of_configurations_without_the_newer_keys_stays_what_it_was() -> None:
+    text = PRESETS["paper"].split("train").canonical_json()
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "9768d8ed9c8dbf90"
+
+
+def test_members_may_have_n_and_dimensions_of_their_own() -> None:
+    config = mixed()
+    own = {"n": log(5_000, 10_000), "dimensions": {"dimensions": "equal", "d": {"low": 1, "high": 1}}}
+    config["members"].append({"family": {"family": "additive"}, **own})
+    meta = MetaDistribution.parse(config)
+    draws = [meta.draw(0, "t", index) for index in range(300)]
+    for draw in draws:
+        if draw.family == "additive":
+            assert 5_000 <= draw.n <= 10_000
+            assert (draw.joint.dx, draw.joint.dy) == (1, 1)
+        else:
+            assert 10 <= draw.n <= 20
+    assert 50 < sum(draw.family == "additive" for draw in draws) < 250
+    assert meta.most_values == max(10_000 * 2, 20 * 128)
+
+
+def test_max_values_lowers_n_alone() -> None:
+    free = MetaDistribution.parse(changed("design.n", log(10, 10_000)))
+    capped = MetaDistribution.parse({**dict(free), "max_values": 200})
+    assert (free.most_values, capped.most_values) == (80_000, 200)
+    lowered = 0
+    for index in range(200):
+        one, other = free.draw(0, "t", index), capped.draw(0, "t", index)
+        d = other.joint.dx + other.joint.dy
+        assert other.n == min(one.n, 200 // d)
+        assert (one.family, one.joint.mutual_information) == (other.family, other.joint.mutual_information)
+        lowered += other.n < one.n
+    assert lowered > 50
+
+
+def test_block_maps_change_the_sample_and_nothing_else() -> None:
+    config = valid()
+    plain = MetaDistribution.parse(config)
+    for member in config["members"]:
+        member["block_maps"] = {"probability": 0.5}
+    mapped = MetaDistribution.parse(config)
+    changed_x = changed_y = 0
+    for index in range(60):
+        one, other = (meta.dataset(4, "t", index) for meta in (plain, mapped))
+        assert (one.mi, one.family, one.transform) == (other.mi, other.family, other.transform)
+        assert other.x.shape == one.x.shape
+        assert other.x.dtype == np.float32
+        changed_x += not np.array_equal(one.x, other.x)
+        changed_y += not np.array_equal(one.y, other.y)
+        again = mapped.dataset(4, "t", index)
+        assert again.x.tobytes() + again.y.tobytes() == other.x.tobytes() + other.y.tobytes()
+    for count in (changed_x, changed_y):
+        assert stats.binomtest(count, 60).pvalue > FALSE_ALARM
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("dimensions", {"dimensions": "mixed", "d": log(2, 9)}, "must be at least 2, and 1 came"),
+        (
+            "dimensions",
+            {"dimensions": "mixed", "d": log(2, 9), "equal": 0.4, "single": 0},
+            "additive needs dx = dy",
+        ),
+        (
+            "dimensions",
+            {"dimensions": "mixed", "d": log(2, 9), "equal": 0.8, "single": 0.3},
+            "probabilities of different things, and 0.8 [+] 0.3 came; lower either",
+        ),
+        ("dimensions", {"dimensions": "mixed", "d": log(2, 513)}, "a dimension is at most 512, and 513 came"),
+        ("members.1.dimensions", {"dimensions": "equal", "d": {"low": 1, "high": 4}}, "must be at least 2"),
+        ("members.1.n", log(1, 100_001), "n is at most 100,000"),
+        (
+            "members.1.n",
+            {"low": 2, "high": 3, "scale": "lin"},
+            "n.scale: input should be 'log', and 'lin'",
+        ),
+        ("members.1.block_maps", {"probability": 2}, "probability: input should be less than or equal to 1"),
+        ("max_values", 79, "smallest n at the largest dimensions, 80 values of normal-dense, and 79 came"),
+        ("max_values", 0, "max_values: input should be greater than or equal to 1"),
+    ],
+)
+def test_bad_members_and_dimensions_are_refused(path: str, value: Any, message: str) -> None:
+    with pytest.raises(MistworksError, match=message) as caught:
+        MetaDistribution.parse(changed(path, value))
+    assert "\n" not in str(caught.value)
+
+
+def test_mixed_dimensions_of_equals_only_suit_families_that_need_them() -> None:
+    equals = {"dimensions": "mixed", "d": log(2, 9), "equal": 1, "single": 0}
+    meta = MetaDistribution.parse(changed("dimensions", equals))
+    assert all(draw.joint.dx == draw.joint.dy for draw in (meta.draw(0, "t", i) for i in range(100)))
+
+
+def test_a_grid_refuses_members_with_an_n_of_their_own() -> None:
+    values = changed("design", {"design": "grid", "n": {"low": 10, "high": 20}, "steps": 3})
+    for own in ({"max_values": 1_000}, {"members": [{**valid()["members"][0], "n": log(2, 3)}]}):
+        with pytest.raises(MistworksError, match="the same n; remove max_values and the n of members"):
+            MetaDistribution.parse({**values, **own})

@@ -1,9 +1,16 @@
 """Priors over the scalar parameters of families."""
 
-from typing import Annotated, Self, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import (
+    Field,
+    SerializeAsAny,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from mistworks.config import FrozenConfig
 
@@ -56,6 +63,27 @@ class UniformInteger(FrozenConfig):
     def draw(self, rng: np.random.Generator) -> int:
         """One integer in {low, …, high}."""
         return int(rng.integers(self.low, self.high, endpoint=True))
+
+
+class LogUniformInteger(UniformInteger):
+    """⌊exp(U(log low, log(high + 1)))⌋: every octave is about equally likely."""
+
+    scale: Literal["log"] = "log"
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """One integer in {low, …, high}."""
+        return min(int(log_uniform(self.low, self.high + 1, rng)), self.high)
+
+
+def _of_scale(values: Any, parse: ValidatorFunctionWrapHandler) -> UniformInteger:
+    if isinstance(values, Mapping) and "scale" in values:
+        return LogUniformInteger.model_validate(values)
+    parsed: UniformInteger = parse(values)
+    return parsed
+
+
+IntegerPrior = Annotated[SerializeAsAny[UniformInteger], WrapValidator(_of_scale)]
+"""A prior over integers: uniform, or log-uniform where it has ``"scale": "log"``."""
 
 
 def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
