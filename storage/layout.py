@@ -15,9 +15,15 @@ COLUMNS: dict[str, tuple[str, Any]] = {
     "dx": ("int32", 0),
     "dy": ("int32", 0),
     "mi": ("float64", float("nan")),
+    "mi_se": ("float64", float("nan")),
     "family": ("uint8", 255),
     "transform": ("uint8", 255),
 }
+
+
+def columns_of(version: int) -> list[str]:
+    """The columns of the index of a store of that format version; all labels of version 1 are exact."""
+    return [name for name in COLUMNS if version > 1 or name != "mi_se"]
 
 
 def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
@@ -71,6 +77,8 @@ def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:
     match name:
         case "mi":
             return {"long_name": "mutual information", "units": "nat"}
+        case "mi_se":
+            return {"long_name": "standard error of the mutual information", "units": "nat"}
         case "family" | "transform":
             meanings = manifest.families if name == "family" else manifest.transforms
             return {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}

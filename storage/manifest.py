@@ -12,8 +12,11 @@ from mistworks.errors import MistworksError
 from mistworks.meta_distribution import MetaDistribution
 from mistworks.splits import SplitConfig, SplitName
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 CHUNK_VALUES = 262_144
+# What does not make two meta-datasets different.
+_INFORMATIVE = {"format", "versions"}
 
 
 class Manifest(FrozenConfig):
@@ -90,10 +93,10 @@ class Manifest(FrozenConfig):
         """Refuse to mix two different meta-datasets in one store.
 
         Raises:
-            MistworksError: other differs in more than its library versions; the message names each key.
+            MistworksError: other differs in more than its versions; the message names each key.
         """
         mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
-        different = [key for key in mine if key != "versions" and mine[key] != theirs[key]]
+        different = [key for key in mine if key not in _INFORMATIVE and mine[key] != theirs[key]]
         if different:
             told = "; ".join(
                 f"{key} {_short(mine[key])} there, {_short(theirs[key])} asked" for key in different

@@ -5,7 +5,6 @@ The layout is specified in FORMAT.md. Every read is checked against the SHA-256 
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, overload
 
@@ -17,10 +16,11 @@ from obstore.exceptions import BaseError
 from mistworks.dataset import Block, Dataset, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.generation import digests
-from storage.layout import COLUMNS, DIGEST_BYTES, create_arrays, open_array
+from storage.layout import DIGEST_BYTES, columns_of, create_arrays, open_array
 from storage.location import ACCESS_ERRORS, Location, entries, reason
 from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
-from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, Manifest
+from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, READABLE_VERSIONS, Manifest
+from storage.subset import Subset
 
 ATTRIBUTE = "mistworks"
 # What Zarr raises for metadata that is truncated, edited or of another kind.
@@ -48,7 +48,10 @@ class Store:
         self.manifest = manifest
         with zarr.config.set(Location.parse(url).codec_pipeline(writable=not group.read_only)):
             self._values = open_array(group, "values", (manifest.partitions * manifest.capacity,))
-            self._columns = {name: open_array(group, f"index/{name}", (manifest.count,)) for name in COLUMNS}
+            self._columns = {
+                name: open_array(group, f"index/{name}", (manifest.count,))
+                for name in columns_of(manifest.format)
+            }
             self._columns["digest"] = open_array(group, "index/digest", (manifest.count, DIGEST_BYTES))
             self._partition_digest = open_array(
                 group, "partition_digest", (manifest.partitions, DIGEST_BYTES)
@@ -64,8 +67,8 @@ class Store:
     @overload
     def __getitem__(self, item: int) -> Dataset: ...
     @overload
-    def __getitem__(self, item: slice) -> "Subset": ...
-    def __getitem__(self, item: int | slice) -> "Dataset | Subset":
+    def __getitem__(self, item: slice) -> Subset: ...
+    def __getitem__(self, item: int | slice) -> Dataset | Subset:
         if isinstance(item, slice):
             return Subset(self, np.arange(*item.indices(len(self)), dtype=np.int64))
         try:
@@ -113,7 +116,7 @@ class Store:
         self._check_digests(number, hashes, marker.tobytes())
         return self._read_values(start, index, offsets, hashes, whole_chunks=True)
 
-    def where(self, rows: NDArray[np.bool_] | IntArray) -> "Subset":
+    def where(self, rows: NDArray[np.bool_] | IntArray) -> Subset:
         """The datasets that a mask over, or positions in, the index select; read only when asked for.
 
         Raises:
@@ -203,15 +206,17 @@ class Store:
     def _encode(self, block: Block, base: int) -> dict[str, NDArray[Any]]:
         index = block.index
         families, transforms = np.array(self.manifest.families), np.array(self.manifest.transforms)
-        return {
+        columns = {
             "offset": base + block.offsets,
             "n": index.n,
             "dx": index.dx,
             "dy": index.dy,
             "mi": index.mi,
+            "mi_se": index.mi_se,
             "family": np.searchsorted(families, index.family),
             "transform": np.searchsorted(transforms, index.transform),
         }
+        return {name: columns[name] for name in columns_of(self.manifest.format)}
 
     @cached_property
     def _index_and_offsets(self) -> tuple[Index, IntArray]:
@@ -255,15 +260,18 @@ class Store:
 
     def _read_index(self, start: int, stop: int) -> tuple[Index, IntArray]:
         number = start // self.manifest.partition_size
-        columns = {name: self._read(self._columns[name], slice(start, stop), number) for name in COLUMNS}
+        names = columns_of(self.manifest.format)
+        columns = {name: self._read(self._columns[name], slice(start, stop), number) for name in names}
+        columns.setdefault("mi_se", np.zeros(stop - start))
         families, transforms = np.array(self.manifest.families), np.array(self.manifest.transforms)
-        sound = columns["family"].max() < len(families) and columns["transform"].max() < len(transforms)
         sound = (
-            sound
+            columns["family"].max() < len(families)
+            and columns["transform"].max() < len(transforms)
             and all(columns[name].min() > 0 for name in ("n", "dx", "dy"))
-            and columns["offset"].min() >= 0
+            and all(columns[name].min() >= 0 for name in ("offset", "mi_se"))
+            and all(np.isfinite(columns[name]).all() for name in ("mi", "mi_se"))
         )
-        if not (sound and np.isfinite(columns["mi"]).all()):
+        if not sound:
             # Zarr reads a chunk that is gone as its fill value, which no dataset has.
             raise StoreDamagedError(
                 self._damage_message(number, "a part of its index is gone or out of range")
@@ -275,6 +283,7 @@ class Store:
             mi=columns["mi"],
             family=families[columns["family"]],
             transform=transforms[columns["transform"]],
+            mi_se=columns["mi_se"],
         )
         return index, columns["offset"]
 
@@ -331,39 +340,6 @@ class Store:
             f"the store {self.url} lacks {len(missing)} of {self.manifest.partitions} partitions ({named}); "
             f"run `mistworks regenerate {self.url}` to make them"
         )
-
-
-@dataclass(frozen=True)
-class Subset:
-    """Some datasets of a store in a chosen order, read only when asked for.
-
-    Attributes:
-        store: where they lie.
-        positions: shape (N,), positions in the store.
-    """
-
-    store: Store
-    positions: IntArray
-
-    @property
-    def index(self) -> Index:
-        """The selected rows of the index."""
-        return self.store.index[self.positions]
-
-    def __len__(self) -> int:
-        return len(self.positions)
-
-    @overload
-    def __getitem__(self, item: int) -> Dataset: ...
-    @overload
-    def __getitem__(self, item: slice) -> "Subset": ...
-    def __getitem__(self, item: int | slice) -> "Dataset | Subset":
-        if isinstance(item, slice):
-            return Subset(self.store, self.positions[item])
-        return self.store[int(self.positions[item])]
-
-    def __iter__(self) -> Iterator[Dataset]:
-        return (self.store[position] for position in self.positions.tolist())
 
 
 def create_store(url: str, manifest: Manifest) -> Store:
@@ -441,10 +417,11 @@ def find_manifest(url: str) -> Manifest | None:
             f"{url} holds something that is not a store ({', '.join(sorted(present)[:3])}); choose "
             "another --store"
         )
-    if attributes.get("format") != FORMAT_VERSION:
+    if attributes.get("format") not in READABLE_VERSIONS:
         raise MistworksError(
             f"the store {url} has format version {attributes.get('format')}, and this version of mistworks "
-            f"reads {FORMAT_VERSION}; use the mistworks that wrote it, or generate it again"
+            f"reads {' and '.join(map(str, READABLE_VERSIONS))}; use the mistworks that wrote it, or "
+            "generate it again"
         )
     if attributes.keys() == {"format"}:
         return None

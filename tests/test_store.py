@@ -61,7 +61,7 @@ def mend(url: str | Path, numbers: list[int]) -> Store:
 
 
 def same(one: Dataset, other: Dataset) -> bool:
-    labels = [(d.mi, d.family, d.transform, d.x.shape, d.y.shape) for d in (one, other)]
+    labels = [(d.mi, d.mi_se, d.family, d.transform, d.x.shape, d.y.shape) for d in (one, other)]
     arrays = [(d.x.tobytes(), d.y.tobytes()) for d in (one, other)]
     return labels[0] == labels[1] and arrays[0] == arrays[1]
 
@@ -206,7 +206,9 @@ class TestIdentity:
     ) -> None:
         assert filled(tmp_path / "s.zarr", other).content_hash() != whole_hash
 
-    @pytest.mark.parametrize("what", ["sample", "sign of zero", "n", "mi", "family", "transform", "order"])
+    @pytest.mark.parametrize(
+        "what", ["sample", "sign of zero", "n", "mi", "mi_se", "family", "transform", "order"]
+    )
     def test_content_hash_depends_on_all_that_is_held(
         self, tmp_path: Path, whole_hash: str, what: str
     ) -> None:
@@ -275,6 +277,8 @@ def altered(block: Block, what: str) -> Block:
             index = replace(index, n=n, dx=dx, dy=dy)
         case "mi":
             index = replace(index, mi=np.nextafter(index.mi, 9.0))
+        case "mi_se":
+            index = replace(index, mi_se=np.arange(len(block)) / 1024)
         case "family" | "transform":
             names = getattr(index, what)
             first, *_, last = sorted(set(names))
@@ -298,6 +302,39 @@ def contents(path: Path) -> dict[str, bytes]:
 
 def _generate(url: str, number: int) -> None:
     generate_partition(open_store(url, read_only=False), number)
+
+
+class TestStandardErrors:
+    def test_they_are_kept_beside_the_labels(self, copy: Path) -> None:
+        store = open_store(str(copy), read_only=False)
+        block = altered(store.partition(1), "mi_se")
+        store.write(1, block)
+        again = open_store(str(copy))
+        expected = np.r_[np.zeros(8), np.arange(8) / 1024, np.zeros(5)]
+        assert np.array_equal(again.index.mi_se, expected)
+        assert np.array_equal(again[8:16].index.mi_se, expected[8:16])
+        assert (again[7].mi_se, again[9].mi_se) == (0.0, 1 / 1024)
+        assert all(same(one, other) for one, other in zip(again.partition(1), block, strict=True))
+        with xarray.open_zarr(copy, group="index", consolidated=False) as opened:
+            assert opened["mi_se"].attrs["units"] == "nat"
+        assert not verify(again).faulty
+
+    def test_a_store_of_version_1_has_exact_labels(self, copy: Path, whole_hash: str) -> None:
+        before = open_store(str(copy)).index
+        shutil.rmtree(copy / "index" / "mi_se")
+        edit_attributes(copy, lambda attributes: attributes.update(format=1))
+        store = create_store(str(copy), manifest())
+        assert store.manifest.format == 1
+        assert store.index.mi_se.tolist() == [0.0] * COUNT
+        assert np.array_equal(store.index.mi, before.mi)
+        assert verify(store).content_hash == whole_hash
+        assert mend(copy, [1]).content_hash() == whole_hash
+        assert not (copy / "index" / "mi_se").exists()
+
+    def test_version_2_without_them_is_damaged(self, copy: Path) -> None:
+        shutil.rmtree(copy / "index" / "mi_se")
+        with pytest.raises(StoreDamagedError, match=r"the arrays of .* cannot be opened \(.+\); restore"):
+            open_store(str(copy))
 
 
 class TestMemory:
@@ -357,7 +394,7 @@ def garbage(file: Path) -> None:
     file.write_bytes(np.random.default_rng(0).bytes(77))
 
 
-INDEX_COLUMNS = ["offset", "n", "dx", "dy", "mi", "family", "transform"]
+INDEX_COLUMNS = ["offset", "n", "dx", "dy", "mi", "mi_se", "family", "transform"]
 FILES = {
     "values": values_chunk(Path(), 1),
     **{name: Path("index") / name / "c" / "1" for name in INDEX_COLUMNS},
@@ -374,6 +411,8 @@ EDITS: dict[str, Callable[[zarr.Group], None]] = {
     "a shape": lambda group: (_add(group, "index/dx", 15, 1), _add(group, "index/dy", 15, -1))[0],
     "a label": lambda group: _add(group, "index/mi", 9, 1e-12),
     "a label that is no number": lambda group: _set(group, "index/mi", 9, np.nan),
+    "a standard error": lambda group: _set(group, "index/mi_se", 9, 1e-3),
+    "a negative standard error": lambda group: _set(group, "index/mi_se", 9, -1e-3),
     "a family": lambda group: _set(group, "index/family", slice(8, 16), 0),
     "a family that does not exist": lambda group: _set(group, "index/family", 9, 77),
     "a transform": lambda group: _set(group, "index/transform", slice(8, 16), 0),
@@ -525,12 +564,12 @@ class TestPlaces:
             create_store(str(copy), paper)
         assert contents(copy) == before
 
-    @pytest.mark.parametrize("version", [0, 2, "1", None])
+    @pytest.mark.parametrize("version", [0, 3, "1", None])
     def test_another_format_version(self, copy: Path, version: Any) -> None:
         edit_attributes(copy, lambda attributes: attributes.update(format=version))
         for attempt in (lambda: open_store(str(copy)), lambda: create_store(str(copy), manifest())):
             with pytest.raises(
-                MistworksError, match=f"has format version {version}, and this version .* reads 1; use"
+                MistworksError, match=f"has format version {version}, and this version .* reads 1 and 2; use"
             ):
                 attempt()
 
@@ -722,7 +761,7 @@ class TestFormatDocument:
         names: dict[str, Any] = {"path": str(whole), "i": 11}
         exec(code, names)
         expected = open_store(str(whole))[11]
-        read = Dataset(names["x"], names["y"], float(names["mi"]), names["family"], names["transform"])
+        read = Dataset(names["x"], names["y"], names["mi"], names["family"], names["transform"])
         assert same(read, expected)
 
     def test_digests_are_what_the_document_says(self, whole: Path, whole_hash: str) -> None:
@@ -739,6 +778,7 @@ class TestFormatDocument:
             size = shape[0] * (shape[1] + shape[2])
             content = b"".join(number.to_bytes(8, "little") for number in shape)
             content += columns["mi"][i].astype("<f8").tobytes()
+            content += columns["mi_se"][i].astype("<f8").tobytes() if columns["mi_se"][i] > 0 else b""
             content += f"{names['family'][i]}\n{names['transform'][i]}\n".encode()
             content += group["values"][first : first + size].astype("<f4").tobytes()
             digest = hashlib.sha256(content).digest()

@@ -1,0 +1,43 @@
+"""Some datasets of a store, in a chosen order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, overload
+
+from mistworks.dataset import Dataset, Index, IntArray
+
+if TYPE_CHECKING:
+    from storage.store import Store
+
+
+@dataclass(frozen=True)
+class Subset:
+    """Some datasets of a store in a chosen order, read only when asked for.
+
+    Attributes:
+        store: where they lie.
+        positions: shape (N,), positions in the store.
+    """
+
+    store: "Store"
+    positions: IntArray
+
+    @property
+    def index(self) -> Index:
+        """The selected rows of the index."""
+        return self.store.index[self.positions]
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @overload
+    def __getitem__(self, item: int) -> Dataset: ...
+    @overload
+    def __getitem__(self, item: slice) -> "Subset": ...
+    def __getitem__(self, item: int | slice) -> "Dataset | Subset":
+        if isinstance(item, slice):
+            return Subset(self.store, self.positions[item])
+        return self.store[int(self.positions[item])]
+
+    def __iter__(self) -> Iterator[Dataset]:
+        return (self.store[position] for position in self.positions.tolist())
