@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mistworks.batching import estimate_many
     from mistworks.errors import MistworksError
     from mistworks.estimation import Estimate, Estimator, estimate, load
     from mistworks.independence import IndependenceTest, independence_test
@@ -22,6 +23,7 @@ __all__ = [
     "MistworksError",
     "__version__",
     "estimate",
+    "estimate_many",
     "feature_scores",
     "independence_test",
     "load",
@@ -34,6 +36,7 @@ _HOMES = {
     "IndependenceTest": "mistworks.independence",
     "MistworksError": "mistworks.errors",
     "estimate": "mistworks.estimation",
+    "estimate_many": "mistworks.batching",
     "feature_scores": "mistworks.selection",
     "independence_test": "mistworks.independence",
     "load": "mistworks.estimation",

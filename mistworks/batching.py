@@ -1,15 +1,11 @@
 """Many estimates from whatever a user names as the model, in parts that fit into memory."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from mistworks.estimation import Estimate, _shipped, load
-
-Pair = tuple[NDArray[Any], NDArray[Any]]
 
 _PART_CELLS = 2**24
 
@@ -25,17 +21,21 @@ Model = BatchEstimator | str | Path | None
 """An estimator, the folder of one, or None for the weights that come with the package."""
 
 
-def estimates_of(pairs: Iterable[Pair], model: Model = None) -> Iterator[Estimate]:
-    """Estimates of pairs x of shape (n, dx) and y of shape (n, dy), in their order.
+def estimate_many(pairs: Iterable[tuple[object, object]], model: Model = None) -> list[Estimate]:
+    """Mutual information of many samples, in nats, in their order: `mistworks.estimate` of each, but faster.
 
-    Pairs are taken from an iterator as they are needed, so that they need not all be in memory at once.
+    Pairs of like shape are computed together. An iterator's pairs are taken as they are needed, so that they
+    need not all be in memory at once.
+
+    Args:
+        pairs: samples x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,), of any mixture of shapes.
+        model: an estimator, the folder of one, or None for the weights that come with the package.
 
     Raises:
-        MistworksError: there is no such model, or a pair is not a sample.
+        MistworksError: a pair is not a sample, or there is no such model.
     """
     estimator = _estimator(model)
-    for part in _parts(pairs):
-        yield from estimator.estimate_many(part)
+    return [estimate for part in _parts(pairs) for estimate in estimator.estimate_many(part)]
 
 
 def _estimator(model: Model) -> BatchEstimator:
@@ -44,14 +44,23 @@ def _estimator(model: Model) -> BatchEstimator:
     return load(model) if isinstance(model, str | Path) else model
 
 
-def _parts(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
-    part: list[Pair] = []
+def _parts(pairs: Iterable[tuple[object, object]]) -> Iterator[list[tuple[object, object]]]:
+    part: list[tuple[object, object]] = []
     cells = 0
     for x, y in pairs:
-        if part and cells + np.size(x) + np.size(y) > _PART_CELLS:
+        size = _size(x) + _size(y)
+        if part and cells + size > _PART_CELLS:
             yield part
             part, cells = [], 0
         part.append((x, y))
-        cells += np.size(x) + np.size(y)
+        cells += size
     if part:
         yield part
+
+
+def _size(values: object) -> int:
+    shape: tuple[int, ...] = getattr(values, "shape", ())
+    return math.prod(shape) if shape else len(values) if isinstance(values, Sized) else 1
+
+
+__all__ = ["BatchEstimator", "Model", "estimate_many"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mistworks.batching import Model, Pair, estimates_of
+from mistworks.batching import Model, estimate_many
 from mistworks.blocks import Block, read_block
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimate
@@ -74,13 +74,15 @@ def independence_test(
         raise MistworksError(f"a test needs at least 1 permutation, and {permutations} came; ask for 200")
     x_block, y_block = read_block(x, "x"), read_block(y, "y")
     pairs = _permuted(x_block, y_block, permutations, np.random.default_rng(rng))
-    observed, *others = estimates_of(pairs, model)
+    observed, *others = estimate_many(pairs, model)
     statistic = _statistic(observed)
     at_least = sum(_statistic(other) >= statistic - _ROUNDING for other in others)
     return IndependenceTest(statistic, (1 + at_least) / (1 + permutations), permutations, observed)
 
 
-def _permuted(x: Block, y: Block, permutations: int, rng: np.random.Generator) -> Iterator[Pair]:
+def _permuted(
+    x: Block, y: Block, permutations: int, rng: np.random.Generator
+) -> Iterator[tuple[Block, Block]]:
     yield x, y
     for _ in range(permutations):
         yield x, rng.permutation(y)

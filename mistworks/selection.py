@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mistworks.batching import Model, estimates_of
+from mistworks.batching import Model, estimate_many
 from mistworks.blocks import read_block, read_columns
 from mistworks.errors import MistworksError
 
@@ -80,7 +80,7 @@ def feature_scores(X: object, y: object, *, model: Model = None, level: float = 
             f"X and y must have as many rows as one another, and {len(blocks[0])} and {len(target)} came; "
             "pass the features and the target of the same observations"
         )
-    estimates = list(estimates_of(((block, target) for block in blocks), model))
+    estimates = estimate_many(((block, target) for block in blocks), model)
     ends = np.array([estimate.interval(level) for estimate in estimates])
     scores = np.array([estimate.mi for estimate in estimates])
     return FeatureScores(tuple(names), scores, ends[:, 0], ends[:, 1], level)

@@ -35,7 +35,7 @@ model, path = sys.argv[1:]
 pair = np.load(path)
 x, y = pair["x"], pair["y"]
 print(mistworks.estimate(x, y, model=model).interval(0.8))
-print(mistworks.load(model).estimate_many([(x, y), (x[:20], y[:20])])[1].mi)
+print(mistworks.estimate_many([(x, y), (x[:20], y[:20])], model=model)[1].mi)
 print(mistworks.feature_scores(x, y, model=model))
 print(mistworks.independence_test(x, y, model=model, permutations=9))
 """

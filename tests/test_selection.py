@@ -20,7 +20,6 @@ import mistworks
 from mistworks import batching
 from mistworks.blocks import read_block, read_columns
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator
 from mistworks.inputs import MAX_DIMENSIONS
 from tests.stand_ins import GaussianStandIn
 from tests.test_estimation import ESTIMATOR, POINT_ESTIMATOR
@@ -226,8 +225,3 @@ class TestScikitLearn:
     def test_sparse_features_are_refused_there_too(self) -> None:
         with pytest.raises(MistworksError, match="sparse matrix came"):
             SelectKBest(scores_of, k=1).fit(scipy.sparse.csr_array(X), Y)
-
-
-def test_an_estimator_is_a_batch_estimator() -> None:
-    estimator: batching.BatchEstimator = ESTIMATOR
-    assert isinstance(estimator, Estimator)
