@@ -7,6 +7,7 @@ from pydantic import Field
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
 from mistworks.distributions.atoms import Atoms, AtomsFamily
 from mistworks.distributions.base import Family, JointDistribution
+from mistworks.distributions.channel import Channel, ChannelFamily
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
 from mistworks.distributions.dispersion import (
     Dense,
@@ -30,7 +31,8 @@ AnyFamily = Annotated[
     | CheckerboardFamily
     | PairsFamily
     | AtomsFamily
-    | MixtureFamily,
+    | MixtureFamily
+    | ChannelFamily,
     Field(discriminator="family"),
 ]
 """Every family a meta-distribution may name. A new family is a new file and an entry here."""
@@ -42,6 +44,8 @@ __all__ = [
     "AnyFamily",
     "Atoms",
     "AtomsFamily",
+    "Channel",
+    "ChannelFamily",
     "Checkerboard",
     "CheckerboardFamily",
     "Dense",

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array
 
 LARGEST_STANDARD_ERROR = 0.01
 MOST_POINTS = 131_072
+
+Points = TypeVar("Points", Array, FloatArray)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Label:
     standard_error: float
 
 
-def precise_label(draw: Callable[[int], Array], label: Callable[[Array], Label], first: int) -> Label:
+def precise_label(draw: Callable[[int], Points], label: Callable[[Points], Label], first: int) -> Label:
     """The label from so many points that its standard error is below 0.01 nats, or from 131,072.
 
     Args:
