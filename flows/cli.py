@@ -37,6 +37,7 @@ class Split(StrEnum):
 
     TRAIN = "train"
     VALIDATION = "validation"
+    CALIBRATION = "calibration"
     TEST_IMD = "test-imd"
     TEST_OOMD = "test-oomd"
 

@@ -11,10 +11,14 @@ from flows.register import register
 from flows.services import dask_cluster
 from flows.train import train
 from mistworks.evaluation import AccuracyRow, metrics
-from mistworks.presets import preset_name
+from mistworks.presets import load_preset, preset_name
 from mistworks.splits import SPLITS, SplitName
 from storage.registry import RegisteredVersion
 from storage.store import open_store
+
+_REQUIRED: tuple[SplitName, ...] = ("train", "validation")
+# What an estimator was fitted to says nothing of its accuracy.
+_FITTED: tuple[SplitName, ...] = ("train", "calibration")
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ def pipeline(
     workers: int | None = None,
     dask_address: str | None = None,
 ) -> Produced:
-    """Run every step; what is done already is kept.
+    """Run every step for the splits that the preset has; what is done already is kept.
 
     Args:
         preset: name of a preset, or path of a JSON file with one.
@@ -54,15 +58,20 @@ def pipeline(
         dask_address: of an existing Dask scheduler.
 
     Raises:
-        MistworksError: a step could not be done; the message says which and why.
+        MistworksError: the preset lacks a split that training needs, or a step could not be done; the
+            message says which and why.
     """
+    chosen = load_preset(preset)
+    for required in _REQUIRED:
+        chosen.split(required)
+    splits = [split for split in SPLITS if split in chosen.splits]
     folder = root / "stores" / f"{preset_name(preset)}-seed-{seed or 0}"
     with dask_cluster(dask_address, workers) as address:
         stores = {
             split: generate(
                 str(folder / f"{split}.zarr"), split, preset, seed=seed or 0, dask_address=address
             )
-            for split in SPLITS
+            for split in splits
         }
     trained = train(
         stores["train"].url,
@@ -76,7 +85,7 @@ def pipeline(
     prior_mean = float(open_store(stores["train"].url).index.mi.mean())
     accuracy = evaluate(
         [str(trained.folder)],
-        [stores[split].url for split in SPLITS if split != "train"],
+        [stores[split].url for split in splits if split not in _FITTED],
         root,
         tracking_uri,
         workers=workers,

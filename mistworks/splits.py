@@ -1,6 +1,7 @@
-"""The splits of the meta-dataset: training, validation, tests in and out of the training meta-distribution.
+"""The splits of the meta-dataset: training, validation, calibration, tests in and out of what is trained on.
 
-Families, transforms and sizes are those of arXiv 2511.18945; members are written (family, transforms).
+Families, transforms and sizes of the published splits are those of arXiv 2511.18945; members are written
+(family, transforms).
 """
 
 from collections.abc import Mapping
@@ -20,9 +21,18 @@ from mistworks.distributions import (
     TwoPair,
     UniformInteger,
 )
-from mistworks.meta_distribution import EqualDimensions, GridDesign, Member, MetaDistribution, RandomDesign
+from mistworks.distributions.block_maps import BlockMaps
+from mistworks.distributions.priors import LogUniformInteger
+from mistworks.meta_distribution import (
+    EqualDimensions,
+    GridDesign,
+    Member,
+    MetaDistribution,
+    MixedDimensions,
+    RandomDesign,
+)
 
-SplitName = Literal["train", "validation", "test-imd", "test-oomd"]
+SplitName = Literal["train", "validation", "calibration", "test-imd", "test-oomd"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
@@ -115,6 +125,37 @@ def published_splits(train_count: int) -> Mapping[SplitName, SplitConfig]:
         "test-imd": _grid(_TEST_IMD, high=500, steps=20, dimension=32, repetitions=9),
         "test-oomd": _grid(_TEST_OOMD, high=500, steps=20, dimension=32, repetitions=9),
     }
+
+
+# Members beyond the published families are added here.
+_GENERAL: tuple[Member, ...] = ()
+
+
+def _general() -> MetaDistribution:
+    """The published families at their dimensions, half of their blocks mapped, and ``_GENERAL``."""
+    published = EqualDimensions(d=UniformInteger(low=2, high=32))
+    added = {"dimensions": published, "block_maps": BlockMaps()}
+    return MetaDistribution(
+        members=(*(member.model_copy(update=added) for member in _TRAIN), *_GENERAL),
+        design=RandomDesign(n=LogUniformInteger(low=8, high=2_000)),
+        dimensions=MixedDimensions(d=LogUniformInteger(low=1, high=64), equal=0.5, single=0.15),
+        max_values=2**17,
+    )
+
+
+def general_splits(
+    train_count: int, validation_count: int, calibration_count: int
+) -> Mapping[SplitName, SplitConfig]:
+    """Splits of a wider meta-distribution, with the published tests."""
+    general = _general()
+    counts: dict[SplitName, int] = {
+        "train": train_count,
+        "validation": validation_count,
+        "calibration": calibration_count,
+    }
+    wide = {split: SplitConfig(meta_distribution=general, count=count) for split, count in counts.items()}
+    published = published_splits(train_count)
+    return {**wide, "test-imd": published["test-imd"], "test-oomd": published["test-oomd"]}
 
 
 def tiny_splits() -> Mapping[SplitName, SplitConfig]:

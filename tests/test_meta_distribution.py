@@ -33,7 +33,7 @@ from mistworks.meta_distribution import (
     SeparateDimensions,
 )
 from mistworks.presets import PRESETS, Preset, load_preset
-from mistworks.splits import SPLITS, SplitConfig
+from mistworks.splits import SplitConfig, general_splits, published_splits
 
 FALSE_ALARM = 1e-6
 """Chance that a statistical check fails a correct implementation under a fresh seed; seeds here are fixed."""
@@ -86,7 +86,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("split", PUBLISHED)
 def test_members_are_those_published(preset: str, split: str) -> None:
     members = names(PRESETS[preset].splits[split].meta_distribution)  # type: ignore[index]
     assert sorted(members) == sorted(PUBLISHED[split].split())
@@ -517,3 +517,35 @@ def test_a_grid_refuses_members_with_an_n_of_their_own() -> None:
     for own in ({"max_values": 1_000}, {"members": [{**valid()["members"][0], "n": log(2, 3)}]}):
         with pytest.raises(MistworksError, match="the same n; remove max_values and the n of members"):
             MetaDistribution.parse({**values, **own})
+
+
+# --- The general splits -------------------------------------------------------------------------------------
+
+
+def test_general_splits_share_one_meta_distribution_and_keep_the_published_tests() -> None:
+    splits = general_splits(100, 20, 30)
+    counts = {name: split.count for name, split in splits.items()}
+    assert counts == {
+        "train": 100,
+        "validation": 20,
+        "calibration": 30,
+        "test-imd": 1_080,
+        "test-oomd": 1_260,
+    }
+    assert len({splits[name].meta_distribution for name in ("train", "validation", "calibration")}) == 1
+    for name in ("test-imd", "test-oomd"):
+        assert splits[name] == published_splits(1)[name]
+
+
+def test_general_datasets_are_finite_within_bounds_and_the_same_again() -> None:
+    meta = general_splits(1, 1, 1)["train"].meta_distribution
+    parsed = MetaDistribution.parse(meta.canonical_json())
+    assert parsed == meta
+    for index in range(150):
+        dataset = meta.dataset(0, "train", index)
+        assert dataset.x.size + dataset.y.size <= meta.most_values
+        assert np.all(np.isfinite(dataset.x))
+        assert np.all(np.isfinite(dataset.y))
+        assert np.isfinite(dataset.mi)
+        assert 0 <= dataset.mi_se < 0.01
+        assert parsed.dataset(0, "train", index).x.tobytes() == dataset.x.tobytes()
