@@ -17,6 +17,7 @@ LARGEST_INPUT = 4.0
 
 _NODES = 512
 _CELLS_PER_SCALE = 6
+_LARGEST_CELL = 0.1
 _TAIL = 6.0
 _BAND_WIDTH = 0.75
 _LARGEST_RATE = 40.0
@@ -56,10 +57,11 @@ class NormalChannel(ScalarChannel):
     def label(self, g: FloatArray) -> Label:
         """I(g;Y) in nats: p(y) on a grid by convolving the histogram of each band with its noise.
 
-        A grid of σ/6 integrates a normal density to all digits. Sharing a point between the two cells beside
-        it adds cell²/6 to its variance on average, which is taken off that of the noise.
+        A grid of σ/6 or finer integrates a normal density to all digits. Sharing a point between the two
+        cells beside it adds cell²/6 to its variance on average over a g that is spread over cells, which
+        is taken off that of the noise.
         """
-        cell = float(self.scales.min()) / _CELLS_PER_SCALE
+        cell = min(float(self.scales.min()) / _CELLS_PER_SCALE, _LARGEST_CELL)
         margin = LARGEST_INPUT + _TAIL * float(self.scales.max())
         size = 1 << int(np.ceil(np.log2(2.0 * margin / cell)))
         histogram = _histogram((g.astype(np.float64) + margin) / cell, size, self._band(g), len(self.scales))
