@@ -1,5 +1,9 @@
-"""The errors a user can mend: one clear sentence each, printed as such by the command line."""
+"""The errors a user can mend and the warnings a user should heed: one clear sentence each."""
 
 
 class MistworksError(ValueError):
     """What was asked cannot be done; the message says what was expected, what came and how to mend it."""
+
+
+class MistworksWarning(UserWarning):
+    """What was asked is done, and may be less good than it looks; the message says why."""

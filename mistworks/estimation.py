@@ -3,113 +3,44 @@
 import hashlib
 import json
 import os
+import re
 import shutil
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import threading
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from mistworks.calibration import Calibration
 from mistworks.config import FrozenConfig
-from mistworks.dataset import Index
-from mistworks.errors import MistworksError
+from mistworks.coverage import TrainingRange
+from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.files import flush_folder, write_whole
-from mistworks.inputs import check_pair
+from mistworks.inputs import check_pair, without_constants
 from mistworks.networks import AnyNetworkConfig, Batch, Network, build_network, group_by_shape, pad
+from mistworks.quantiles import LEVELS, Estimate
 
 Objective = Literal["pinball", "squared-error"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
 WEIGHTS_FILE = "model.safetensors"
 CONFIG_FILE = "config.json"
-
-LEVELS: tuple[float, ...] = (0.001, *(level / 200 for level in range(1, 200)), 0.999)
-"""Levels at which quantiles are computed; between them they are interpolated linearly."""
+CARD_FILE = "README.md"
 
 _MAX_CELLS = 2**16
 _MAX_COUNT = 256
 
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """Mutual information of one sample, in nats.
-
-    Attributes:
-        mi: the point estimate in nats, at least 0: the median for a network trained with the pinball loss,
-            the mean for one trained with the squared error.
-        quantiles: quantiles in nats at ``LEVELS``, not decreasing; None for the squared error.
-    """
-
-    mi: float
-    quantiles: tuple[float, ...] | None = field(default=None, repr=False)
-
-    @overload
-    def quantile(self, tau: float) -> float: ...
-    @overload
-    def quantile(self, tau: Sequence[float] | NDArray[np.floating[Any]]) -> NDArray[np.float64]: ...
-    def quantile(self, tau: ArrayLike) -> float | NDArray[np.float64]:
-        """Quantiles in nats at levels between 0.001 and 0.999: a float for a float, an array for an array.
-
-        Raises:
-            MistworksError: a level is outside, or the model was trained with the squared error.
-        """
-        if self.quantiles is None:
-            raise MistworksError(
-                "this model gives a point estimate only, since it was trained with objective squared-error; "
-                "train one with objective pinball to have quantiles and intervals"
-            )
-        levels = np.asarray(tau, dtype=np.float64)
-        if not np.all((levels >= LEVELS[0]) & (levels <= LEVELS[-1])):
-            raise MistworksError(
-                f"quantile levels lie between {LEVELS[0]} and {LEVELS[-1]}, and {tau!r} came; ask for others"
-            )
-        values = np.interp(levels, LEVELS, self.quantiles)
-        return float(values) if levels.ndim == 0 else values
-
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The central interval, in nats, which holds the true value with probability ``level``.
-
-        Raises:
-            MistworksError: level is not between 0 and 0.998, or the model was trained with the squared error.
-        """
-        if not 0 <= level <= LEVELS[-1] - LEVELS[0]:
-            raise MistworksError(
-                f"the level of an interval lies between 0 and {LEVELS[-1] - LEVELS[0]:.3f}, and {level} "
-                "came; ask for another"
-            )
-        margin = max((1 - level) / 2, LEVELS[0])
-        return self.quantile(margin), self.quantile(1 - margin)
-
-    def __str__(self) -> str:
-        if self.quantiles is None:
-            return f"{self.mi:.3f} nats"
-        low, high = self.interval(0.9)
-        return f"{self.mi:.3f} nats, 90 % interval {low:.3f} to {high:.3f}"
-
-
-class TrainingRange(FrozenConfig):
-    """Least and greatest n, dx and dy among the datasets a network was trained on."""
-
-    n: tuple[int, int]
-    dx: tuple[int, int]
-    dy: tuple[int, int]
-
-    @classmethod
-    def of(cls, index: Index) -> "TrainingRange":
-        """The range of an index."""
-        return cls(
-            n=(int(index.n.min()), int(index.n.max())),
-            dx=(int(index.dx.min()), int(index.dx.max())),
-            dy=(int(index.dy.min()), int(index.dy.max())),
-        )
+_SHIPPED_LOCK = threading.Lock()
 
 
 class _ModelCard(FrozenConfig):
@@ -121,12 +52,12 @@ class _ModelCard(FrozenConfig):
     objective: Objective
     training_range: TrainingRange
     weights_sha256: str
+    calibration: Calibration | None = None
     config_sha256: str = ""
 
     def digest(self) -> str:
         """SHA-256 of everything else in the card."""
-        bare = self.model_copy(update={"config_sha256": ""})
-        return hashlib.sha256(bare.canonical_json().encode()).hexdigest()
+        return _digest(self.model_dump(mode="json"))
 
 
 class Estimator:
@@ -137,6 +68,10 @@ class Estimator:
         network_config: its configuration.
         objective: the loss it was trained with.
         training_range: sizes of the datasets it was trained on; beyond them it extrapolates.
+        calibration: what brings the quantiles to their promised coverage; None leaves them as they are.
+
+    Raises:
+        MistworksError: a calibration is given to a model without quantiles.
     """
 
     def __init__(
@@ -145,57 +80,124 @@ class Estimator:
         network_config: AnyNetworkConfig,
         objective: Objective,
         training_range: TrainingRange,
+        calibration: Calibration | None = None,
     ) -> None:
+        if calibration is not None and objective == "squared-error":
+            raise MistworksError(
+                "a calibration is for quantiles, and a model trained with objective squared-error has none; "
+                "leave the calibration out"
+            )
         self.network = network.eval()
         self.network_config = network_config
         self.objective: Objective = objective
         self.training_range = training_range
+        self.calibration = calibration
+
+    def with_calibration(self, calibration: Calibration | None) -> "Estimator":
+        """The same network with another calibration, or with none.
+
+        Raises:
+            MistworksError: the model has no quantiles to calibrate.
+        """
+        return Estimator(self.network, self.network_config, self.objective, self.training_range, calibration)
 
     def estimate(self, x: object, y: object) -> Estimate:
         """Mutual information of the sample x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,).
 
+        Constant columns are left out: they carry no information. Where all of x or all of y is constant, the
+        estimate and every quantile are 0.
+
         Raises:
             MistworksError: x and y are not a sample the network can read; see `mistworks.inputs`.
+
+        Warns:
+            MistworksWarning: the sample is far outside what the network was trained on.
         """
-        return self.estimate_many([(x, y)])[0]
+        return self._estimate_all([(x, y)], stack_level=3)[0]
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
         """Estimates of many pairs, in their order; pairs of like shape are computed together.
 
         The result for a pair does not depend on the others, up to rounding, and memory for the computation is
-        bounded whatever their number is.
+        bounded whatever their number is. Errors and warnings are those of `estimate`; one warning tells of
+        all pairs.
         """
-        checked = [check_pair(x, y) for x, y in pairs]
-        if not checked:
-            return []
-        n = np.array([len(x) for x, _ in checked])
-        dx = np.array([x.shape[1] for x, _ in checked])
-        dy = np.array([y.shape[1] for _, y in checked])
-        estimates: dict[int, Estimate] = {}
-        for group in group_by_shape(n, dx, dy, _MAX_CELLS, _MAX_COUNT):
-            batch = pad([checked[position] for position in group])
-            estimates.update(zip(group.tolist(), self._estimate_batch(batch), strict=True))
-        return [estimates[position] for position in range(len(checked))]
+        return self._estimate_all(pairs, stack_level=3)
+
+    def _estimate_all(self, pairs: Iterable[tuple[object, object]], stack_level: int) -> list[Estimate]:
+        samples = [without_constants(*check_pair(x, y)) for x, y in pairs]
+        for x, y in samples:
+            self._require_readable(x, y)
+        self._warn_if_outside(samples, stack_level + 1)
+        n = np.array([len(x) for x, _ in samples])
+        dx = np.array([x.shape[1] for x, _ in samples])
+        dy = np.array([y.shape[1] for _, y in samples])
+        estimates = [self._nothing] * len(samples)
+        left = np.flatnonzero(dx * dy)
+        for group in group_by_shape(n[left], dx[left], dy[left], _MAX_CELLS, _MAX_COUNT):
+            positions = left[group].tolist()
+            batch = pad([samples[position] for position in positions])
+            for position, estimate in zip(positions, self._estimate_batch(batch), strict=True):
+                estimates[position] = estimate
+        return estimates
 
     def _estimate_batch(self, batch: Batch) -> list[Estimate]:
-        device = next(self.network.parameters()).device
         with torch.inference_mode():
-            representation = self.network.encode(batch.to(device))
+            representation = self.network.encode(batch.to(self._device))
             if self.objective == "squared-error":
                 return [Estimate(float(value)) for value in self.network.decode(representation).cpu()]
-            rows = quantiles_in_order(self.network, representation).cpu().double().tolist()
+            quantiles = quantiles_in_order(self.network, representation).cpu().double()
+            if self.calibration is not None:
+                quantiles = self.calibration.apply(quantiles, batch.n, batch.dx + batch.dy)
+            rows = quantiles.tolist()
         middle = LEVELS.index(0.5)
         return [Estimate(row[middle], tuple(row)) for row in rows]
 
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @property
+    def _nothing(self) -> Estimate:
+        """The estimate where X or Y is constant."""
+        return Estimate(0.0, None if self.objective == "squared-error" else (0.0,) * len(LEVELS))
+
+    def _require_readable(self, x: FloatArray, y: FloatArray) -> None:
+        name, network = self.network_config.network, self.network
+        for side, values in (("x", x), ("y", y)):
+            if values.shape[1] > network.max_dimension:
+                raise MistworksError(
+                    f"the network {name} reads up to {network.max_dimension} columns that are not constant, "
+                    f"and {side} has {values.shape[1]}; reduce the dimension first, by principal components "
+                    "for instance"
+                )
+        if len(x) < network.min_points:
+            raise MistworksError(
+                f"the network {name} needs {network.min_points} points or more, and {len(x)} came; pass more"
+            )
+
+    def _warn_if_outside(self, samples: Sequence[tuple[FloatArray, FloatArray]], stack_level: int) -> None:
+        told = [told for x, y in samples if (told := self.training_range.outside(x, y))]
+        if told:
+            of = f" ({len(told)} of {len(samples)} samples are such)" if len(samples) > 1 else ""
+            warnings.warn(
+                f"{told[0]}; the estimate and its intervals may be far off{of}",
+                MistworksWarning,
+                stacklevel=stack_level,
+            )
+
     def save(self, folder: str | Path) -> None:
         """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
+
+        A ``README.md`` in the folder, the model card, goes when the folder is replaced: it tells of the
+        model before.
 
         Raises:
             MistworksError: the folder holds something other than a saved estimator.
         """
         folder = Path(folder)
         others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-        if set(others) - {WEIGHTS_FILE, CONFIG_FILE}:
+        if set(others) - {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE}:
             raise MistworksError(
                 f"{folder} must be a new folder or a saved estimator, and it holds {', '.join(others[:3])}; "
                 "choose another folder"
@@ -207,6 +209,7 @@ class Estimator:
             objective=self.objective,
             training_range=self.training_range,
             weights_sha256=hashlib.sha256(weights).hexdigest(),
+            calibration=self.calibration,
         )
         card = card.model_copy(update={"config_sha256": card.digest()})
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -214,9 +217,7 @@ class Estimator:
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir()
         write_whole(beside / WEIGHTS_FILE, weights)
-        write_whole(
-            beside / CONFIG_FILE, (json.dumps(card.model_dump(mode="json"), indent=2) + "\n").encode()
-        )
+        write_whole(beside / CONFIG_FILE, _readable_json(card.model_dump(mode="json")).encode())
         if folder.exists():
             shutil.rmtree(folder)
         beside.rename(folder)
@@ -245,7 +246,7 @@ class Estimator:
                 f"the weights in {folder} do not fit the network in {CONFIG_FILE} "
                 f"({str(error).splitlines()[0]}); load them with the version of Mistworks that saved them"
             ) from None
-        return cls(network, card.network, card.objective, card.training_range)
+        return cls(network, card.network, card.objective, card.training_range, card.calibration)
 
     @property
     def weights_sha256(self) -> str:
@@ -257,8 +258,11 @@ class Estimator:
         return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
 
     def __repr__(self) -> str:
-        ranges = ", ".join(f"{name} {low}…{high}" for name, (low, high) in self.training_range)
-        return f"Estimator({self.network_config.network}, {self.objective}, trained on {ranges})"
+        calibrated = ", calibrated" if self.calibration is not None else ""
+        return (
+            f"Estimator({self.network_config.network}, {self.objective}{calibrated}, trained on "
+            f"{self.training_range})"
+        )
 
 
 def quantiles_in_order(network: Network, representation: Tensor) -> Tensor:
@@ -292,13 +296,23 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
     Raises:
         MistworksError: x and y are not a sample, or there are no weights.
     """
-    if isinstance(model, Estimator):
-        return model.estimate(x, y)
-    return (_shipped() if model is None else load(model)).estimate(x, y)
+    if not isinstance(model, Estimator):
+        model = _shipped() if model is None else load(model)
+    return model._estimate_all([(x, y)], stack_level=3)[0]
+
+
+def _shipped() -> Estimator:
+    """The estimator that comes with the package, read once.
+
+    Raises:
+        MistworksError: this version comes without weights.
+    """
+    with _SHIPPED_LOCK:
+        return _load_shipped()
 
 
 @lru_cache(maxsize=1)
-def _shipped() -> Estimator:
+def _load_shipped() -> Estimator:
     folder = Path(__file__).parent / "weights"
     if not (folder / CONFIG_FILE).is_file():
         raise MistworksError(
@@ -330,18 +344,30 @@ def _read_card(folder: Path) -> _ModelCard:
         raise MistworksError(f"{path} is not JSON; copy the folder again or train again") from None
     if not isinstance(values, dict) or values.get("format") != "mistworks-model":
         raise MistworksError(f"{path} is not the configuration of an estimator; pass the folder of one")
-    if values.get("format_version") != FORMAT_VERSION:
+    if values.get("format_version") not in READABLE_VERSIONS:
         raise MistworksError(
             f"{path} is of format version {values.get('format_version')}, and this version of Mistworks "
-            f"reads {FORMAT_VERSION}; load it with the version that saved it"
+            f"reads {' and '.join(map(str, READABLE_VERSIONS))}; load it with the version that saved it"
         )
     try:
         card = _ModelCard.parse(values)
     except MistworksError as error:
         raise MistworksError(f"{path} was edited: {error}; copy the folder again") from None
-    if card.digest() != card.config_sha256:
+    if _digest(values) != card.config_sha256:
         raise MistworksError(f"{path} was edited: its SHA-256 is not its own; copy the folder again")
     return card
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    """SHA-256 of what a card's file says, whichever keys its version has."""
+    bare = {**values, "config_sha256": ""}
+    return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _readable_json(values: Mapping[str, Any]) -> str:
+    """JSON in lines, each list of numbers on one."""
+    text = json.dumps(values, indent=1)
+    return re.sub(r"\[([^][{}\"]+)\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 __all__ = ["LEVELS", "Estimate", "Estimator", "TrainingRange", "estimate", "load"]

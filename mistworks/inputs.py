@@ -34,6 +34,19 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
     return _fit(x_values), _fit(y_values)
 
 
+def without_constants(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """X and Y as `check_pair` gives them without their constant columns, which carry no information.
+
+    Whether a column varies is told after it was shifted and scaled: a constant one is exactly 0 there.
+    """
+    return _varying(x), _varying(y)
+
+
+def _varying(array: FloatArray) -> FloatArray:
+    varies = array.any(axis=0)
+    return array if varies.all() else np.ascontiguousarray(array[:, varies])
+
+
 def read_sample(values: object, name: str) -> NDArray[np.float64]:
     """One half of a pair, of shape (n,) or (n, d), as it is but in double precision and of shape (n, d).
 

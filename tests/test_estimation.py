@@ -13,10 +13,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtri
 
 import mistworks
 from mistworks import estimation
-from mistworks.errors import MistworksError
+from mistworks.calibration import Calibration
+from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.networks import SetTransformerConfig, build_network
 
@@ -48,6 +50,18 @@ def pair_of(seed: int, n: int, dx: int, dy: int) -> tuple[np.ndarray, np.ndarray
 
 
 X, Y = pair_of(0, 30, 2, 3)
+
+
+def some_calibration() -> Calibration:
+    """Fitted where the network is told to be half as wide as it should be, and too low."""
+    rng = np.random.default_rng(7)
+    target, z = rng.exponential(1.0, 400), ndtri(np.array(LEVELS))
+    centre = target + 0.3 * rng.standard_normal(400) - 0.1
+    quantiles = np.maximum(0, centre[:, None] + 0.15 * z)
+    return Calibration.fit(quantiles, target, rng.integers(10, 500, 400), rng.integers(2, 64, 400), rng)
+
+
+CALIBRATED = ESTIMATOR.with_calibration(some_calibration())
 
 
 @pytest.fixture
@@ -90,6 +104,109 @@ class TestEstimate:
     def test_a_point_estimator_has_no_quantiles(self, ask: Callable[[Estimate], Any]) -> None:
         with pytest.raises(MistworksError, match="train one with objective pinball"):
             ask(POINT_ESTIMATOR.estimate(X, Y))
+
+
+class TestMean:
+    def test_by_hand(self) -> None:
+        assert Estimate(0.5, tuple(LEVELS)).mean == pytest.approx(0.5)
+        steps = Estimate(0.0, tuple(0.0 if level < 0.75 else 4.0 for level in LEVELS))
+        assert steps.mean == pytest.approx(4 * (1 - 0.7475), abs=1e-9)
+        assert Estimate(0.7).mean == 0.7
+
+    def test_of_an_exponential_distribution_it_is_the_scale(self) -> None:
+        quantiles = -2 * np.log1p(-np.array(LEVELS))
+        assert Estimate(0.0, tuple(quantiles)).mean == pytest.approx(2, rel=2e-3)
+
+    def test_the_median_is_the_quantile_at_one_half(self) -> None:
+        estimate = CALIBRATED.estimate(X, Y)
+        assert estimate.median == estimate.quantile(0.5) == estimate.mi
+        with pytest.raises(MistworksError, match="train one with objective pinball"):
+            _ = Estimate(0.7).median
+
+
+class TestCalibrated:
+    def test_quantiles_are_those_of_the_calibration(self) -> None:
+        plain, calibrated = ESTIMATOR.estimate(X, Y), CALIBRATED.estimate(X, Y)
+        assert CALIBRATED.calibration is not None
+        expected = CALIBRATED.calibration.apply(
+            torch.tensor([plain.quantiles], dtype=torch.float64), torch.tensor([30]), torch.tensor([5])
+        )
+        np.testing.assert_allclose(calibrated.quantiles, expected[0].numpy(), rtol=1e-12)
+        assert np.subtract(*calibrated.interval()) < 1.5 * np.subtract(*plain.interval())
+        assert CALIBRATED.with_calibration(None).estimate(X, Y) == plain
+
+    def test_many_agree_with_one_at_a_time(self) -> None:
+        pairs = [pair_of(seed, 10 + 7 * seed, 1 + seed % 3, 2) for seed in range(9)]
+        together = [estimate.quantiles for estimate in CALIBRATED.estimate_many(pairs)]
+        alone = [CALIBRATED.estimate(x, y).quantiles for x, y in pairs]
+        np.testing.assert_allclose(together, alone, rtol=1e-3, atol=1e-4)
+
+    def test_a_point_estimator_has_nothing_to_calibrate(self) -> None:
+        with pytest.raises(MistworksError, match="a model trained with objective squared-error has none"):
+            POINT_ESTIMATOR.with_calibration(some_calibration())
+
+    def test_it_is_told(self) -> None:
+        assert repr(CALIBRATED) == (
+            "Estimator(set-transformer, pinball, calibrated, trained on n 10…500, dx 2…32, dy 2…32)"
+        )
+
+
+class TestOutside:
+    """Warnings about samples far outside what the network was trained on, and refusals."""
+
+    @pytest.mark.parametrize(
+        ("n", "dx", "dy", "message"),
+        [
+            (1001, 2, 2, "the sample has 1001 points, and the model was trained on 10 to 500"),
+            (30, 65, 2, "the sample has 65 columns in x, and the model was trained on 2 to 32"),
+            (30, 2, 65, "the sample has 65 columns in y"),
+        ],
+    )
+    def test_sizes(self, n: int, dx: int, dy: int, message: str) -> None:
+        with pytest.warns(MistworksWarning, match=message) as told:
+            ESTIMATOR.estimate(*pair_of(0, n, dx, dy))
+        assert [warning.filename for warning in told] == [__file__]
+
+    def test_discrete_columns(self) -> None:
+        with pytest.warns(MistworksWarning, match="a column of y has 3 distinct values in 30 points") as told:
+            mistworks.estimate(X, np.column_stack([X[:, 0], np.arange(30) % 3]), model=ESTIMATOR)
+        assert [warning.filename for warning in told] == [__file__]
+
+    def test_many_are_told_of_once(self) -> None:
+        pairs = [(X, Y), (X, np.arange(30) % 3), (np.arange(30) % 2, Y)]
+        with pytest.warns(MistworksWarning, match=r"of y has 3 .* \(2 of 3 samples are such\)$") as told:
+            ESTIMATOR.estimate_many(pairs)
+        assert [warning.filename for warning in told] == [__file__]
+
+    @pytest.mark.filterwarnings("error")
+    def test_what_was_trained_on_and_a_little_beyond_is_not_told_of(self) -> None:
+        for n, dx, dy in ((10, 2, 32), (5, 1, 1), (1000, 2, 2), (20, 64, 2)):
+            ESTIMATOR.estimate(*pair_of(0, n, dx, dy))
+        ESTIMATOR.estimate(np.round(X, 1), Y)
+        ESTIMATOR.estimate(np.ones(30), Y)
+
+    @pytest.mark.filterwarnings("error")
+    def test_a_model_that_has_seen_ties_says_nothing_of_them(self) -> None:
+        ranges = RANGE.model_copy(update={"ties": True})
+        Estimator(ESTIMATOR.network, CONFIG, "pinball", ranges).estimate(X, np.arange(30) % 3)
+
+    def test_ties_are_found_among_datasets(self) -> None:
+        from tests.sources import MemorySource
+
+        source = MemorySource.gaussian(5, seed=0)
+        assert not TrainingRange.of(source.index, source).ties
+        source.datasets[3].x[:] = np.sign(source.datasets[3].x)
+        assert TrainingRange.of(source.index, source).ties
+
+    def test_the_network_s_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(type(ESTIMATOR.network), "max_dimension", 4)
+        monkeypatch.setattr(type(ESTIMATOR.network), "min_points", 8)
+        constant = np.ones((30, 3))
+        ESTIMATOR.estimate(np.hstack([X, constant]), Y)
+        with pytest.raises(MistworksError, match="reads up to 4 columns that are not constant, and y has 5"):
+            ESTIMATOR.estimate(*pair_of(0, 30, 2, 5))
+        with pytest.raises(MistworksError, match="needs 8 points or more, and 7 came"):
+            ESTIMATOR.estimate(*pair_of(0, 7, 2, 2))
 
 
 class TestEstimating:
@@ -144,10 +261,22 @@ class TestEstimating:
 
     @pytest.mark.parametrize("estimator", [ESTIMATOR, POINT_ESTIMATOR])
     @pytest.mark.parametrize("constant", [0.0, 1.0, -1e300, 0.1])
-    def test_constant_columns_give_a_number(self, estimator: Estimator, constant: float) -> None:
-        for x in (np.full((20, 2), constant), np.column_stack([np.full(30, constant), X[:, 0]])):
-            assert np.isfinite(estimator.estimate(x, Y[: len(x)]).mi)
-        assert np.isfinite(estimator.estimate(np.full(30, constant), np.full(30, constant)).mi)
+    def test_constant_columns_carry_nothing(self, estimator: Estimator, constant: float) -> None:
+        column = np.full((30, 1), constant)
+        assert estimator.estimate(np.hstack([column, X, column]), Y) == estimator.estimate(X, Y)
+        assert estimator.estimate(Y, np.hstack([X, column])) == estimator.estimate(Y, X)
+
+    @pytest.mark.parametrize("estimator", [ESTIMATOR, POINT_ESTIMATOR, CALIBRATED])
+    @pytest.mark.parametrize("constant", [0.0, 1.0, -1e300, 0.1])
+    def test_a_constant_side_has_mutual_information_0(self, estimator: Estimator, constant: float) -> None:
+        column = np.full(30, constant)
+        for pair in ((column, Y), (X, column), (column, column), (np.full((30, 2), constant), Y)):
+            estimate = estimator.estimate(*pair)
+            assert (estimate.mi, estimate.mean) == (0, 0)
+            if estimate.quantiles is not None:
+                assert estimate.interval(0.9) == (0, 0)
+        between = estimator.estimate_many([(X, Y), (column, Y), (Y, X)])
+        assert [made.mi == 0 for made in between] == [False, True, False]
 
     def test_all_holders_give_the_same(self) -> None:
         expected = ESTIMATOR.estimate(X, Y)
@@ -166,7 +295,7 @@ class TestEstimating:
 
 
 class TestSaving:
-    @pytest.mark.parametrize("estimator", [ESTIMATOR, POINT_ESTIMATOR])
+    @pytest.mark.parametrize("estimator", [ESTIMATOR, POINT_ESTIMATOR, CALIBRATED])
     def test_what_is_loaded_gives_equal_estimates(self, tmp_path: Path, estimator: Estimator) -> None:
         estimator.save(tmp_path / "deep" / "model")
         loaded = mistworks.load(tmp_path / "deep" / "model")
@@ -174,6 +303,7 @@ class TestSaving:
         assert loaded.network_config == estimator.network_config
         assert loaded.objective == estimator.objective
         assert loaded.training_range == RANGE
+        assert loaded.calibration == estimator.calibration
         for name, value in estimator.network.state_dict().items():
             assert torch.equal(value, loaded.network.state_dict()[name])
 
@@ -195,9 +325,34 @@ class TestSaving:
         assert sorted(path.name for path in saved.iterdir()) == ["config.json", "model.safetensors"]
         assert [path.name for path in saved.parent.iterdir()] == ["model"]
 
-    def test_saving_again_replaces(self, saved: Path) -> None:
+    def test_saving_again_replaces_the_model_and_its_card(self, saved: Path) -> None:
+        (saved / "README.md").write_text("the model before")
+        mistworks.load(saved)
         POINT_ESTIMATOR.save(saved)
         assert mistworks.load(saved).objective == "squared-error"
+        assert not (saved / "README.md").exists()
+
+    def test_a_folder_of_version_1_is_read(self, saved: Path) -> None:
+        path = saved / "config.json"
+        values = json.loads(path.read_text())
+        del values["calibration"], values["training_range"]["ties"]
+        values |= {"format_version": 1, "config_sha256": ""}
+        text = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        values["config_sha256"] = hashlib.sha256(text.encode()).hexdigest()
+        path.write_text(json.dumps(values, indent=2) + "\n")
+        loaded = mistworks.load(saved)
+        assert loaded.estimate(X, Y) == ESTIMATOR.estimate(X, Y)
+        assert loaded.calibration is None
+        assert loaded.training_range == RANGE
+
+    def test_the_hash_of_the_weights_is_not_that_of_the_calibration(self) -> None:
+        assert CALIBRATED.weights_sha256 == ESTIMATOR.weights_sha256
+
+    def test_the_configuration_is_read_by_people_too(self, tmp_path: Path) -> None:
+        CALIBRATED.save(tmp_path / "model")
+        lines = (tmp_path / "model" / "config.json").read_text().splitlines()
+        assert len(lines) < 60
+        assert '  "n": [10, 500],' in lines
 
     def test_a_folder_of_other_things_is_left_alone(self, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").write_text("x")
@@ -238,7 +393,9 @@ class TestLoadingRefusals:
             ("training_range", {"n": [1, 2], "dx": [1, 2], "dy": [1, 2]}, "was edited"),
             ("surprise", 1, "surprise is not a known key"),
             ("network", {"network": "perceptron"}, "was edited"),
-            ("format_version", 2, "is of format version 2, and this version of Mistworks reads 1"),
+            ("format_version", 3, "is of format version 3, and this version of Mistworks reads 1 and 2"),
+            ("format_version", 1, "was edited"),
+            ("calibration", CALIBRATED.calibration.model_dump(), "was edited"),  # type: ignore[union-attr]
             ("format", "other", "is not the configuration of an estimator"),
         ],
     )

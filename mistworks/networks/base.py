@@ -1,10 +1,11 @@
 """The contract between networks and what trains and uses them."""
 
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
+from mistworks.inputs import MAX_DIMENSIONS, MIN_POINTS
 from mistworks.networks.batch import Batch
 
 Invariance = Literal["points", "coordinates", "location-scale", "increasing", "reflection", "swap"]
@@ -14,7 +15,15 @@ their signs; swapping X and Y."""
 
 
 class Network(nn.Module, ABC):
-    """A function of a sample: a representation of the sample, and a read-out of it in nats."""
+    """A function of a sample: a representation of the sample, and a read-out of it in nats.
+
+    Attributes:
+        max_dimension: most coordinates of X and of Y that it reads, constant ones not counted.
+        min_points: fewest points that it reads.
+    """
+
+    max_dimension: ClassVar[int] = MAX_DIMENSIONS
+    min_points: ClassVar[int] = MIN_POINTS
 
     @property
     def invariances(self) -> frozenset[Invariance]:

@@ -1,0 +1,88 @@
+"""An estimate: mutual information with its uncertainty, as quantiles at fixed levels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mistworks.errors import MistworksError
+
+LEVELS: tuple[float, ...] = (0.001, *(level / 200 for level in range(1, 200)), 0.999)
+"""Levels at which quantiles are computed; between them they are interpolated linearly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Mutual information of one sample, in nats.
+
+    Attributes:
+        mi: the point estimate in nats, at least 0: the median for a network trained with the pinball loss,
+            the mean for one trained with the squared error.
+        quantiles: quantiles in nats at ``LEVELS``, not decreasing; None for the squared error.
+    """
+
+    mi: float
+    quantiles: tuple[float, ...] | None = field(default=None, repr=False)
+
+    @property
+    def median(self) -> float:
+        """The median in nats.
+
+        Raises:
+            MistworksError: the model was trained with the squared error.
+        """
+        return self.quantile(0.5)
+
+    @property
+    def mean(self) -> float:
+        """The mean in nats: of the quantile function, or the point estimate for the squared error."""
+        if self.quantiles is None:
+            return self.mi
+        ends = self.quantiles[0], self.quantiles[-1]
+        # ∫ Q(τ) dτ, exact for the linear interpolation; beyond the outermost levels Q is constant.
+        return float(np.trapezoid([ends[0], *self.quantiles, ends[1]], [0.0, *LEVELS, 1.0]))
+
+    @overload
+    def quantile(self, tau: float) -> float: ...
+    @overload
+    def quantile(self, tau: Sequence[float] | NDArray[np.floating[Any]]) -> NDArray[np.float64]: ...
+    def quantile(self, tau: ArrayLike) -> float | NDArray[np.float64]:
+        """Quantiles in nats at levels between 0.001 and 0.999: a float for a float, an array for an array.
+
+        Raises:
+            MistworksError: a level is outside, or the model was trained with the squared error.
+        """
+        if self.quantiles is None:
+            raise MistworksError(
+                "this model gives a point estimate only, since it was trained with objective squared-error; "
+                "train one with objective pinball to have quantiles and intervals"
+            )
+        levels = np.asarray(tau, dtype=np.float64)
+        if not np.all((levels >= LEVELS[0]) & (levels <= LEVELS[-1])):
+            raise MistworksError(
+                f"quantile levels lie between {LEVELS[0]} and {LEVELS[-1]}, and {tau!r} came; ask for others"
+            )
+        values = np.interp(levels, LEVELS, self.quantiles)
+        return float(values) if levels.ndim == 0 else values
+
+    def interval(self, level: float = 0.9) -> tuple[float, float]:
+        """The central interval, in nats, which holds the true value with probability ``level``.
+
+        Raises:
+            MistworksError: level is not between 0 and 0.998, or the model was trained with the squared error.
+        """
+        if not 0 <= level <= LEVELS[-1] - LEVELS[0]:
+            raise MistworksError(
+                f"the level of an interval lies between 0 and {LEVELS[-1] - LEVELS[0]:.3f}, and {level} "
+                "came; ask for another"
+            )
+        margin = max((1 - level) / 2, LEVELS[0])
+        return self.quantile(margin), self.quantile(1 - margin)
+
+    def __str__(self) -> str:
+        if self.quantiles is None:
+            return f"{self.mi:.3f} nats"
+        low, high = self.interval(0.9)
+        return f"{self.mi:.3f} nats, 90 % interval {low:.3f} to {high:.3f}"
