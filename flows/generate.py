@@ -1,7 +1,6 @@
 """Flows that make a store, and that rebuild what a store lacks."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +8,9 @@ from prefect import flow
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.dispatch import DaskFuture, cluster_workers, dask_future, ended_among, outcome
+from flows.dispatch import run_partitions
 from flows.progress import progress
 from flows.services import dask_cluster
-from mistworks.errors import MistworksError
 from mistworks.splits import SplitName
 from storage.location import Location
 from storage.lock import exclusive
@@ -63,7 +61,7 @@ def generate(
 
     Args:
         store: path or URL.
-        split: train, validation, test-imd or test-oomd.
+        split: train, validation, calibration, test-imd or test-oomd.
         preset: name of a preset, or path of a JSON file with one.
         count: number of datasets, the preset's if None.
         seed: root of every random stream.
@@ -149,50 +147,5 @@ def write_partitions(url: str, numbers: list[int]) -> None:
     """
     target = open_store(url)
     least = -(-LEAST_DATASETS_A_TASK // target.manifest.partition_size)
-    shares = _shares(numbers, cluster_workers(), least)
-    futures = {dask_future(generate_partitions.submit(url, share)): share for share in shares}
     with progress(f"generate {target.manifest.split}", len(numbers)) as report:
-        for done in _partitions_done(target, futures):
-            report(done)
-    ended = [(share, outcome(future)) for future, share in futures.items()]
-    failures = [(share, told) for share, told in ended if isinstance(told, BaseException)]
-    if failures:
-        raise MistworksError(_failure_message(url, failures))
-
-
-def _partitions_done(target: Store, futures: Mapping["DaskFuture[Any]", list[int]]) -> Iterator[int]:
-    """How many partitions are done, every few seconds until all tasks have ended."""
-    running, done = set(futures), dict.fromkeys(futures, 0)
-    while running:
-        yield sum(done.values())
-        running -= ended_among(running)
-        # The marks in the store tell how far the long tasks are, which make their partitions in order.
-        for future in running:
-            share = futures[future]
-            while done[future] < len(share) and target.is_done(share[done[future]]):
-                done[future] += 1
-        done |= {future: len(futures[future]) for future in done.keys() - running}
-    yield sum(done.values())
-
-
-def _shares(numbers: list[int], workers: int, least: int) -> list[list[int]]:
-    """Partitions for each task: a fixed part of what is left, so that few tasks end at about one time.
-
-    This is guided self-scheduling (Polychronopoulos and Kuck, 1987) with half their share, since tasks of
-    equal size do not take equal time.
-    """
-    shares, taken = [], 0
-    while taken < len(numbers):
-        size = max(least, (len(numbers) - taken) // (2 * max(workers, 1)))
-        shares.append(numbers[taken : taken + size])
-        taken += size
-    return shares
-
-
-def _failure_message(url: str, failures: Iterable[tuple[list[int], BaseException]]) -> str:
-    told = []
-    for group, error in failures:
-        known = isinstance(error, MistworksError)
-        told.append(str(error) if known else f"partitions {group} of the store {url} failed ({error!r})")
-    rest = f" (and {len(told) - 1} more tasks failed)" if len(told) > 1 else ""
-    return f"{told[0]}{rest}"
+        run_partitions(generate_partitions, url, numbers, least, target.is_done, report)

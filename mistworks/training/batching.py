@@ -14,6 +14,12 @@ from numpy.typing import NDArray
 from mistworks.dataset import Block, Dataset, IntArray, Source
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
+from mistworks.statistics.table import Summary, SummaryBlock, SummarySource
+
+AnySource = Source | SummarySource
+"""What a network is trained on: samples, or the statistics of samples."""
+
+Item = Dataset | Summary
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,17 +70,17 @@ def plan_epoch(
     return EpochPlan(np.concatenate(orders), batch_size, np.concatenate(partitions), starts)
 
 
-def read_batches(source: Source, plan: EpochPlan, first_step: int = 0) -> Iterator[list[Dataset]]:
+def read_batches(source: AnySource, plan: EpochPlan, first_step: int = 0) -> Iterator[list[Item]]:
     """The batches of a plan from ``first_step`` on.
 
     Partitions are read when a batch first needs them and let go after the last batch that does; those that
     only earlier batches need are not read at all.
     """
     last_use = _last_use(plan)
-    held: dict[int, Block] = {}
+    held: dict[int, Block | SummaryBlock] = {}
     for step in range(first_step, len(plan)):
         rows = plan.rows(step)
-        batch = []
+        batch: list[Item] = []
         for position, number in zip(plan.order[rows].tolist(), plan.partition[rows].tolist(), strict=True):
             if number not in held:
                 held[number] = source.partition(number)

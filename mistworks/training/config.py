@@ -12,6 +12,9 @@ class TrainingConfig(FrozenConfig):
 
     Attributes:
         objective: ``pinball`` learns every quantile, ``squared-error`` the mean.
+        loss_scale: what the loss compares: estimate and truth in nats, or their square roots
+            2 (√(I + c) − √c), on which an error of weak dependence weighs more than one of strong dependence.
+            The median and all other quantiles are the same, up to what the network can represent.
         epochs: passes over the training data.
         batch_size: datasets a step of the optimiser.
         learning_rate: the greatest learning rate, reached after the warm-up and followed by half a cosine.
@@ -33,6 +36,7 @@ class TrainingConfig(FrozenConfig):
     """
 
     objective: Literal["pinball", "squared-error"] = "pinball"
+    loss_scale: Literal["nats", "square-root"] = "nats"
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.1e-4

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mistworks.dataset import Dataset, Source
+from mistworks.dataset import Dataset
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
-from mistworks.networks import AnyNetworkConfig, Network, build_network, group_by_shape, pad
+from mistworks.networks import AnyNetworkConfig, Network, SummaryNetwork, build_network, group_by_shape, pad
 from mistworks.randomness import stream
-from mistworks.training.batching import plan_epoch, read_batches
+from mistworks.statistics.table import Summary, SummaryBlock
+from mistworks.training.batching import AnySource, Item, plan_epoch, read_batches
 from mistworks.training.checkpoint import (
     Checkpoint,
     CurvePoint,
@@ -30,10 +31,11 @@ from mistworks.training.checkpoint import (
     write_checkpoint,
 )
 from mistworks.training.config import TrainingConfig
-from mistworks.training.losses import pinball, squared_error
+from mistworks.training.losses import pinball, square_root_scale, squared_error
 from mistworks.training.validation import validate
 
 _LEAST_LEVEL = 1e-3
+_DATASETS_FOR_SCALES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ class TrainingResult:
 
 
 def train(
-    source: Source,
-    validation_source: Source,
+    source: AnySource,
+    validation_source: AnySource,
     network_config: AnyNetworkConfig,
     training_config: TrainingConfig,
     checkpoint_folder: str | Path,
@@ -92,8 +94,8 @@ def train(
     number of threads.
 
     Args:
-        source: training split.
-        validation_source: validation split.
+        source: training split; its statistics for a network that reads those.
+        validation_source: validation split, like the training split as samples or as statistics.
         network_config: the network to train.
         training_config: how it is trained.
         checkpoint_folder: where checkpoints are kept; it belongs to one configuration and one ``data_hash``.
@@ -119,8 +121,8 @@ class _Run:
 
     def __init__(
         self,
-        source: Source,
-        validation_source: Source,
+        source: AnySource,
+        validation_source: AnySource,
         identity: Identity,
         folder: Path,
         on_progress: Callable[[Progress], None],
@@ -154,6 +156,8 @@ class _Run:
     def train(self, interrupted: threading.Event) -> None:
         """Take every step that is left."""
         self._range = TrainingRange.of(self._source.index) if len(self._source) else None
+        if self._step == 0 and isinstance(self._network, SummaryNetwork):
+            self._network.set_scaling(_first_statistics(self._source))
         config = self._config
         batches_an_epoch = -(-len(self._source) // config.batch_size)
         steps = config.epochs * batches_an_epoch
@@ -172,7 +176,7 @@ class _Run:
                         self._save()
                     raise KeyboardInterrupt
 
-    def _advance(self, batch: list[Dataset], steps: int) -> None:
+    def _advance(self, batch: list[Item], steps: int) -> None:
         began = time.perf_counter()
         rate = learning_rate(self._config, self._step, steps)
         loss = self._optimise(batch, rate)
@@ -189,23 +193,20 @@ class _Run:
             self._save()
         self._on_progress(Progress(self._step, steps, loss, rate, speed, point))
 
-    def _optimise(self, batch: list[Dataset], rate: float) -> float:
+    def _optimise(self, batch: list[Item], rate: float) -> float:
         """One step of AdamW on a batch, computed in parts of like shape; the batch's mean loss."""
         config = self._config
         tau = stratified_levels(config, self._step, len(batch))
         target = torch.tensor([dataset.mi for dataset in batch], dtype=torch.float32)
-        n = np.array([len(dataset.x) for dataset in batch])
-        dx = np.array([dataset.x.shape[1] for dataset in batch])
-        dy = np.array([dataset.y.shape[1] for dataset in batch])
+        scale = square_root_scale if config.loss_scale == "square-root" else _nats
         self._network.train()
         total = 0.0
-        for group in group_by_shape(n, dx, dy, config.micro_batch_cells, config.batch_size):
-            rows = torch.from_numpy(group)
-            representation = self._network.encode(pad([(batch[row].x, batch[row].y) for row in group]))
+        for rows, representation in represented(self._network, batch, config.micro_batch_cells):
             if config.objective == "pinball":
-                loss = pinball(self._network.decode(representation, tau[rows]), target[rows], tau[rows])
+                quantiles = self._network.decode(representation, tau[rows])
+                loss = pinball(scale(quantiles), scale(target[rows]), tau[rows])
             else:
-                loss = squared_error(self._network.decode(representation), target[rows])
+                loss = squared_error(scale(self._network.decode(representation)), scale(target[rows]))
             mean = loss.sum() / len(batch)
             mean.backward()  # type: ignore[no-untyped-call]
             total += mean.item()
@@ -284,6 +285,49 @@ class _Run:
             best_step=self._best_step,
             steps=self._step,
         )
+
+
+def represented(network: Network, batch: list[Item], max_cells: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Representations of a batch, in parts of like shape where it holds samples.
+
+    Yields:
+        Positions of a part in the batch, shape (P,), and its representations, shape (P, h).
+
+    Raises:
+        MistworksError: the batch holds samples and the network reads statistics, or the reverse.
+    """
+    if isinstance(network, SummaryNetwork):
+        summaries = [item for item in batch if isinstance(item, Summary)]
+        if len(summaries) < len(batch):
+            raise MistworksError("a network over statistics is trained on statistics, and samples came")
+        table = torch.from_numpy(np.stack([item.statistics for item in summaries]))
+        yield torch.arange(len(batch)), network.encode_statistics(table)
+        return
+    pairs = [(item.x, item.y) for item in batch if isinstance(item, Dataset)]
+    if len(pairs) < len(batch):
+        raise MistworksError("this network is trained on samples, and statistics of samples came")
+    n = np.array([len(x) for x, _ in pairs])
+    dx = np.array([x.shape[1] for x, _ in pairs])
+    dy = np.array([y.shape[1] for _, y in pairs])
+    for group in group_by_shape(n, dx, dy, max_cells, len(batch)):
+        yield torch.from_numpy(group), network.encode(pad([pairs[row] for row in group]))
+
+
+def _nats(values: Tensor) -> Tensor:
+    return values
+
+
+def _first_statistics(source: AnySource) -> Tensor:
+    """Statistics of the first partitions of a split, shape (N, S), as many as give a good scale."""
+    blocks = []
+    for number in range(len(source.partition_bounds)):
+        block = source.partition(number)
+        if not isinstance(block, SummaryBlock):
+            raise MistworksError("a network over statistics is trained on statistics, and samples came")
+        blocks.append(torch.from_numpy(block.statistics))
+        if sum(map(len, blocks)) >= _DATASETS_FOR_SCALES:
+            break
+    return torch.cat(blocks)
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:

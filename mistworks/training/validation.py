@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.dataset import IntArray, Source
+from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
 from mistworks.estimation import LEVELS, Estimate, Estimator
+from mistworks.statistics.table import SummaryBlock
+from mistworks.training.batching import AnySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,7 @@ class ValidationFigures:
     bias: float
 
 
-def validate(estimator: Estimator, source: Source, max_datasets: int | None = None) -> ValidationFigures:
+def validate(estimator: Estimator, source: AnySource, max_datasets: int | None = None) -> ValidationFigures:
     """Estimate every dataset of a split, or ``max_datasets`` spread evenly over it, one partition at a time.
 
     Raises:
@@ -43,12 +45,10 @@ def validate(estimator: Estimator, source: Source, max_datasets: int | None = No
 
 
 def _partition_errors(
-    estimator: Estimator, source: Source, number: int, rows: IntArray
+    estimator: Estimator, source: AnySource, number: int, rows: IntArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    block = source.partition(number)
-    datasets = [block[row] for row in rows.tolist()]
-    estimates = estimator.estimate_many((dataset.x, dataset.y) for dataset in datasets)
-    target = np.array([dataset.mi for dataset in datasets])
+    estimates = partition_estimates(estimator, source, number, rows)
+    target = source.index.mi[slice(*source.partition_bounds[number])][rows]
     error = np.array([estimate.mi for estimate in estimates]) - target
     if estimator.objective == "squared-error":
         return np.square(error), error
@@ -61,3 +61,15 @@ def _pinball(estimates: list[Estimate], target: NDArray[np.float64]) -> NDArray[
     difference = target[:, None] - quantiles
     levels = np.array(LEVELS)
     return np.asarray(np.maximum(levels * difference, (levels - 1) * difference).mean(axis=1))
+
+
+def partition_estimates(
+    estimator: Estimator, source: AnySource, number: int, rows: IntArray
+) -> list[Estimate]:
+    """Estimates of some datasets of a partition, from samples or from statistics, whichever it holds."""
+    block = source.partition(number)
+    if isinstance(block, SummaryBlock):
+        index = block.index[rows]
+        return estimator.estimate_statistics(block.statistics[rows], index.n, index.dx + index.dy)
+    datasets = [block[row] for row in rows.tolist()]
+    return estimator.estimate_many((dataset.x, dataset.y) for dataset in datasets)

@@ -1,0 +1,173 @@
+"""A sample as the statistics see it: its ranks, which no increasing map of a coordinate changes."""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri, stdtrit
+from torch import Tensor
+
+SUBSET = 512
+"""Points that statistics of quadratic cost are computed on, where there are more."""
+
+PAIR_SUBSET = 4096
+"""The same for the neighbours of one coordinate a side, which a tree finds in less."""
+
+DEGREES_OF_FREEDOM = (20.0, 9.0, 4.5, 2.3, 1.2)
+"""Candidates ν of the t copula; the normal copula is their limit."""
+
+_CACHED_SIZES = 256
+_FARTHEST = 6.0
+_GRID = 1201
+# Finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
+_MIXERS = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
+_SMOOTHING = 0.5
+_INCREMENT = -0x61C8864680B583EB
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One sample by the ranks of its coordinates.
+
+    Attributes:
+        ranks: half ranks of X, then of Y: 2 (rank − 1) with ties averaged, from 0 to 2n − 2, shape
+            (n, dx + dy), float64.
+        dx: dimension of X.
+        smooth: whether ranks and counts are smooth functions of the values, for gradients.
+    """
+
+    ranks: Tensor
+    dx: int
+    smooth: bool = False
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return len(self.ranks)
+
+    @property
+    def dy(self) -> int:
+        """Dimension of Y."""
+        return self.ranks.shape[1] - self.dx
+
+    @property
+    def dimension(self) -> int:
+        """dx + dy."""
+        return self.ranks.shape[1]
+
+    @cached_property
+    def scores(self) -> Tensor:
+        """Normal scores Φ⁻¹(rank / (n + 1)), brought to variance 1, shape (n, dx + dy)."""
+        raw = self.quantiles(0)
+        # In single precision, so that the order of the points does not reach its last digit, and equal
+        # distances in two coordinates stay equal.
+        variance = raw.square().mean(dim=0).float().double()
+        return raw / torch.where(variance > 0, variance, 1.0).sqrt()
+
+    @cached_property
+    def correlation(self) -> Tensor:
+        """Correlation matrix of the normal scores, shape (dx + dy, dx + dy)."""
+        return with_unit_diagonal(self.scores.T @ self.scores / self.n)
+
+    def quantiles(self, tables: int | slice) -> Tensor:
+        """Quantiles at the levels rank / (n + 1): normal for table 0, Student-t for those after it.
+
+        Returns:
+            Shape (n, dx + dy), or (tables, n, dx + dy) of a slice.
+        """
+        return interpolated(torch.from_numpy(quantile_tables(self.n)[tables]), self.ranks)
+
+    @cached_property
+    def uniforms(self) -> Tensor:
+        """Ranks brought into (−1, 1), shape (n, dx + dy)."""
+        return (self.ranks + 1.0 - self.n) / self.n
+
+    def subset(self, most: int) -> Tensor:
+        """Rows of at most so many points, for statistics of quadratic cost.
+
+        Chosen by a hash of the ranks, which the order of the points, the order of the coordinates, their
+        signs and a swap of X and Y leave as it is.
+        """
+        if self.n <= most:
+            return torch.arange(self.n)
+        ranks = self.ranks.detach().round().long()
+        folded = torch.minimum(ranks, 2 * self.n - 2 - ranks)
+        return hashed(hashed(folded).sum(dim=1)).argsort()[:most]
+
+
+def with_unit_diagonal(matrix: Tensor) -> Tensor:
+    """A matrix, or several, with ones for their diagonal."""
+    return matrix - torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1) - 1.0)
+
+
+def interpolated(values: Tensor, positions: Tensor) -> Tensor:
+    """Values along the last axis at positions between the whole numbers from 0, linearly."""
+    last = values.shape[-1] - 1
+    below = positions.detach().floor().long().clamp(0, last)
+    if not positions.requires_grad:
+        return values[..., below]
+    above = (below + 1).clamp(max=last)
+    return values[..., below] + (positions - below) * (values[..., above] - values[..., below])
+
+
+@lru_cache(maxsize=_CACHED_SIZES)
+def quantile_tables(n: int) -> NDArray[np.float64]:
+    """Quantiles at the levels (1 + h/2) / (n + 1) of half ranks h = 0, …, 2n − 2.
+
+    Returns:
+        Shape (1 + len(DEGREES_OF_FREEDOM), 2n − 1): of the normal distribution, then of Student-t. Each
+        row is antisymmetric to the bit.
+    """
+    normal = ndtri((1.0 + np.arange(n, 2 * n - 1) / 2.0) / (n + 1.0))
+    grid, curves = _student_curves()
+    halves = [normal, *(np.sinh(np.interp(normal, grid, curve)) for curve in curves)]
+    return np.array([np.concatenate([-half[::-1], [0.0], half]) for half in halves])
+
+
+@lru_cache(maxsize=1)
+def _student_curves() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """A grid of z ≥ 0 and arsinh t_ν⁻¹(Φ(z)) on it for each ν: the quantiles themselves take far longer."""
+    grid = np.linspace(0.0, _FARTHEST, _GRID)
+    return grid, np.arcsinh([-stdtrit(nu, ndtr(-grid)) for nu in DEGREES_OF_FREEDOM])
+
+
+def half_ranks(values: Tensor) -> Tensor:
+    """2 (rank − 1) in each column with ties averaged, shape (n, d), float64; no gradient passes."""
+    columns = np.ascontiguousarray(values.detach().cpu().numpy().T)
+    order = np.argsort(columns, axis=1)
+    ordered = np.take_along_axis(columns, order, axis=1)
+    if (ordered[:, 1:] == ordered[:, :-1]).any():
+        sorted_columns, all_columns = torch.from_numpy(ordered), torch.from_numpy(columns)
+        below = torch.searchsorted(sorted_columns, all_columns)
+        not_above = torch.searchsorted(sorted_columns, all_columns, right=True)
+        return (below + not_above - 1).T.to(torch.float64)
+    ranks = np.empty(columns.shape)
+    np.put_along_axis(ranks, order, 2.0 * np.arange(columns.shape[1])[None], axis=1)
+    return torch.from_numpy(ranks.T)
+
+
+def smooth_half_ranks(values: Tensor) -> Tensor:
+    """2 (rank − 1) with the steps of the ranks smoothed into logistic curves, shape (n, d), float64.
+
+    The rank of vᵢ is ½ + Σⱼ σ((vᵢ − vⱼ) / w). The width w is the mean spacing of the middle half of the
+    column, so that the ranks move by about one while a value passes another. Memory is n² values a column.
+    """
+    columns = []
+    for column in values.double().unbind(dim=1):
+        ordered = column.detach().sort().values
+        n = len(ordered)
+        width = (ordered[(3 * n) // 4] - ordered[n // 4]) / (n / 2)
+        width = torch.where(width > 0, width, (ordered[-1] - ordered[0]).clamp_min(1e-300) / n)
+        steps = torch.sigmoid((column[:, None] - column) / (_SMOOTHING * width))
+        columns.append(2.0 * steps.sum(dim=1) - 1.0)
+    return torch.stack(columns, dim=1)
+
+
+def hashed(values: Tensor) -> Tensor:
+    """Whole numbers mixed such that sums of several tell what they are sums of, int64."""
+    mixed = values + _INCREMENT
+    for shift, factor in _MIXERS:
+        mixed = (mixed ^ ((mixed >> shift) & ((1 << (64 - shift)) - 1))) * factor
+    return mixed ^ ((mixed >> 31) & ((1 << 33) - 1))

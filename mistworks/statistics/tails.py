@@ -1,0 +1,153 @@
+"""Dependence through a shared scale: t copulas of several degrees of freedom, radii and squares."""
+
+import math
+from functools import lru_cache
+
+import torch
+from scipy.special import gammaln, psi
+from torch import Tensor
+
+from mistworks.statistics.gaussian import both_sides, gaussian_mi
+from mistworks.statistics.sample import DEGREES_OF_FREEDOM, Sample, with_unit_diagonal
+
+_LEAST_SHRINKAGE = 0.01
+# The ν that stands for the normal copula in means of log ν.
+_NORMAL = 60.0
+_QUANTILES = (0.5, 0.9, 1.0)
+
+
+def t_copula(sample: Sample) -> dict[str, Tensor]:
+    """The t copula by profile likelihood over ``DEGREES_OF_FREEDOM`` and the normal copula.
+
+    For each ν the dispersion matrix is fitted by a step of the EM algorithm from the correlation of the
+    normal scores (Liu, Rubin, "ML estimation of the t distribution", Statistica Sinica 1995) and shrunk;
+    log c = log t_d(z) − Σ log t₁(z_j) at z = t_ν⁻¹(u). With weights proportional to the likelihood follow the
+    posterior means of log ν, of the closed form of the MI in nats, of its excess over the Gaussian MI, of the
+    sample mean of log c_xy − log c_x − log c_y, and of the Gaussian MI.
+    """
+    n, d, dx, dy = sample.n, sample.dimension, sample.dx, sample.dy
+    shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.25 * d / n))
+    start = with_unit_diagonal((1 - shrinkage) * sample.correlation)
+    nu = torch.tensor(DEGREES_OF_FREEDOM, dtype=torch.float64)[:, None]
+    z = sample.quantiles(slice(1, None))
+    squares = _whitened(z.flatten(0, 1), start).square().sum(dim=0).view(len(nu), n)
+    moment = (z * ((nu + d) / (nu + squares))[..., None]).mT @ z
+    scale = moment.diagonal(dim1=1, dim2=2).clamp_min(1e-12).rsqrt()
+    correlation = scale[:, :, None] * moment * scale[:, None, :]
+    dispersions = with_unit_diagonal((1 - shrinkage) * correlation)
+    joint, pointwise = _log_densities(z, dispersions, dx, nu)
+    tails = torch.log1p(z.square() / nu[..., None]).sum(dim=2).mean(dim=1)
+    single = d * _constant(1, nu)[:, 0] - 0.5 * (nu[:, 0] + 1) * tails
+    normal_joint, normal_pointwise = _normal_log_densities(sample.scores, start, dx)
+    log_likelihood = torch.cat([joint - single, normal_joint])
+    mi = gaussian_mi(torch.cat([dispersions, start[None]]), dx)
+    excess = torch.tensor([_excess(dx, dy, value) for value in DEGREES_OF_FREEDOM] + [0.0]).double()
+    log_nu = torch.tensor([*map(math.log, DEGREES_OF_FREEDOM), math.log(_NORMAL)], dtype=torch.float64)
+    weights = torch.softmax(n * log_likelihood, dim=0)
+    found = torch.cat([pointwise, normal_pointwise])
+    averages = torch.stack([log_nu, mi + excess, excess, found, mi]) @ weights
+    profile = (log_likelihood[:-1] - log_likelihood[-1]) / math.sqrt(d)
+    return {"average": averages, "profile": profile.clamp(-3.0, 3.0)}
+
+
+def _whitened(z: Tensor, matrix: Tensor) -> Tensor:
+    """L⁻¹ zᵀ with L Lᵀ the matrix, shape (…, d, n). Its leading rows belong to the leading block."""
+    factor: Tensor = torch.linalg.cholesky_ex(matrix).L
+    whitened: Tensor = torch.linalg.solve_triangular(factor, z.mT, upper=False)
+    return whitened
+
+
+def _log_diagonal(matrix: Tensor) -> Tensor:
+    factor: Tensor = torch.linalg.cholesky_ex(matrix).L
+    return factor.diagonal(dim1=-2, dim2=-1).clamp_min(1e-150).log()
+
+
+def _log_densities(z: Tensor, dispersions: Tensor, dx: int, nu: Tensor) -> tuple[Tensor, Tensor]:
+    """Means over the points of log t(x, y) and of log t(x, y) − log t(x) − log t(y) for each ν."""
+    squares = _whitened(z, dispersions).square()
+    logs = _log_diagonal(dispersions)
+    of_y = _whitened(z[..., dx:], dispersions[:, dx:, dx:]).square().sum(dim=1)
+    parts = [
+        (z.shape[2], squares.sum(dim=1), logs.sum(dim=1)),
+        (dx, squares[:, :dx].sum(dim=1), logs[:, :dx].sum(dim=1)),
+        (z.shape[2] - dx, of_y, _log_diagonal(dispersions[:, dx:, dx:]).sum(dim=1)),
+    ]
+    joint, x, y = (
+        _constant(d, nu)[:, 0] - log - 0.5 * (nu[:, 0] + d) * torch.log1p(square / nu).mean(dim=1)
+        for d, square, log in parts
+    )
+    return joint, joint - x - y
+
+
+def _constant(d: int, nu: Tensor) -> Tensor:
+    return torch.lgamma((nu + d) / 2) - torch.lgamma(nu / 2) - 0.5 * d * (nu * math.pi).log()
+
+
+def _normal_log_densities(scores: Tensor, matrix: Tensor, dx: int) -> tuple[Tensor, Tensor]:
+    """Means of the log density of the normal copula, and of log c_xy − log c_x − log c_y, shape (1,) each."""
+    squares = _whitened(scores, matrix).square().mean(dim=1)
+    logs = _log_diagonal(matrix)
+    of_y = _whitened(scores[:, dx:], matrix[dx:, dx:]).square().sum(dim=0).mean()
+    joint = -(logs + 0.5 * squares).sum()
+    of_x = -(logs[:dx] + 0.5 * squares[:dx]).sum()
+    y = -_log_diagonal(matrix[dx:, dx:]).sum() - 0.5 * of_y
+    single = -0.5 * scores.square().sum(dim=1).mean()
+    return (joint - single)[None], (joint - of_x - y)[None]
+
+
+@lru_cache(maxsize=4096)
+def _excess(dx: int, dy: int, nu: float) -> float:
+    """What the shared scale adds to the Gaussian MI, in nats; see `mistworks.distributions.student`."""
+
+    def entropy(m: int) -> float:
+        upper, lower = (nu + m) / 2, nu / 2
+        return upper * float(psi(upper) - psi(lower)) + float(gammaln(lower) - gammaln(upper))
+
+    return entropy(dx) + entropy(dy) - entropy(dx + dy)
+
+
+def radii(sample: Sample) -> dict[str, Tensor]:
+    """Logarithms of the squared Mahalanobis radii of X and Y: their correlation, spread and kurtosis."""
+    scores, dx = sample.scores, sample.dx
+    shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.5 * sample.dimension / sample.n))
+    matrix = with_unit_diagonal((1 - shrinkage) * sample.correlation)
+    x = torch.log(_whitened(scores[:, :dx], matrix[:dx, :dx]).square().sum(dim=0) + 1e-3)
+    y = torch.log(_whitened(scores[:, dx:], matrix[dx:, dx:]).square().sum(dim=0) + 1e-3)
+    correlation = _correlation(x, y)
+    spread = both_sides(x.std() / math.sqrt(_chi_variance(dx)), y.std() / math.sqrt(_chi_variance(sample.dy)))
+    return {"correlation": correlation[None], "spread": spread.log1p()}
+
+
+@lru_cache(maxsize=1024)
+def _chi_variance(d: int) -> float:
+    """Variance of log χ²_d."""
+    step = 1e-4
+    return float(psi(d / 2 + step) - psi(d / 2 - step)) / (2 * step)
+
+
+def _correlation(a: Tensor, b: Tensor) -> Tensor:
+    a, b = a - a.mean(), b - b.mean()
+    return (a * b).mean() / (a.square().mean() * b.square().mean()).clamp_min(1e-12).sqrt()
+
+
+def squares(sample: Sample) -> dict[str, Tensor]:
+    """Correlations of squared normal scores across and within the blocks: quantiles and means."""
+    square = sample.scores.square()
+    centred = square - square.mean(dim=0)
+    scale = centred.square().mean(dim=0).clamp_min(1e-12).rsqrt()
+    matrix = (centred * scale).T @ (centred * scale) / sample.n
+    # A correlation r of normals makes one of r² of their squares.
+    matrix = matrix - sample.correlation.square()
+    dx = sample.dx
+    across = matrix[:dx, dx:].flatten()
+    levels = torch.tensor(_QUANTILES, dtype=torch.float64)
+    x_within, y_within = _mean_off_diagonal(matrix[:dx, :dx]), _mean_off_diagonal(matrix[dx:, dx:])
+    return {
+        "across": torch.quantile(across, levels),
+        "means": torch.cat([across.mean()[None], both_sides(x_within, y_within)]),
+    }
+
+
+def _mean_off_diagonal(matrix: Tensor) -> Tensor:
+    size = len(matrix)
+    return (matrix.sum() - matrix.diagonal().sum()) / max(size * (size - 1), 1)

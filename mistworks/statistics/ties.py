@@ -1,0 +1,86 @@
+"""Sizes of the sample, and what equal values say: atoms, discrete coordinates, contingency tables."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mistworks.statistics.gaussian import both_sides
+from mistworks.statistics.sample import SUBSET, Sample, hashed
+
+_CELLS_A_POINT = 1.0
+
+
+def sizes(sample: Sample) -> dict[str, Tensor]:
+    """Logarithms of n, dx and dy and of what they make together."""
+    n, d = sample.n, sample.dimension
+    low, high = sorted((sample.dx, sample.dy))
+    values = [
+        math.log(n),
+        math.log(min(n, SUBSET)),
+        math.log(low),
+        math.log(high),
+        math.log(d),
+        math.log(n / d),
+        1 / math.sqrt(n),
+        math.sqrt(d / n),
+        math.log(low * high / n),
+        float(d <= 2),
+    ]
+    return {"log": torch.tensor(values, dtype=torch.float64)}
+
+
+def ties(sample: Sample) -> dict[str, Tensor]:
+    """Shares of points whose value is another's too, by coordinate, by block and jointly."""
+    ranks = sample.ranks.detach()
+    shares = _tied_shares(ranks)
+    x, y = shares[: sample.dx], shares[sample.dx :]
+    if not bool(shares.any()):
+        zero = torch.zeros(2, dtype=torch.float64)
+        return {"means": zero, "greatest": zero, "table": torch.zeros(5, dtype=torch.float64)}
+    return {
+        "means": both_sides(x.mean(), y.mean()),
+        "greatest": both_sides(x.max(), y.max()),
+        "table": _table(ranks[:, : sample.dx], ranks[:, sample.dx :]),
+    }
+
+
+def _tied_shares(ranks: Tensor) -> Tensor:
+    ordered = torch.from_numpy(np.sort(ranks.numpy(), axis=0))
+    return 1.0 - (1 + (ordered[1:] != ordered[:-1]).sum(dim=0)).double() / len(ranks)
+
+
+def _table(x: Tensor, y: Tensor) -> Tensor:
+    """Of the contingency table of whole points: log sizes, and its MI in nats where it has few cells.
+
+    The plug-in estimate and what Miller and Madow's correction takes off it (Miller 1955).
+    """
+    n = len(x)
+    x_codes, x_counts = _codes(x)
+    y_codes, y_counts = _codes(y)
+    rows, columns = len(x_counts), len(y_counts)
+    _, cells = torch.unique(x_codes * columns + y_codes, return_counts=True)
+    entropies = [_entropy(counts, n) for counts in (x_counts, y_counts, cells)]
+    few = rows * columns <= _CELLS_A_POINT * n
+    plug_in = entropies[0] + entropies[1] - entropies[2]
+    bias = (len(cells) - rows - columns + 1) / (2 * n)
+    share = both_sides(
+        torch.tensor(1.0 - math.log(rows) / math.log(n)).double(),
+        torch.tensor(1.0 - math.log(columns) / math.log(n)).double(),
+    )
+    values = [plug_in if few else 0.0, bias if few else 0.0, float(few)]
+    return torch.cat([share, torch.tensor(values, dtype=torch.float64)])
+
+
+def _codes(block: Tensor) -> tuple[Tensor, Tensor]:
+    """A number for each point, equal for equal points, and how many points bear each."""
+    offsets = torch.arange(block.shape[1]) * 2 * len(block)
+    keys = hashed(block.long() + offsets).sum(dim=1)
+    _, codes, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+    return codes, counts
+
+
+def _entropy(counts: Tensor, n: int) -> float:
+    share = counts.double() / n
+    return float(-(share * share.log()).sum())

@@ -1,0 +1,154 @@
+"""Statistics of the datasets of a store, computed once and kept in it, a partition at a time.
+
+The layout is specified in FORMAT.md. Each partition's mark is a hash of its statistics and of the partition
+that they are of, so that statistics of data that was made anew count as missing.
+"""
+
+import hashlib
+from functools import cached_property
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import Crc32cCodec
+
+from mistworks.dataset import FloatArray, Index
+from mistworks.errors import MistworksError
+from mistworks.statistics import VERSION, statistic_names
+from mistworks.statistics.table import SummaryBlock, summarise_block
+from storage.layout import DIGEST_BYTES, open_array
+from storage.location import Location
+from storage.lock import partition_lock
+from storage.store import Store, open_store
+
+_GROUP = f"statistics-{VERSION}"
+
+
+class SummaryStore:
+    """The statistics of a store's datasets, partition by partition as the datasets themselves.
+
+    Attributes:
+        store: the datasets.
+    """
+
+    def __init__(self, store: Store, group: zarr.Group) -> None:
+        self.store = store
+        manifest = store.manifest
+        with zarr.config.set(Location.parse(store.url).codec_pipeline(writable=False)):
+            self._table = open_array(group, "table", (manifest.count, len(statistic_names())))
+            self._marks = open_array(group, "mark", (manifest.partitions, DIGEST_BYTES))
+
+    @property
+    def index(self) -> Index:
+        """The rows of all datasets."""
+        return self.store.index
+
+    @property
+    def partition_bounds(self) -> list[tuple[int, int]]:
+        """Start and stop of each partition, in order."""
+        return self.store.partition_bounds
+
+    def __len__(self) -> int:
+        return len(self.store)
+
+    def partition(self, number: int) -> SummaryBlock:
+        """Read the statistics of one partition.
+
+        Raises:
+            MistworksError: they are missing, or not what was written.
+        """
+        start, stop = self.store.manifest.bounds(number)
+        values = np.asarray(self._table[start:stop])
+        if not self._holds(number, values):
+            raise MistworksError(
+                f"the statistics of partition {number} of the store {self.store.url} are missing or damaged; "
+                f"run `mistworks summarise {self.store.url}`"
+            )
+        return SummaryBlock(start, values, self.index[slice(start, stop)])
+
+    def write(self, number: int, values: FloatArray) -> None:
+        """Write the statistics of one partition and mark them done, last."""
+        start, stop = self.store.manifest.bounds(number)
+        self._table[start:stop] = values
+        self._marks[number] = np.frombuffer(self._mark(number, values), dtype=np.uint8)
+
+    def is_done(self, number: int) -> bool:
+        """Whether the statistics of a partition are there and of what the store holds now."""
+        start, stop = self.store.manifest.bounds(number)
+        return self._holds(number, np.asarray(self._table[start:stop]))
+
+    def is_marked(self, number: int) -> bool:
+        """Whether a partition has a mark: a quick look, for progress."""
+        return bool(np.asarray(self._marks[number]).any())
+
+    def missing(self) -> list[int]:
+        """Numbers of the partitions whose statistics are not done."""
+        return [number for number in range(self.store.manifest.partitions) if not self.is_done(number)]
+
+    def _holds(self, number: int, values: FloatArray) -> bool:
+        mark: NDArray[np.uint8] = np.asarray(self._marks[number])
+        return mark.tobytes() == self._mark(number, values)
+
+    def _mark(self, number: int, values: FloatArray) -> bytes:
+        digest = hashlib.sha256(self._partition_digests[number] or b"")
+        digest.update(np.ascontiguousarray(values, dtype="<f4").data)
+        return digest.digest()
+
+    @cached_property
+    def _partition_digests(self) -> list[bytes | None]:
+        return self.store.partition_digests()
+
+
+def open_summaries(url: str) -> SummaryStore:
+    """The statistics of a store, whose place in it is made if need be.
+
+    Raises:
+        MistworksError: there is no complete store there, or it cannot be written.
+    """
+    store = open_store(url)
+    store.require_complete()
+    root = zarr.open_group(Location.parse(url).zarr_store(read_only=False), mode="r+")
+    if _GROUP not in root:
+        _create(root, store)
+    group = root[_GROUP]
+    if not isinstance(group, zarr.Group):
+        raise MistworksError(f"{_GROUP} in the store {url} is not a group; remove it and run again")
+    return SummaryStore(store, group)
+
+
+def summarise_partition(summaries: SummaryStore, number: int) -> None:
+    """Compute the statistics of one partition, write them and mark them done, unless they are.
+
+    Raises:
+        MistworksError: the partition is missing or damaged.
+    """
+    if not summaries.is_done(number):
+        values = summarise_block(summaries.store.partition(number))
+        with partition_lock(summaries.store.url, number):
+            summaries.write(number, values)
+
+
+def _create(root: zarr.Group, store: Store) -> None:
+    manifest, names = store.manifest, statistic_names()
+    group = root.require_group(_GROUP)
+    group.create_array(
+        "table",
+        shape=(manifest.count, len(names)),
+        chunks=(min(manifest.partition_size, manifest.count), len(names)),
+        dtype="float32",
+        fill_value=float("nan"),
+        dimension_names=("dataset", "statistic"),
+        attributes={"statistics": list(names)},
+        compressors=[Crc32cCodec()],
+        overwrite=True,
+    )
+    group.create_array(
+        "mark",
+        shape=(manifest.partitions, DIGEST_BYTES),
+        chunks=(1, DIGEST_BYTES),
+        dtype="uint8",
+        fill_value=0,
+        dimension_names=("partition", "byte"),
+        compressors=[Crc32cCodec()],
+        overwrite=True,
+    )
