@@ -163,6 +163,7 @@ def tiny_splits() -> Mapping[SplitName, SplitConfig]:
     return {
         "train": _random(_TRAIN, high=60, dimension=4, count=192),
         "validation": _grid(_VALIDATION, high=60, steps=2, dimension=4, repetitions=2),
+        "calibration": _random(_TRAIN, high=60, dimension=4, count=64),
         "test-imd": _grid(_TEST_IMD, high=60, steps=2, dimension=4, repetitions=1),
         "test-oomd": _grid(_TEST_OOMD, high=60, steps=2, dimension=4, repetitions=1),
     }

@@ -89,6 +89,12 @@ def test_the_version_traces_back_to_its_bytes(root: Path, registered: Any) -> No
     assert {"validation.mse", "test-imd.mse.all", "test-oomd.mse.all"} <= registered["metrics"].keys()
 
 
+def test_the_calibration_split_is_made_and_not_evaluated(root: Path, registered: Any) -> None:
+    verified = json.loads(run_verify(str(root / "stores" / "tiny-seed-0" / "calibration.zarr")).stdout)
+    assert verified["datasets"] == 64
+    assert not [name for name in registered["metrics"] if name.startswith("calibration")]
+
+
 def run_verify(store: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "flows.cli", "verify", store, "--json"]
     return subprocess.run(command, capture_output=True, text=True, check=True)
