@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from mistworks.distributions import Normal
+from mistworks.distributions.block_maps import BlockMap, identity
 from mistworks.distributions.dispersion import sparse_matrix
 from mistworks.evaluation.suites.base import Entry, GridSuite
 from mistworks.evaluation.suites.circles import Directions, NoisyRing
-from mistworks.evaluation.suites.composed import BlockMap, Mapped, identity
+from mistworks.evaluation.suites.composed import Mapped
 from mistworks.evaluation.suites.copulas import (
     Clayton,
     CopulaJoint,

@@ -1,20 +1,12 @@
 """Joint distributions made of others: blocks under invertible maps, and independent pairs of blocks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
-
-BlockMap = Callable[[FloatArray], FloatArray]
-"""A map of a whole block, from shape (n, d) to (n, d′), invertible on the support of the block."""
-
-
-def identity(values: FloatArray) -> FloatArray:
-    """The block as it is."""
-    return values
+from mistworks.distributions.block_maps import BlockMap, identity
 
 
 @dataclass(frozen=True, eq=False)
