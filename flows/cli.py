@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import warnings
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -134,14 +135,39 @@ def verify(store: StoreArgument, as_json: JsonOption = False) -> None:
 
 
 @app.command()
+def summarise(
+    store: StoreArgument,
+    workers: WorkersOption = None,
+    dask_address: AddressOption = None,
+    root: RootOption = DEFAULT_ROOT,
+    as_json: JsonOption = False,
+) -> None:
+    """Compute the statistics of a store's datasets, which some networks read; run again to resume."""
+    from flows.services import dask_cluster, services
+
+    with services(root, dask_cluster(dask_address, workers, "tasks.statistics")) as address:
+        from flows.summarise import summarise as run
+
+        made = run(store, workers, address)
+    from flows.console import print_json, print_summarised
+
+    print_json(made) if as_json else print_summarised(made)
+
+
+@app.command()
 def train(
     store: StoreOption,
     validation_store: Annotated[str, typer.Option(help="Path or URL of the validation store.")],
+    calibration_store: Annotated[
+        str | None, typer.Option(help="Path or URL of the calibration store; not calibrated if left out.")
+    ] = None,
     preset: PresetOption = "quick",
     objective: Annotated[Objective | None, typer.Option(help="The preset's if left out.")] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, help="Of weights and order; the preset's if left out.")
     ] = None,
+    workers: WorkersOption = None,
+    dask_address: AddressOption = None,
     root: RootOption = DEFAULT_ROOT,
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
@@ -160,6 +186,9 @@ def train(
             tracking_uri=tracking_uri or _tracking_uri(root),
             objective=objective.value if objective else None,
             seed=seed,
+            calibration_store=calibration_store,
+            workers=workers,
+            dask_address=dask_address,
         )
     from flows.console import print_json, print_trained
 
@@ -321,7 +350,11 @@ def estimate(
 
     table = read_columns(file, {"x": _names(x), "y": _names(y)})
     estimator = None if model is None else load_model(model, tracking_uri or _tracking_uri(root))
-    print_estimate(mistworks.estimate(table["x"], table["y"], estimator), level, as_json=as_json)
+    with warnings.catch_warnings(record=True) as told:
+        made = mistworks.estimate(table["x"], table["y"], estimator)
+    for warning in told:
+        sys.stderr.write(f"warning: {warning.message}\n")
+    print_estimate(made, level, as_json=as_json)
 
 
 @app.command()

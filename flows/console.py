@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from flows.evaluate import Evaluated
     from flows.generate import Generated
     from flows.pipeline import Produced
+    from flows.summarise import Summarised
     from mistworks.estimation import Estimate
     from mistworks.evaluation import AccuracyRow
     from storage.registry import RegisteredVersion
+    from storage.runs import StoreReference
     from storage.verification import Verification
     from tasks.training import Trained
 
@@ -57,6 +59,14 @@ def print_generated(made: "Generated") -> None:
             "marker was damaged, or other library versions made them"
         )
     print_facts("generated", facts)
+
+
+def print_summarised(made: "Summarised") -> None:
+    """A store whose statistics were computed."""
+    told = f"{made.made:,} in {made.seconds:,.1f} s" if made.made else "none: all were there"
+    print_facts(
+        "summarised", {"store": made.url, "datasets": f"{made.datasets:,}", "partitions computed": told}
+    )
 
 
 def print_verification(found: "Verification") -> None:
@@ -113,11 +123,16 @@ def print_trained(trained: "Trained") -> None:
         "run": trained.run_id,
         "trained on": f"{trained.train.url} ({trained.train.content_hash[:12]}…)",
         "validated on": f"{trained.validation.url} ({trained.validation.content_hash[:12]}…)",
+        **_calibrated_on(trained.calibration),
         "steps": f"{trained.steps:,}, the best {trained.best_step:,}",
         "validation MSE": f"{trained.validation_mse:.4g} nats²",
         "speed": f"{trained.datasets_per_second:,.0f} datasets a second",
     }
     print_facts("trained", facts)
+
+
+def _calibrated_on(store: "StoreReference | None") -> dict[str, object]:
+    return {} if store is None else {"calibrated on": f"{store.url} ({store.content_hash[:12]}…)"}
 
 
 def print_accuracy(rows: "Sequence[AccuracyRow]") -> None:

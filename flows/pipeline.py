@@ -81,6 +81,9 @@ def pipeline(
         tracking_uri=tracking_uri,
         seed=seed,
         content_hashes={split: made.content_hash for split, made in stores.items()},
+        calibration_store=stores["calibration"].url if "calibration" in stores else None,
+        workers=workers,
+        dask_address=dask_address,
     )
     prior_mean = float(open_store(stores["train"].url).index.mi.mean())
     accuracy = evaluate(

@@ -1,14 +1,19 @@
 """The flow that trains an estimator."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from prefect import flow
 
 from flows.progress import progress
+from flows.services import dask_cluster
+from flows.summarise import summarise
+from mistworks.networks import reads_statistics
 from mistworks.presets import load_preset, preset_name
 from mistworks.training.config import TrainingConfig
 from storage.store import open_store
+from tasks.calibration import calibrate_estimator
 from tasks.training import Trained, train_estimator
 
 
@@ -22,8 +27,13 @@ def train(
     objective: Literal["pinball", "squared-error"] | None = None,
     seed: int | None = None,
     content_hashes: dict[str, str] | None = None,
+    calibration_store: str | None = None,
+    workers: int | None = None,
+    dask_address: str | None = None,
 ) -> Trained:
     """Train an estimator on a store; a training that was stopped is continued, a finished one is read.
+
+    With a calibration store the estimator is calibrated on it, unless it has no quantiles.
 
     Args:
         store: path or URL of the training split.
@@ -34,6 +44,9 @@ def train(
         objective: what is minimised, the preset's if None.
         seed: of weights and order, the preset's if None.
         content_hashes: by split, what the stores must hold; whatever they hold if None.
+        calibration_store: path or URL of the calibration split; quantiles stay as they are if None.
+        workers: processes of the local Dask cluster that computes statistics, one a core if None.
+        dask_address: of an existing Dask scheduler.
 
     Raises:
         MistworksError: a store is missing or damaged, another run trains the same, or the loss diverges.
@@ -43,10 +56,15 @@ def train(
     training = TrainingConfig.parse(
         {**dict(chosen.training), **{key: value for key, value in changes.items() if value is not None}}
     )
-    for url in (store, validation_store):
+    urls = [url for url in (store, validation_store, calibration_store) if url is not None]
+    for url in urls:
         open_store(url).require_complete()
+    if reads_statistics(chosen.network):
+        with dask_cluster(dask_address, workers, "tasks.statistics") as address:
+            for url in urls:
+                summarise(url, dask_address=address)
     with progress("train", 100) as report:
-        return train_estimator(
+        trained = train_estimator(
             store,
             validation_store,
             chosen.network,
@@ -57,3 +75,16 @@ def train(
             content_hashes,
             lambda share: report(100 * share),
         )
+    if calibration_store is None or training.objective == "squared-error":
+        return trained
+    with progress("calibrate", 100) as report:
+        folder, calibration = calibrate_estimator(
+            trained.folder,
+            calibration_store,
+            training.seed,
+            trained.run_id,
+            tracking_uri,
+            (content_hashes or {}).get("calibration"),
+            lambda share: report(100 * share),
+        )
+    return replace(trained, folder=folder, calibration=calibration)

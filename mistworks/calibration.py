@@ -10,6 +10,7 @@ Levels are written as z = Φ⁻¹(τ), and the predicted quantile function is ex
 points, on the dimension and on the size of the estimate: tables at a few knots of each, blended between them.
 """
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,7 +32,7 @@ from mistworks.quantiles import LEVELS
 Array = NDArray[np.float64]
 Knots = Annotated[tuple[float, ...], Field(min_length=1)]
 
-MIN_DATASETS = 100
+MIN_DATASETS = 50
 """Fewest datasets a calibration is fitted on."""
 
 _TABLE_LEVELS = (
@@ -146,6 +147,11 @@ class Calibration(FrozenConfig):
         )
         weights = log_n[:, :, None, None] * size[:, None, :, None] * log_d[:, None, None, :]
         return weights.reshape(len(weights), -1) @ self._full_table.values
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of its canonical JSON."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
     @property
     def _axes(self) -> tuple[Knots, Knots, Knots]:

@@ -22,11 +22,19 @@ from torch import Tensor
 from mistworks.calibration import Calibration
 from mistworks.config import FrozenConfig
 from mistworks.coverage import TrainingRange
-from mistworks.dataset import FloatArray
+from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.files import flush_folder, write_whole
 from mistworks.inputs import check_pair, without_constants
-from mistworks.networks import AnyNetworkConfig, Batch, Network, build_network, group_by_shape, pad
+from mistworks.networks import (
+    AnyNetworkConfig,
+    Batch,
+    Network,
+    SummaryNetwork,
+    build_network,
+    group_by_shape,
+    pad,
+)
 from mistworks.quantiles import LEVELS, Estimate
 
 Objective = Literal["pinball", "squared-error"]
@@ -141,17 +149,39 @@ class Estimator:
                 estimates[position] = estimate
         return estimates
 
+    def estimate_statistics(self, statistics: FloatArray, n: IntArray, d: IntArray) -> list[Estimate]:
+        """Estimates of samples that are known by their statistics, for a network that reads those.
+
+        Args:
+            statistics: shape (B, S), see `mistworks.statistics`.
+            n: number of points, shape (B,).
+            d: dx + dy, shape (B,).
+
+        Raises:
+            MistworksError: the network reads samples.
+        """
+        if not isinstance(self.network, SummaryNetwork):
+            raise MistworksError(
+                f"the network {self.network_config.network} reads samples, and statistics of samples came; "
+                "pass the samples"
+            )
+        with torch.inference_mode():
+            table = torch.from_numpy(statistics).to(self._device)
+            representation = self.network.encode_statistics(table)
+            return self._read_out(representation, torch.from_numpy(n), torch.from_numpy(d))
+
     def _estimate_batch(self, batch: Batch) -> list[Estimate]:
         with torch.inference_mode():
-            representation = self.network.encode(batch.to(self._device))
-            if self.objective == "squared-error":
-                return [Estimate(float(value)) for value in self.network.decode(representation).cpu()]
-            quantiles = quantiles_in_order(self.network, representation).cpu().double()
-            if self.calibration is not None:
-                quantiles = self.calibration.apply(quantiles, batch.n, batch.dx + batch.dy)
-            rows = quantiles.tolist()
+            return self._read_out(self.network.encode(batch.to(self._device)), batch.n, batch.dx + batch.dy)
+
+    def _read_out(self, representation: Tensor, n: Tensor, d: Tensor) -> list[Estimate]:
+        if self.objective == "squared-error":
+            return [Estimate(float(value)) for value in self.network.decode(representation).cpu()]
+        quantiles = quantiles_in_order(self.network, representation).cpu().double()
+        if self.calibration is not None:
+            quantiles = self.calibration.apply(quantiles, n, d)
         middle = LEVELS.index(0.5)
-        return [Estimate(row[middle], tuple(row)) for row in rows]
+        return [Estimate(row[middle], tuple(row)) for row in quantiles.tolist()]
 
     @property
     def _device(self) -> torch.device:
@@ -252,6 +282,13 @@ class Estimator:
     def weights_sha256(self) -> str:
         """SHA-256 of ``model.safetensors`` as `save` writes it: equal exactly for equal weights."""
         return hashlib.sha256(self._weights()).hexdigest()
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of weights and calibration: that of the weights alone without a calibration."""
+        if self.calibration is None:
+            return self.weights_sha256
+        return hashlib.sha256(f"{self.weights_sha256}/{self.calibration.sha256}".encode()).hexdigest()
 
     def _weights(self) -> bytes:
         state = self.network.state_dict()

@@ -38,6 +38,7 @@ ROLLED_BACK_TAG = "mistworks.rolled_back"
 
 _LINEAGE = "mistworks."
 _METRIC = "metric."
+_IDENTITY = ("run_id", "weights_sha256", "calibration_sha256")
 _REFERENCE = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9]\d*))")
 
 
@@ -52,7 +53,10 @@ class Lineage:
         train_hash: content hash of that store.
         validation_store: URL of the store it was measured on.
         validation_hash: content hash of that store.
+        calibration_store: URL of the store it was calibrated on, empty if it was not.
+        calibration_hash: content hash of that store.
         weights_sha256: of ``model.safetensors``.
+        calibration_sha256: of the calibration, empty if there is none.
         code_commit: git commit of the code, or ``"unknown"``.
         code_dirty: whether the code differed from the commit.
         code_version: version of the package.
@@ -64,7 +68,10 @@ class Lineage:
     train_hash: str
     validation_store: str
     validation_hash: str
+    calibration_store: str
+    calibration_hash: str
     weights_sha256: str
+    calibration_sha256: str
     code_commit: str
     code_dirty: bool
     code_version: str
@@ -120,13 +127,14 @@ def register(
     validation: StoreReference,
     validation_mse: float,
     preset: str,
+    calibration: StoreReference | None = None,
     metrics: Mapping[str, float] | None = None,
     revision: CodeRevision | None = None,
     name: str = MODEL,
 ) -> RegisteredVersion:
     """Register a saved estimator as a new version; whether it becomes champion is decided apart.
 
-    Registering the same run and weights again returns the version that is there.
+    Registering the same run, weights and calibration again returns the version that is there.
 
     Args:
         folder: what `Estimator.save` wrote.
@@ -136,6 +144,7 @@ def register(
         validation: the store that ``validation_mse`` was measured on.
         validation_mse: mean squared error in nats².
         preset: name of the preset.
+        calibration: the store it was calibrated on, if it was.
         metrics: further figures to show beside the version.
         revision: the code that ran; found out if none is given.
         name: the registered model.
@@ -153,7 +162,10 @@ def register(
         train_hash=train.content_hash,
         validation_store=validation.url,
         validation_hash=validation.content_hash,
+        calibration_store=calibration.url if calibration else "",
+        calibration_hash=calibration.content_hash if calibration else "",
         weights_sha256=_weights_sha256(folder),
+        calibration_sha256=_calibration_sha256(folder),
         code_commit=code.commit,
         code_dirty=code.dirty,
         code_version=code.version,
@@ -226,7 +238,7 @@ def _create_version(
         client.get_registered_model(name)
     except MlflowException:
         client.create_registered_model(name)
-    tags = {f"{_LINEAGE}{key}": str(value) for key, value in asdict(lineage).items()}
+    tags = {f"{_LINEAGE}{key}": str(value) for key, value in asdict(lineage).items() if value != ""}
     # The shortest text that reads back as the same float.
     tags |= {f"{_METRIC}{key}": repr(float(value)) for key, value in metrics.items()}
     made = client.create_model_version(
@@ -298,10 +310,10 @@ def _model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
 
 
 def _version_of(client: "MlflowClient", name: str, lineage: Lineage) -> int | None:
-    """The number of the version registered from the same run and weights, or none."""
+    """The number of the version registered from the same run, weights and calibration, or none."""
     for found in _model_versions(client, name):
         known = _lineage(found.tags)
-        if (known.run_id, known.weights_sha256) == (lineage.run_id, lineage.weights_sha256):
+        if all(getattr(known, name) == getattr(lineage, name) for name in _IDENTITY):
             return int(found.version)
     return None
 
@@ -360,3 +372,8 @@ def _weights_sha256(folder: Path) -> str:
         raise MistworksError(
             f"{folder} holds no readable model.safetensors; give the folder that Estimator.save wrote"
         ) from None
+
+
+def _calibration_sha256(folder: Path) -> str:
+    calibration = mistworks.load(folder).calibration
+    return "" if calibration is None else calibration.sha256

@@ -28,6 +28,7 @@ COMMIT_TAG = "mlflow.source.git.commit"
 DIRTY_TAG = "mistworks.git_dirty"
 VERSION_TAG = "mistworks.version"
 WEIGHTS_TAG = "mistworks.weights_sha256"
+CALIBRATION_TAG = "mistworks.calibration_sha256"
 PRESET_TAG = "mistworks.preset"
 
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
@@ -213,8 +214,7 @@ def start_or_resume(
         DIRTY_TAG: str(found.dirty).lower(),
         VERSION_TAG: found.version,
     }
-    data_tags = {f"mistworks.{data.split}.store": data.url for data in datasets}
-    data_tags |= {f"mistworks.{data.split}.content_hash": data.content_hash for data in datasets}
+    data_tags = _data_tags(datasets)
     with exclusive(tracking_uri):
         former = _run_with_key(client, experiment_of_run, training_key)
         if former is None:
@@ -232,6 +232,19 @@ def start_or_resume(
             client.set_tag(run_id, tag, value)
     _log_inputs(client, run_id, datasets)
     return run
+
+
+def log_calibration(tracking_uri: str, run_id: str, store: StoreReference, calibration_sha256: str) -> None:
+    """Record on a training's run what its estimator was calibrated on, and the hash of the calibration.
+
+    Raises:
+        MistworksError: there is no such run.
+    """
+    client = open_client(tracking_uri)
+    existing_run(client, run_id, tracking_uri)
+    for tag, value in {**_data_tags([store]), CALIBRATION_TAG: calibration_sha256}.items():
+        client.set_tag(run_id, tag, value)
+    _log_inputs(client, run_id, [store])
 
 
 def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT) -> str | None:
@@ -253,6 +266,8 @@ class TrainingRecord:
         train: the store it was trained on.
         validation: the store it was validated on.
         weights_sha256: of the estimator it made.
+        calibration: the store its estimator was calibrated on last, None if it never was.
+        calibration_sha256: of that calibration, empty if there is none.
         preset: name of its preset.
         revision: the code that ran it.
     """
@@ -260,6 +275,8 @@ class TrainingRecord:
     train: StoreReference
     validation: StoreReference
     weights_sha256: str
+    calibration: StoreReference | None
+    calibration_sha256: str
     preset: str
     revision: CodeRevision
 
@@ -272,14 +289,13 @@ def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
     """
     tags = existing_run(open_client(tracking_uri), run_id, tracking_uri).data.tags
     try:
-        train, validation = (
-            StoreReference(split, tags[f"mistworks.{split}.store"], tags[f"mistworks.{split}.content_hash"])
-            for split in ("train", "validation")
-        )
+        calibrated = CALIBRATION_TAG in tags
         return TrainingRecord(
-            train=train,
-            validation=validation,
+            train=_tagged_store(tags, "train"),
+            validation=_tagged_store(tags, "validation"),
             weights_sha256=tags[WEIGHTS_TAG],
+            calibration=_tagged_store(tags, "calibration") if calibrated else None,
+            calibration_sha256=tags.get(CALIBRATION_TAG, ""),
             preset=tags[PRESET_TAG],
             revision=CodeRevision(tags[COMMIT_TAG], tags[DIRTY_TAG] == "true", tags[VERSION_TAG]),
         )
@@ -394,6 +410,15 @@ def _log_new_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, 
 def _run_with_key(client: "MlflowClient", experiment: str, training_key: str) -> "Run | None":
     runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{training_key}'", max_results=1)
     return runs[0] if runs else None
+
+
+def _data_tags(datasets: Sequence[StoreReference]) -> dict[str, str]:
+    tags = {f"mistworks.{data.split}.store": data.url for data in datasets}
+    return tags | {f"mistworks.{data.split}.content_hash": data.content_hash for data in datasets}
+
+
+def _tagged_store(tags: Mapping[str, str], split: str) -> StoreReference:
+    return StoreReference(split, tags[f"mistworks.{split}.store"], tags[f"mistworks.{split}.content_hash"])
 
 
 def _log_inputs(client: "MlflowClient", run_id: str, datasets: Sequence[StoreReference]) -> None:

@@ -49,11 +49,17 @@ def register_version(
         MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
     """
     record = training_record(tracking_uri, run_id)
-    weights = mistworks.load(folder).weights_sha256
+    estimator = mistworks.load(folder)
+    weights, calibration = estimator.weights_sha256, estimator.calibration
     if weights != record.weights_sha256:
         raise MistworksError(
             f"run {run_id} made an estimator with weights {record.weights_sha256[:12]}…, and {folder} holds "
             f"{weights[:12]}…; give the run and the folder of one training"
+        )
+    if calibration is not None and calibration.sha256 != record.calibration_sha256:
+        raise MistworksError(
+            f"run {run_id} made the calibration {record.calibration_sha256[:12] or 'none'}…, and {folder} "
+            f"holds {calibration.sha256[:12]}…; give the run and the folder of one calibration"
         )
     complete = metrics.get("validation.failures.all") == 0
     return register(
@@ -65,6 +71,7 @@ def register_version(
         # A mean that leaves failures out compares with nothing.
         validation_mse=metrics["validation.mse.all"] if complete else math.nan,
         preset=record.preset,
+        calibration=record.calibration if calibration is not None else None,
         metrics=metrics,
         revision=record.revision,
     )

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mistworks.errors import MistworksError
-from mistworks.networks import AnyNetworkConfig
-from mistworks.training import Progress, TrainingConfig, TrainingResult, train
+from mistworks.networks import AnyNetworkConfig, reads_statistics
+from mistworks.training import AnySource, Progress, TrainingConfig, TrainingResult, train
 from storage.lock import exclusive
 from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from storage.store import Store, open_store
+from storage.summaries import open_summaries
 from tasks.retries import retried
 
 Report = Callable[[float], None]
@@ -21,10 +22,11 @@ class Trained:
     """A finished training.
 
     Attributes:
-        folder: the estimator, as `mistworks.load` reads it.
+        folder: the estimator, as `mistworks.load` reads it; calibrated if a calibration store was given.
         run_id: its MLflow run.
         train: the store it was trained on.
         validation: the store it was validated on.
+        calibration: the store it was calibrated on, None if it was not.
         steps: steps of the optimiser.
         best_step: the step whose weights were kept, of the lowest validation loss.
         validation_mse: at that step, nats².
@@ -35,6 +37,7 @@ class Trained:
     run_id: str
     train: StoreReference
     validation: StoreReference
+    calibration: StoreReference | None
     steps: int
     best_step: int
     validation_mse: float
@@ -74,8 +77,8 @@ def train_estimator(
     """
     source, validation_source = open_store(train_url), open_store(validation_url)
     references = (
-        _reference(source, "train", content_hashes),
-        _reference(validation_source, "validation", content_hashes),
+        store_reference(source, "train", (content_hashes or {}).get("train")),
+        store_reference(validation_source, "validation", (content_hashes or {}).get("validation")),
     )
     data_hash = "/".join(reference.content_hash for reference in references)
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
@@ -96,8 +99,8 @@ def train_estimator(
         ) as run,
     ):
         result = train(
-            source,
-            validation_source,
+            readable(source, network),
+            readable(validation_source, network),
             network,
             training,
             place / "checkpoint",
@@ -111,6 +114,7 @@ def train_estimator(
         run_id=run.run_id,
         train=references[0],
         validation=references[1],
+        calibration=None,
         steps=result.steps,
         best_step=result.best_step,
         validation_mse=best.mse,
@@ -133,16 +137,26 @@ def _report(progress: Progress, run: TrainingRun, report: Report) -> None:
         run.log_curves(progress.step, progress.point.model_dump(exclude={"step"}))
 
 
-def _reference(store: Store, split: str, content_hashes: Mapping[str, str] | None) -> StoreReference:
+def readable(store: Store, network: AnyNetworkConfig) -> AnySource:
+    """A store as a network reads it: its samples, or their statistics."""
+    return open_summaries(store.url) if reads_statistics(network) else store
+
+
+def store_reference(store: Store, split: str, content_hash: str | None) -> StoreReference:
+    """What names a store, which must be of a split and hold the given content, or any if None.
+
+    Raises:
+        MistworksError: it is of another split, or holds something else.
+    """
     if store.manifest.split != split:
         raise MistworksError(
             f"training needs a store of the {split} split, and {store.url} holds {store.manifest.split}; "
             "give another"
         )
     found = store.content_hash()
-    if content_hashes is not None and content_hashes[split] != found:
+    if content_hash is not None and content_hash != found:
         raise MistworksError(
-            f"the store {store.url} was made with content {content_hashes[split][:12]}…, and holds "
-            f"{found[:12]}… now; generate it again"
+            f"the store {store.url} was made with content {content_hash[:12]}…, and holds {found[:12]}… now; "
+            "generate it again"
         )
     return StoreReference(split, store.url, found)

@@ -21,6 +21,10 @@ from scipy.stats import kstest
 from mistworks.calibration import MIN_DATASETS, Calibration, pit_z
 from mistworks.errors import MistworksError
 from mistworks.quantiles import LEVELS
+from mistworks.randomness import stream
+from mistworks.training import calibrate
+from tests.sources import MemorySource
+from tests.test_estimation import ESTIMATOR, POINT_ESTIMATOR
 
 Z = ndtri(np.array(LEVELS))
 Shape = Callable[[Any, Any], Any]
@@ -249,8 +253,8 @@ class TestStored:
 
 class TestFittingRefusals:
     def test_too_few_datasets(self) -> None:
-        with pytest.raises(MistworksError, match="needs 100 datasets or more, and 99 came"):
-            world(99, 1).fit()
+        with pytest.raises(MistworksError, match="needs 50 datasets or more, and 49 came"):
+            world(49, 1).fit()
 
     @pytest.mark.parametrize("part", ["quantiles", "target"])
     def test_numbers_that_are_not_finite(self, part: str) -> None:
@@ -258,3 +262,37 @@ class TestFittingRefusals:
         getattr(made, part)[7] = np.nan
         with pytest.raises(MistworksError, match="must be finite to calibrate"):
             made.fit()
+
+
+class TestCalibrate:
+    """A network of the zoo on datasets in memory."""
+
+    SOURCE = MemorySource.gaussian(60, seed=3)
+
+    def test_it_is_that_of_the_estimates_of_the_network(self) -> None:
+        told: list[float] = []
+        made = calibrate(ESTIMATOR, self.SOURCE, seed=5, on_progress=told.append)
+        index = self.SOURCE.index
+        estimates = ESTIMATOR.estimate_many((dataset.x, dataset.y) for dataset in self.SOURCE)
+        quantiles = np.array([estimate.quantiles for estimate in estimates])
+        rng = stream(5, "calibration", "levels", 0)
+        expected = Calibration.fit(quantiles, index.mi, index.n, index.dx + index.dy, rng)
+        assert made.calibration is not None
+        np.testing.assert_allclose(made.calibration.table, expected.table, atol=2e-3)
+        assert told == [16 / 60, 32 / 60, 48 / 60, 1]
+
+    def test_a_former_calibration_plays_no_part(self) -> None:
+        once = calibrate(ESTIMATOR, self.SOURCE, seed=5)
+        assert calibrate(once, self.SOURCE, seed=5).sha256 == once.sha256
+
+    def test_one_partition_is_read_at_a_time(self) -> None:
+        source = MemorySource.gaussian(60, seed=3)
+        calibrate(ESTIMATOR, source, seed=5)
+        assert source.reads == [0, 1, 2, 3]
+
+    def test_refusals(self) -> None:
+        with pytest.raises(MistworksError, match="has no quantiles to calibrate"):
+            calibrate(POINT_ESTIMATOR, self.SOURCE, seed=5)
+        for count in (0, 10):
+            with pytest.raises(MistworksError, match=f"needs 50 datasets or more, and {count} came"):
+                calibrate(ESTIMATOR, MemorySource.gaussian(count, seed=3), seed=5)

@@ -347,6 +347,7 @@ class TestSaving:
 
     def test_the_hash_of_the_weights_is_not_that_of_the_calibration(self) -> None:
         assert CALIBRATED.weights_sha256 == ESTIMATOR.weights_sha256
+        assert CALIBRATED.sha256 != ESTIMATOR.sha256 == ESTIMATOR.weights_sha256
 
     def test_the_configuration_is_read_by_people_too(self, tmp_path: Path) -> None:
         CALIBRATED.save(tmp_path / "model")

@@ -1,16 +1,20 @@
 """A trained estimator under the same contract as the baselines."""
 
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksWarning
 from mistworks.estimation import Estimate, Estimator
 
 
 @dataclass(frozen=True)
 class Trained:
     """A trained estimator with its name.
+
+    It does not warn of samples outside of what it was trained on: how it fares there is what is measured.
 
     Attributes:
         name: such as ``"mist/3"``.
@@ -22,8 +26,8 @@ class Trained:
 
     @cached_property
     def version(self) -> str:
-        """The first 16 digits of the SHA-256 of the weights."""
-        return self.estimator.weights_sha256[:16]
+        """The first 16 digits of the SHA-256 of weights and calibration."""
+        return self.estimator.sha256[:16]
 
     @property
     def slow(self) -> bool:
@@ -36,7 +40,7 @@ class Trained:
         Raises:
             MistworksError: x and y are not a sample the network can read; see `mistworks.inputs`.
         """
-        return self.estimator.estimate(x, y)
+        return self.estimate_many([(x, y)])[0]
 
     def estimate_many(self, pairs: Iterable[tuple[FloatArray, FloatArray]]) -> list[Estimate]:
         """Estimates of many pairs, in their order, computed in batches.
@@ -44,4 +48,6 @@ class Trained:
         Raises:
             MistworksError: one of the pairs is not a sample the network can read.
         """
-        return self.estimator.estimate_many(pairs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MistworksWarning)
+            return self.estimator.estimate_many(pairs)

@@ -1,5 +1,6 @@
 """Whether an estimator keeps what mutual information keeps: checked on seeded samples, counted and sized."""
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from mistworks.config import FrozenConfig
-from mistworks.errors import MistworksError
+from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import Estimate, TrainingRange
 from mistworks.inputs import MIN_POINTS
 from mistworks.networks.base import Invariance
@@ -124,10 +125,13 @@ def _compared(
 
 def _values(estimate: Estimates, pair: Pair) -> Array:
     """The point estimate, then the quantiles if there are any; NaN alone where it failed."""
-    try:
-        made = estimate(*pair)
-    except MistworksError:
-        return np.array([np.nan])
+    with warnings.catch_warnings():
+        # Odd samples are outside of what a model was trained on, and meant to be.
+        warnings.simplefilter("ignore", MistworksWarning)
+        try:
+            made = estimate(*pair)
+        except MistworksError:
+            return np.array([np.nan])
     return np.array([made.mi, *(made.quantiles or ())], dtype=np.float64)
 
 

@@ -1,0 +1,54 @@
+"""The step that calibrates a trained estimator."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import mistworks
+from mistworks.training import calibrate
+from storage.lock import exclusive
+from storage.runs import StoreReference, log_calibration
+from storage.store import open_store
+from tasks.retries import retried
+from tasks.training import readable, store_reference
+
+
+@retried
+def calibrate_estimator(
+    folder: Path,
+    store_url: str,
+    seed: int,
+    run_id: str,
+    tracking_uri: str,
+    content_hash: str | None,
+    report: Callable[[float], None],
+) -> tuple[Path, StoreReference]:
+    """Calibrate an estimator on a store; one that was calibrated so before is read.
+
+    Args:
+        folder: the estimator.
+        store_url: store of the calibration split.
+        seed: what is drawn in calibrating follows from it.
+        run_id: the MLflow run of the training, where the calibration is recorded.
+        tracking_uri: where the run is kept.
+        content_hash: what the store must hold; whatever it holds if None.
+        report: told the share of datasets done.
+
+    Returns:
+        The folder of the calibrated estimator, beside the one given, and the store.
+
+    Raises:
+        MistworksError: the store is missing or damaged, of another split or with other content than expected,
+            or the estimator has no quantiles.
+    """
+    store, estimator = open_store(store_url), mistworks.load(folder)
+    reference = store_reference(store, "calibration", content_hash)
+    text = f"{estimator.weights_sha256}\n{reference.content_hash}\n{seed}"
+    place = folder.parent / f"calibrated-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    with exclusive(str(folder.parent), "training folder"):
+        if not place.exists():
+            source = readable(store, estimator.network_config)
+            calibrate(estimator, source, seed, report).save(place)
+        calibration = mistworks.load(place).calibration
+    log_calibration(tracking_uri, run_id, reference, "" if calibration is None else calibration.sha256)
+    return place, reference
