@@ -25,7 +25,7 @@ from mistworks.coverage import TrainingRange
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.files import flush_folder, write_whole
-from mistworks.inputs import check_pair, without_constants
+from mistworks.inputs import check_pair, ranked_pair, without_constants
 from mistworks.networks import (
     AnyNetworkConfig,
     Batch,
@@ -133,7 +133,8 @@ class Estimator:
         return self._estimate_all(pairs, stack_level=3)
 
     def _estimate_all(self, pairs: Iterable[tuple[object, object]], stack_level: int) -> list[Estimate]:
-        samples = [without_constants(*check_pair(x, y)) for x, y in pairs]
+        read = ranked_pair if "increasing" in self.network.invariances else check_pair
+        samples = [without_constants(*read(x, y)) for x, y in pairs]
         for x, y in samples:
             self._require_readable(x, y)
         self._warn_if_outside(samples, stack_level + 1)

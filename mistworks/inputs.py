@@ -25,26 +25,41 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
     Raises:
         MistworksError: the input is not a pair of samples of at least five points with finite numbers.
     """
-    x_values, y_values = read_sample(x, "x"), read_sample(y, "y")
-    if len(x_values) != len(y_values):
-        raise MistworksError(
-            f"x and y must have as many rows as one another, and {len(x_values)} and {len(y_values)} came; "
-            "pass the two halves of the same observations"
-        )
+    x_values, y_values = _read_pair(x, y)
     return _fit(x_values), _fit(y_values)
 
 
-def without_constants(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """X and Y as `check_pair` gives them without their constant columns, which carry no information.
+def ranked_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
+    """X of shape (n, dx) and Y of shape (n, dy) with each value's rank in its column, from 0, as float32.
 
-    Whether a column varies is told after it was shifted and scaled: a constant one is exactly 0 there.
+    Equal values have equal ranks, and no rank is left out. For networks that read of each column its order
+    alone: it is found in double precision here, and no single outlier can make ties of all other values.
+
+    Raises:
+        MistworksError: as `check_pair`.
     """
+    x_values, y_values = _read_pair(x, y)
+    return _ranks(x_values), _ranks(y_values)
+
+
+def without_constants(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """X and Y as `check_pair` or `ranked_pair` gives them, less their constant columns, which are 0 there."""
     return _varying(x), _varying(y)
 
 
 def _varying(array: FloatArray) -> FloatArray:
     varies = array.any(axis=0)
     return array if varies.all() else np.ascontiguousarray(array[:, varies])
+
+
+def _read_pair(x: object, y: object) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    x_values, y_values = read_sample(x, "x"), read_sample(y, "y")
+    if len(x_values) != len(y_values):
+        raise MistworksError(
+            f"x and y must have as many rows as one another, and {len(x_values)} and {len(y_values)} came; "
+            "pass the two halves of the same observations"
+        )
+    return x_values, y_values
 
 
 def read_sample(values: object, name: str) -> NDArray[np.float64]:
@@ -157,6 +172,17 @@ def _fit(array: NDArray[np.float64]) -> FloatArray:
     scaled = array / _largest(array)
     centred = scaled - np.median(scaled, axis=0)
     return np.ascontiguousarray(centred / _largest(centred), dtype=np.float32)
+
+
+def _ranks(array: NDArray[np.float64]) -> FloatArray:
+    columns = np.ascontiguousarray(array.T)
+    order = columns.argsort(axis=1)
+    ordered = np.take_along_axis(columns, order, axis=1)
+    ranks = np.zeros(columns.shape, dtype=np.float32)
+    ranks[:, 1:] = np.cumsum(ordered[:, 1:] != ordered[:, :-1], axis=1)
+    unordered = np.empty_like(ranks)
+    np.put_along_axis(unordered, order, ranks, axis=1)
+    return np.ascontiguousarray(unordered.T)
 
 
 def _largest(array: NDArray[np.float64]) -> NDArray[np.float64]:

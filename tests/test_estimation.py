@@ -13,6 +13,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from scipy.special import ndtri
 
 import mistworks
@@ -20,7 +21,7 @@ from mistworks import estimation
 from mistworks.calibration import Calibration
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
-from mistworks.networks import SetTransformerConfig, build_network
+from mistworks.networks import SetTransformerConfig, SummaryNetworkConfig, build_network
 
 CONFIG = SetTransformerConfig(
     hidden=4,
@@ -292,6 +293,66 @@ class TestEstimating:
     def test_bad_input_is_refused(self) -> None:
         with pytest.raises(MistworksError, match="as many rows as one another, and 30 and 29"):
             ESTIMATOR.estimate(X, Y[1:])
+
+
+def of_statistics() -> Estimator:
+    config = SummaryNetworkConfig(hidden=16, blocks=1)
+    with torch.random.fork_rng():
+        torch.manual_seed(4)
+        return Estimator(build_network(config), config, "pinball", RANGE, some_calibration())
+
+
+SUMMARY = of_statistics()
+
+ODD = st.one_of(
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from([0.0, 1.0, 1e300, -1e300, 1e-300, 5e-324]),
+    st.integers(-2, 2).map(float),
+)
+
+
+@st.composite
+def odd_samples(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray]:
+    """Ties, copies, constants and extremes, with some rows repeated."""
+    n, dx, dy = draw(st.integers(5, 12)), draw(st.integers(1, 3)), draw(st.integers(1, 3))
+    table = draw(arrays.arrays(np.float64, (n, dx + dy), elements=ODD))
+    rows = draw(st.lists(st.integers(0, n - 1), min_size=5, max_size=15))
+    return table[rows, :dx], table[rows, dx:]
+
+
+@pytest.mark.filterwarnings("ignore::mistworks.errors.MistworksWarning")
+class TestAnySample:
+    @pytest.mark.parametrize("estimator", [ESTIMATOR, CALIBRATED, SUMMARY])
+    @settings(max_examples=60, deadline=None)
+    @given(pair=odd_samples())
+    def test_estimates_are_finite_ordered_and_not_negative(
+        self, estimator: Estimator, pair: tuple[np.ndarray, np.ndarray]
+    ) -> None:
+        estimate = estimator.estimate(*pair)
+        values = np.array([estimate.mi, estimate.mean, *(estimate.quantiles or ())])
+        assert np.isfinite(values).all()
+        assert (values >= 0).all()
+        assert (np.diff(values[2:]) >= 0).all()
+
+    @pytest.mark.parametrize("estimator", [ESTIMATOR, CALIBRATED, SUMMARY])
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda side: np.exp(100 * side),
+            lambda side: np.sign(side) * np.abs(side) ** 40,
+            lambda side: 1e30 * side,
+            lambda side: 1e-30 * side,
+            lambda side: 2.0**40 + side,
+            lambda side: np.log1p(np.exp(side)),
+        ],
+    )
+    def test_increasing_maps_change_nothing_at_all(
+        self, estimator: Estimator, change: Callable[[np.ndarray], np.ndarray]
+    ) -> None:
+        x, y = (np.round(4096 * side) / 4096 for side in (X, Y))
+        assert len(np.unique(change(x))) == len(np.unique(x)), "the map made ties"
+        assert estimator.estimate(change(x), y) == estimator.estimate(x, y)
+        assert estimator.estimate(x, change(y)) == estimator.estimate(x, y)
 
 
 class TestSaving:

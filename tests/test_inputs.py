@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mistworks.errors import MistworksError
-from mistworks.inputs import MAX_DIMENSIONS, check_pair
+from mistworks.inputs import MAX_DIMENSIONS, check_pair, ranked_pair, without_constants
 
 TABLE = np.random.default_rng(0).standard_normal((8, 2))
 
@@ -126,6 +126,32 @@ def test_all_finite_doubles_are_read_into_the_unit_range(values: np.ndarray) -> 
     for column in range(x.shape[1]):
         order = np.argsort(values[:, column], kind="stable")
         assert np.all(np.diff(x[order, column]) >= 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    values=arrays.arrays(
+        np.float64,
+        st.tuples(st.integers(5, 12), st.integers(1, 3)),
+        elements=st.one_of(
+            st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, -0.0, 1.0])
+        ),
+    )
+)
+def test_ranks_keep_the_order_and_the_ties_of_all_finite_doubles(values: np.ndarray) -> None:
+    ranks, _ = ranked_pair(values, np.arange(len(values)))
+    assert ranks.dtype == np.float32
+    for column in range(values.shape[1]):
+        _, expected = np.unique(values[:, column], return_inverse=True)
+        np.testing.assert_array_equal(ranks[:, column], expected)
+
+
+@pytest.mark.parametrize("read", [check_pair, ranked_pair])
+def test_constant_columns_are_left_out(read: Callable[[Any, Any], Any]) -> None:
+    constants = [np.full(8, value) for value in (0.0, 0.1, -1e300, 1e-300, 5e-324)]
+    x, y = without_constants(*read(np.column_stack([*constants, TABLE]), constants[1]))
+    np.testing.assert_array_equal(x, read(TABLE, TABLE)[0])
+    assert y.shape == (8, 0)
 
 
 def test_columns_far_from_zero_keep_their_points_apart() -> None:
