@@ -1,5 +1,7 @@
 """The whole pipeline: generate, train, evaluate, register; each step is handed what the one before made."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +12,15 @@ from flows.generate import Generated, generate
 from flows.register import register
 from flows.services import dask_cluster
 from flows.train import train
+from mistworks.estimation import CARD_FILE, load
 from mistworks.evaluation import AccuracyRow, metrics
+from mistworks.model_card import ModelCard
 from mistworks.presets import load_preset, preset_name
 from mistworks.splits import SPLITS, SplitName
 from storage.registry import RegisteredVersion
+from storage.runs import training_record
 from storage.store import open_store
+from tasks.training import Trained
 
 _REQUIRED: tuple[SplitName, ...] = ("train", "validation")
 # What an estimator was fitted to says nothing of its accuracy.
@@ -96,5 +102,40 @@ def pipeline(
         run_id=trained.run_id,
         prior_mean=prior_mean,
     ).accuracy(prior_mean)
+    if not (trained.folder / CARD_FILE).exists():
+        _model_card(trained, stores, accuracy, preset_name(preset), tracking_uri).write(
+            trained.folder, load(trained.folder)
+        )
     registered = register(trained.folder, trained.run_id, metrics(accuracy), tracking_uri)
     return Produced(stores, trained.run_id, accuracy, registered)
+
+
+def _model_card(
+    trained: Trained,
+    stores: dict[SplitName, Generated],
+    accuracy: Sequence[AccuracyRow],
+    preset: str,
+    tracking_uri: str,
+) -> ModelCard:
+    """What the run tells of the model it made; only steps that were done here from the start are timed."""
+    revision = training_record(tracking_uri, trained.run_id).revision
+    made = {
+        split: store
+        for split, store in stores.items()
+        if store.made == open_store(store.url).manifest.partitions
+    }
+    return ModelCard(
+        preset=preset,
+        commit=f"{revision.commit}{', with changes' if revision.dirty else ''}",
+        data={split: stores[split].content_hash for split in stores if split in (*_REQUIRED, *_FITTED)},
+        seconds={
+            **{f"making {split}": store.seconds for split, store in made.items()},
+            "training": trained.seconds,
+        },
+        machine=f"{os.cpu_count()} cores",
+        results={
+            f"{row.suite}, n {row.n_bin}: MSE, nats²": row.mse
+            for row in accuracy
+            if (row.family, row.dimension_bin) == ("all", "all") and row.mse is not None
+        },
+    )

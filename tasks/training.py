@@ -1,13 +1,13 @@
 """The step that trains an estimator."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig, reads_statistics
-from mistworks.training import AnySource, Progress, TrainingConfig, TrainingResult, train
+from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
 from storage.lock import exclusive
 from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from storage.store import Store, open_store
@@ -31,6 +31,7 @@ class Trained:
         best_step: the step whose weights were kept, of the lowest validation loss.
         validation_mse: at that step, nats².
         datasets_per_second: median over the run.
+        seconds: taken by the steps of the optimiser, whichever process took them.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Trained:
     best_step: int
     validation_mse: float
     datasets_per_second: float
+    seconds: float
 
 
 @retried
@@ -119,6 +121,15 @@ def train_estimator(
         best_step=result.best_step,
         validation_mse=best.mse,
         datasets_per_second=sorted(p.datasets_per_second for p in result.history)[len(result.history) // 2],
+        seconds=_seconds(result.history, training.batch_size),
+    )
+
+
+def _seconds(history: Sequence[CurvePoint], batch_size: int) -> float:
+    steps = [point.step for point in history]
+    taken = [step - before for step, before in zip(steps, [0, *steps], strict=False)]
+    return sum(
+        batch_size * count / point.datasets_per_second for count, point in zip(taken, history, strict=True)
     )
 
 

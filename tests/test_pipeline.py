@@ -89,6 +89,25 @@ def test_the_version_traces_back_to_its_bytes(root: Path, registered: Any) -> No
     assert {"validation.mse", "test-imd.mse.all", "test-oomd.mse.all"} <= registered["metrics"].keys()
 
 
+def test_the_version_is_calibrated_and_tells_on_what(root: Path, registered: Any) -> None:
+    lineage = registered["lineage"]
+    estimator = registry.load("models:/mist/1", local_tracking_uri(root))
+    assert estimator.calibration is not None
+    assert estimator.calibration.datasets == 64
+    assert estimator.calibration.sha256 == lineage["calibration_sha256"]
+    verified = json.loads(run_verify(lineage["calibration_store"]).stdout)
+    assert verified["content_hash"] == lineage["calibration_hash"]
+
+
+def test_the_model_has_a_card(root: Path, registered: Any) -> None:
+    (card,) = root.glob("training/*/calibrated-*/README.md")
+    lineage, text = registered["lineage"], card.read_text()
+    for told in ("train_hash", "calibration_hash", "weights_sha256", "calibration_sha256", "code_commit"):
+        assert lineage[told] in text
+    assert f"| test-imd, n all: MSE, nats² | {registered['metrics']['test-imd.mse.all']:.4g} |" in text
+    assert "making train" in text
+
+
 def test_the_calibration_split_is_made_and_not_evaluated(root: Path, registered: Any) -> None:
     verified = json.loads(run_verify(str(root / "stores" / "tiny-seed-0" / "calibration.zarr")).stdout)
     assert verified["datasets"] == 64
