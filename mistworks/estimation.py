@@ -48,6 +48,7 @@ CARD_FILE = "README.md"
 _MAX_CELLS = 2**16
 _MAX_COUNT = 256
 
+_SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _SHIPPED_LOCK = threading.Lock()
 
 
@@ -326,6 +327,9 @@ def load(folder: str | Path) -> Estimator:
 def estimate(x: object, y: object, model: Estimator | str | Path | None = None) -> Estimate:
     """Mutual information I(X;Y) in nats of a sample.
 
+    Constant columns carry no information and are left out: where all of x or all of y is constant, the
+    estimate and its intervals are 0.
+
     Args:
         x: n points of X, shape (n, dx) or (n,): an array, a tensor, a DataFrame or a list.
         y: n points of Y, shape (n, dy) or (n,).
@@ -333,6 +337,9 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
 
     Raises:
         MistworksError: x and y are not a sample, or there are no weights.
+
+    Warns:
+        MistworksWarning: the sample is far outside what the model was trained on.
     """
     if not isinstance(model, Estimator):
         model = _shipped() if model is None else load(model)
@@ -351,13 +358,12 @@ def _shipped() -> Estimator:
 
 @lru_cache(maxsize=1)
 def _load_shipped() -> Estimator:
-    folder = Path(__file__).parent / "weights"
-    if not (folder / CONFIG_FILE).is_file():
+    if not (_SHIPPED_FOLDER / CONFIG_FILE).is_file():
         raise MistworksError(
             "this version comes without weights; pass model= an estimator or the folder of one, which "
             "`mistworks pipeline --preset quick` makes"
         )
-    return load(folder)
+    return load(_SHIPPED_FOLDER)
 
 
 def _read(path: Path) -> bytes:

@@ -3,7 +3,8 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ def pair_of(seed: int, n: int, dx: int, dy: int) -> tuple[np.ndarray, np.ndarray
 
 
 X, Y = pair_of(0, 30, 2, 3)
+
+
+@pytest.fixture
+def shipped_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the package looks for its own weights, none at first."""
+    monkeypatch.setattr(estimation, "_SHIPPED_FOLDER", tmp_path / "weights")
+    estimation._load_shipped.cache_clear()
+    yield tmp_path / "weights"
+    estimation._load_shipped.cache_clear()
 
 
 def some_calibration() -> Calibration:
@@ -495,12 +505,43 @@ class TestPackage:
         assert mistworks.estimate(X, Y, model=saved) == expected
         assert mistworks.estimate(X, Y, model=str(saved)) == expected
 
-    @pytest.mark.skipif(
-        (Path(mistworks.__file__).parent / "weights" / "config.json").exists(), reason="weights are shipped"
-    )
+    def test_the_weights_that_come_with_the_package_are_read_once_by_many_threads(
+        self, shipped_folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        CALIBRATED.save(shipped_folder)
+        read: list[Any] = []
+        monkeypatch.setattr(estimation, "load", lambda folder: read.append(folder) or Estimator.load(folder))
+        with ThreadPoolExecutor(8) as threads:
+            made = list(threads.map(lambda _: mistworks.estimate(X, Y), range(8)))
+        assert read == [shipped_folder]
+        assert made == [CALIBRATED.estimate(X, Y)] * 8
+
+    def test_damaged_weights_are_refused(self, shipped_folder: Path) -> None:
+        ESTIMATOR.save(shipped_folder)
+        (shipped_folder / "model.safetensors").write_bytes(b"")
+        with pytest.raises(MistworksError, match="is not the file that was saved: its SHA-256"):
+            mistworks.estimate(X, Y)
+
+    @pytest.mark.usefixtures("shipped_folder")
     def test_without_weights_the_way_to_some_is_told(self) -> None:
         with pytest.raises(MistworksError, match="`mistworks pipeline --preset quick`"):
             mistworks.estimate(X, Y)
+
+    def test_what_an_estimate_does_not_need_is_not_imported(self, saved: Path) -> None:
+        program = (
+            "import sys, mistworks\n"
+            "mistworks.estimate(list(range(9)), list(range(9)), model=sys.argv[1])\n"
+            "print([name for name in sys.argv[2:] if name in sys.modules])"
+        )
+        needless = ("scipy.stats", "pandas", "mistworks.distributions", "mistworks.baselines", "matplotlib")
+        done = subprocess.run(
+            [sys.executable, "-c", program, str(saved), *needless],
+            capture_output=True,
+            text=True,
+            check=True,
+            cwd=Path(__file__).parents[1],
+        )
+        assert done.stdout.strip() == "[]"
 
     def test_importing_the_package_does_not_import_torch(self) -> None:
         program = (
