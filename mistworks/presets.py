@@ -1,4 +1,8 @@
-"""Named configurations of the whole pipeline: `tiny` for tests, `quick` for a first look, `paper` in full."""
+"""Named configurations of the whole pipeline.
+
+`tiny` is for tests, `quick` for a first look, `shipped` makes the weights that come with the package, and
+`paper` is the reference in full.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,8 +13,8 @@ from pydantic import Field
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
-from mistworks.networks import AnyNetworkConfig, SetTransformerConfig
-from mistworks.splits import SplitConfig, SplitName, published_splits, tiny_splits
+from mistworks.networks import AnyNetworkConfig, SetTransformerConfig, SummaryNetworkConfig
+from mistworks.splits import SplitConfig, SplitName, general_splits, published_splits, tiny_splits
 from mistworks.training.config import TrainingConfig
 
 
@@ -96,6 +100,23 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 threads=2,
             ),
         ),
+        "shipped": Preset(
+            splits=general_splits(300_000, 8_000, 24_000),
+            partition_size=500,
+            network=SummaryNetworkConfig(),
+            training=TrainingConfig(
+                loss_scale="square-root",
+                epochs=16,
+                batch_size=256,
+                learning_rate=1.5e-3,
+                weight_decay=2e-2,
+                warmup_steps=500,
+                shuffle_partitions=1_000,
+                validate_every=1_000,
+                checkpoint_every=1_000,
+                threads=2,
+            ),
+        ),
         "paper": Preset(
             splits=published_splits(625_000),
             partition_size=2_048,
@@ -110,7 +131,7 @@ def load_preset(name: str) -> Preset:
     """A named preset, or one written in a JSON file.
 
     Args:
-        name: ``"tiny"``, ``"quick"``, ``"paper"``, or the path of a file that ends in ``.json``.
+        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"paper"``, or the path of a file that ends in ``.json``.
 
     Raises:
         MistworksError: there is no preset of that name, or the file is not a valid preset.

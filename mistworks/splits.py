@@ -21,16 +21,8 @@ from mistworks.distributions import (
     TwoPair,
     UniformInteger,
 )
-from mistworks.distributions.block_maps import BlockMaps
-from mistworks.distributions.priors import LogUniformInteger
-from mistworks.meta_distribution import (
-    EqualDimensions,
-    GridDesign,
-    Member,
-    MetaDistribution,
-    MixedDimensions,
-    RandomDesign,
-)
+from mistworks.general import general_meta_distribution
+from mistworks.meta_distribution import EqualDimensions, GridDesign, Member, MetaDistribution, RandomDesign
 
 SplitName = Literal["train", "validation", "calibration", "test-imd", "test-oomd"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)
@@ -127,27 +119,11 @@ def published_splits(train_count: int) -> Mapping[SplitName, SplitConfig]:
     }
 
 
-# Members beyond the published families are added here.
-_GENERAL: tuple[Member, ...] = ()
-
-
-def _general() -> MetaDistribution:
-    """The published families at their dimensions, half of their blocks mapped, and ``_GENERAL``."""
-    published = EqualDimensions(d=UniformInteger(low=2, high=32))
-    added = {"dimensions": published, "block_maps": BlockMaps()}
-    return MetaDistribution(
-        members=(*(member.model_copy(update=added) for member in _TRAIN), *_GENERAL),
-        design=RandomDesign(n=LogUniformInteger(low=8, high=2_000)),
-        dimensions=MixedDimensions(d=LogUniformInteger(low=1, high=64), equal=0.5, single=0.15),
-        max_values=2**17,
-    )
-
-
 def general_splits(
     train_count: int, validation_count: int, calibration_count: int
 ) -> Mapping[SplitName, SplitConfig]:
-    """Splits of a wider meta-distribution, with the published tests."""
-    general = _general()
+    """Splits of the meta-distribution ``general``, with the published tests."""
+    general = general_meta_distribution()
     counts: dict[SplitName, int] = {
         "train": train_count,
         "validation": validation_count,

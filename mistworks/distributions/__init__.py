@@ -7,6 +7,7 @@ from pydantic import Field
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
 from mistworks.distributions.atoms import Atoms, AtomsFamily
 from mistworks.distributions.base import Family, JointDistribution
+from mistworks.distributions.cells import Cells, CellsFamily
 from mistworks.distributions.channel import Channel, ChannelFamily
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
 from mistworks.distributions.dispersion import (
@@ -29,6 +30,7 @@ AnyFamily = Annotated[
     | StudentFamily
     | AdditiveNoiseFamily
     | CheckerboardFamily
+    | CellsFamily
     | PairsFamily
     | AtomsFamily
     | MixtureFamily
@@ -44,6 +46,8 @@ __all__ = [
     "AnyFamily",
     "Atoms",
     "AtomsFamily",
+    "Cells",
+    "CellsFamily",
     "Channel",
     "ChannelFamily",
     "Checkerboard",

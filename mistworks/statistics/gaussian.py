@@ -14,6 +14,7 @@ _RIDGES = (0.02, 0.15, 0.5)
 _THRESHOLDS = (1.0, 2.0, 3.0)
 _FACTORS = (1, 2, 4)
 _LEADING = 5
+_RANKS = (1, 2, 4, 8, 16)
 _QUANTILES = (0.5, 0.8, 0.95, 1.0)
 _MOST = 1 - 1e-6
 
@@ -146,7 +147,8 @@ def matched(sample: Sample) -> dict[str, Tensor]:
     """Pairs of a coordinate of X and one of Y that correlate best with each other.
 
     What the families of sparse dependence have: for several thresholds t, −½ Σ log(1 − r²) in nats over the
-    pairs with n r² > t log(dx dy) + t, their number, and the mean of r² among them.
+    pairs with n r² > t log(dx dy) + t, their number, and the mean of r² among them; and |r| of the first,
+    second, fourth … of all such pairs.
     """
     square = sample.correlation[: sample.dx, sample.dx :].square().clamp(max=_MOST)
     best = (square == square.amax(dim=0)) & (square == square.amax(dim=1, keepdim=True))
@@ -158,7 +160,8 @@ def matched(sample: Sample) -> dict[str, Tensor]:
         terms = -0.5 * torch.log1p(-pairs)
         mean = (pairs * chosen).sum() / count.clamp_min(1.0)
         values += [(terms * chosen).sum(), count.log1p(), mean]
-    return {"pairs": torch.stack(values)}
+    ordered = torch.cat([pairs.sort(descending=True).values, pairs.new_zeros(max(_RANKS))])
+    return {"pairs": torch.stack(values), "ordered": ordered[[rank - 1 for rank in _RANKS]].sqrt()}
 
 
 def thresholded(sample: Sample) -> dict[str, Tensor]:

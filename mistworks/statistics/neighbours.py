@@ -19,8 +19,9 @@ _BANDWIDTHS = (0.6, 0.25)
 _TIE_BREAK = 1e-3
 # Relative; what rounding may part, and far less than what tells neighbours apart.
 _TOLERANCE = 1e-6
-_SMOOTHING = 0.02
+_SMOOTHING = 0.003
 _TINY = 1e-9
+_FAR = 1e9
 _ROWS = 128
 
 
@@ -103,7 +104,7 @@ def _ksg_terms(distances: list[Tensor], ordered: list[Tensor] | None, neighbours
     radii = joint_ordered[:, used].contiguous()
     inside = torch.tensor(used, dtype=torch.float64).expand(rows, -1)
     if ordered is None:
-        counts = [_smooth_count(part, radii) - 1.0 for part in distances]
+        counts = [_smooth_count(part, radii * (1 - 4 * _SMOOTHING)) - 1.0 for part in distances]
     else:
         counts = [_within(part, radii) for part in ordered]
         if bool((tied := radii <= 0).any()):
@@ -185,14 +186,13 @@ def metric(sample: Sample) -> dict[str, Tensor]:
         squares = [_squares(part, rows) for part in white]
         ordered = None if sample.smooth else [_sorted(part) for part in squares]
         ksg.append(_ksg_terms(squares, ordered, _MAHALANOBIS_NEIGHBOURS))
-        distances.add([part.double().clamp_min(_TINY).sqrt() for part in squares], 0.0)
+        distances.add([part.double().clamp_min(_TINY).sqrt() for part in squares])
+        others = [_without_self(part, rows) for part in squares]
         for bandwidth, kernel, found in zip(_BANDWIDTHS, kernels, predicted, strict=True):
-            values = [(part * (-0.5 / bandwidth**2)).exp_() for part in squares]
-            kernel.add(values, 1.0)
+            values = [(part * (-0.5 / bandwidth**2)).exp_() for part in others]
+            kernel.add(values)
             for value, aim, guesses in zip(values, targets, found, strict=True):
-                # Less the point itself, whose weight is 1.
-                weight = (value.sum(dim=1, keepdim=True) - 1.0).clamp_min(1e-6)
-                guesses.append((value @ aim - aim[rows]) / weight)
+                guesses.append(value @ aim / value.sum(dim=1, keepdim=True).clamp_min(1e-6))
     gains = [
         both_sides(*(_gain(torch.cat(part), aim) for part, aim in zip(found, targets, strict=True))).flatten()
         for found in predicted
@@ -225,6 +225,13 @@ def _squares(white: Tensor, rows: slice) -> Tensor:
     return torch.where(squares > _TINY, squares, 0.0).float()
 
 
+def _without_self(squares: Tensor, rows: slice) -> Tensor:
+    """The same with each point so far from itself that it has no weight in a kernel."""
+    moved = squares.clone()
+    moved.diagonal(offset=rows.start).fill_(_FAR)
+    return moved
+
+
 def _targets(scores: Tensor) -> Tensor:
     both = torch.cat([scores, scores.square()], dim=1)
     centred = both - both.mean(dim=0)
@@ -239,24 +246,23 @@ def _gain(predicted: Tensor, targets: Tensor) -> Tensor:
 
 
 class _Centred:
-    """⟨x, y⟩ / √(⟨x, x⟩ ⟨y, y⟩) of U-centred symmetric matrices (Székely, Rizzo 2014), block by block.
+    """⟨x, y⟩ / √(⟨x, x⟩ ⟨y, y⟩) of U-centred symmetric matrices of zero diagonal (Székely, Rizzo 2014).
 
-    ⟨x, y⟩ = Σ xᵢⱼ yᵢⱼ − 2 Σ xᵢ. yᵢ. / (m − 2) + x.. y.. / ((m − 1)(m − 2)) without the diagonal, so that no
-    centred matrix is needed.
+    ⟨x, y⟩ = Σ xᵢⱼ yᵢⱼ − 2 Σ xᵢ. yᵢ. / (m − 2) + x.. y.. / ((m − 1)(m − 2)), so that the matrices are needed
+    once, some rows at a time, and not centred.
     """
 
     def __init__(self) -> None:
         self._rows: tuple[list[Tensor], list[Tensor]] = ([], [])
         self._products: list[Tensor] = []
 
-    def add(self, blocks: list[Tensor], diagonal: float) -> None:
-        """Take some rows of both matrices, whose diagonals hold one value."""
-        x, y = blocks
+    def add(self, blocks: list[Tensor]) -> None:
+        """Take some rows of both matrices, whose diagonals are 0."""
         for rows, block in zip(self._rows, blocks, strict=True):
-            rows.append(block.sum(dim=1).double() - diagonal)
-        flat = x.reshape(-1), y.reshape(-1)
-        products = torch.stack([torch.dot(flat[a], flat[b]).double() for a, b in ((0, 1), (0, 0), (1, 1))])
-        self._products.append(products - len(x) * diagonal**2)
+            rows.append(block.sum(dim=1).double())
+        flat = [block.reshape(-1) for block in blocks]
+        products = [torch.dot(flat[a], flat[b]).double() for a, b in ((0, 1), (0, 0), (1, 1))]
+        self._products.append(torch.stack(products))
 
     def correlation(self) -> Tensor:
         """The correlation, between −1 and 1, float64."""

@@ -23,7 +23,7 @@ _FARTHEST = 6.0
 _GRID = 1201
 # Finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 _MIXERS = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
-_SMOOTHING = 0.5
+_SMOOTHING = 0.15
 _INCREMENT = -0x61C8864680B583EB
 
 

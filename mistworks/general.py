@@ -1,0 +1,161 @@
+"""The meta-distribution ``general``: wider than the published one in families, dimensions and sizes.
+
+It holds the published families at their own sizes and at others; random covariances; kinds of dependence that
+no covariance tells: tables, noise channels, mixtures, atoms; and maps of whole blocks that keep the mutual
+information. Weights and priors are plain configuration. No distribution of the suite ``beyond``, with its
+parameters, is among them, though some are of the same kinds.
+"""
+
+from mistworks.distributions import (
+    AdditiveNoiseFamily,
+    AnyFamily,
+    AtomsFamily,
+    CellsFamily,
+    ChannelFamily,
+    CheckerboardFamily,
+    Dense,
+    Factor,
+    LatentVariable,
+    MixtureFamily,
+    NormalFamily,
+    PairsFamily,
+    RandomPairs,
+    Sparse,
+    StudentFamily,
+    TwoPair,
+    Uniform,
+    UniformInteger,
+)
+from mistworks.distributions.block_maps import BlockMaps
+from mistworks.distributions.priors import LogUniformInteger
+from mistworks.meta_distribution import (
+    EqualDimensions,
+    Member,
+    MetaDistribution,
+    MixedDimensions,
+    RandomDesign,
+)
+
+_SIZES = LogUniformInteger(low=5, high=800)
+_PUBLISHED_SIZES = UniformInteger(low=10, high=500)
+_LARGE_SIZES = LogUniformInteger(low=800, high=10_000)
+_PUBLISHED_DIMENSIONS = EqualDimensions(d=UniformInteger(low=2, high=32))
+_ONE_EACH = EqualDimensions(d=UniformInteger(low=1, high=1))
+_MOST_VALUES = 2**17
+_MAPS = BlockMaps(probability=0.4)
+_FEW_MAPS = BlockMaps(probability=0.25)
+
+
+def general_meta_distribution() -> MetaDistribution:
+    """The meta-distribution: n from 5 to 10,000, dx and dy from 1 to 64, mutual information from 0 up."""
+    return MetaDistribution(
+        members=(*_published(), *_elliptical(), *_other(), *_large()),
+        design=RandomDesign(n=_SIZES),
+        dimensions=_up_to(32),
+        max_values=_MOST_VALUES,
+    )
+
+
+def _up_to(high: int, *, low: int = 1, equal: float = 0.4, single: float = 0.15) -> MixedDimensions:
+    d = LogUniformInteger(low=low, high=high)
+    return MixedDimensions(d=d, equal=equal, single=single if low == 1 else 0.0)
+
+
+def _families() -> tuple[tuple[AnyFamily, float], ...]:
+    """The published families with about their published shares: ranks know no coordinate-wise transform."""
+    return (
+        (NormalFamily(dispersion=Dense()), 3.0),
+        (NormalFamily(dispersion=Sparse()), 2.0),
+        (NormalFamily(dispersion=LatentVariable()), 2.0),
+        (NormalFamily(dispersion=TwoPair()), 1.0),
+        (StudentFamily(dispersion=Dense()), 2.5),
+        (StudentFamily(dispersion=Sparse()), 3.0),
+        (StudentFamily(dispersion=TwoPair()), 1.5),
+        (AdditiveNoiseFamily(), 2.0),
+    )
+
+
+def _published() -> list[Member]:
+    """The published families: at the published sizes, and under maps at others."""
+    members = []
+    for family, weight in _families():
+        members.append(
+            Member(family=family, weight=2.2 * weight, n=_PUBLISHED_SIZES, dimensions=_PUBLISHED_DIMENSIONS)
+        )
+        low = 2 if family.name.endswith("2pair") else 1
+        elsewhere = _up_to(64, low=low)
+        if isinstance(family, AdditiveNoiseFamily):
+            members.append(
+                Member(
+                    family=family,
+                    weight=0.7 * weight,
+                    dimensions=EqualDimensions(d=elsewhere.d),
+                    block_maps=_MAPS,
+                )
+            )
+        else:
+            members.append(Member(family=family, weight=0.7 * weight, dimensions=elsewhere, block_maps=_MAPS))
+    return members
+
+
+def _elliptical() -> list[Member]:
+    """Random covariances with weak and zero cross-blocks; Student-t without correlations; independence."""
+    uncorrelated = StudentFamily(dispersion=Dense(correlation=Uniform(low=0.0, high=0.0)))
+    independent = NormalFamily(dispersion=Factor(independent=1.0))
+    return [
+        Member(family=uncorrelated, weight=1.5, dimensions=_up_to(16), block_maps=_FEW_MAPS),
+        Member(family=NormalFamily(dispersion=Factor()), weight=5.0, dimensions=_up_to(64), block_maps=_MAPS),
+        Member(
+            family=NormalFamily(dispersion=RandomPairs()), weight=4.0, dimensions=_up_to(64), block_maps=_MAPS
+        ),
+        Member(
+            family=StudentFamily(dispersion=Factor()), weight=4.0, dimensions=_up_to(64), block_maps=_MAPS
+        ),
+        Member(
+            family=StudentFamily(dispersion=RandomPairs()),
+            weight=3.0,
+            dimensions=_up_to(64),
+            block_maps=_MAPS,
+        ),
+        Member(family=independent, weight=3.0, dimensions=_up_to(32), block_maps=_MAPS),
+    ]
+
+
+def _other() -> list[Member]:
+    """Dependence that no covariance tells of."""
+    return [
+        Member(family=CheckerboardFamily(), weight=14.0, dimensions=_ONE_EACH),
+        Member(family=CellsFamily(), weight=8.0, dimensions=_up_to(8), block_maps=_MAPS),
+        Member(family=PairsFamily(), weight=8.0, dimensions=_up_to(16), block_maps=_MAPS),
+        Member(
+            family=MixtureFamily(components=UniformInteger(low=2, high=10)),
+            weight=9.0,
+            dimensions=_up_to(12),
+            block_maps=_FEW_MAPS,
+        ),
+        Member(family=AtomsFamily(), weight=6.0, dimensions=_up_to(8)),
+        Member(
+            family=ChannelFamily(),
+            weight=12.0,
+            dimensions=_up_to(12, equal=0.2, single=0.5),
+            block_maps=_FEW_MAPS,
+        ),
+    ]
+
+
+def _large() -> list[Member]:
+    """Few samples of many points."""
+    chosen: tuple[tuple[AnyFamily, float, MixedDimensions | EqualDimensions], ...] = (
+        (NormalFamily(dispersion=Factor()), 0.5, _up_to(48)),
+        (StudentFamily(dispersion=Factor()), 0.5, _up_to(24)),
+        (NormalFamily(dispersion=Sparse()), 0.5, _up_to(48)),
+        (StudentFamily(dispersion=Sparse()), 0.4, _up_to(16)),
+        (CheckerboardFamily(), 1.0, _ONE_EACH),
+        (PairsFamily(), 0.4, _up_to(8)),
+        (MixtureFamily(), 0.4, _up_to(8)),
+        (ChannelFamily(), 0.3, _up_to(6)),
+    )
+    return [
+        Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions, block_maps=_MAPS)
+        for family, weight, dimensions in chosen
+    ]
