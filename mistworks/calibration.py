@@ -55,6 +55,8 @@ _EXTENDED_Z = np.array([-_FURTHEST, *_Z, _FURTHEST])
 _TABLE_Z = np.array([_NORMAL.inv_cdf(level) for level in _TABLE_LEVELS])
 # Slopes of the tails are means from here outward, since the outermost levels alone are noisy.
 _LOW, _HIGH = LEVELS.index(0.05), LEVELS.index(0.95)
+# The same on either side, since the levels are symmetric.
+_TAIL, _REACH = float(_Z[-1] - _Z[_HIGH]), float(_FURTHEST - _Z[-1])
 
 
 class Calibration(FrozenConfig):
@@ -203,14 +205,13 @@ def pit_z(quantiles: Array, target: Array, rng: np.random.Generator) -> Array:
 def _extended(quantiles: Tensor) -> Tensor:
     """Quantiles with one more on either side, at z = ±``_FURTHEST``; the lower one may be below 0."""
     low, high = quantiles[:, :1], quantiles[:, -1:]
-    low_slope = (quantiles[:, _LOW : _LOW + 1] - low) / (_Z[_LOW] - _Z[0])
-    high_slope = (high - quantiles[:, _HIGH : _HIGH + 1]) / (_Z[-1] - _Z[_HIGH])
-    reach = _FURTHEST - _Z[-1]
+    low_slope = (quantiles[:, _LOW : _LOW + 1] - low) / _TAIL
+    high_slope = (high - quantiles[:, _HIGH : _HIGH + 1]) / _TAIL
     return torch.cat(
         [
-            low - reach * low_slope.clamp(min=_LEAST_SLOPE),
+            low - _REACH * low_slope.clamp(min=_LEAST_SLOPE),
             quantiles,
-            high + reach * high_slope.clamp(min=_LEAST_SLOPE),
+            high + _REACH * high_slope.clamp(min=_LEAST_SLOPE),
         ],
         dim=1,
     )
@@ -236,7 +237,7 @@ def _hats(values: Array, knots: tuple[float, ...]) -> Array:
     """Weights of linear interpolation between knots, constant beyond, shape (N, K); each row sums to 1."""
     numbers = np.arange(len(knots))
     position = np.interp(values, knots, numbers)
-    return np.asarray(np.clip(1 - np.abs(position[:, None] - numbers), 0.0, 1.0))
+    return np.asarray(np.maximum(1 - np.abs(position[:, None] - numbers), 0.0))
 
 
 def _cells(hats: list[Array]) -> Iterator[Array]:
