@@ -131,7 +131,7 @@ def load_preset(name: str) -> Preset:
     """A named preset, or one written in a JSON file.
 
     Args:
-        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"paper"``, or the path of a file that ends in ``.json``.
+        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"paper"``, or the path of a file in ``.json``.
 
     Raises:
         MistworksError: there is no preset of that name, or the file is not a valid preset.

@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from obstore.exceptions import BaseError
 from zarr.codecs import Crc32cCodec
 
 from mistworks.dataset import FloatArray, Index
@@ -17,9 +18,9 @@ from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from storage.layout import DIGEST_BYTES, open_array
-from storage.location import Location
+from storage.location import Location, reason
 from storage.lock import partition_lock
-from storage.store import Store, open_store
+from storage.store import Store, StoreUnreachableError, open_store
 
 _GROUP = f"statistics-{VERSION}"
 
@@ -58,8 +59,8 @@ class SummaryStore:
             MistworksError: they are missing, or not what was written.
         """
         start, stop = self.store.manifest.bounds(number)
-        values = np.asarray(self._table[start:stop])
-        if not self._holds(number, values):
+        values = self._read(number)
+        if values is None or not self._holds(number, values):
             raise MistworksError(
                 f"the statistics of partition {number} of the store {self.store.url} are missing or damaged; "
                 f"run `mistworks summarise {self.store.url}`"
@@ -74,8 +75,8 @@ class SummaryStore:
 
     def is_done(self, number: int) -> bool:
         """Whether the statistics of a partition are there and of what the store holds now."""
-        start, stop = self.store.manifest.bounds(number)
-        return self._holds(number, np.asarray(self._table[start:stop]))
+        values = self._read(number)
+        return values is not None and self._holds(number, values)
 
     def is_marked(self, number: int) -> bool:
         """Whether a partition has a mark: a quick look, for progress."""
@@ -84,6 +85,18 @@ class SummaryStore:
     def missing(self) -> list[int]:
         """Numbers of the partitions whose statistics are not done."""
         return [number for number in range(self.store.manifest.partitions) if not self.is_done(number)]
+
+    def _read(self, number: int) -> FloatArray | None:
+        """What stands in the table for one partition; None where that is damaged."""
+        start, stop = self.store.manifest.bounds(number)
+        try:
+            return np.asarray(self._table[start:stop])
+        except BaseError as error:
+            raise StoreUnreachableError(
+                f"the store {self.store.url} cannot be read ({reason(error)}); try again later"
+            ) from error
+        except (OSError, ValueError, RuntimeError):
+            return None
 
     def _holds(self, number: int, values: FloatArray) -> bool:
         mark: NDArray[np.uint8] = np.asarray(self._marks[number])

@@ -116,14 +116,18 @@ def test_ksg_is_that_of_the_baseline_on_scores(n: int, dx: int, dy: int) -> None
     scores = Sample(torch.cat([half_ranks(x), half_ranks(y)], dim=1), dx).scores.float().numpy()
     found = named(x, y)
     for position, k in enumerate((1, 3)):
-        expected = baseline("ksg-3").model_copy(update={"neighbours": k}).estimate(scores[:, :dx], scores[:, dx:])
+        expected = (
+            baseline("ksg-3").model_copy(update={"neighbours": k}).estimate(scores[:, :dx], scores[:, dx:])
+        )
         # The baseline's noise may part what scores leave at one distance.
         assert found[f"neighbours.ksg.{position}"] == pytest.approx(expected.mi, abs=0.05)
 
 
 def test_unbiased_gaussian_mi_is_that_of_the_baseline() -> None:
     x, y = draw(200, 3, 2)
-    expected = baseline("gaussian-copula").estimate(x.numpy().astype(np.float32), y.numpy().astype(np.float32))
+    expected = baseline("gaussian-copula").estimate(
+        x.numpy().astype(np.float32), y.numpy().astype(np.float32)
+    )
     # Shrinkage by 0.003 is between the two.
     assert named(x, y)["gaussian.unbiased.0"] == pytest.approx(expected.mi, abs=0.01)
 
@@ -140,7 +144,9 @@ def test_tables_hold_quantiles(n: int) -> None:
 
 def test_half_ranks_are_twice_average_ranks() -> None:
     values = np.random.default_rng(0).integers(0, 9, (50, 3)).astype(np.float64)
-    assert np.array_equal(half_ranks(torch.from_numpy(values)).numpy(), 2 * (stats.rankdata(values, axis=0) - 1))
+    assert np.array_equal(
+        half_ranks(torch.from_numpy(values)).numpy(), 2 * (stats.rankdata(values, axis=0) - 1)
+    )
 
 
 def test_polynomials_are_orthonormal() -> None:

@@ -172,5 +172,7 @@ def to_scale(nats: Tensor) -> Tensor:
 
 def from_scale(values: Tensor, leak: float) -> Tensor:
     """I of t; below 0 it is 0, or of the given share of the slope."""
-    above = (values.clamp_min(0.0) / 2.0 + math.sqrt(_OFFSET)).square() - _OFFSET
+    positive = values.clamp_min(0.0)
+    # (t/2 + √c)² − c multiplied out, which rounding cannot bring below 0.
+    above = positive * (positive / 4.0 + math.sqrt(_OFFSET))
     return above + leak * math.sqrt(_OFFSET) * values.clamp_max(0.0)

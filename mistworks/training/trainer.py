@@ -19,6 +19,7 @@ from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
 from mistworks.networks import AnyNetworkConfig, Network, SummaryNetwork, build_network, group_by_shape, pad
 from mistworks.randomness import stream
+from mistworks.statistics import statistic_names
 from mistworks.statistics.table import Summary, SummaryBlock
 from mistworks.training.batching import AnySource, Item, plan_epoch, read_batches
 from mistworks.training.checkpoint import (
@@ -36,6 +37,8 @@ from mistworks.training.validation import validate
 
 _LEAST_LEVEL = 1e-3
 _DATASETS_FOR_SCALES = 20_000
+# A column is discrete if so great a share of its values is another point's too.
+_DISCRETE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,7 @@ class _Run:
 
     def train(self, interrupted: threading.Event) -> None:
         """Take every step that is left."""
-        self._range = TrainingRange.of(self._source.index) if len(self._source) else None
+        self._range = _range_of(self._source) if len(self._source) else None
         if self._step == 0 and isinstance(self._network, SummaryNetwork):
             self._network.set_scaling(_first_statistics(self._source))
         config = self._config
@@ -315,6 +318,15 @@ def represented(network: Network, batch: list[Item], max_cells: int) -> Iterator
 
 def _nats(values: Tensor) -> Tensor:
     return values
+
+
+def _range_of(source: AnySource) -> TrainingRange:
+    """The range of a split; one partition tells whether it has discrete columns."""
+    block = source.partition(0)
+    if not isinstance(block, SummaryBlock):
+        return TrainingRange.of(source.index, block)
+    shares = block.statistics[:, statistic_names().index("ties.greatest.0")]
+    return TrainingRange.of(source.index).model_copy(update={"ties": bool((shares >= _DISCRETE).any())})
 
 
 def _first_statistics(source: AnySource) -> Tensor:

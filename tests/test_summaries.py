@@ -1,0 +1,114 @@
+"""Statistics kept in a store: made once, resumed, tied to the data they are of."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mistworks.errors import MistworksError
+from mistworks.presets import load_preset
+from mistworks.statistics import statistic_names, summarise
+from storage.generation import generate_partition
+from storage.manifest import Manifest
+from storage.store import create_store, open_store
+from storage.summaries import open_summaries, summarise_partition
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def filled(path: Path, count: int = 40, seed: int = 0) -> str:
+    split = load_preset("tiny").split("train", count)
+    store = create_store(str(path), Manifest.of("train", split, partition_size=16, root_seed=seed))
+    for number in range(store.manifest.partitions):
+        generate_partition(store, number)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    url = filled(tmp_path_factory.mktemp("summaries") / "train.zarr")
+    summaries = open_summaries(url)
+    for number in summaries.missing():
+        summarise_partition(summaries, number)
+    return Path(url)
+
+
+@pytest.fixture
+def copy(whole: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(whole, tmp_path / "train.zarr"))
+
+
+def test_statistics_are_those_of_the_datasets(whole: Path) -> None:
+    store, summaries = open_store(str(whole)), open_summaries(str(whole))
+    assert summaries.missing() == []
+    assert len(summaries) == len(store) == 40
+    block = summaries.partition(2)
+    assert (block.start, len(block)) == (32, 8)
+    for row in range(len(block)):
+        dataset = store[32 + row]
+        expected = summarise(torch.from_numpy(dataset.x), torch.from_numpy(dataset.y)).numpy()
+        assert np.array_equal(block[row].statistics, expected)
+        assert (block[row].mi, block[row].n) == (dataset.mi, len(dataset.x))
+
+
+def test_the_store_itself_stays_as_it_was(whole: Path, tmp_path: Path) -> None:
+    plain = open_store(filled(tmp_path / "plain.zarr"))
+    assert open_store(str(whole)).content_hash() == plain.content_hash()
+
+
+def test_names_are_kept_beside_the_table(whole: Path) -> None:
+    attributes = json.loads(next(whole.glob("statistics-*/table/zarr.json")).read_text())["attributes"]
+    assert tuple(attributes["statistics"]) == statistic_names()
+
+
+def test_what_is_missing_is_told_and_made_again(copy: Path) -> None:
+    chunk = next(copy.glob("statistics-*/table/c/1/0"))
+    chunk.unlink()
+    summaries = open_summaries(str(copy))
+    assert summaries.missing() == [1]
+    with pytest.raises(
+        MistworksError, match=r"statistics of partition 1 .* missing or damaged; run `mistworks"
+    ):
+        summaries.partition(1)
+    summarise_partition(summaries, 1)
+    assert open_summaries(str(copy)).missing() == []
+
+
+def test_a_damaged_chunk_is_missing(copy: Path) -> None:
+    chunk = next(copy.glob("statistics-*/table/c/0/0"))
+    content = bytearray(chunk.read_bytes())
+    content[100] ^= 1
+    chunk.write_bytes(bytes(content))
+    assert open_summaries(str(copy)).missing() == [0]
+
+
+def test_statistics_of_data_made_anew_are_missing(copy: Path, tmp_path: Path) -> None:
+    other = open_store(filled(tmp_path / "other.zarr", seed=1))
+    store = open_store(str(copy), read_only=False)
+    store.write(1, other.partition(1))
+    assert open_summaries(str(copy)).missing() == [1]
+
+
+def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
+    split = load_preset("tiny").split("train", 40)
+    create_store(str(tmp_path / "s.zarr"), Manifest.of("train", split, partition_size=16, root_seed=0))
+    with pytest.raises(MistworksError, match="lacks 3 of 3 partitions"):
+        open_summaries(str(tmp_path / "s.zarr"))
+
+
+def test_the_command_computes_and_resumes(tmp_path: Path) -> None:
+    url = filled(tmp_path / "train.zarr")
+
+    def summarised() -> dict[str, object]:
+        command = [sys.executable, "-m", "flows.cli", "summarise", url, "--json", "--root", str(tmp_path)]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    assert (summarised()["made"], summarised()["made"]) == (3, 0)
+    assert open_summaries(url).missing() == []
