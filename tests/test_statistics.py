@@ -158,7 +158,7 @@ def test_polynomials_are_orthonormal() -> None:
 def test_distance_correlation_is_that_of_the_centred_matrices() -> None:
     x, y = draw(70, 2, 3)
     sample = Sample(torch.cat([half_ranks(x), half_ranks(y)], dim=1), 2)
-    white = [part.numpy() for part in neighbours._whitened_blocks(sample, sample.scores)]
+    white = [part.numpy() for part in neighbours.whitened_blocks(sample, sample.scores)]
     centred = []
     for part in white:
         distance = cdist(part, part)

@@ -22,6 +22,7 @@ _TOLERANCE = 1e-6
 _SMOOTHING = 0.003
 _TINY = 1e-9
 _FAR = 1e9
+_LEAST_EXPONENT = -30.0
 _ROWS = 128
 
 
@@ -177,19 +178,20 @@ def metric(sample: Sample) -> dict[str, Tensor]:
     "Partial distance correlation with methods for dissimilarities", Annals of Statistics 2014).
     """
     scores = sample.scores[sample.subset(SUBSET)]
-    white = _whitened_blocks(sample, scores)
+    sides = [_Squares(part) for part in whitened_blocks(sample, scores)]
     targets = _targets(scores[:, sample.dx :].float()), _targets(scores[:, : sample.dx].float())
     ksg, distances = [], _Centred()
     kernels = [_Centred() for _ in _BANDWIDTHS]
     predicted: list[tuple[list[Tensor], list[Tensor]]] = [([], []) for _ in _BANDWIDTHS]
     for rows in _blocks(len(scores)):
-        squares = [_squares(part, rows) for part in white]
+        squares = [side[rows] for side in sides]
         ordered = None if sample.smooth else [_sorted(part) for part in squares]
         ksg.append(_ksg_terms(squares, ordered, _MAHALANOBIS_NEIGHBOURS))
-        distances.add([part.double().clamp_min(_TINY).sqrt() for part in squares])
+        distances.add([part.clamp_min(_TINY).sqrt().double() for part in squares])
         others = [_without_self(part, rows) for part in squares]
         for bandwidth, kernel, found in zip(_BANDWIDTHS, kernels, predicted, strict=True):
-            values = [(part * (-0.5 / bandwidth**2)).exp_() for part in others]
+            # Bounded, since exp takes ten times as long where its result is not a normal number.
+            values = [(part * (-0.5 / bandwidth**2)).clamp_min(_LEAST_EXPONENT).exp_() for part in others]
             kernel.add(values)
             for value, aim, guesses in zip(values, targets, found, strict=True):
                 guesses.append(value @ aim / value.sum(dim=1, keepdim=True).clamp_min(1e-6))
@@ -205,7 +207,7 @@ def metric(sample: Sample) -> dict[str, Tensor]:
     }
 
 
-def _whitened_blocks(sample: Sample, scores: Tensor) -> list[Tensor]:
+def whitened_blocks(sample: Sample, scores: Tensor) -> list[Tensor]:
     """X and Y such that halves of mean squared distances are about 1, shape (m, dx) and (m, dy)."""
     shrinkage = min(0.5, max(0.02, 0.5 * sample.dimension / sample.n))
     matrix = with_unit_diagonal((1 - shrinkage) * sample.correlation)
@@ -217,12 +219,19 @@ def _whitened_blocks(sample: Sample, scores: Tensor) -> list[Tensor]:
     return found
 
 
-def _squares(white: Tensor, rows: slice) -> Tensor:
-    """Squared distances from some points to all, shape (rows, m), float32."""
-    norms = white.square().sum(dim=1)
-    squares = torch.addmm(norms[rows, None] + norms, white[rows], white.T, alpha=-2.0)
-    # Rounding of what should be 0 is up to 1e-15 of the norms, which single precision would keep.
-    return torch.where(squares > _TINY, squares, 0.0).float()
+class _Squares:
+    """Squared distances between points, as one matrix product: ‖a‖² + ‖b‖² − 2 a·b."""
+
+    def __init__(self, points: Tensor) -> None:
+        norms, ones = points.square().sum(dim=1, keepdim=True), torch.ones_like(points[:, :1])
+        self._left = torch.cat([-2.0 * points, norms, ones], dim=1)
+        self._right = torch.cat([points, ones, norms], dim=1).T.contiguous()
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        """From some points to all, shape (rows, m), float32."""
+        squares = (self._left[rows] @ self._right).float()
+        # Rounding of what should be 0 is up to 1e-15 of the norms, which single precision keeps.
+        return squares * (squares > _TINY)
 
 
 def _without_self(squares: Tensor, rows: slice) -> Tensor:
