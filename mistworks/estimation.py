@@ -25,7 +25,7 @@ from mistworks.coverage import TrainingRange
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.files import flush_folder, write_whole
-from mistworks.inputs import check_pair, ranked_pair, without_constants
+from mistworks.inputs import check_pair, check_tensors, ranked_pair, without_constants
 from mistworks.networks import (
     AnyNetworkConfig,
     Batch,
@@ -36,6 +36,7 @@ from mistworks.networks import (
     pad,
 )
 from mistworks.quantiles import LEVELS, Estimate
+from mistworks.statistics import summarise_smoothly
 
 Objective = Literal["pinball", "squared-error"]
 
@@ -151,6 +152,36 @@ class Estimator:
                 estimates[position] = estimate
         return estimates
 
+    def differentiable(self, x: Tensor, y: Tensor) -> Tensor:
+        """The estimate of one sample with a gradient in its values, for instance to maximise it.
+
+        Ranks and counts are smoothed (see `mistworks.statistics.summarise_smoothly`), which moves the
+        estimate by far less than another sample of the same distribution would. Where the estimate is 0,
+        so is the gradient.
+
+        Args:
+            x: shape (n, dx), n up to 2,000, floating-point; memory is n² values a column.
+            y: shape (n, dy).
+
+        Returns:
+            The point estimate in nats, shape ().
+
+        Raises:
+            MistworksError: the network does not read statistics, or x and y are not such tensors.
+        """
+        if not isinstance(self.network, SummaryNetwork):
+            raise MistworksError(
+                f"the network {self.network_config.network} has no smooth version; take a network over "
+                "statistics, such as the one that comes with the package"
+            )
+        check_tensors(x, y)
+        self._require_readable(x, y)
+        representation = self.network.encode_statistics(summarise_smoothly(x, y)[None].to(self._device))
+        if self.objective == "squared-error":
+            return self.network.decode(representation)[0]
+        n, d = torch.tensor([len(x)]), torch.tensor([x.shape[1] + y.shape[1]])
+        return self._quantiles(representation, n, d)[0, LEVELS.index(0.5)]
+
     def estimate_statistics(self, statistics: FloatArray, n: IntArray, d: IntArray) -> list[Estimate]:
         """Estimates of samples that are known by their statistics, for a network that reads those.
 
@@ -179,11 +210,14 @@ class Estimator:
     def _read_out(self, representation: Tensor, n: Tensor, d: Tensor) -> list[Estimate]:
         if self.objective == "squared-error":
             return [Estimate(float(value)) for value in self.network.decode(representation).cpu()]
-        quantiles = quantiles_in_order(self.network, representation).cpu().double()
-        if self.calibration is not None:
-            quantiles = self.calibration.apply(quantiles, n, d)
         middle = LEVELS.index(0.5)
-        return [Estimate(row[middle], tuple(row)) for row in quantiles.tolist()]
+        rows = self._quantiles(representation, n, d).tolist()
+        return [Estimate(row[middle], tuple(row)) for row in rows]
+
+    def _quantiles(self, representation: Tensor, n: Tensor, d: Tensor) -> Tensor:
+        """Calibrated quantiles at ``LEVELS``, shape (B, len(LEVELS)), float64."""
+        quantiles = quantiles_in_order(self.network, representation).cpu().double()
+        return quantiles if self.calibration is None else self.calibration.apply(quantiles, n, d)
 
     @property
     def _device(self) -> torch.device:
@@ -194,7 +228,7 @@ class Estimator:
         """The estimate where X or Y is constant."""
         return Estimate(0.0, None if self.objective == "squared-error" else (0.0,) * len(LEVELS))
 
-    def _require_readable(self, x: FloatArray, y: FloatArray) -> None:
+    def _require_readable(self, x: FloatArray | Tensor, y: FloatArray | Tensor) -> None:
         name, network = self.network_config.network, self.network
         for side, values in (("x", x), ("y", y)):
             if values.shape[1] > network.max_dimension:

@@ -13,6 +13,7 @@ from mistworks.errors import MistworksError
 
 MIN_POINTS = 5
 MAX_DIMENSIONS = 512
+MAX_SMOOTH_POINTS = 2_000
 
 
 def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
@@ -45,6 +46,32 @@ def ranked_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
 def without_constants(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
     """X and Y as `check_pair` or `ranked_pair` gives them, less their constant columns, which are 0 there."""
     return _varying(x), _varying(y)
+
+
+def check_tensors(x: torch.Tensor, y: torch.Tensor) -> None:
+    """Refuse what has no smooth ranks: x and y are floating-point tensors of shapes (n, dx) and (n, dy).
+
+    Raises:
+        MistworksError: they are not, are not finite, or hold fewer than 5 points or more than 2,000.
+    """
+    for name, values in (("x", x), ("y", y)):
+        if not isinstance(values, torch.Tensor) or not values.is_floating_point() or values.ndim != 2:
+            raise MistworksError(
+                f"{name} must be a floating-point tensor of shape (n, d) to have a gradient, and "
+                f"{_told(values)} came; convert it"
+            )
+        _require_finite(values.detach().cpu().double().numpy(), name)
+    if len(x) != len(y) or not MIN_POINTS <= len(x) <= MAX_SMOOTH_POINTS:
+        raise MistworksError(
+            f"x and y must have one number of rows, from {MIN_POINTS} to {MAX_SMOOTH_POINTS:,} for smooth "
+            f"ranks, and {len(x)} and {len(y)} came; pass a part of the points"
+        )
+
+
+def _told(values: object) -> str:
+    if isinstance(values, torch.Tensor):
+        return f"one of type {values.dtype} and shape {tuple(values.shape)}"
+    return f"a {type(values).__name__}"
 
 
 def _varying(array: FloatArray) -> FloatArray:

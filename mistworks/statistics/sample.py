@@ -77,7 +77,8 @@ class Sample:
         Returns:
             Shape (n, dx + dy), or (tables, n, dx + dy) of a slice.
         """
-        return interpolated(torch.from_numpy(quantile_tables(self.n)[tables]), self.ranks)
+        values = torch.from_numpy(quantile_tables(self.n)[tables])
+        return interpolated(values, self.ranks) if self.smooth else values[..., self.ranks.long()]
 
     @cached_property
     def uniforms(self) -> Tensor:
@@ -106,8 +107,6 @@ def interpolated(values: Tensor, positions: Tensor) -> Tensor:
     """Values along the last axis at positions between the whole numbers from 0, linearly."""
     last = values.shape[-1] - 1
     below = positions.detach().floor().long().clamp(0, last)
-    if not positions.requires_grad:
-        return values[..., below]
     above = (below + 1).clamp(max=last)
     return values[..., below] + (positions - below) * (values[..., above] - values[..., below])
 

@@ -1,0 +1,83 @@
+"""Estimates with a gradient: near those without, and good for climbing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mistworks.errors import MistworksError
+from mistworks.estimation import Estimator, TrainingRange
+from mistworks.networks import SetTransformerConfig, SummaryNetwork, SummaryNetworkConfig, build_network
+from mistworks.training import TrainingConfig, train
+from tests.sources import MemorySource
+from tests.test_summary import MemorySummaries
+
+
+@pytest.fixture(scope="module")
+def estimator(tmp_path_factory: pytest.TempPathFactory) -> Estimator:
+    source = MemorySummaries(MemorySource.gaussian(400, seed=7, n=(60, 200), d=(1, 2)))
+    config = TrainingConfig(epochs=12, batch_size=32, learning_rate=3e-3, validate_every=100)
+    folder: Path = tmp_path_factory.mktemp("differentiable")
+    return train(source, source, SummaryNetworkConfig(hidden=32, blocks=1), config, folder, "hash").estimator
+
+
+def draw(rho: float, seed: int, n: int = 150, dx: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    rng = np.random.default_rng(seed)
+    x, noise = rng.standard_normal((n, dx)), rng.standard_normal((n, 1))
+    return torch.from_numpy(x), torch.from_numpy(rho * x[:, :1] + np.sqrt(1 - rho**2) * noise)
+
+
+@pytest.mark.parametrize("rho", [0.4, 0.7, 0.9])
+def test_the_gap_to_the_estimate_is_far_below_its_spread(estimator: Estimator, rho: float) -> None:
+    pairs = [draw(rho, seed) for seed in range(20)]
+    exact = np.array([estimator.estimate(x, y).mi for x, y in pairs])
+    smooth = np.array([estimator.differentiable(x, y).item() for x, y in pairs])
+    assert np.abs(smooth - exact).mean() < 0.5 * exact.std()
+
+
+def test_the_gradient_is_that_of_the_estimate(estimator: Estimator) -> None:
+    x, y = draw(0.7, 1)
+    x.requires_grad_()
+    estimator.differentiable(x, y).backward()
+    assert x.grad is not None
+    direction = torch.from_numpy(np.random.default_rng(0).standard_normal(x.shape))
+    step = 1e-5
+    with torch.no_grad():
+        above, below = (estimator.differentiable(x + sign * step * direction, y) for sign in (1, -1))
+    expected = (above - below).item() / (2 * step)
+    assert (x.grad * direction).sum().item() == pytest.approx(expected, rel=0.05, abs=1e-3)
+
+
+def test_climbing_finds_the_direction_that_carries_information(estimator: Estimator) -> None:
+    x, y = draw(0.95, 2, dx=2)
+    angle = torch.tensor(1.2, dtype=torch.float64, requires_grad=True)
+    optimiser = torch.optim.Adam([angle], lr=0.08)
+    for _ in range(40):
+        projected = x @ torch.stack([torch.cos(angle), torch.sin(angle)])[:, None]
+        loss = -estimator.differentiable(projected, y)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    # All of y comes from the first coordinate.
+    assert abs(np.tan(angle.item())) < 0.35
+
+
+def test_what_has_no_gradient_is_refused(estimator: Estimator) -> None:
+    x, y = draw(0.5, 0)
+    with pytest.raises(
+        MistworksError, match=r"x must be a floating-point tensor .* a ndarray came; convert it"
+    ):
+        estimator.differentiable(x.numpy(), y)  # type: ignore[arg-type]
+    with pytest.raises(MistworksError, match=r"y must be .* torch.int64 and shape \(150, 1\) came"):
+        estimator.differentiable(x, y.long())
+    with pytest.raises(MistworksError, match="from 5 to 2,000 for smooth ranks, and 3 and 3 came"):
+        estimator.differentiable(x[:3], y[:3])
+    with pytest.raises(MistworksError, match="x must hold finite numbers"):
+        estimator.differentiable(x / 0, y)
+    other = SetTransformerConfig(hidden=4, relation_hidden=8, heads=2, feedforward=8)
+    sizes = TrainingRange(n=(10, 50), dx=(1, 2), dy=(1, 2))
+    plain = Estimator(build_network(other), other, "pinball", sizes)
+    with pytest.raises(MistworksError, match="set-transformer has no smooth version; take a network over"):
+        plain.differentiable(x, y)
+    assert isinstance(estimator.network, SummaryNetwork)
