@@ -151,8 +151,7 @@ def matched(sample: Sample) -> dict[str, Tensor]:
     second, fourth … of all such pairs.
     """
     square = sample.correlation[: sample.dx, sample.dx :].square().clamp(max=_MOST)
-    best = (square == square.amax(dim=0)) & (square == square.amax(dim=1, keepdim=True))
-    pairs = square[best]
+    pairs = square[mutually_best(square)]
     values = []
     for threshold in _THRESHOLDS:
         chosen = pairs * sample.n > threshold * (1 + math.log(square.numel()))
@@ -162,6 +161,13 @@ def matched(sample: Sample) -> dict[str, Tensor]:
         values += [(terms * chosen).sum(), count.log1p(), mean]
     ordered = torch.cat([pairs.sort(descending=True).values, pairs.new_zeros(max(_RANKS))])
     return {"pairs": torch.stack(values), "ordered": ordered[[rank - 1 for rank in _RANKS]].sqrt()}
+
+
+def mutually_best(strength: Tensor) -> Tensor:
+    """Where an entry is the greatest of its row and of its column, ties included, shape (dx, dy)."""
+    # Of few points many correlations are equal, but for rounding.
+    least = strength - 1e-9 * strength.abs() - 1e-12
+    return (strength >= least.amax(dim=0)) & (strength >= least.amax(dim=1, keepdim=True))
 
 
 def thresholded(sample: Sample) -> dict[str, Tensor]:

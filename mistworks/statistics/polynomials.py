@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-from mistworks.statistics.gaussian import canonical_correlations, canonical_summary
+from mistworks.statistics.gaussian import canonical_correlations, canonical_summary, mutually_best
 from mistworks.statistics.sample import Sample
 
 ORDERS = 4
@@ -50,8 +50,7 @@ def nonlinear(sample: Sample) -> dict[str, Tensor]:
     energy = square.sum(dim=(0, 1))
     symmetric = (energy + energy.T)[tuple(torch.triu_indices(ORDERS, ORDERS))]
     pairs = square.sum(dim=(2, 3))
-    best = (pairs == pairs.amax(dim=0)) & (pairs == pairs.amax(dim=1, keepdim=True))
-    chosen = pairs[best]
+    chosen = pairs[mutually_best(pairs)]
     clear = chosen[chosen * n > 2.0 * (1 + math.log(dx * dy)) * ORDERS]
     i, j = divmod(int(pairs.argmax()), dy)
     return {
