@@ -22,6 +22,7 @@ _TOLERANCE = 1e-6
 _SMOOTHING = 0.003
 _TINY = 1e-9
 _FAR = 1e9
+_LEAST_NORM = 1e-4
 _LEAST_EXPONENT = -30.0
 _ROWS = 128
 
@@ -284,6 +285,7 @@ class _Centred:
             + rows[a].sum() * rows[b].sum() / ((m - 1) * (m - 2))
             for total, (a, b) in zip(totals, ((0, 1), (0, 0), (1, 1)), strict=True)
         ]
-        norm: Tensor = (centred[1] * centred[2]).clamp_min(_TINY).sqrt()
+        # Where a kernel is the same for all pairs, both are but rounding.
+        norm: Tensor = (centred[1] * centred[2]).clamp_min(_LEAST_NORM).sqrt()
         bounded: Tensor = (centred[0] / norm).clamp(-1.0, 1.0)
         return bounded
