@@ -1,8 +1,8 @@
 """What each group of statistics buys, and what the set transformer reaches on the same data.
 
 Trains on the stores of a pipeline run: the network over statistics whole, without each group, and with the
-Gaussian statistics alone, all for as many epochs; and the set transformer of the preset ``quick`` on samples of
-the same store, for as long as the whole one took or as long as asked for.
+Gaussian statistics alone, all for as many epochs; and the set transformer of the preset ``quick`` on samples
+of the same store, for as long as the whole one took or as long as asked for.
 """
 
 import argparse

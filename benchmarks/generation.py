@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -27,9 +26,9 @@ from flows.services import WORKER_ENVIRONMENT
 os.environ.update(WORKER_ENVIRONMENT)
 
 import numpy as np
-import psutil
 from rich.console import Console
 from rich.table import Table
+from watch import PeakMemory
 
 from mistworks.presets import load_preset
 from mistworks.training import Progress, plan_epoch, read_batches, train
@@ -68,31 +67,14 @@ def whole_command(store: Path, count: int, root: Path) -> Run:
     command += ["--count", str(count), "--store", str(store), "--root", str(root)]
     started = time.time()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    peak = [0.0]
-    threading.Thread(target=_watch, args=(process.pid, peak), daemon=True).start()
+    peak = PeakMemory(process.pid)
     printed, _ = process.communicate()
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed")
     ended = time.time()
     # As for the plain pool below: from the first file of the store to the end of the last process.
     begun = (store / "zarr.json").stat().st_mtime
-    return Run(ended - begun, ended - started, peak[0], json.loads(printed)["content_hash"])
-
-
-def _watch(pid: int, peak: list[float]) -> None:
-    try:
-        top = psutil.Process(pid)
-        while top.is_running():
-            total = 0
-            for process in [top, *top.children(recursive=True)]:
-                try:
-                    total += process.memory_info().rss
-                except psutil.NoSuchProcess:
-                    continue
-            peak[0] = max(peak[0], total / 1e9)
-            time.sleep(0.5)
-    except psutil.NoSuchProcess:
-        return
+    return Run(ended - begun, ended - started, peak.gigabytes, json.loads(printed)["content_hash"])
 
 
 def plain_pool(store: Path, count: int) -> float:

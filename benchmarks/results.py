@@ -28,6 +28,9 @@ from storage.registry import lookup
 from storage.tracking import local_tracking_uri
 
 MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussian-copula+bootstrap,neural"
+# Those whose cost is at most linear in n.
+LARGE_MODELS = "mist@champion,gaussian-copula,t-copula,cca"
+LARGE_SIZE = 10_000
 SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
 SUITES = "m-test,bmi-40,beyond,null,self-consistency"
 
@@ -38,6 +41,8 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("mistworks-data"))
     parser.add_argument("--models", default=MODELS, help="the first is compared with each of the others")
     parser.add_argument("--suites", default=SUITES)
+    parser.add_argument("--large-models", default=LARGE_MODELS, help=f"on bmi-40 at n = {LARGE_SIZE:,}")
+    parser.add_argument("--ablations", type=Path, default=Path("docs/ablations.md"), help="to be taken in")
     parser.add_argument("--slow-limit", type=int, default=60)
     parser.add_argument("--costs", action="store_true", help="measure time and memory too, alone")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
@@ -48,15 +53,25 @@ def main() -> None:
         evaluated = evaluate(
             models, suites, arguments.root, uri, slow_limit=arguments.slow_limit, dask_address=address
         )
+        large = evaluate(
+            arguments.large_models.split(","),
+            ["bmi-40"],
+            arguments.root,
+            uri,
+            sizes=[LARGE_SIZE],
+            dask_address=address,
+        )
     report_on(evaluated, arguments.root / "report.html", arguments.root, uri)
     (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
     for name, figure in pictures(evaluated.results).items():
         figure.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)
-    text = "\n\n".join(_document(evaluated, models[0], uri, arguments))
+    text = "\n\n".join(_document(evaluated, large, models[0], uri, arguments))
     (arguments.docs / "results.md").write_text(text + "\n", encoding="utf-8")
 
 
-def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Namespace) -> Iterable[str]:
+def _document(
+    evaluated: Evaluated, large: Evaluated, model: str, uri: str, arguments: argparse.Namespace
+) -> Iterable[str]:
     registered = lookup(model, uri)
     first = f"{registered.name}/{registered.version}"
     yield "# Results"
@@ -71,6 +86,11 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
     )
     yield "![Mean absolute error of every estimator on every suite](images/errors.png)"
     yield "![Coverage of the true mutual information against the nominal level](images/calibration.png)"
+    yield f"## Where {first} stands"
+    yield _standing(evaluated, large, first)
+    if arguments.ablations.is_file():
+        yield "## What each part buys"
+        yield arguments.ablations.read_text(encoding="utf-8").strip()
     for suite in evaluated.suites:
         yield f"## {suite} ({evaluated.datasets[suite]:,} datasets)"
         yield _totals([part for part in evaluated.results if part.suite == suite])
@@ -79,6 +99,8 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
     for suite in ("bmi-40", "beyond"):
         yield f"## {suite}: mean absolute error by n"
         yield _by_size(evaluated, suite, _mean_absolute_error)
+    yield f"## bmi-40 at n = {LARGE_SIZE:,}: mean absolute error"
+    yield _by_size(large, "bmi-40", _mean_absolute_error)
     yield "## null: mean estimate by n, and false alarms"
     yield _by_size(evaluated, "null", _mean_estimate)
     yield _alarms(evaluated)
@@ -97,6 +119,42 @@ def _document(evaluated: Evaluated, model: str, uri: str, arguments: argparse.Na
 
 def _machine() -> str:
     return f"{platform.machine()}, Python {platform.python_version()}, two processes of one thread"
+
+
+def _standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
+    """The figures that the estimator was built for, each with the datasets it is over."""
+    own = {part.suite: part for part in evaluated.results if part.estimator == first}
+    rows = []
+    for kind in ("imd", "oomd"):
+        chosen = own["m-test"][np.char.startswith(own["m-test"].name, f"{kind}/")]
+        rows.extend(
+            [f"m-test {kind.upper()}, n {row.n_bin}: MSE", row.count, _pair(row.mse, row.mse_se)]
+            for row in accuracy(chosen)
+            if (row.family, row.dimension_bin) == ("all", "all") and row.n_bin not in ("all", "other")
+        )
+    sized = [(own["bmi-40"], "bmi-40"), (large.results[0], "bmi-40"), (own["beyond"], "beyond")]
+    for part, name in sized:
+        for n in sorted(set(part.n.tolist())):
+            total = accuracy(part[part.n == n])[0]
+            rows.append([f"{name}, n = {n:,}: MAE", total.count, _pair(total.mae, total.mae_se)])
+    null = own["null"][own["null"].n == 500]
+    rows.append(["null, n = 500: mean estimate", len(null), _mean_estimate(null)])
+    rows += [
+        [f"null, n {row.n_bin}: lower end of the 90 % interval above 0", row.count, f"{row.rate:.1%}"]
+        for row in false_alarms(null, levels=(0.9,))
+        if row.n_bin == "all"
+    ]
+    for name, part in (*own.items(), ("bmi-40 at n = 10,000", large.results[0])):
+        rows.extend(
+            [
+                f"{name}, n {found.n_bin}: 90 % interval covers",
+                found.count,
+                f"{found.coverage:.1%} ({found.low:.1%}–{found.high:.1%})",
+            ]
+            for found in coverage(part, levels=(0.9,))
+            if found.family == "all"
+        )
+    return _table(["figure", "datasets", first], [[str(cell) for cell in row] for row in rows])
 
 
 def _totals(parts: Sequence[Results]) -> str:

@@ -43,7 +43,9 @@ class Split(StrEnum):
     TEST_OOMD = "test-oomd"
 
 
-PresetOption = Annotated[str, typer.Option(help="tiny, quick, shipped or paper, or the path of a preset in JSON.")]
+PresetOption = Annotated[
+    str, typer.Option(help="tiny, quick, shipped or paper, or the path of a preset in JSON.")
+]
 RootOption = Annotated[
     Path, typer.Option(envvar="MISTWORKS_ROOT", help="Directory for stores, runs and the servers' databases.")
 ]

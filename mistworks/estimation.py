@@ -241,6 +241,11 @@ class Estimator:
             raise MistworksError(
                 f"the network {name} needs {network.min_points} points or more, and {len(x)} came; pass more"
             )
+        if network.max_points is not None and len(x) > network.max_points:
+            raise MistworksError(
+                f"the network {name} reads up to {network.max_points:,} points, and {len(x):,} came; pass a "
+                "random part of them"
+            )
 
     def _warn_if_outside(self, samples: Sequence[tuple[FloatArray, FloatArray]], stack_level: int) -> None:
         told = [told for x, y in samples if (told := self.training_range.outside(x, y))]

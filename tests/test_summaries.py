@@ -5,11 +5,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+import mistworks
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from mistworks.statistics import statistic_names, summarise
@@ -101,14 +103,30 @@ def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
         open_summaries(str(tmp_path / "s.zarr"))
 
 
-def test_the_command_computes_and_resumes(tmp_path: Path) -> None:
-    url = filled(tmp_path / "train.zarr")
+def command(*arguments: object, root: Path) -> Any:
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", *map(str, arguments), "--json", "--root", str(root)],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
 
-    def summarised() -> dict[str, object]:
-        command = [sys.executable, "-m", "flows.cli", "summarise", url, "--json", "--root", str(tmp_path)]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-        found: dict[str, object] = json.loads(done.stdout)
-        return found
 
-    assert (summarised()["made"], summarised()["made"]) == (3, 0)
-    assert open_summaries(url).missing() == []
+def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Path) -> None:
+    preset = load_preset("tiny").model_dump(mode="json")
+    preset["network"] = {"network": "summary", "members": 2, "hidden": 16, "blocks": 1}
+    preset["training"]["loss_scale"] = "square-root"
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(preset))
+    registered = command("pipeline", "--preset", path, root=tmp_path)
+    assert registered["version"] == 1
+    (folder,) = tmp_path.glob("training/*/calibrated-*")
+    estimator = mistworks.load(folder)
+    assert (estimator.network_config.network, estimator.calibration is not None) == ("summary", True)
+    assert "## Where not to trust it" in (folder / "README.md").read_text()
+    train = tmp_path / "stores" / "mine.json-seed-0" / "train.zarr"
+    # All of it was there: nothing is computed twice.
+    assert command("summarise", train, root=tmp_path)["made"] == 0

@@ -20,7 +20,7 @@ from mistworks.training import TrainingConfig, TrainingResult, train, validate
 from mistworks.training.losses import pinball, square_root_scale
 from tests.sources import MemorySource
 
-TINY = SummaryNetworkConfig(hidden=16, blocks=1)
+TINY = SummaryNetworkConfig(members=2, hidden=16, blocks=1)
 
 
 class MemorySummaries:
@@ -139,7 +139,7 @@ def test_pinball_on_the_square_root_scale_has_the_quantile_for_its_minimum() -> 
 
 def test_groups_that_are_left_out_have_no_influence() -> None:
     kept = ("sizes", "gaussian")
-    network = build_network(SummaryNetworkConfig(hidden=8, blocks=1, groups=kept)).eval()
+    network = build_network(SummaryNetworkConfig(members=1, hidden=8, blocks=1, groups=kept)).eval()
     assert isinstance(network, SummaryNetwork)
     table = torch.from_numpy(SOURCE.partition(0).statistics.copy())
     others = [row for row, name in enumerate(statistic_names()) if name.split(".")[0] not in kept]

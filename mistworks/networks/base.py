@@ -20,10 +20,17 @@ class Network(nn.Module, ABC):
     Attributes:
         max_dimension: most coordinates of X and of Y that it reads, constant ones not counted.
         min_points: fewest points that it reads.
+        max_points: most points that it reads; None for any number.
     """
 
     max_dimension: ClassVar[int] = MAX_DIMENSIONS
     min_points: ClassVar[int] = MIN_POINTS
+    max_points: ClassVar[int | None] = None
+
+    @property
+    def members(self) -> int:
+        """Of an ensemble, each trained on every dataset; 1 for a single network."""
+        return 1
 
     @property
     def invariances(self) -> frozenset[Invariance]:

@@ -17,6 +17,7 @@ _KNOTS = 25
 _OUTERMOST = 3.25
 _OFFSET = 0.05
 _LEAK = 0.05
+_MEAN_LEVELS = 64
 _MOST_NATS = 300.0
 _LEAST_SCALE = 1e-3
 _CANDIDATES = (
@@ -47,16 +48,16 @@ class SummaryNetworkConfig(FrozenConfig):
 
     Attributes:
         groups: statistics that it reads, see `mistworks.statistics.GROUPS`.
-        hidden: width of the residual blocks.
-        blocks: how many there are.
-        dropout: share of the units of a block that are dropped in training.
+        members: perceptrons that differ in their first weights; what they disagree on widens the quantiles.
+        hidden: width of the residual blocks of a member.
+        blocks: how many a member has.
     """
 
     network: Literal["summary"] = "summary"
     groups: tuple[str, ...] = tuple(GROUPS)
-    hidden: Annotated[int, Field(ge=1, le=4096)] = 384
+    members: Annotated[int, Field(ge=1, le=64)] = 4
+    hidden: Annotated[int, Field(ge=1, le=4096)] = 192
     blocks: Annotated[int, Field(ge=1, le=32)] = 3
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
     @field_validator("groups")
     @classmethod
@@ -64,50 +65,80 @@ class SummaryNetworkConfig(FrozenConfig):
         return _known(groups)
 
 
-class _Residual(nn.Module):
-    def __init__(self, hidden: int, dropout: float) -> None:
+class _Linear(nn.Module):
+    """A linear map of each member's own: from shape (members, B, inputs) to (members, B, outputs)."""
+
+    def __init__(self, members: int, inputs: int, outputs: int, *, zero: bool = False) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(hidden)
-        self.inner = nn.Linear(hidden, hidden)
-        self.outer = nn.Linear(hidden, hidden)
-        self.dropout = nn.Dropout(dropout)
-        nn.init.zeros_(self.outer.weight)
+        bound = 0.0 if zero else inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
 
     def forward(self, values: Tensor) -> Tensor:
-        change: Tensor = self.outer(self.dropout(functional.gelu(self.inner(self.norm(values)))))
+        return torch.baddbmm(self.bias, values, self.weight)
+
+
+class _Norm(nn.Module):
+    """Layer normalisation with each member's own scale and shift."""
+
+    def __init__(self, members: int, hidden: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(members, 1, hidden))
+        self.shift = nn.Parameter(torch.zeros(members, 1, hidden))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return functional.layer_norm(values, values.shape[-1:]) * self.scale + self.shift
+
+
+class _Residual(nn.Module):
+    def __init__(self, members: int, hidden: int) -> None:
+        super().__init__()
+        self.norm = _Norm(members, hidden)
+        self.inner = _Linear(members, hidden, hidden)
+        self.outer = _Linear(members, hidden, hidden, zero=True)
+
+    def forward(self, values: Tensor) -> Tensor:
+        change: Tensor = self.outer(functional.gelu(self.inner(self.norm(values))))
         return values + change
 
 
 class SummaryNetwork(Network):
-    """Statistics of the sample, then a residual perceptron that corrects a mixture of classical estimators.
+    """Statistics of the sample, then residual perceptrons that correct a mixture of classical estimators.
 
-    The perceptron weighs candidate estimates among the statistics (Gaussian MI under several regularisations,
+    A perceptron weighs candidate estimates among the statistics (Gaussian MI under several regularisations,
     t copula, KSG), adds a correction, and spreads quantiles around it. It works on the scale
     t = 2 (√(I + c) − √c), on which the error of an estimate hardly depends on I; quantiles are increments
     between knots at evenly spaced Φ⁻¹(τ), so that they never cross, and whatever falls below 0 is 0: an exact
     statement of independence.
+
+    Members are trained side by side on the same batches. Estimates are of the equal mixture of their
+    distributions (a deep ensemble: Lakshminarayanan, Pritzel, Blundell, NeurIPS 2017).
     """
 
     max_dimension: ClassVar[int] = 64
+    max_points: ClassVar[int | None] = 100_000
 
     def __init__(self, config: SummaryNetworkConfig) -> None:
         super().__init__()
         self.config = config
-        names = statistic_names()
+        names, members, hidden = statistic_names(), config.members, config.hidden
         self.columns = [row for row, name in enumerate(names) if name.split(".")[0] in config.groups]
         self.candidates = [row for row in self.columns if names[row].startswith(_CANDIDATES)]
         self.centre: Tensor
         self.scale: Tensor
         self.register_buffer("centre", torch.zeros(len(names)))
         self.register_buffer("scale", torch.ones(len(names)))
-        self.embed = nn.Linear(len(self.columns), config.hidden)
-        self.body = nn.ModuleList(_Residual(config.hidden, config.dropout) for _ in range(config.blocks))
-        self.norm = nn.LayerNorm(config.hidden)
-        self.weigh = nn.Linear(config.hidden, len(self.candidates))
-        self.place = nn.Linear(config.hidden, 1)
-        self.spread = nn.Linear(config.hidden, _KNOTS - 1)
-        nn.init.zeros_(self.place.weight)
-        nn.init.zeros_(self.place.bias)
+        self.embed = _Linear(members, len(self.columns), hidden)
+        self.body = nn.ModuleList(_Residual(members, hidden) for _ in range(config.blocks))
+        self.norm = _Norm(members, hidden)
+        self.weigh = _Linear(members, hidden, len(self.candidates))
+        self.place = _Linear(members, hidden, 1, zero=True)
+        self.spread = _Linear(members, hidden, _KNOTS - 1)
+
+    @property
+    def members(self) -> int:
+        """See `Network.members`."""
+        return self.config.members
 
     @property
     def invariances(self) -> frozenset[Invariance]:
@@ -137,31 +168,63 @@ class SummaryNetwork(Network):
         return torch.stack(rows).to(self.centre.device)
 
     def encode_statistics(self, table: Tensor) -> Tensor:
-        """The knots of the quantile function on the scale t, from statistics of shape (B, S)."""
-        standardised = torch.asinh((table - self.centre) / self.scale)
-        hidden = self.embed(standardised[:, self.columns])
+        """Quantile functions from statistics of shape (B, S).
+
+        Returns:
+            Points of quantile functions on the scale t and their Φ⁻¹(τ), side by side: in training those of
+            each member in turn, shape (members · B, h), else of their mixture, shape (B, h).
+        """
+        values = self._knots(table)
+        members, batch = values.shape[:2]
+        mass = _knot_mass().to(values)
+        if self.training:
+            return torch.cat([values.flatten(0, 1), _middles(mass).expand(members * batch, -1)], dim=1)
+        pooled, order = values.transpose(0, 1).flatten(1).sort(dim=1)
+        levels = _middles(mass.repeat(members)[order] / members)
+        return torch.cat([pooled, levels], dim=1)
+
+    def _knots(self, table: Tensor) -> Tensor:
+        """Each member's quantiles at the knots on the scale t, shape (members, B, knots)."""
+        standardised = torch.asinh((table - self.centre) / self.scale)[:, self.columns]
+        hidden = self.embed(standardised.expand(self.config.members, -1, -1))
         for block in self.body:
             hidden = block(hidden)
         hidden = self.norm(hidden)
-        weights = torch.softmax(self.weigh(hidden), dim=1)
+        weights = torch.softmax(self.weigh(hidden), dim=-1)
         candidates = table[:, self.candidates].clamp(0.0, _MOST_NATS)
-        middle = to_scale((weights * candidates).sum(dim=1, keepdim=True)) + self.place(hidden)
+        middle = to_scale((weights * candidates).sum(dim=-1, keepdim=True)) + self.place(hidden)
         steps = functional.softplus(self.spread(hidden) - 2.0)
         half = (_KNOTS - 1) // 2
-        above = middle + steps[:, half:].cumsum(dim=1)
-        below = middle - steps[:, :half].cumsum(dim=1).flip(1)
-        return torch.cat([below, middle, above], dim=1)
+        above = middle + steps[..., half:].cumsum(dim=-1)
+        below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
+        return torch.cat([below, middle, above], dim=-1)
 
     def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
         """See `Network.decode`. Below 0 a slight slope is left in training, so that gradients pass."""
         if tau is None:
-            levels = (torch.arange(64, device=representation.device) + 0.5) / 64
+            levels = (torch.arange(_MEAN_LEVELS, device=representation.device) + 0.5) / _MEAN_LEVELS
             return self.decode(representation, levels.expand(len(representation), -1)).mean(dim=1)
-        position = (torch.special.ndtri(tau) / _OUTERMOST + 1.0) * (_KNOTS - 1) / 2
-        below = position.floor().long().clamp(0, _KNOTS - 2)
-        start, end = representation.gather(1, below), representation.gather(1, below + 1)
-        values = start + (position - below) * (end - start)
-        return from_scale(values, _LEAK if self.training else 0.0)
+        values, levels = representation.chunk(2, dim=1)
+        wanted = torch.special.ndtri(tau)
+        above = torch.searchsorted(levels.contiguous(), wanted.contiguous()).clamp(1, levels.shape[1] - 1)
+        left, right = levels.gather(1, above - 1), levels.gather(1, above)
+        share = (wanted - left) / (right - left).clamp_min(1e-6)
+        start, end = values.gather(1, above - 1), values.gather(1, above)
+        return from_scale(start + share * (end - start), _LEAK if self.training else 0.0)
+
+
+def _knot_mass() -> Tensor:
+    """The share of a distribution that each of the knots stands for, shape (knots,), float64."""
+    knots = torch.linspace(-_OUTERMOST, _OUTERMOST, _KNOTS, dtype=torch.float64)
+    edges = torch.special.ndtr((knots[1:] + knots[:-1]) / 2)
+    zero, one = edges.new_zeros(1), edges.new_ones(1)
+    return torch.cat([edges, one]) - torch.cat([zero, edges])
+
+
+def _middles(mass: Tensor) -> Tensor:
+    """Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
+    levels = (mass.double().cumsum(dim=-1) - mass / 2).clamp(1e-6, 1 - 1e-6)
+    return torch.special.ndtri(levels).to(mass.dtype)
 
 
 def to_scale(nats: Tensor) -> Tensor:

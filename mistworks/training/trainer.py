@@ -210,7 +210,7 @@ class _Run:
                 loss = pinball(scale(quantiles), scale(target[rows]), tau[rows])
             else:
                 loss = squared_error(scale(self._network.decode(representation)), scale(target[rows]))
-            mean = loss.sum() / len(batch)
+            mean = loss.sum() / len(batch) / self._network.members
             mean.backward()  # type: ignore[no-untyped-call]
             total += mean.item()
         norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), config.gradient_clip)
@@ -294,7 +294,8 @@ def represented(network: Network, batch: list[Item], max_cells: int) -> Iterator
     """Representations of a batch, in parts of like shape where it holds samples.
 
     Yields:
-        Positions of a part in the batch, shape (P,), and its representations, shape (P, h).
+        Positions of a part in the batch, shape (P,), and its representations, shape (P, h); in training a
+        network with several members yields one a dataset and member.
 
     Raises:
         MistworksError: the batch holds samples and the network reads statistics, or the reverse.
@@ -304,7 +305,8 @@ def represented(network: Network, batch: list[Item], max_cells: int) -> Iterator
         if len(summaries) < len(batch):
             raise MistworksError("a network over statistics is trained on statistics, and samples came")
         table = torch.from_numpy(np.stack([item.statistics for item in summaries]))
-        yield torch.arange(len(batch)), network.encode_statistics(table)
+        representation = network.encode_statistics(table)
+        yield torch.arange(len(batch)).repeat(len(representation) // len(batch)), representation
         return
     pairs = [(item.x, item.y) for item in batch if isinstance(item, Dataset)]
     if len(pairs) < len(batch):
