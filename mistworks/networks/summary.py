@@ -224,7 +224,8 @@ def _knot_mass() -> Tensor:
 def _middles(mass: Tensor) -> Tensor:
     """Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
     levels = (mass.double().cumsum(dim=-1) - mass / 2).clamp(1e-6, 1 - 1e-6)
-    return torch.special.ndtri(levels).to(mass.dtype)
+    middles: Tensor = torch.special.ndtri(levels)
+    return middles.to(mass.dtype)
 
 
 def to_scale(nats: Tensor) -> Tensor:
