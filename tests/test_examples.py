@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import mistworks
-
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
 
 TOLD = {
@@ -23,10 +21,6 @@ def test_every_example_is_run() -> None:
     assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted(TOLD)
 
 
-@pytest.mark.skipif(
-    not (Path(mistworks.__file__).parent / "weights" / "config.json").exists(),
-    reason="needs mistworks/weights, which this version does not have yet",
-)
 @pytest.mark.parametrize("name", sorted(TOLD))
 def test_it_runs_and_finds_what_is_there(tmp_path: Path, name: str) -> None:
     done = subprocess.run(

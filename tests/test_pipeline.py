@@ -153,10 +153,6 @@ def test_estimate_prints_what_the_estimator_gives(root: Path, registered: Any, t
     assert "nats" in run(*asked, root=root).stdout
 
 
-@pytest.mark.skipif(
-    not (Path(mistworks.__file__).parent / "weights" / "config.json").exists(),
-    reason="needs mistworks/weights, which this version does not have yet",
-)
 def test_estimate_takes_the_shipped_estimator_if_none_is_named(root: Path, table: Path) -> None:
     printed = output("estimate", table, "--x", "a,b", "--y", "c", root=root)
     frame = pd.read_csv(table)
