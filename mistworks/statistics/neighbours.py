@@ -21,6 +21,7 @@ _TIE_BREAK = 1e-3
 # Relative; what rounding may part, and far less than what tells neighbours apart.
 _TOLERANCE = 1e-6
 _SMOOTHING = 0.003
+# Squared distances below this are those of equal points, but for rounding.
 _TINY = 1e-9
 _FAR = 1e9
 _LEAST_NORM = 1e-4
@@ -118,10 +119,11 @@ def _ksg_terms(distances: list[Tensor], ordered: list[Tensor] | None, neighbours
         counts = [_smooth_count(part, radii * (1 - 4 * _SMOOTHING)) - 1.0 for part in distances]
     else:
         counts = [_within(part, radii) for part in ordered]
-        if bool((tied := radii <= 0).any()):
-            inside = torch.where(tied, _up_to(joint_ordered, radii), inside)
+        if bool((tied := radii <= _TINY).any()):
+            here = torch.full_like(radii[:, :1], _TINY)
+            inside = torch.where(tied, _up_to(joint_ordered, here), inside)
             counts = [
-                torch.where(tied, _up_to(part, radii), count)
+                torch.where(tied, _up_to(part, here), count)
                 for part, count in zip(ordered, counts, strict=True)
             ]
     return _digamma(inside) - _digamma(counts[0] + 1) - _digamma(counts[1] + 1)
@@ -239,9 +241,7 @@ class _Squares:
 
     def __getitem__(self, rows: slice) -> Tensor:
         """From some points to all, shape (rows, m), float32."""
-        squares = (self._left[rows] @ self._right).float()
-        # Rounding of what should be 0 is up to 1e-15 of the norms, which single precision keeps.
-        return squares * (squares > _TINY)
+        return (self._left[rows] @ self._right).float().clamp_min(0.0)
 
 
 def _without_self(squares: Tensor, rows: slice) -> Tensor:
