@@ -1,6 +1,7 @@
 """A network over summary statistics of a sample, with every invariance of the statistics."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -158,13 +159,17 @@ class SummaryNetwork(Network):
         return self.encode_statistics(self.summarise(batch))
 
     def summarise(self, batch: Batch) -> Tensor:
-        """The statistics of each sample, shape (B, S)."""
-        rows = [
-            summarise(batch.x[b, :n, :dx], batch.y[b, :n, :dy])
-            for b, (n, dx, dy) in enumerate(
-                zip(batch.n.tolist(), batch.dx.tolist(), batch.dy.tolist(), strict=True)
-            )
-        ]
+        """The statistics of each sample, shape (B, S), on as many threads as torch may use."""
+        sizes = zip(batch.n.tolist(), batch.dx.tolist(), batch.dy.tolist(), strict=True)
+        x, y = batch.x.cpu(), batch.y.cpu()
+        pairs = [(x[b, :n, :dx], y[b, :n, :dy]) for b, (n, dx, dy) in enumerate(sizes)]
+        threads = min(torch.get_num_threads(), len(pairs))
+        if threads == 1:
+            rows = [summarise(*pair) for pair in pairs]
+        else:
+            # A thread of torch's own for each: they would wait for one another's parts of every operation.
+            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                rows = list(pool.map(lambda pair: summarise(*pair), pairs))
         return torch.stack(rows).to(self.centre.device)
 
     def encode_statistics(self, table: Tensor) -> Tensor:

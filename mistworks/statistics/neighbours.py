@@ -83,7 +83,7 @@ def nearest_in_plane(points: NDArray[np.float64]) -> dict[str, Tensor]:
     away = np.abs(points[np.asarray(found)] - points[:, None])
     key = away.max(axis=2) + _TIE_BREAK * away.min(axis=2)
     k = min(_RECTANGLE, m - 1)
-    near = np.take_along_axis(away, np.argsort(key, axis=1)[:, : k + 1, None], axis=1).max(axis=1)
+    near = np.where((key <= np.sort(key, axis=1)[:, [k]])[..., None], away, 0.0).max(axis=1)
     sides = [
         _between(axis, near[:, [side]] * (1 + _TOLERANCE)).clip(min=1.0) for side, axis in enumerate(points.T)
     ]
