@@ -13,6 +13,7 @@ from mistworks.networks import reads_statistics
 from mistworks.presets import load_preset, preset_name
 from mistworks.training.config import TrainingConfig
 from storage.store import open_store
+from storage.summaries import open_summaries
 from tasks.calibration import calibrate_estimator
 from tasks.training import Trained, train_estimator
 
@@ -56,13 +57,14 @@ def train(
     training = TrainingConfig.parse(
         {**dict(chosen.training), **{key: value for key, value in changes.items() if value is not None}}
     )
+    if training.objective == "squared-error":
+        # A point estimator has no quantiles to calibrate.
+        calibration_store = None
     urls = [url for url in (store, validation_store, calibration_store) if url is not None]
     for url in urls:
         open_store(url).require_complete()
     if reads_statistics(chosen.network):
-        with dask_cluster(dask_address, workers, "tasks.statistics") as address:
-            for url in urls:
-                summarise(url, dask_address=address)
+        _summarise(urls, workers, dask_address)
     with progress("train", 100) as report:
         trained = train_estimator(
             store,
@@ -75,7 +77,7 @@ def train(
             content_hashes,
             lambda share: report(100 * share),
         )
-    if calibration_store is None or training.objective == "squared-error":
+    if calibration_store is None:
         return trained
     with progress("calibrate", 100) as report:
         folder, calibration = calibrate_estimator(
@@ -88,3 +90,12 @@ def train(
             lambda share: report(100 * share),
         )
     return replace(trained, folder=folder, calibration=calibration)
+
+
+def _summarise(urls: list[str], workers: int | None, dask_address: str | None) -> None:
+    """Compute the statistics that some stores lack, on one cluster."""
+    lacking = [url for url in urls if open_summaries(url).missing()]
+    if lacking:
+        with dask_cluster(dask_address, workers, "tasks.statistics") as address:
+            for url in lacking:
+                summarise(url, dask_address=address)

@@ -10,7 +10,7 @@ from mistworks.dataset import Dataset, FloatArray, Index
 # A network extrapolates a little: n, dx or dy count as far outside when beyond the range by more than this
 # factor, and a column as discrete when less than this share of its values are distinct.
 _FAR = 2
-_FEW_DISTINCT = 0.5
+FEW_DISTINCT = 0.5
 
 
 class TrainingRange(FrozenConfig):
@@ -74,4 +74,4 @@ def _discrete(side: FloatArray) -> int | None:
         return None
     ordered = np.sort(side, axis=0)
     fewest = 1 + int((ordered[1:] != ordered[:-1]).sum(axis=0).min())
-    return fewest if fewest < _FEW_DISTINCT * len(side) else None
+    return fewest if fewest < FEW_DISTINCT * len(side) else None

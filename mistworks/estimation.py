@@ -155,9 +155,9 @@ class Estimator:
     def differentiable(self, x: Tensor, y: Tensor) -> Tensor:
         """The estimate of one sample with a gradient in its values, for instance to maximise it.
 
-        Ranks and counts are smoothed (see `mistworks.statistics.summarise_smoothly`), which moves the
-        estimate by far less than another sample of the same distribution would. Where the estimate is 0,
-        so is the gradient.
+        Ranks and counts are smoothed (see `mistworks.statistics.summarise_smoothly`), which of continuous
+        columns moves the estimate by far less than another sample of the same distribution would. Where the
+        estimate is 0, so is the gradient. It does not warn outside the training range.
 
         Args:
             x: shape (n, dx), n up to 2,000, floating-point; memory is n² values a column.
@@ -175,7 +175,10 @@ class Estimator:
                 "statistics, such as the one that comes with the package"
             )
         check_tensors(x, y)
+        x, y = (side.cpu()[:, (side != side[0]).any(dim=0).cpu()] for side in (x, y))
         self._require_readable(x, y)
+        if not (x.shape[1] and y.shape[1]):
+            return 0.0 * (x.sum() + y.sum()).double()
         representation = self.network.encode_statistics(summarise_smoothly(x, y)[None].to(self._device))
         if self.objective == "squared-error":
             return self.network.decode(representation)[0]

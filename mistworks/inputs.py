@@ -55,7 +55,8 @@ def check_tensors(x: torch.Tensor, y: torch.Tensor) -> None:
         MistworksError: they are not, are not finite, or hold fewer than 5 points or more than 2,000.
     """
     for name, values in (("x", x), ("y", y)):
-        if not isinstance(values, torch.Tensor) or not values.is_floating_point() or values.ndim != 2:
+        floating = isinstance(values, torch.Tensor) and values.is_floating_point()
+        if not floating or values.ndim != 2 or values.shape[1] == 0:
             raise MistworksError(
                 f"{name} must be a floating-point tensor of shape (n, d) to have a gradient, and "
                 f"{_told(values)} came; convert it"

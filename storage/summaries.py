@@ -6,6 +6,7 @@ that they are of, so that statistics of data that was made anew count as missing
 
 import hashlib
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import zarr
@@ -59,7 +60,7 @@ class SummaryStore:
             MistworksError: they are missing, or not what was written.
         """
         start, stop = self.store.manifest.bounds(number)
-        values = self._read(number)
+        values = self._read_table(number)
         if values is None or not self._holds(number, values):
             raise MistworksError(
                 f"the statistics of partition {number} of the store {self.store.url} are missing or damaged; "
@@ -75,22 +76,25 @@ class SummaryStore:
 
     def is_done(self, number: int) -> bool:
         """Whether the statistics of a partition are there and of what the store holds now."""
-        values = self._read(number)
+        values = self._read_table(number)
         return values is not None and self._holds(number, values)
 
     def is_marked(self, number: int) -> bool:
         """Whether a partition has a mark: a quick look, for progress."""
-        return bool(np.asarray(self._marks[number]).any())
+        mark = self._read(self._marks, slice(number, number + 1))
+        return mark is not None and bool(mark.any())
 
     def missing(self) -> list[int]:
         """Numbers of the partitions whose statistics are not done."""
         return [number for number in range(self.store.manifest.partitions) if not self.is_done(number)]
 
-    def _read(self, number: int) -> FloatArray | None:
-        """What stands in the table for one partition; None where that is damaged."""
-        start, stop = self.store.manifest.bounds(number)
+    def _read_table(self, number: int) -> FloatArray | None:
+        return self._read(self._table, slice(*self.store.manifest.bounds(number)))
+
+    def _read(self, array: "zarr.Array[Any]", rows: slice) -> NDArray[Any] | None:
+        """Some rows of an array; None where they are damaged."""
         try:
-            return np.asarray(self._table[start:stop])
+            return np.asarray(array[rows])
         except BaseError as error:
             raise StoreUnreachableError(
                 f"the store {self.store.url} cannot be read ({reason(error)}); try again later"
@@ -99,8 +103,8 @@ class SummaryStore:
             return None
 
     def _holds(self, number: int, values: FloatArray) -> bool:
-        mark: NDArray[np.uint8] = np.asarray(self._marks[number])
-        return mark.tobytes() == self._mark(number, values)
+        mark = self._read(self._marks, slice(number, number + 1))
+        return mark is not None and mark.tobytes() == self._mark(number, values)
 
     def _mark(self, number: int, values: FloatArray) -> bytes:
         digest = hashlib.sha256(self._partition_digests[number] or b"")
@@ -121,7 +125,8 @@ def open_summaries(url: str) -> SummaryStore:
     store = open_store(url)
     store.require_complete()
     root = zarr.open_group(Location.parse(url).zarr_store(read_only=False), mode="r+")
-    if _GROUP not in root:
+    # The marks are made last.
+    if f"{_GROUP}/mark" not in root:
         _create(root, store)
     group = root[_GROUP]
     if not isinstance(group, zarr.Group):

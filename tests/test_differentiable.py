@@ -63,6 +63,21 @@ def test_climbing_finds_the_direction_that_carries_information(estimator: Estima
     assert abs(np.tan(angle.item())) < 0.35
 
 
+def test_constant_columns_carry_nothing(estimator: Estimator) -> None:
+    x, y = draw(0.7, 4)
+    wide = torch.cat([x, torch.ones(len(x), 2, dtype=x.dtype)], dim=1).requires_grad_()
+    assert estimator.differentiable(wide, y).item() == pytest.approx(estimator.differentiable(x, y).item())
+    estimator.differentiable(wide, y).backward()
+    assert wide.grad is not None
+    assert wide.grad.isfinite().all()
+    nothing = torch.ones(len(x), 1).requires_grad_()
+    found = estimator.differentiable(nothing, y)
+    found.backward()
+    assert (found.item(), nothing.grad.abs().sum().item() if nothing.grad is not None else None) == (0.0, 0.0)
+    with pytest.raises(MistworksError, match=r"x must be a floating-point tensor of shape"):
+        estimator.differentiable(x[:, :0], y)
+
+
 def test_what_has_no_gradient_is_refused(estimator: Estimator) -> None:
     x, y = draw(0.5, 0)
     with pytest.raises(

@@ -172,6 +172,22 @@ def test_distance_correlation_is_that_of_the_centred_matrices() -> None:
     assert named(x, y)["metric.distance_correlation.0"] == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize("values", [2, 5])
+def test_the_order_of_many_tied_points_changes_nothing(values: int) -> None:
+    rng = np.random.default_rng(values)
+    x = torch.from_numpy(rng.integers(0, values, (1000, 2)).astype(np.float64))
+    y = torch.from_numpy(rng.integers(0, values, (1000, 1)).astype(np.float64))
+    order = torch.from_numpy(rng.permutation(1000))
+    assert torch.allclose(summarise(x, y), summarise(x[order], y[order]), rtol=1e-2, atol=1e-2)
+
+
+def test_a_subset_of_tied_points_is_spread_over_all_cells() -> None:
+    cells = torch.from_numpy(np.random.default_rng(0).integers(0, 10, (2000, 2)).astype(np.float64))
+    ranks = half_ranks(cells)
+    chosen = ranks[Sample(ranks, 1).subset(512)]
+    assert len(torch.unique(chosen, dim=0)) > 95
+
+
 @pytest.mark.parametrize(("n", "d"), [(200, 1), (200, 3)])
 def test_t_copula_finds_its_degrees_of_freedom(n: int, d: int) -> None:
     rng = np.random.default_rng(5)

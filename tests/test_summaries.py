@@ -89,6 +89,23 @@ def test_a_damaged_chunk_is_missing(copy: Path) -> None:
     assert open_summaries(str(copy)).missing() == [0]
 
 
+def test_a_damaged_mark_is_missing(copy: Path) -> None:
+    chunk = next(copy.glob("statistics-*/mark/c/2/0"))
+    content = bytearray(chunk.read_bytes())
+    content[3] ^= 1
+    chunk.write_bytes(bytes(content))
+    summaries = open_summaries(str(copy))
+    assert not summaries.is_marked(2)
+    assert summaries.missing() == [2]
+    summarise_partition(summaries, 2)
+    assert open_summaries(str(copy)).missing() == []
+
+
+def test_a_place_that_was_only_begun_is_made_anew(copy: Path) -> None:
+    shutil.rmtree(next(copy.glob("statistics-*/mark")))
+    assert open_summaries(str(copy)).missing() == [0, 1, 2]
+
+
 def test_statistics_of_data_made_anew_are_missing(copy: Path, tmp_path: Path) -> None:
     other = open_store(filled(tmp_path / "other.zarr", seed=1))
     store = open_store(str(copy), read_only=False)

@@ -1,7 +1,6 @@
 """Baselines that are exact where dependence is Gaussian: canonical correlations and Gaussian copulas."""
 
 import numpy as np
-from scipy.special import psi
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import (
@@ -15,6 +14,7 @@ from mistworks.dataset import FloatArray
 from mistworks.distributions.elliptical import factorise, gaussian_mutual_information
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimate
+from mistworks.statistics.gaussian import bias
 
 
 class CanonicalCorrelation(Baseline):
@@ -90,7 +90,7 @@ class GaussianCopula(Baseline):
         n, dx, dy = len(x), x.shape[1], y.shape[1]
         require_more_points_than_dimensions(n, dx, dy)
         scores = np.hstack([normal_scores(x_points), normal_scores(y_points)])
-        return Estimate(_gaussian(np.cov(scores.T), dx) - _bias(n, dx, dy))
+        return Estimate(_gaussian(np.cov(scores.T), dx) - bias(n, dx, dy))
 
 
 class ShrunkGaussianCopula(Baseline):
@@ -137,10 +137,3 @@ def _gaussian(covariance: Points, dx: int) -> float:
             "linearly independent columns were expected, and the normal scores of x and y together are not; "
             "drop copies of columns or take an estimator with shrinkage"
         ) from None
-
-
-def _bias(n: int, dx: int, dy: int) -> float:
-    """Expected Gaussian MI in nats of the sample covariance of n independent normals."""
-    within_y = psi((n - np.arange(1, dy + 1)) / 2)
-    given_x = psi((n - dx - np.arange(1, dy + 1)) / 2)
-    return float(0.5 * (within_y - given_x).sum())

@@ -12,7 +12,7 @@ from torch.nn import functional
 from mistworks.config import FrozenConfig
 from mistworks.networks.base import Invariance, Network
 from mistworks.networks.batch import Batch
-from mistworks.statistics import GROUPS, statistic_names, summarise
+from mistworks.statistics import GROUPS, VERSION, statistic_names, summarise
 
 _KNOTS = 25
 _OUTERMOST = 3.25
@@ -48,6 +48,7 @@ class SummaryNetworkConfig(FrozenConfig):
     """Sizes of the network over statistics.
 
     Attributes:
+        statistics: version of the statistics that it reads; weights are of use for theirs only.
         groups: statistics that it reads, see `mistworks.statistics.GROUPS`.
         members: perceptrons that differ in their first weights; what they disagree on widens the quantiles.
         hidden: width of the residual blocks of a member.
@@ -55,6 +56,7 @@ class SummaryNetworkConfig(FrozenConfig):
     """
 
     network: Literal["summary"] = "summary"
+    statistics: Literal["1"] = VERSION
     groups: tuple[str, ...] = tuple(GROUPS)
     members: Annotated[int, Field(ge=1, le=64)] = 4
     hidden: Annotated[int, Field(ge=1, le=4096)] = 192
@@ -197,7 +199,7 @@ class SummaryNetwork(Network):
         hidden = self.norm(hidden)
         weights = torch.softmax(self.weigh(hidden), dim=-1)
         candidates = table[:, self.candidates].clamp(0.0, _MOST_NATS)
-        middle = to_scale((weights * candidates).sum(dim=-1, keepdim=True)) + self.place(hidden)
+        middle = square_root_scale((weights * candidates).sum(dim=-1, keepdim=True)) + self.place(hidden)
         steps = functional.softplus(self.spread(hidden) - 2.0)
         half = (_KNOTS - 1) // 2
         above = middle + steps[..., half:].cumsum(dim=-1)
@@ -233,8 +235,12 @@ def _middles(mass: Tensor) -> Tensor:
     return middles.to(mass.dtype)
 
 
-def to_scale(nats: Tensor) -> Tensor:
-    """t = 2 (√(I + c) − √c) with c = 0.05, continued linearly below 0."""
+def square_root_scale(nats: Tensor) -> Tensor:
+    """t = 2 (√(I + c) − √c) with c = 0.05 nats, continued linearly below 0.
+
+    The variance of an estimate of weak dependence is proportional to I, so that on this scale it is about
+    constant.
+    """
     above = 2.0 * ((nats.clamp_min(0.0) + _OFFSET).sqrt() - math.sqrt(_OFFSET))
     return above + nats.clamp_max(0.0) / math.sqrt(_OFFSET)
 

@@ -8,6 +8,7 @@ through squares and absolute values only.
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from torch import Tensor
 from mistworks.statistics import gaussian, neighbours, polynomials, tails, ties
 from mistworks.statistics.sample import Sample, half_ranks, smooth_half_ranks
 
-VERSION = "1"
+VERSION: Literal["1"] = "1"
 """Changes whenever a statistic does; tables kept under another version are not used."""
 
 Statistics = Callable[[Sample], dict[str, Tensor]]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mistworks.statistics.sample import Sample, with_unit_diagonal
 
-SHRINKAGES = (0.003, 0.01, 0.03, 0.08, 0.16, 0.3, 0.45, 0.6, 0.8)
+_SHRINKAGES = (0.003, 0.01, 0.03, 0.08, 0.16, 0.3, 0.45, 0.6, 0.8)
 _RIDGES = (0.02, 0.15, 0.5)
 _THRESHOLDS = (1.0, 2.0, 3.0)
 _FACTORS = (1, 2, 4)
@@ -43,17 +43,17 @@ def gaussian_mi(matrices: Tensor, dx: int) -> Tensor:
 
 
 def shrunk(sample: Sample) -> dict[str, Tensor]:
-    """Gaussian MI of (1 − λ) R + λ I for several λ, one of them by oracle approximating shrinkage.
+    """Gaussian MI in nats of (1 − λ) R + λ I for several λ, the last by oracle approximating shrinkage.
 
-    The last is the MI at the least λ less the bias of an unshrunk one where n > d (see
-    `mistworks.baselines.gaussian`).
+    Then that λ, and the MI at the least λ less the bias of an unshrunk one (`bias`), or where n ≤ d + 1 the
+    MI at the next λ.
     """
     n, d = sample.n, sample.dimension
     chosen = _oracle_approximating(sample.correlation, n)
-    levels = torch.cat([torch.tensor(SHRINKAGES, dtype=torch.float64), chosen[None]])
+    levels = torch.cat([torch.tensor(_SHRINKAGES, dtype=torch.float64), chosen[None]])
     matrices = with_unit_diagonal((1 - levels[:, None, None]) * sample.correlation)
     values = gaussian_mi(matrices, sample.dx)
-    plain = values[0] - _bias(n, sample.dx, sample.dy) if n > d + 1 else values[1]
+    plain = values[0] - bias(n, sample.dx, sample.dy) if n > d + 1 else values[1]
     return {"shrunk": values, "oracle_shrinkage": chosen[None], "unbiased": plain[None]}
 
 
@@ -66,8 +66,8 @@ def _oracle_approximating(correlation: Tensor, n: int) -> Tensor:
     return (numerator / denominator.clamp_min(1e-12)).clamp(0.0, 1.0)
 
 
-def _bias(n: int, dx: int, dy: int) -> float:
-    """Expected Gaussian MI in nats of the sample covariance of n independent normals, 0 where undefined."""
+def bias(n: int, dx: int, dy: int) -> float:
+    """Expected Gaussian MI in nats of the sample covariance of n independent normals, for n > dx + dy."""
     j = np.arange(1, dy + 1)
     return float(0.5 * (psi((n - j) / 2) - psi((n - dx - j) / 2)).sum())
 
@@ -134,7 +134,7 @@ def canonical_correlations(matrix: Tensor, dx: int) -> Tensor:
 
 
 def canonical_summary(rho: Tensor, n: int) -> Tensor:
-    """log(1 + Σ ρ²), −½ Σ log(1 − ρ²), the same over those with n ρ² > 9, and their number, shape (4,)."""
+    """log(1 + Σ ρ²), −½ Σ log(1 − ρ²), the latter over those with n ρ² > 9, and log(1 + their number)."""
     square = rho.square()
     terms = -0.5 * torch.log1p(-square)
     clear = square * n > 9.0
@@ -147,8 +147,8 @@ def matched(sample: Sample) -> dict[str, Tensor]:
     """Pairs of a coordinate of X and one of Y that correlate best with each other.
 
     What the families of sparse dependence have: for several thresholds t, −½ Σ log(1 − r²) in nats over the
-    pairs with n r² > t log(dx dy) + t, their number, and the mean of r² among them; and |r| of the first,
-    second, fourth … of all such pairs.
+    pairs with n r² > t log(dx dy) + t, log(1 + their number), and the mean of r² among them; and |r| of the
+    first, second, fourth … of all such pairs.
     """
     square = sample.correlation[: sample.dx, sample.dx :].square().clamp(max=_MOST)
     pairs = square[mutually_best(square)]

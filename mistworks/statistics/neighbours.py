@@ -181,7 +181,7 @@ def _digamma(values: Tensor) -> Tensor:
 
 
 def metric(sample: Sample) -> dict[str, Tensor]:
-    """Statistics of the Mahalanobis distances, which no linear map of a block changes but for rounding.
+    """Statistics of Mahalanobis distances between the normal scores, with shrunk covariances.
 
     KSG estimates in nats for several k. Alignment of Gaussian kernels of several bandwidths, centred without
     bias (Song, Smola, Gretton, Bedo, Borgwardt, "Feature selection via dependence maximization", JMLR 2012).
@@ -220,7 +220,7 @@ def metric(sample: Sample) -> dict[str, Tensor]:
 
 
 def whitened_blocks(sample: Sample, scores: Tensor) -> list[Tensor]:
-    """X and Y such that halves of mean squared distances are about 1, shape (m, dx) and (m, dy)."""
+    """X and Y such that mean squared distances are about 1, shape (m, dx) and (m, dy)."""
     shrinkage = min(0.5, max(0.02, 0.5 * sample.dimension / sample.n))
     matrix = with_unit_diagonal((1 - shrinkage) * sample.correlation)
     found = []
@@ -265,7 +265,7 @@ def _gain(predicted: Tensor, targets: Tensor) -> Tensor:
 
 
 class _Centred:
-    """⟨x, y⟩ / √(⟨x, x⟩ ⟨y, y⟩) of U-centred symmetric matrices of zero diagonal (Székely, Rizzo 2014).
+    """⟨x, y⟩ / √(⟨x, x⟩ ⟨y, y⟩) of U-centred symmetric matrices (Székely, Rizzo 2014).
 
     ⟨x, y⟩ = Σ xᵢⱼ yᵢⱼ − 2 Σ xᵢ. yᵢ. / (m − 2) + x.. y.. / ((m − 1)(m − 2)), so that the matrices are needed
     once, some rows at a time, and not centred.
@@ -276,7 +276,7 @@ class _Centred:
         self._products: list[Tensor] = []
 
     def add(self, blocks: list[Tensor]) -> None:
-        """Take some rows of both matrices, whose diagonals are 0."""
+        """Take some rows of both matrices, whose diagonals are 0 or nearly so."""
         for rows, block in zip(self._rows, blocks, strict=True):
             rows.append(block.sum(dim=1).double())
         flat = [block.reshape(-1) for block in blocks]

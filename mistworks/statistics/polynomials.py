@@ -8,7 +8,7 @@ from torch import Tensor
 from mistworks.statistics.gaussian import canonical_correlations, canonical_summary, mutually_best
 from mistworks.statistics.sample import Sample
 
-ORDERS = 4
+_ORDERS = 4
 _RIDGES = (0.1, 0.4)
 _LEADING = 4
 _FINE_ORDERS = 10
@@ -42,16 +42,16 @@ def nonlinear(sample: Sample) -> dict[str, Tensor]:
     Annals of Statistics 1990).
     """
     n, dx, dy = sample.n, sample.dx, sample.dy
-    basis = legendre(sample.uniforms, ORDERS)
+    basis = legendre(sample.uniforms, _ORDERS)
     basis = basis - basis.mean(dim=0)
     x, y = basis[:, :dx].flatten(1), basis[:, dx:].flatten(1)
-    moments = (x.T @ y / n).view(dx, ORDERS, dy, ORDERS).permute(0, 2, 1, 3)
+    moments = (x.T @ y / n).view(dx, _ORDERS, dy, _ORDERS).permute(0, 2, 1, 3)
     square = moments.square() - 1 / n
     energy = square.sum(dim=(0, 1))
-    symmetric = (energy + energy.T)[tuple(torch.triu_indices(ORDERS, ORDERS))]
+    symmetric = (energy + energy.T)[tuple(torch.triu_indices(_ORDERS, _ORDERS))]
     pairs = square.sum(dim=(2, 3))
     chosen = pairs[mutually_best(pairs)]
-    clear = chosen[chosen * n > 2.0 * (1 + math.log(dx * dy)) * ORDERS]
+    clear = chosen[chosen * n > 2.0 * (1 + math.log(dx * dy)) * _ORDERS]
     i, j = divmod(int(pairs.argmax()), dy)
     return {
         "energy": _signed_log(symmetric),

@@ -19,11 +19,13 @@ DEGREES_OF_FREEDOM = (20.0, 9.0, 4.5, 2.3, 1.2)
 """Candidates ν of the t copula; the normal copula is their limit."""
 
 _CACHED_SIZES = 256
+# Tables of larger samples would fill the memory.
+_MOST_CACHED = 2_000
 _FARTHEST = 6.0
 _GRID = 1201
+_SMOOTHING = 0.15
 # Finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
 _MIXERS = ((30, -0x40A7B892E31B1A47), (27, -0x6B2FB644ECCEEE15))
-_SMOOTHING = 0.15
 _INCREMENT = -0x61C8864680B583EB
 
 
@@ -77,7 +79,8 @@ class Sample:
         Returns:
             Shape (n, dx + dy), or (tables, n, dx + dy) of a slice.
         """
-        values = torch.from_numpy(quantile_tables(self.n)[tables])
+        made = quantile_tables if self.n <= _MOST_CACHED else quantile_tables.__wrapped__
+        values = torch.from_numpy(made(self.n)[tables])
         return interpolated(values, self.ranks) if self.smooth else values[..., self.ranks.long()]
 
     @cached_property
@@ -95,7 +98,16 @@ class Sample:
             return torch.arange(self.n)
         ranks = self.ranks.detach().round().long()
         folded = torch.minimum(ranks, 2 * self.n - 2 - ranks)
-        return hashed(hashed(folded).sum(dim=1)).argsort()[:most]
+        keys = hashed(folded).sum(dim=1) + _copies(ranks)
+        return hashed(keys).argsort(stable=True)[:most]
+
+
+def _copies(ranks: Tensor) -> Tensor:
+    """How many equal points come before each: else a subset would hold whole cells of tied data."""
+    offsets = torch.arange(ranks.shape[1]) * 2 * len(ranks)
+    ordered, order = hashed(ranks + offsets).sum(dim=1).sort(stable=True)
+    first = torch.searchsorted(ordered, ordered)
+    return torch.empty_like(order).scatter_(0, order, torch.arange(len(order)) - first)
 
 
 def with_unit_diagonal(matrix: Tensor) -> Tensor:
@@ -134,7 +146,9 @@ def _student_curves() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def half_ranks(values: Tensor) -> Tensor:
     """2 (rank − 1) in each column with ties averaged, shape (n, d), float64; no gradient passes."""
-    columns = np.ascontiguousarray(values.detach().cpu().numpy().T)
+    found = values.detach().cpu()
+    # NumPy knows no bfloat16.
+    columns = np.ascontiguousarray((found.float() if found.dtype == torch.bfloat16 else found).numpy().T)
     order = np.argsort(columns, axis=1)
     ordered = np.take_along_axis(columns, order, axis=1)
     if (ordered[:, 1:] == ordered[:, :-1]).any():
@@ -150,8 +164,9 @@ def half_ranks(values: Tensor) -> Tensor:
 def smooth_half_ranks(values: Tensor) -> Tensor:
     """2 (rank − 1) with the steps of the ranks smoothed into logistic curves, shape (n, d), float64.
 
-    The rank of vᵢ is ½ + Σⱼ σ((vᵢ − vⱼ) / w). The width w is the mean spacing of the middle half of the
-    column, so that the ranks move by about one while a value passes another. Memory is n² values a column.
+    The rank of vᵢ is ½ + Σⱼ σ((vᵢ − vⱼ) / w). The width w is 0.15 of the mean spacing of the middle half of
+    the column, so that the rank of a value moves by one while it passes another. Memory is n² values a
+    column.
     """
     columns = []
     for column in values.double().unbind(dim=1):

@@ -9,8 +9,6 @@ from torch import Tensor
 from mistworks.statistics.gaussian import both_sides
 from mistworks.statistics.sample import SUBSET, Sample, hashed
 
-_CELLS_A_POINT = 1.0
-
 
 def sizes(sample: Sample) -> dict[str, Tensor]:
     """Logarithms of n, dx and dy and of what they make together."""
@@ -32,7 +30,7 @@ def sizes(sample: Sample) -> dict[str, Tensor]:
 
 
 def ties(sample: Sample) -> dict[str, Tensor]:
-    """Shares of points whose value is another's too, by coordinate, by block and jointly."""
+    """1 − distinct values / n by coordinate, and a contingency table of whole points."""
     ranks = sample.ranks.detach()
     shares = _tied_shares(ranks)
     x, y = shares[: sample.dx], shares[sample.dx :]
@@ -62,7 +60,7 @@ def _table(x: Tensor, y: Tensor) -> Tensor:
     rows, columns = len(x_counts), len(y_counts)
     _, cells = torch.unique(x_codes * columns + y_codes, return_counts=True)
     entropies = [_entropy(counts, n) for counts in (x_counts, y_counts, cells)]
-    few = rows * columns <= _CELLS_A_POINT * n
+    few = rows * columns <= n
     plug_in = entropies[0] + entropies[1] - entropies[2]
     bias = (len(cells) - rows - columns + 1) / (2 * n)
     share = both_sides(
@@ -76,7 +74,7 @@ def _table(x: Tensor, y: Tensor) -> Tensor:
 def _codes(block: Tensor) -> tuple[Tensor, Tensor]:
     """A number for each point, equal for equal points, and how many points bear each."""
     offsets = torch.arange(block.shape[1]) * 2 * len(block)
-    keys = hashed(block.long() + offsets).sum(dim=1)
+    keys = hashed(block.round().long() + offsets).sum(dim=1)
     _, codes, counts = torch.unique(keys, return_inverse=True, return_counts=True)
     return codes, counts
 

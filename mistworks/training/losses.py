@@ -1,11 +1,7 @@
 """The two objectives, dataset by dataset: squared error for the mean, pinball for quantiles."""
 
-import math
-
 import torch
 from torch import Tensor
-
-_OFFSET = 0.05
 
 
 def squared_error(estimate: Tensor, target: Tensor) -> Tensor:
@@ -37,13 +33,3 @@ def pinball(quantiles: Tensor, target: Tensor, tau: Tensor) -> Tensor:
     """
     error = target[:, None] - quantiles
     return torch.maximum(tau * error, (tau - 1) * error).mean(dim=1)
-
-
-def square_root_scale(nats: Tensor) -> Tensor:
-    """2 (√(I + c) − √c) with c = 0.05 nats, continued linearly below 0.
-
-    The variance of an estimate of weak dependence is proportional to I, so that on this scale it is about
-    constant.
-    """
-    above = 2.0 * ((nats.clamp_min(0.0) + _OFFSET).sqrt() - math.sqrt(_OFFSET))
-    return above + nats.clamp_max(0.0) / math.sqrt(_OFFSET)

@@ -14,13 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mistworks.dataset import Dataset
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
-from mistworks.networks import AnyNetworkConfig, Network, SummaryNetwork, build_network, group_by_shape, pad
+from mistworks.networks import AnyNetworkConfig, Network, SummaryNetwork, build_network
+from mistworks.networks.summary import square_root_scale
 from mistworks.randomness import stream
-from mistworks.statistics import statistic_names
-from mistworks.statistics.table import Summary, SummaryBlock
 from mistworks.training.batching import AnySource, Item, plan_epoch, read_batches
 from mistworks.training.checkpoint import (
     Checkpoint,
@@ -32,13 +30,11 @@ from mistworks.training.checkpoint import (
     write_checkpoint,
 )
 from mistworks.training.config import TrainingConfig
-from mistworks.training.losses import pinball, square_root_scale, squared_error
+from mistworks.training.losses import pinball, squared_error
+from mistworks.training.representing import first_statistics, range_of, represented
 from mistworks.training.validation import validate
 
 _LEAST_LEVEL = 1e-3
-_DATASETS_FOR_SCALES = 20_000
-# A column is discrete if so great a share of its values is another point's too.
-_DISCRETE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +154,9 @@ class _Run:
 
     def train(self, interrupted: threading.Event) -> None:
         """Take every step that is left."""
-        self._range = _range_of(self._source) if len(self._source) else None
+        self._range = range_of(self._source) if len(self._source) else None
         if self._step == 0 and isinstance(self._network, SummaryNetwork):
-            self._network.set_scaling(_first_statistics(self._source))
+            self._network.set_scaling(first_statistics(self._source))
         config = self._config
         batches_an_epoch = -(-len(self._source) // config.batch_size)
         steps = config.epochs * batches_an_epoch
@@ -201,7 +197,7 @@ class _Run:
         config = self._config
         tau = stratified_levels(config, self._step, len(batch))
         target = torch.tensor([dataset.mi for dataset in batch], dtype=torch.float32)
-        scale = square_root_scale if config.loss_scale == "square-root" else _nats
+        scale = square_root_scale if config.loss_scale == "square-root" else torch.nn.Identity()
         self._network.train()
         total = 0.0
         for rows, representation in represented(self._network, batch, config.micro_batch_cells):
@@ -288,60 +284,6 @@ class _Run:
             best_step=self._best_step,
             steps=self._step,
         )
-
-
-def represented(network: Network, batch: list[Item], max_cells: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Representations of a batch, in parts of like shape where it holds samples.
-
-    Yields:
-        Positions of a part in the batch, shape (P,), and its representations, shape (P, h); in training a
-        network with several members yields one a dataset and member.
-
-    Raises:
-        MistworksError: the batch holds samples and the network reads statistics, or the reverse.
-    """
-    if isinstance(network, SummaryNetwork):
-        summaries = [item for item in batch if isinstance(item, Summary)]
-        if len(summaries) < len(batch):
-            raise MistworksError("a network over statistics is trained on statistics, and samples came")
-        table = torch.from_numpy(np.stack([item.statistics for item in summaries]))
-        representation = network.encode_statistics(table)
-        yield torch.arange(len(batch)).repeat(len(representation) // len(batch)), representation
-        return
-    pairs = [(item.x, item.y) for item in batch if isinstance(item, Dataset)]
-    if len(pairs) < len(batch):
-        raise MistworksError("this network is trained on samples, and statistics of samples came")
-    n = np.array([len(x) for x, _ in pairs])
-    dx = np.array([x.shape[1] for x, _ in pairs])
-    dy = np.array([y.shape[1] for _, y in pairs])
-    for group in group_by_shape(n, dx, dy, max_cells, len(batch)):
-        yield torch.from_numpy(group), network.encode(pad([pairs[row] for row in group]))
-
-
-def _nats(values: Tensor) -> Tensor:
-    return values
-
-
-def _range_of(source: AnySource) -> TrainingRange:
-    """The range of a split; one partition tells whether it has discrete columns."""
-    block = source.partition(0)
-    if not isinstance(block, SummaryBlock):
-        return TrainingRange.of(source.index, block)
-    shares = block.statistics[:, statistic_names().index("ties.greatest.0")]
-    return TrainingRange.of(source.index).model_copy(update={"ties": bool((shares >= _DISCRETE).any())})
-
-
-def _first_statistics(source: AnySource) -> Tensor:
-    """Statistics of the first partitions of a split, shape (N, S), as many as give a good scale."""
-    blocks = []
-    for number in range(len(source.partition_bounds)):
-        block = source.partition(number)
-        if not isinstance(block, SummaryBlock):
-            raise MistworksError("a network over statistics is trained on statistics, and samples came")
-        blocks.append(torch.from_numpy(block.statistics))
-        if sum(map(len, blocks)) >= _DATASETS_FOR_SCALES:
-            break
-    return torch.cat(blocks)
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:

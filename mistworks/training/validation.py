@@ -7,14 +7,15 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import LEVELS, Estimate, Estimator
+from mistworks.estimation import Estimator
+from mistworks.quantiles import LEVELS, Estimate
 from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationFigures:
-    """Errors over a split: `loss` is the objective, `mse` in nats², `bias` in nats."""
+    """Errors over a split: `loss` in nats or nats², whatever its scale in training; `mse`; `bias` in nats."""
 
     loss: float
     mse: float
