@@ -209,9 +209,9 @@ def _document(rows: list[list[str]], epochs: int, seconds: float, budget: float)
     lines = "\n".join(f"| {' | '.join(line)} |" for line in table)
     return (
         f"Written by `python benchmarks/ablations.py --epochs {epochs}`: networks over statistics, "
-        f"{seconds:.0f} s each; the set transformer of the preset `quick` for {budget:.0f} s on the samples of "
-        "the same store, which is more than they had to learn, and less than their statistics took. Nats and nats², ± one "
-        "standard error. `beyond` is shown, not used to choose.\n\n" + lines + "\n"
+        f"{seconds:.0f} s each; the set transformer of the preset `quick` for {budget:.0f} s on the samples "
+        "of the same store, which is more than they had to learn, and less than their statistics took. Nats "
+        "and nats², ± one standard error. `beyond` is shown, not used to choose.\n\n" + lines + "\n"
     )
 
 

@@ -29,7 +29,6 @@ from mistworks.baselines import (
     baselines,
 )
 from mistworks.baselines import neural as neural_module
-from mistworks.baselines.gaussian import _bias
 from mistworks.baselines.neighbours import _count_in_blocks, _count_in_trees
 from mistworks.baselines.neural import MINE, NWJ, SMILE, Bound, DonskerVaradhan, InfoNCE, _cross_chosen
 from mistworks.dataset import FloatArray
@@ -39,6 +38,7 @@ from mistworks.errors import MistworksError
 from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.networks import SetTransformerConfig, build_network
 from mistworks.presets import PRESETS
+from mistworks.statistics.gaussian import bias
 
 # Statistical tests allow four standard errors, a false alarm in 16,000, at fixed seeds.
 FOUR_SIGMA = 4.0
@@ -206,7 +206,7 @@ class TestGaussianCopula:
         values = [
             gaussian_mutual_information(matrix, np.linalg.cholesky(matrix), dx) for matrix in covariances
         ]
-        require_mean(values, _bias(n, dx, dy))
+        require_mean(values, bias(n, dx, dy))
 
     @pytest.mark.parametrize(("n", "dx", "dy"), [(20, 2, 2), (30, 5, 1), (100, 8, 8)])
     def test_independent_normals(self, n: int, dx: int, dy: int) -> None:
@@ -217,7 +217,7 @@ class TestGaussianCopula:
         ]
         # The correction is exact for normals; normal scores of few points leave a tenth of the bias at most.
         error = np.std(values) / math.sqrt(len(values))
-        assert abs(np.mean(values)) < FOUR_SIGMA * error + 0.1 * _bias(n, dx, dy)
+        assert abs(np.mean(values)) < FOUR_SIGMA * error + 0.1 * bias(n, dx, dy)
         assert min(values) < 0
 
     def test_published_computation(self) -> None:
