@@ -3,8 +3,8 @@
 It holds the published families at their own sizes and at others; random covariances; kinds of dependence that
 no covariance tells: tables, noise channels, mixtures, atoms; and maps of whole blocks that keep the mutual
 information. Weights and priors are plain configuration. No distribution of the suite ``beyond``, with its
-parameters, is among them, though some are of the same kinds; the family ``cells`` was added after a look at what
-an earlier model erred on there.
+parameters, is among them, though some are of the same kinds; the family ``cells`` was added after a look at
+what an earlier model erred on there.
 """
 
 from mistworks.distributions import (
