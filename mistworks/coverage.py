@@ -10,6 +10,9 @@ from mistworks.dataset import Dataset, FloatArray, Index
 # A network extrapolates a little: n, dx or dy count as far outside when beyond the range by more than this
 # factor, and a column as discrete when less than this share of its values are distinct.
 _FAR = 2
+# Copies are told of above this share, where a column has about as many values as there are other points.
+_FEW_COPIES = 0.1
+_CONTINUOUS = 0.9
 FEW_DISTINCT = 0.5
 
 
@@ -41,8 +44,9 @@ class TrainingRange(FrozenConfig):
     def outside(self, x: FloatArray, y: FloatArray) -> str | None:
         """How a sample lies far outside, in one sentence without its full stop; None where it does not.
 
-        Far is a number of points or of coordinates beyond the range by more than a factor of 2, or a column
-        in which less than half of the values are distinct where training saw no such.
+        Far is a number of points or of coordinates beyond the range by more than a factor of 2, copies of
+        points among continuous columns, or a column in which less than half of the values are distinct where
+        training saw no such.
 
         Args:
             x: shape (n, dx).
@@ -52,6 +56,11 @@ class TrainingRange(FrozenConfig):
         for what, size, (low, high) in (*sizes, ("columns in y", y.shape[1], self.dy)):
             if size and not low <= _FAR * size <= _FAR**2 * high:
                 return f"the sample has {size} {what}, and the model was trained on {low} to {high}"
+        if repeated := _repeated_rows(x, y):
+            return (
+                f"{repeated} of {len(x)} points are exact copies of others although the columns are "
+                "continuous, as in a bootstrap resample, and the model takes repeated values for atoms"
+            )
         if self.ties:
             return None
         for name, side in (("x", x), ("y", y)):
@@ -66,6 +75,17 @@ class TrainingRange(FrozenConfig):
     def __str__(self) -> str:
         ranges = (("n", self.n), ("dx", self.dx), ("dy", self.dy))
         return ", ".join(f"{name} {low}…{high}" for name, (low, high) in ranges)
+
+
+def _repeated_rows(x: FloatArray, y: FloatArray) -> int:
+    """How many points are copies of others, where each side has a column that tells the others apart; else 0."""
+    if not (x.size and y.size) or len(np.unique(x[:, 0])) == len(x):
+        return 0
+    most = min(max(len(np.unique(column)) for column in side.T) for side in (x, y))
+    if most < _FEW_COPIES * len(x):
+        return 0
+    points = len(np.unique(np.hstack([x, y]), axis=0))
+    return len(x) - points if most > _CONTINUOUS * points and points < (1 - _FEW_COPIES) * len(x) else 0
 
 
 def _discrete(side: FloatArray) -> int | None:

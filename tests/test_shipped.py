@@ -107,6 +107,18 @@ def test_it_warns_far_outside_in_one_sentence_and_nowhere_else() -> None:
     assert len(told) == 1
 
 
+def test_it_warns_of_a_bootstrap_resample() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((200, 2))
+    y = x + rng.standard_normal((200, 2))
+    again = rng.integers(0, 200, 200)
+    with pytest.warns(MistworksWarning, match=r"\d+ of 200 points are exact copies of others .* for atoms"):
+        mistworks.estimate(x[again], y[again])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        mistworks.estimate(x, y[again])
+
+
 def test_ties_constants_and_scales_have_sensible_answers() -> None:
     rng = np.random.default_rng(0)
     label = rng.integers(0, 3, 300)
