@@ -78,7 +78,7 @@ class TrainingRange(FrozenConfig):
 
 
 def _repeated_rows(x: FloatArray, y: FloatArray) -> int:
-    """How many points are copies of others, where each side has a column that tells the others apart; else 0."""
+    """How many points are copies of others, where a column of each side tells the others apart; else 0."""
     if not (x.size and y.size) or len(np.unique(x[:, 0])) == len(x):
         return 0
     most = min(max(len(np.unique(column)) for column in side.T) for side in (x, y))

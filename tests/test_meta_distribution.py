@@ -85,12 +85,28 @@ def changed(path: str, value: Any) -> dict[str, Any]:
 # --- The published splits ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", ["tiny", "quick", "paper"])
 @pytest.mark.parametrize("split", PUBLISHED)
 def test_members_are_those_published(preset: str, split: str) -> None:
     members = names(PRESETS[preset].splits[split].meta_distribution)  # type: ignore[index]
     assert sorted(members) == sorted(PUBLISHED[split].split())
     assert len(members) == SIZES[split]
+
+
+def test_the_general_meta_distribution_is_wide_and_leaves_the_published_tests_as_they_are() -> None:
+    shipped, published = PRESETS["shipped"].splits, PRESETS["paper"].splits
+    for split in ("test-imd", "test-oomd"):
+        assert shipped[split] == published[split]  # type: ignore[index]
+    wide = shipped["train"].meta_distribution
+    assert wide == shipped["validation"].meta_distribution == shipped["calibration"].meta_distribution
+    families = {member.family.name for member in wide.members}
+    assert families >= {member.family.name for member in published["train"].meta_distribution.members}
+    assert families >= {"checkerboard", "cells", "pairs", "channel", "mixture", "atoms", "normal-factor"}
+    draws = [wide.draw(0, "train", index) for index in range(300)]
+    assert {draw.joint.dx == draw.joint.dy for draw in draws} == {True, False}
+    assert min(draw.joint.dx for draw in draws) == 1
+    assert any(draw.joint.mutual_information == 0 for draw in draws)
+    assert all(draw.joint.standard_error < 0.0101 for draw in draws)
 
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
@@ -310,7 +326,9 @@ def test_bad_preset_files_are_refused_in_one_sentence(content: bytes, message: s
 
 
 def test_unknown_presets_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(MistworksError, match="preset 'papre' is unknown; choose one of tiny, quick, paper"):
+    with pytest.raises(
+        MistworksError, match="preset 'papre' is unknown; choose one of tiny, quick, shipped, paper"
+    ):
         load_preset("papre")
     with pytest.raises(MistworksError, match=r"cannot be read .*No such file"):
         load_preset(str(tmp_path / "absent.json"))

@@ -318,7 +318,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
-            (["--preset", "big"], "preset 'big' is unknown; choose one of tiny, quick, paper"),
+            (["--preset", "big"], "preset 'big' is unknown; choose one of tiny, quick, shipped, paper"),
             pytest.param(
                 ["--store", "nope://x/s"], "a store is a path or a URL such as", marks=pytest.mark.slow
             ),
