@@ -7,6 +7,7 @@ own under a guard that ends it when this process is gone, even by SIGKILL.
 
 import errno
 import fcntl
+import logging
 import os
 import shutil
 import signal
@@ -171,6 +172,9 @@ def dask_cluster(address: str | None, workers: int | None, preload: str | None =
     from dask.system import CPU_COUNT
     from distributed import LocalCluster
 
+    # What `silence_logs` does ends with the cluster, whose own end would then be told beside an error.
+    for handler in logging.getLogger("distributed").handlers:
+        handler.setLevel(logging.CRITICAL)
     with (
         dask.config.set(
             {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in WORKER_ENVIRONMENT.items()}
