@@ -2,6 +2,7 @@
 
 import errno
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from mistworks.errors import MistworksError
 from mistworks.generation import generate_block
@@ -34,19 +35,28 @@ def generate_partition(store: Store, number: int) -> None:
     """
     manifest = store.manifest
     start, stop = manifest.bounds(number)
+    with writing(f"partition {number} of the store {store.url}"), partition_lock(store.url, number):
+        if store.is_done(number):
+            return
+        block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
+        store.write(number, block)
+
+
+@contextmanager
+def writing(what: str) -> Iterator[None]:
+    """Tell in one sentence why something could not be written, and whether that may pass.
+
+    Raises:
+        TransientPartitionError: for a reason that may pass.
+        MistworksError: there is no room or no right to write.
+    """
     try:
-        with partition_lock(store.url, number):
-            if store.is_done(number):
-                return
-            block = generate_block(
-                manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop
-            )
-            store.write(number, block)
+        yield
     except MistworksError:
         raise
     except (*ACCESS_ERRORS, RuntimeError) as error:
         # The Zarr codecs wrap the operating system's errors, some in text only.
-        told = f"partition {number} of the store {store.url} could not be written ({reason(error)})"
+        told = f"{what} could not be written ({reason(error)})"
         if any(_is_lasting(cause) for cause in _chain(error)):
             raise MistworksError(
                 f"{told}; free space or mend permissions there, then run again to resume"

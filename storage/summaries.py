@@ -18,6 +18,7 @@ from mistworks.dataset import FloatArray, Index
 from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
+from storage.generation import writing
 from storage.layout import DIGEST_BYTES, open_array
 from storage.location import Location, reason
 from storage.lock import partition_lock
@@ -138,11 +139,13 @@ def summarise_partition(summaries: SummaryStore, number: int) -> None:
     """Compute the statistics of one partition, write them and mark them done, unless they are.
 
     Raises:
-        MistworksError: the partition is missing or damaged.
+        TransientPartitionError: writing failed for a reason that may pass.
+        MistworksError: the partition is missing or damaged, or there is no room or no right to write.
     """
     if not summaries.is_done(number):
         values = summarise_block(summaries.store.partition(number))
-        with partition_lock(summaries.store.url, number):
+        url = summaries.store.url
+        with writing(f"the statistics of partition {number} of the store {url}"), partition_lock(url, number):
             summaries.write(number, values)
 
 

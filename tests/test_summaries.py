@@ -1,5 +1,6 @@
 """Statistics kept in a store: made once, resumed, tied to the data they are of."""
 
+import errno
 import json
 import shutil
 import subprocess
@@ -111,6 +112,21 @@ def test_statistics_of_data_made_anew_are_missing(copy: Path, tmp_path: Path) ->
     store = open_store(str(copy), read_only=False)
     store.write(1, other.partition(1))
     assert open_summaries(str(copy)).missing() == [1]
+
+
+def test_a_full_disk_is_told_in_one_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.rmtree(next(copy.glob("statistics-*")))
+    summaries = open_summaries(str(copy))
+
+    def full(number: int, values: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(summaries, "write", full)
+    message = (
+        r"the statistics of partition 1 of the store .* could not be written \(No space left .*; free space"
+    )
+    with pytest.raises(MistworksError, match=message):
+        summarise_partition(summaries, 1)
 
 
 def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
