@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from mistworks.distributions import Cells, CellsFamily
+from mistworks.distributions.checkerboard import table_information
+from mistworks.distributions.tables import assign
 from mistworks.errors import MistworksError
 
 TABLE = np.array([[0.30, 0.05, 0.05], [0.05, 0.25, 0.30]])
@@ -56,3 +58,51 @@ def test_what_is_no_prior_or_no_cell_is_refused() -> None:
         CellsFamily.parse({"width": {"low": 0.5, "high": 2.0}})
     with pytest.raises(MistworksError, match="dimension of cells must be at least 1"):
         CellsFamily().draw(0, 1, np.random.default_rng(0))
+
+
+def test_discrete_cells_are_their_corners_and_keep_their_label() -> None:
+    rng = np.random.default_rng(3)
+    drawn = CellsFamily(atomic=1.0).draw(3, 2, rng)
+    assert (drawn.x_width, drawn.y_width) == (0.0, 0.0)
+    x, y = drawn.sample(200_000, rng)
+    rows, row = np.unique(x, axis=0, return_inverse=True)
+    columns, column = np.unique(y, axis=0, return_inverse=True)
+    assert {tuple(corner) for corner in rows} <= {tuple(corner) for corner in drawn.x_places.astype(float)}
+    counts = np.zeros((len(rows), len(columns)))
+    np.add.at(counts, (row, column), 1 / len(x))
+    independent = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0)
+    seen = counts > 0
+    estimate = (counts[seen] * np.log(counts[seen] / independent[seen])).sum()
+    # A bias of at most 23 · 23 / 2n = 0.0014, and a standard error near 0.002.
+    assert estimate == pytest.approx(drawn.mutual_information, abs=0.012)
+
+
+def test_assigned_cells_are_functions_of_the_other_side_but_for_errors() -> None:
+    rng = np.random.default_rng(4)
+    exact = 0
+    for _ in range(60):
+        table = CellsFamily(assigned=1.0).draw(5, 2, rng).table
+        assert table.sum() == pytest.approx(1.0)
+        of_row, of_column = (int((np.count_nonzero(table, axis=axis) <= 1).all()) for axis in (1, 0))
+        exact += max(of_row, of_column)
+    assert 15 < exact < 45
+
+
+def test_an_exact_assignment_tells_the_choice() -> None:
+    choice = np.array([0, 0, 1, 2])
+    for seed in range(10):
+        table = assign(choice, 3, np.random.default_rng(seed))
+        rows, columns = table.sum(axis=1), table.sum(axis=0)
+        assert np.array_equal(table.argmax(axis=1), choice)
+        if np.count_nonzero(table) == 4:
+            assert table_information(table) == pytest.approx(float(-(columns * np.log(columns)).sum()))
+        else:
+            assert table_information(table) < float(-(columns * np.log(columns)).sum())
+        assert (rows > 0).all()
+
+
+def test_what_is_zero_draws_nothing_and_is_not_written() -> None:
+    assert not {"atomic", "assigned"} & set(CellsFamily().model_dump())
+    assert CellsFamily.parse(CellsFamily(atomic=0.5).canonical_json()).atomic == 0.5
+    with pytest.raises(MistworksError, match="less than or equal to 1"):
+        CellsFamily.parse({"atomic": 2.0})

@@ -11,7 +11,8 @@ from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
 from mistworks.distributions.checkerboard import table_information
 from mistworks.distributions.priors import LogUniform, Probability, within
-from mistworks.distributions.tables import draw_table, weaken
+from mistworks.distributions.scalar_functions import draw_function
+from mistworks.distributions.tables import assign, draw_table, weaken
 from mistworks.errors import MistworksError
 
 Places = NDArray[np.int64]
@@ -19,7 +20,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Cells(JointDistribution):
-    """A pair of cells is drawn from a table p; X is uniform in a cube of one, Y of the other.
+    """A pair of cells is drawn from a table p; X is uniform in the cube of one, Y in that of the other.
 
     The cubes of a side do not overlap, so that the cell is a function of the point, and given the cell the
     point says no more: I(X;Y) = Σ p log(p / (p_row p_column)).
@@ -28,7 +29,7 @@ class Cells(JointDistribution):
         table: p, shape (rows, columns), with sum 1.
         x_places: corners of the cells of X on a grid of step 1, all different, shape (rows, dx).
         y_places: the same for Y, shape (columns, dy).
-        x_width: edge of the cubes of X, above 0 and at most 1.
+        x_width: edge of the cubes of X, from 0, where X is the corner itself and discrete, to 1.
         y_width: edge of the cubes of Y.
 
     Raises:
@@ -83,6 +84,10 @@ def _points(corners: Places, width: float, rng: np.random.Generator) -> FloatArr
     return points
 
 
+def _zero(value: float) -> bool:
+    return value == 0.0
+
+
 class CellsFamily(Family):
     """Cells at random places with random tables (`tables`).
 
@@ -93,6 +98,9 @@ class CellsFamily(Family):
         independent: probability that the table is the product of its margins.
         weakened: probability that it is otherwise mixed with one that carries nothing.
         signal: share of the table in such a mixture.
+        atomic: probability of each side to be discrete, of width 0.
+        assigned: probability that the table is instead one that gives each cell of a side one of the other
+            (`tables.assign`): at random, one to one as far as they go, or by a function of its place.
     """
 
     family: Literal["cells"] = "cells"
@@ -102,6 +110,9 @@ class CellsFamily(Family):
     independent: Probability = 0.05
     weakened: Probability = 0.2
     signal: LogUniform = LogUniform(low=0.1, high=1.0)
+    # Left out of the JSON where 0, and nothing is drawn for them, so that stores stay what they were.
+    atomic: Probability = Field(default=0.0, exclude_if=_zero)
+    assigned: Probability = Field(default=0.0, exclude_if=_zero)
 
     @field_validator("width", "signal")
     @classmethod
@@ -131,13 +142,13 @@ class CellsFamily(Family):
             table = weaken(table, 0.0, rng)
         elif rng.random() < self.weakened:
             table = weaken(table, self.signal.draw(rng), rng)
-        return Cells(
-            table,
-            self._places(rows, dx, rng),
-            self._places(columns, dy, rng),
-            self.width.draw(rng),
-            self.width.draw(rng),
-        )
+        x_places, y_places = self._places(rows, dx, rng), self._places(columns, dy, rng)
+        if self.assigned and rng.random() < self.assigned:
+            table = _assigned(x_places, y_places, rng)
+        return Cells(table, x_places, y_places, self._width(rng), self._width(rng))
+
+    def _width(self, rng: np.random.Generator) -> float:
+        return 0.0 if self.atomic and rng.random() < self.atomic else self.width.draw(rng)
 
     def _places(self, cells: int, d: int, rng: np.random.Generator) -> Places:
         """Different places on a grid of random extent, in random order, shape (cells, d)."""
@@ -149,3 +160,23 @@ class CellsFamily(Family):
         while len(np.unique(places := rng.integers(0, edge, (cells, d)), axis=0)) < cells:
             pass
         return places
+
+
+def _assigned(x_places: Places, y_places: Places, rng: np.random.Generator) -> Array:
+    """A table that gives each cell of X one of Y, or the other way round."""
+    if rng.random() < 0.5:
+        return assign(_choice(x_places, len(y_places), rng), len(y_places), rng)
+    return np.ascontiguousarray(assign(_choice(y_places, len(x_places), rng), len(x_places), rng).T)
+
+
+def _choice(places: Places, choices: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One of ``choices`` for each place, shape (cells,)."""
+    kind = int(rng.integers(3))
+    if kind == 0:
+        return rng.integers(choices, size=len(places))
+    if kind == 1:
+        return rng.permutation(len(places)) % choices
+    standard = (places - places.mean(axis=0)) / (places.std(axis=0) + 1e-6)
+    function = draw_function(places.shape[1], rng)
+    levels, level = np.unique(function(standard.astype(np.float32)), return_inverse=True)
+    return np.asarray(level * choices // len(levels), dtype=np.int64)

@@ -1,19 +1,24 @@
 """The mixture family: finite mixtures of normal distributions."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
 import numpy as np
+from pydantic import Field, field_validator
 from scipy.linalg import solve_triangular
-from scipy.special import entr, softmax
+from scipy.special import entr
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
 from mistworks.distributions.dispersion import Factor, FactorLoading, cholesky_factor, factor_matrix
-from mistworks.distributions.monte_carlo import Label, precise_label
-from mistworks.distributions.priors import LogUniform, UniformInteger, log_uniform
+from mistworks.distributions.monte_carlo import Label, class_entropy, precise_label
+from mistworks.distributions.priors import LogUniform, UniformInteger, within
 
-_FIRST_POINTS = 2_048
+MixtureKind = Literal["clusters", "latent", "volatility", "switching"]
+
+_FIRST_POINTS = 1_024
+_SCALE = LogUniform(low=0.4, high=1.6)
+_KINDS: tuple[MixtureKind, ...] = get_args(MixtureKind)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +78,23 @@ def mixture_label(weights: Array, means: Array, factors: Array, dx: int, rng: np
     within = float(weights @ (y_log_volume - log_volume[:, dx:].sum(axis=1)))
     exact = within + float(entr(weights).sum())
     log_weights = np.log(weights)
+    x_constant, y_constant, constant = (
+        (log_weights - volume).astype(np.float32)
+        for volume in (log_volume[:, :dx].sum(axis=1), y_log_volume, log_volume.sum(axis=1))
+    )
 
     def terms(n: int) -> Array:
         points = _mixture_points(n, weights, means, factors, rng)
-        squares = _whitened_squares(points, means, x_and_both)
-        x_squares = squares[:, :, :dx].sum(axis=2)
-        both_squares = x_squares + squares[:, :, dx:].sum(axis=2)
-        y_squares = _whitened_squares(points[:, dx:], means[:, dx:], y_whitening).sum(axis=2)
-        x_entropy = _class_entropy(log_weights - log_volume[:, :dx].sum(axis=1) - 0.5 * x_squares)
-        y_entropy = _class_entropy(log_weights - y_log_volume - 0.5 * y_squares)
-        both_entropy = _class_entropy(log_weights - log_volume.sum(axis=1) - 0.5 * both_squares)
-        return both_entropy - x_entropy - y_entropy
+        standard = _whitened(points, means, x_and_both)
+        x_squares = _squared_norms(standard[:, :, :dx])
+        both_squares = x_squares + _squared_norms(standard[:, :, dx:])
+        y_squares = _squared_norms(_whitened(points[:, dx:], means[:, dx:], y_whitening))
+        both_entropy = class_entropy(constant - 0.5 * both_squares)
+        return (
+            both_entropy
+            - class_entropy(x_constant - 0.5 * x_squares)
+            - class_entropy(y_constant - 0.5 * y_squares)
+        )
 
     def label(values: Array) -> Label:
         return Label(max(0.0, exact + float(values.mean())), float(values.std() / np.sqrt(len(values))))
@@ -102,23 +113,22 @@ def _mixture_points(
     return points
 
 
-def _whitened_squares(points: FloatArray, means: Array, whitening: Array) -> FloatArray:
-    """Squares of Lₖ⁻¹ (v − μₖ), shape (n, components, size)."""
+def _whitened(points: FloatArray, means: Array, whitening: Array) -> FloatArray:
+    """Lₖ⁻¹ (v − μₖ), shape (n, components, size)."""
     components, size = means.shape
     offsets = np.einsum("kij,kj->ki", whitening, means).astype(np.float32)
     stacked = whitening.reshape(components * size, size).astype(np.float32)
     standard = (points @ stacked.T).reshape(-1, components, size)
     standard -= offsets
-    return np.asarray(np.square(standard, out=standard))
+    return standard
 
 
-def _class_entropy(log_joint: Array) -> Array:
-    """H(K | v) in nats at each point, from log wₖ pₖ(v) up to a constant, shape (n, components)."""
-    return np.asarray(entr(softmax(log_joint, axis=1)).sum(axis=1))
+def _squared_norms(standard: FloatArray) -> FloatArray:
+    return np.asarray(np.einsum("nki,nki->nk", standard, standard))
 
 
 class MixtureFamily(Family):
-    """Mixtures of four kinds, equally likely, with weights drawn from a Dirichlet distribution.
+    """Mixtures of up to four kinds, equally likely, with weights drawn from a Dirichlet distribution.
 
     ``clusters`` differ in mean and covariance; ``latent`` ones leave X and Y independent given the component;
     ``volatility`` keeps one correlation matrix and changes its scale; ``switching`` keeps the blocks of X and
@@ -129,6 +139,8 @@ class MixtureFamily(Family):
         loading: scale of the loadings of the correlation matrices (`factor_matrix`).
         spread: standard deviation of the means of clusters, in some of the coordinates.
         volatility: standard deviation of the log-scales.
+        scale: of each cluster, by which its correlated standard deviations of 1 are multiplied.
+        kinds: those that are drawn; one that stands twice is twice as likely.
     """
 
     family: Literal["mixture"] = "mixture"
@@ -136,6 +148,17 @@ class MixtureFamily(Family):
     loading: FactorLoading = LogUniform(low=0.2, high=4.0)
     spread: LogUniform = LogUniform(low=0.3, high=5.0)
     volatility: LogUniform = LogUniform(low=0.2, high=1.5)
+    # Left out of the JSON where they are these, so that stores stay what they were.
+    scale: LogUniform = Field(default=_SCALE, exclude_if=lambda scale: scale == _SCALE)
+    kinds: Annotated[tuple[MixtureKind, ...], Field(min_length=1)] = Field(
+        default=_KINDS, exclude_if=lambda kinds: kinds == _KINDS
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _resolved(cls, prior: LogUniform) -> LogUniform:
+        # Below, single precision rounds what lies within a cluster away from its mean.
+        return within(prior, 0.01, 100.0, "scale")
 
     @property
     def name(self) -> str:
@@ -152,9 +175,20 @@ class MixtureFamily(Family):
         components = self.components.draw(rng)
         weights = rng.gamma(2.0, size=components) + 0.05
         weights /= weights.sum()
-        kind = (self._clusters, self._latent, self._volatility, self._switching)[int(rng.integers(4))]
-        means, factors = kind(components, dx, dy, rng)
+        kind = self.kinds[int(rng.integers(len(self.kinds)))]
+        means, factors = self._draw_kind(kind, components, dx, dy, rng)
         return Mixture(weights, means, factors, dx, mixture_label(weights, means, factors, dx, rng))
+
+    def _draw_kind(
+        self, kind: MixtureKind, components: int, dx: int, dy: int, rng: np.random.Generator
+    ) -> tuple[Array, Array]:
+        draws = {
+            "clusters": self._clusters,
+            "latent": self._latent,
+            "volatility": self._volatility,
+            "switching": self._switching,
+        }
+        return draws[kind](components, dx, dy, rng)
 
     def _clusters(
         self, components: int, dx: int, dy: int, rng: np.random.Generator, coupled: bool = True
@@ -167,7 +201,7 @@ class MixtureFamily(Family):
             matrix = factor_matrix(size, self.loading.draw(rng), rng)
             if not coupled:
                 _couple(matrix, dx, 0.0)
-            factor[...] = log_uniform(0.4, 1.6, rng) * cholesky_factor(matrix)
+            factor[...] = self.scale.draw(rng) * cholesky_factor(matrix)
         return means, factors
 
     def _latent(self, components: int, dx: int, dy: int, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -42,3 +42,20 @@ def precise_label(draw: Callable[[int], Points], label: Callable[[Points], Label
         points = np.concatenate([points, draw(len(points))])
         result = label(points)
     return result
+
+
+def class_entropy(log_joint: FloatArray) -> Array:
+    """H(K | v) in nats at each of n points v, from log p(K = k, v) up to a function of v.
+
+    Args:
+        log_joint: shape (n, classes); it is overwritten.
+
+    Returns:
+        Shape (n,).
+    """
+    log_joint -= log_joint.max(axis=1, keepdims=True)
+    joint = np.exp(log_joint)
+    total = joint.sum(axis=1, dtype=np.float64)
+    # −Σ q log q with q = joint / total, without a logarithm for each class.
+    entropy = np.log(total) - np.einsum("nk,nk->n", joint, log_joint) / total
+    return np.asarray(np.maximum(entropy, 0.0))

@@ -5,6 +5,7 @@ sum to 1.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mistworks.distributions.base import Array
 from mistworks.distributions.priors import log_uniform
@@ -19,6 +20,26 @@ def draw_table(rows: int, columns: int, rng: np.random.Generator) -> Array:
         table = pattern(_centres(rows)[:, None], _centres(columns), rng)
     else:
         table = pattern(_centres(columns)[:, None], _centres(rows), rng).T
+    return np.asarray(table / table.sum())
+
+
+def assign(choice: NDArray[np.int64], columns: int, rng: np.random.Generator) -> Array:
+    """A table in which each row has a column of its choice, of which several rows may choose the same.
+
+    Rows have random masses; a random share of each, none half of the time, is spread over all columns.
+
+    Args:
+        choice: the column of each row, shape (rows,).
+        columns: their number.
+        rng: draws the masses and the share.
+
+    Returns:
+        A table of shape (len(choice), columns) with sum 1.
+    """
+    error = 0.0 if rng.random() < 0.5 else rng.random()
+    table = np.full((len(choice), columns), error / columns)
+    table[np.arange(len(choice)), choice] += 1.0 - error
+    table *= rng.gamma(2.0, size=(len(choice), 1)) + 0.05
     return np.asarray(table / table.sum())
 
 
