@@ -38,8 +38,10 @@ from mistworks.distributions import (
     Pairs,
     PairsFamily,
     RandomPairs,
+    ReadoutsFamily,
     Student,
     StudentFamily,
+    UniformInteger,
 )
 from mistworks.distributions.coordinates import MARGINS, Coordinates, draw_coordinates
 from mistworks.distributions.dispersion import factor_matrix, sparse_matrix
@@ -61,7 +63,9 @@ FAMILIES: list[Family] = [
     CheckerboardFamily(),
     PairsFamily(),
     ChannelFamily(),
+    ReadoutsFamily(),
     MixtureFamily(),
+    MixtureFamily(scale=LogUniform(low=0.03, high=0.15), kinds=("clusters", "latent")),
     AtomsFamily(),
 ]
 
@@ -165,6 +169,7 @@ def test_priors_out_of_range_are_refused() -> None:
         lambda: RandomPairs(information=LogUniform(low=1, high=6)),
         lambda: CheckerboardFamily(signal=LogUniform(low=0.1, high=1.5)),
         lambda: ChannelFamily(noise=LogUniform(low=0.001, high=1)),
+        lambda: MixtureFamily(scale=LogUniform(low=0.001, high=1)),
     ]
     for make in makers:
         with pytest.raises(ValidationError, match="must stay within"):
@@ -471,6 +476,31 @@ def test_mixture_information_equals_mean_log_density_ratio(kind: str) -> None:
         weights = np.array([0.5, 0.3, 0.2])
         joint = Mixture(weights, means, factors, dx, mixture_label(weights, means, factors, dx, rng))
         assert_mean_is_label(mixture_ratio(joint, *double_sample(joint, 20_000, rng)), joint)
+
+
+def test_tight_mixtures_equal_mean_log_density_ratio() -> None:
+    rng = np.random.default_rng(15)
+    family = MixtureFamily(
+        components=UniformInteger(low=12, high=24),
+        scale=LogUniform(low=0.02, high=0.1),
+        kinds=("clusters", "latent"),
+    )
+    for dx, dy in [(1, 1), (2, 1), (5, 4)]:
+        for _ in range(4):
+            joint = family.draw(dx, dy, rng)
+            # The slack is for float32, a thousandth of the narrowest cluster.
+            assert_mean_is_label(mixture_ratio(joint, *double_sample(joint, 10_000, rng)), joint, slack=2e-3)
+
+
+def test_mixtures_are_of_the_kinds_asked_for() -> None:
+    rng = np.random.default_rng(16)
+    assert not {"scale", "kinds"} & set(MixtureFamily().model_dump())
+    for _ in range(10):
+        assert not MixtureFamily(kinds=("volatility", "switching")).draw(2, 2, rng).means.any()
+        joint = MixtureFamily(kinds=("latent",)).draw(2, 3, rng)
+        assert not (joint.factors @ joint.factors.transpose(0, 2, 1))[:, :2, 2:].round(12).any()
+    with pytest.raises(MistworksError, match="'clusters', 'latent', 'volatility' or 'switching'"):
+        MixtureFamily.parse({"kinds": ["tight"]})
 
 
 def test_mixture_of_one_component_is_exact() -> None:

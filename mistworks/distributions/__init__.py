@@ -18,10 +18,12 @@ from mistworks.distributions.dispersion import (
     Sparse,
     TwoPair,
 )
+from mistworks.distributions.independent import Independent, IndependentFamily
 from mistworks.distributions.mixture import Mixture, MixtureFamily
 from mistworks.distributions.normal import Normal, NormalFamily
 from mistworks.distributions.pairs import Pairs, PairsFamily
 from mistworks.distributions.priors import LogUniform, Uniform, UniformInteger
+from mistworks.distributions.readouts import Readouts, ReadoutsFamily
 from mistworks.distributions.student import Student, StudentFamily
 from mistworks.distributions.transforms import TRANSFORMS, Transform
 
@@ -34,7 +36,9 @@ AnyFamily = Annotated[
     | PairsFamily
     | AtomsFamily
     | MixtureFamily
-    | ChannelFamily,
+    | ChannelFamily
+    | ReadoutsFamily
+    | IndependentFamily,
     Field(discriminator="family"),
 ]
 """Every family a meta-distribution may name. A new family is a new file and an entry here."""
@@ -55,6 +59,8 @@ __all__ = [
     "Dense",
     "Factor",
     "Family",
+    "Independent",
+    "IndependentFamily",
     "JointDistribution",
     "LatentVariable",
     "LogUniform",
@@ -65,6 +71,8 @@ __all__ = [
     "Pairs",
     "PairsFamily",
     "RandomPairs",
+    "Readouts",
+    "ReadoutsFamily",
     "Sparse",
     "Student",
     "StudentFamily",
