@@ -98,9 +98,9 @@ class NormRotation:
 
     @classmethod
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
-        """1 to ⌊d/2⌋ planes, normal speeds of a scale log-uniform on [½, 5], p uniform on [½, 2]."""
+        """1 to ⌊d/2⌋ planes, normal speeds of a scale log-uniform on [½, 10], p uniform on [½, 2]."""
         planes = int(rng.integers(1, d // 2, endpoint=True))
-        speeds = log_uniform(0.5, 5.0, rng) * rng.standard_normal(planes)
+        speeds = log_uniform(0.5, 10.0, rng) * rng.standard_normal(planes)
         return cls(haar(d, rng), speeds, float(rng.uniform(0.5, 2.0)))
 
     def __call__(self, points: Matrix) -> Matrix:
