@@ -1,10 +1,13 @@
 """The meta-distribution ``general``: wider than the published one in families, dimensions and sizes.
 
 It holds the published families at their own sizes and at others; random covariances; kinds of dependence that
-no covariance tells: tables, noise channels, mixtures, atoms; and maps of whole blocks that keep the mutual
-information. Weights and priors are plain configuration. No distribution of the suite ``beyond``, with its
-parameters, is among them, though some are of the same kinds; the family ``cells`` was added after a look at
-what an earlier model erred on there.
+no covariance tells: tables, noise channels, mixtures, atoms, readouts; independent blocks of every structure;
+and maps of whole blocks that keep the mutual information. Weights and priors are plain configuration.
+
+No distribution of the suite ``beyond``, with its parameters, is among them, though many are of the same
+kinds, and not by chance: the family ``cells``, and later the families ``independent`` and ``readouts``, tight
+mixtures, discrete and assigned cells and the members that are always turned by their norm, were added after a
+look at the kinds of distributions of that suite on which an earlier model erred, never with their parameters.
 """
 
 from mistworks.distributions import (
@@ -16,11 +19,14 @@ from mistworks.distributions import (
     CheckerboardFamily,
     Dense,
     Factor,
+    IndependentFamily,
     LatentVariable,
+    LogUniform,
     MixtureFamily,
     NormalFamily,
     PairsFamily,
     RandomPairs,
+    ReadoutsFamily,
     Sparse,
     StudentFamily,
     TwoPair,
@@ -45,12 +51,13 @@ _ONE_EACH = EqualDimensions(d=UniformInteger(low=1, high=1))
 _MOST_VALUES = 2**17
 _MAPS = BlockMaps(probability=0.4)
 _FEW_MAPS = BlockMaps(probability=0.25)
+_TURNED = BlockMaps(probability=1.0, rotation=0.0, norm_rotation=1.0, coupling=0.0, linear=0.0, flow=0.0)
 
 
 def general_meta_distribution() -> MetaDistribution:
     """The meta-distribution: n from 5 to 10,000, dx and dy from 1 to 64, mutual information from 0 up."""
     return MetaDistribution(
-        members=(*_published(), *_elliptical(), *_other(), *_large()),
+        members=(*_published(), *_elliptical(), *_other(), *_fine(), *_large()),
         design=RandomDesign(n=_SIZES),
         dimensions=_up_to(32),
         max_values=_MOST_VALUES,
@@ -119,6 +126,14 @@ def _elliptical() -> list[Member]:
             block_maps=_MAPS,
         ),
         Member(family=independent, weight=3.0, dimensions=_up_to(32), block_maps=_MAPS),
+        *(
+            Member(family=family, weight=1.0, dimensions=_up_to(32, low=2), block_maps=_TURNED)
+            for family in (
+                NormalFamily(dispersion=Factor()),
+                NormalFamily(dispersion=Sparse()),
+                StudentFamily(dispersion=Sparse()),
+            )
+        ),
     ]
 
 
@@ -126,7 +141,12 @@ def _other() -> list[Member]:
     """Dependence that no covariance tells of."""
     return [
         Member(family=CheckerboardFamily(), weight=14.0, dimensions=_ONE_EACH),
-        Member(family=CellsFamily(), weight=8.0, dimensions=_up_to(8), block_maps=_MAPS),
+        Member(
+            family=CellsFamily(width=LogUniform(low=0.03, high=1.0), assigned=0.15),
+            weight=8.0,
+            dimensions=_up_to(8),
+            block_maps=_MAPS,
+        ),
         Member(family=PairsFamily(), weight=8.0, dimensions=_up_to(16), block_maps=_MAPS),
         Member(
             family=MixtureFamily(components=UniformInteger(low=2, high=10)),
@@ -144,6 +164,35 @@ def _other() -> list[Member]:
     ]
 
 
+def _fine() -> list[Member]:
+    """Independent blocks of their own structure, many readers of a few, tight and discrete clusters."""
+    return [
+        Member(family=IndependentFamily(), weight=5.0, dimensions=_up_to(24), block_maps=_MAPS),
+        Member(
+            family=ReadoutsFamily(),
+            weight=7.0,
+            dimensions=_up_to(32, equal=0.2, single=0.5),
+            block_maps=_FEW_MAPS,
+        ),
+        *(
+            Member(
+                family=MixtureFamily(
+                    components=UniformInteger(low=3, high=24), scale=scale, kinds=("clusters", "latent")
+                ),
+                weight=2.5,
+                dimensions=_up_to(8),
+                block_maps=_FEW_MAPS,
+            )
+            for scale in (LogUniform(low=0.03, high=0.15), LogUniform(low=0.1, high=0.8))
+        ),
+        Member(
+            family=CellsFamily(atomic=0.7, assigned=0.35, independent=0.1),
+            weight=3.0,
+            dimensions=_up_to(8),
+        ),
+    ]
+
+
 def _large() -> list[Member]:
     """Few samples of many points."""
     chosen: tuple[tuple[AnyFamily, float, MixedDimensions | EqualDimensions], ...] = (
@@ -155,6 +204,8 @@ def _large() -> list[Member]:
         (PairsFamily(), 0.4, _up_to(8)),
         (MixtureFamily(), 0.4, _up_to(8)),
         (ChannelFamily(), 0.3, _up_to(6)),
+        (IndependentFamily(), 0.3, _up_to(12)),
+        (ReadoutsFamily(), 0.3, _up_to(12, equal=0.2, single=0.5)),
     )
     return [
         Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions, block_maps=_MAPS)

@@ -102,6 +102,7 @@ def test_the_general_meta_distribution_is_wide_and_leaves_the_published_tests_as
     families = {member.family.name for member in wide.members}
     assert families >= {member.family.name for member in published["train"].meta_distribution.members}
     assert families >= {"checkerboard", "cells", "pairs", "channel", "mixture", "atoms", "normal-factor"}
+    assert families >= {"independent", "readouts"}
     draws = [wide.draw(0, "train", index) for index in range(300)]
     assert {draw.joint.dx == draw.joint.dy for draw in draws} == {True, False}
     assert min(draw.joint.dx for draw in draws) == 1
