@@ -86,7 +86,7 @@ def test_kinds_that_are_not_defined_beside_one_dimension_are_refused() -> None:
     pair = {"family": "normal", "dispersion": {"structure": "2pair"}}
     with pytest.raises(MistworksError, match="dimension of normal-2pair must be at least 2, and 1 came"):
         IndependentFamily.parse({"kinds": [pair]})
-    with pytest.raises(MistworksError, match="kinds.0 is 'checkerboard', which is unknown"):
+    with pytest.raises(MistworksError, match=r"kinds\.0 is 'checkerboard', which is unknown"):
         IndependentFamily.parse({"kinds": [{"family": "checkerboard"}]})
     with pytest.raises(MistworksError, match="at least 1 item"):
         IndependentFamily.parse({"kinds": []})

@@ -110,7 +110,7 @@ class CellsFamily(Family):
     independent: Probability = 0.05
     weakened: Probability = 0.2
     signal: LogUniform = LogUniform(low=0.1, high=1.0)
-    # Left out of the JSON where 0, and nothing is drawn for them, so that stores stay what they were.
+    # Left out of the JSON where 0, so that it stays what it was; nothing is drawn for them then.
     atomic: Probability = Field(default=0.0, exclude_if=_zero)
     assigned: Probability = Field(default=0.0, exclude_if=_zero)
 

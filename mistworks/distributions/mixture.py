@@ -148,7 +148,7 @@ class MixtureFamily(Family):
     loading: FactorLoading = LogUniform(low=0.2, high=4.0)
     spread: LogUniform = LogUniform(low=0.3, high=5.0)
     volatility: LogUniform = LogUniform(low=0.2, high=1.5)
-    # Left out of the JSON where they are these, so that stores stay what they were.
+    # Left out of the JSON where they are these, so that it stays what it was.
     scale: LogUniform = Field(default=_SCALE, exclude_if=lambda scale: scale == _SCALE)
     kinds: Annotated[tuple[MixtureKind, ...], Field(min_length=1)] = Field(
         default=_KINDS, exclude_if=lambda kinds: kinds == _KINDS
