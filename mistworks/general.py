@@ -167,7 +167,7 @@ def _other() -> list[Member]:
 def _fine() -> list[Member]:
     """Independent blocks of their own structure, many readers of a few, tight and discrete clusters."""
     return [
-        Member(family=IndependentFamily(), weight=5.0, dimensions=_up_to(24), block_maps=_MAPS),
+        Member(family=IndependentFamily(), weight=8.0, dimensions=_up_to(24), block_maps=_MAPS),
         Member(
             family=ReadoutsFamily(),
             weight=7.0,
@@ -204,7 +204,7 @@ def _large() -> list[Member]:
         (PairsFamily(), 0.4, _up_to(8)),
         (MixtureFamily(), 0.4, _up_to(8)),
         (ChannelFamily(), 0.3, _up_to(6)),
-        (IndependentFamily(), 0.3, _up_to(12)),
+        (IndependentFamily(), 0.6, _up_to(12)),
         (ReadoutsFamily(), 0.3, _up_to(12, equal=0.2, single=0.5)),
     )
     return [

@@ -101,7 +101,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "shipped": Preset(
-            splits=general_splits(300_000, 8_000, 24_000),
+            splits=general_splits(360_000, 8_000, 24_000),
             partition_size=500,
             network=SummaryNetworkConfig(),
             training=TrainingConfig(

@@ -9,11 +9,11 @@ from scipy import stats
 from scipy.spatial.distance import cdist
 
 from mistworks.baselines import baseline
-from mistworks.statistics import neighbours, statistic_names, summarise, summarise_smoothly
+from mistworks.statistics import neighbours, statistic_names, summarise, summarise_many, summarise_smoothly
 from mistworks.statistics.polynomials import legendre
 from mistworks.statistics.sample import (
     DEGREES_OF_FREEDOM,
-    Sample,
+    Samples,
     half_ranks,
     quantile_tables,
     smooth_half_ranks,
@@ -26,6 +26,10 @@ def draw(n: int, dx: int, dy: int, seed: int = 0) -> tuple[torch.Tensor, torch.T
     rng = np.random.default_rng(seed)
     x, noise = rng.standard_normal((n, dx)), rng.standard_normal((n, dy))
     return torch.from_numpy(x), torch.from_numpy(noise + 0.8 * x[:, :1])
+
+
+def ranked(x: torch.Tensor, y: torch.Tensor) -> Samples:
+    return Samples(torch.cat([half_ranks(x), half_ranks(y)], dim=1)[None], x.shape[1])
 
 
 def named(x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
@@ -43,6 +47,16 @@ def samples(draw_from: st.DrawFn) -> tuple[torch.Tensor, torch.Tensor, np.random
     if draw_from(st.booleans()):
         y = np.round(2 * y) / 2
     return torch.from_numpy(x), torch.from_numpy(y), rng
+
+
+def test_samples_side_by_side_are_summarised_as_alone() -> None:
+    sizes = [(30, 1, 1), (30, 2, 3), (600, 2, 1), (30, 1, 1), (12, 9, 4), (30, 2, 3), (30, 1, 1)]
+    pairs = [draw(*size, seed=seed) for seed, size in enumerate(sizes)]
+    pairs[3] = pairs[3][0], pairs[3][1].round()
+    pairs[5][0][:, 1] = 4.0
+    alone = torch.stack([summarise(*pair) for pair in pairs])
+    for threads in (1, 2):
+        assert torch.allclose(summarise_many(pairs, threads), alone, rtol=1e-6, atol=1e-6)
 
 
 @given(samples())
@@ -101,19 +115,18 @@ def test_ksg_by_tree_and_by_distances_are_one(kind: str, d: int) -> None:
         x = (2 * x).round()
     if kind == "dependent":
         y = x**3
-    sample = Sample(torch.cat([half_ranks(x[:, :1]), half_ranks(y[:, :1])], dim=1), 1)
-    in_plane = neighbours.nearest_in_plane(sample.scores.float().double().numpy())
-    scores = sample.scores.float()
-    distances = [torch.cdist(part, part, p=torch.inf) for part in (scores[:, :1], scores[:, 1:])]
-    terms = neighbours._ksg_terms(distances, [part.sort(dim=1).values for part in distances], (1, 3, 6, 12))
-    expected = terms.mean(dim=0) + torch.special.digamma(torch.tensor(150.0, dtype=torch.float64))
+    scores = ranked(x[:, :1], y[:, :1]).scores.float()
+    in_plane = neighbours.nearest_in_plane(scores[0].double().numpy())
+    distances = [torch.cdist(part, part, p=torch.inf) for part in (scores[..., :1], scores[..., 1:])]
+    terms = neighbours._ksg_terms(distances, [part.sort(dim=2).values for part in distances], (1, 3, 6, 12))
+    expected = terms[0].mean(dim=0) + torch.special.digamma(torch.tensor(150.0, dtype=torch.float64))
     assert torch.allclose(in_plane["ksg"], expected, atol=1e-9)
 
 
 @pytest.mark.parametrize(("n", "dx", "dy"), [(60, 1, 1), (120, 2, 3), (300, 4, 1)])
 def test_ksg_is_that_of_the_baseline_on_scores(n: int, dx: int, dy: int) -> None:
     x, y = draw(n, dx, dy, seed=3)
-    scores = Sample(torch.cat([half_ranks(x), half_ranks(y)], dim=1), dx).scores.float().numpy()
+    scores = ranked(x, y).scores[0].float().numpy()
     found = named(x, y)
     for position, k in enumerate((1, 3)):
         expected = (
@@ -157,8 +170,8 @@ def test_polynomials_are_orthonormal() -> None:
 
 def test_distance_correlation_is_that_of_the_centred_matrices() -> None:
     x, y = draw(70, 2, 3)
-    sample = Sample(torch.cat([half_ranks(x), half_ranks(y)], dim=1), 2)
-    white = [part.numpy() for part in neighbours.whitened_blocks(sample, sample.scores)]
+    samples = ranked(x, y)
+    white = [part[0].numpy() for part in neighbours.whitened_blocks(samples, samples.scores)]
     centred = []
     for part in white:
         distance = cdist(part, part)
@@ -183,9 +196,8 @@ def test_the_order_of_many_tied_points_changes_nothing(values: int) -> None:
 
 def test_a_subset_of_tied_points_is_spread_over_all_cells() -> None:
     cells = torch.from_numpy(np.random.default_rng(0).integers(0, 10, (2000, 2)).astype(np.float64))
-    ranks = half_ranks(cells)
-    chosen = ranks[Sample(ranks, 1).subset(512)]
-    assert len(torch.unique(chosen, dim=0)) > 95
+    chosen = ranked(cells[:, :1], cells[:, 1:]).subset(512)
+    assert len(torch.unique(chosen[0], dim=0)) > 95
 
 
 @pytest.mark.parametrize(("n", "d"), [(200, 1), (200, 3)])
@@ -200,12 +212,11 @@ def test_t_copula_finds_its_degrees_of_freedom(n: int, d: int) -> None:
 
 def test_the_subset_depends_on_the_points_alone() -> None:
     x, y = draw(2000, 2, 2)
-    ranks = torch.cat([half_ranks(x), half_ranks(y)], dim=1)
     order = torch.randperm(2000, generator=torch.Generator().manual_seed(0))
-    chosen = set(Sample(ranks, 2).subset(512).tolist())
-    mirrored = 2 * 1999 - ranks[order][:, [2, 3, 0, 1]]
-    assert {int(order[row]) for row in Sample(mirrored, 2).subset(512)} == chosen
-    assert len(chosen) == 512
+    chosen = ranked(x, y).subset(512)[0]
+    mirrored = -ranked(-y[order], -x[order]).subset(512)[0][:, [2, 3, 0, 1]]
+    assert set(map(tuple, mirrored.tolist())) == set(map(tuple, chosen.tolist()))
+    assert chosen.shape == (512, 4)
 
 
 @pytest.mark.parametrize(("n", "dx", "dy"), [(50, 1, 1), (200, 2, 3)])

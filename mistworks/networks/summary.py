@@ -1,7 +1,6 @@
 """A network over summary statistics of a sample, with every invariance of the statistics."""
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -12,7 +11,7 @@ from torch.nn import functional
 from mistworks.config import FrozenConfig
 from mistworks.networks.base import Invariance, Network
 from mistworks.networks.batch import Batch
-from mistworks.statistics import GROUPS, VERSION, statistic_names, summarise
+from mistworks.statistics import GROUPS, VERSION, statistic_names, summarise_many
 
 _KNOTS = 25
 _OUTERMOST = 3.25
@@ -56,7 +55,7 @@ class SummaryNetworkConfig(FrozenConfig):
     """
 
     network: Literal["summary"] = "summary"
-    statistics: Literal["1"] = VERSION
+    statistics: Literal["2"] = VERSION
     groups: tuple[str, ...] = tuple(GROUPS)
     members: Annotated[int, Field(ge=1, le=64)] = 4
     hidden: Annotated[int, Field(ge=1, le=4096)] = 192
@@ -165,14 +164,7 @@ class SummaryNetwork(Network):
         sizes = zip(batch.n.tolist(), batch.dx.tolist(), batch.dy.tolist(), strict=True)
         x, y = batch.x.cpu(), batch.y.cpu()
         pairs = [(x[b, :n, :dx], y[b, :n, :dy]) for b, (n, dx, dy) in enumerate(sizes)]
-        threads = min(torch.get_num_threads(), len(pairs))
-        if threads == 1:
-            rows = [summarise(*pair) for pair in pairs]
-        else:
-            # A thread of torch's own for each: they would wait for one another's parts of every operation.
-            with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                rows = list(pool.map(lambda pair: summarise(*pair), pairs))
-        return torch.stack(rows).to(self.centre.device)
+        return summarise_many(pairs, torch.get_num_threads()).to(self.centre.device)
 
     def encode_statistics(self, table: Tensor) -> Tensor:
         """Quantile functions from statistics of shape (B, S).

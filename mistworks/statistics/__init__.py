@@ -5,21 +5,25 @@ nor do the order of the points, the order of the coordinates, or a swap of X and
 through squares and absolute values only.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from mistworks.statistics import gaussian, neighbours, polynomials, tails, ties
-from mistworks.statistics.sample import Sample, half_ranks, smooth_half_ranks
+from mistworks.statistics.sample import SUBSET, Samples, half_ranks, smooth_half_ranks
 
-VERSION: Literal["1"] = "1"
+VERSION: Literal["2"] = "2"
 """Changes whenever a statistic does; tables kept under another version are not used."""
 
-Statistics = Callable[[Sample], dict[str, Tensor]]
+_MOST_VALUES = 2**20
+
+Statistics = Callable[[Samples], dict[str, Tensor]]
 
 
 GROUPS: Mapping[str, tuple[Statistics, ...]] = MappingProxyType(
@@ -49,28 +53,45 @@ def summarise(x: Tensor, y: Tensor) -> Tensor:
     Returns:
         Shape (S,), float32, all finite; S is the same for all samples.
     """
+    return summarise_many([(x, y)])[0]
+
+
+def summarise_many(pairs: Sequence[tuple[Tensor, Tensor]], threads: int = 1) -> Tensor:
+    """The statistics of many samples (x, y), those of one shape together.
+
+    Args:
+        pairs: as for `summarise`, of any shapes.
+        threads: how many samples are computed at a time, each on one of torch's own threads.
+
+    Returns:
+        Shape (len(pairs), S), float32. What rows are beside each other may change the last digits of them.
+    """
     _keep_memory()
-    x_ranks, y_ranks = _varying(half_ranks(x)), _varying(half_ranks(y))
-    return _of(Sample(torch.cat([x_ranks, y_ranks], dim=1), x_ranks.shape[1]))
+    with _threads(min(threads, len(pairs))) as apply:
+        ranked = list(apply(_ranked, pairs))
+        alike = _alike(ranked)
+        tables = apply(lambda rows: _of(_stacked([ranked[row] for row in rows])), alike)
+        found = torch.cat(list(tables))
+    return found[torch.tensor([row for rows in alike for row in rows]).argsort()]
 
 
 def summarise_smoothly(x: Tensor, y: Tensor) -> Tensor:
     """The same with smooth ranks and counts, through which gradients pass; see `smooth_half_ranks`."""
     ranks = torch.cat([smooth_half_ranks(x), smooth_half_ranks(y)], dim=1)
-    return _of(Sample(ranks, x.shape[1], smooth=True))
+    return _of(Samples(ranks[None], x.shape[1], smooth=True))[0]
 
 
 @lru_cache(maxsize=1)
 def statistic_names() -> tuple[str, ...]:
     """Names of the statistics in their order, such as ``"gaussian.shrunk.0"``: group, statistic, position."""
     grid = torch.arange(16, dtype=torch.float64)
-    sample = Sample(torch.stack([2 * grid, 2 * (5 * grid % 16)], dim=1), 1)
+    samples = Samples(torch.stack([2 * grid, 2 * (5 * grid % 16)], dim=1)[None], 1)
     return tuple(
         f"{group}.{name}.{position}"
         for group, functions in GROUPS.items()
         for function in functions
-        for name, values in function(sample).items()
-        for position in range(len(values))
+        for name, values in function(samples).items()
+        for position in range(values.shape[1])
     )
 
 
@@ -84,19 +105,61 @@ def _keep_memory() -> None:
     torch.empty(31 * 2**20, dtype=torch.uint8)
 
 
+@contextmanager
+def _threads(count: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """A function like `map`, on so many threads."""
+    if count <= 1:
+        yield map
+        return
+    # A thread of torch's own for each: they would wait for one another's parts of every operation.
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield pool.map
+
+
+def _ranked(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    x, y = pair
+    ranks = half_ranks(torch.cat([x.cpu(), y.cpu()], dim=1))
+    return _varying(ranks[:, : x.shape[1]]), _varying(ranks[:, x.shape[1] :])
+
+
 def _varying(ranks: Tensor) -> Tensor:
     varying = (ranks != ranks[0]).any(dim=0)
     return ranks[:, varying] if bool(varying.any()) else ranks[:, :1]
 
 
-def _of(sample: Sample) -> Tensor:
+def _alike(ranked: Sequence[tuple[Tensor, Tensor]]) -> list[list[int]]:
+    """Positions of samples of one shape, as many together as fit a core's cache."""
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for row, (x, y) in enumerate(ranked):
+        groups.setdefault((len(x), x.shape[1], y.shape[1]), []).append(row)
+    found = []
+    for (n, dx, dy), rows in groups.items():
+        most = max(1, _MOST_VALUES // max(n * (dx + dy), min(n, SUBSET) ** 2, 10 * (dx + dy) ** 2))
+        found += [rows[start : start + most] for start in range(0, len(rows), most)]
+    return found
+
+
+def _stacked(ranked: Sequence[tuple[Tensor, Tensor]]) -> Samples:
+    ranks = torch.stack([torch.cat(sides, dim=1) for sides in ranked])
+    return Samples(ranks, ranked[0][0].shape[1])
+
+
+def _of(samples: Samples) -> Tensor:
     parts = [
         values
         for functions in GROUPS.values()
         for function in functions
-        for values in function(sample).values()
+        for values in function(samples).values()
     ]
-    return torch.nan_to_num(torch.cat(parts), nan=0.0, posinf=1e3, neginf=-1e3).float()
+    return torch.nan_to_num(torch.cat(parts, dim=1), nan=0.0, posinf=1e3, neginf=-1e3).float()
 
 
-__all__ = ["GROUPS", "VERSION", "half_ranks", "statistic_names", "summarise", "summarise_smoothly"]
+__all__ = [
+    "GROUPS",
+    "VERSION",
+    "half_ranks",
+    "statistic_names",
+    "summarise",
+    "summarise_many",
+    "summarise_smoothly",
+]

@@ -1,4 +1,4 @@
-"""A sample as the statistics see it: its ranks, which no increasing map of a coordinate changes."""
+"""Samples as the statistics see them: their ranks, which no increasing map of a coordinate changes."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri, stdtrit
 from torch import Tensor
+from torch.nn import functional
 
 SUBSET = 512
 """Points that statistics of quadratic cost are computed on, where there are more."""
@@ -30,12 +31,12 @@ _INCREMENT = -0x61C8864680B583EB
 
 
 @dataclass(frozen=True, eq=False)
-class Sample:
-    """One sample by the ranks of its coordinates.
+class Samples:
+    """Samples of one shape by the ranks of their coordinates.
 
     Attributes:
         ranks: half ranks of X, then of Y: 2 (rank − 1) with ties averaged, from 0 to 2n − 2, shape
-            (n, dx + dy), float64.
+            (B, n, dx + dy), float64.
         dx: dimension of X.
         smooth: whether ranks and counts are smooth functions of the values, for gradients.
     """
@@ -44,40 +45,43 @@ class Sample:
     dx: int
     smooth: bool = False
 
+    def __len__(self) -> int:
+        return len(self.ranks)
+
     @property
     def n(self) -> int:
         """Number of points."""
-        return len(self.ranks)
+        return self.ranks.shape[1]
 
     @property
     def dy(self) -> int:
         """Dimension of Y."""
-        return self.ranks.shape[1] - self.dx
+        return self.dimension - self.dx
 
     @property
     def dimension(self) -> int:
         """dx + dy."""
-        return self.ranks.shape[1]
+        return self.ranks.shape[2]
 
     @cached_property
     def scores(self) -> Tensor:
-        """Normal scores Φ⁻¹(rank / (n + 1)), brought to variance 1, shape (n, dx + dy)."""
+        """Normal scores Φ⁻¹(rank / (n + 1)), brought to variance 1, shape (B, n, dx + dy)."""
         raw = self.quantiles(0)
         # In single precision, so that the order of the points does not reach its last digit, and equal
         # distances in two coordinates stay equal.
-        variance = raw.square().mean(dim=0).float().double()
+        variance = raw.square().mean(dim=1, keepdim=True).float().double()
         return raw / torch.where(variance > 0, variance, 1.0).sqrt()
 
     @cached_property
     def correlation(self) -> Tensor:
-        """Correlation matrix of the normal scores, shape (dx + dy, dx + dy)."""
-        return with_unit_diagonal(self.scores.T @ self.scores / self.n)
+        """Correlation matrix of the normal scores, shape (B, dx + dy, dx + dy)."""
+        return with_unit_diagonal(self.scores.mT @ self.scores / self.n)
 
     def quantiles(self, tables: int | slice) -> Tensor:
         """Quantiles at the levels rank / (n + 1): normal for table 0, Student-t for those after it.
 
         Returns:
-            Shape (n, dx + dy), or (tables, n, dx + dy) of a slice.
+            Shape (B, n, dx + dy), or (tables, B, n, dx + dy) of a slice.
         """
         made = quantile_tables if self.n <= _MOST_CACHED else quantile_tables.__wrapped__
         values = torch.from_numpy(made(self.n)[tables])
@@ -85,21 +89,29 @@ class Sample:
 
     @cached_property
     def uniforms(self) -> Tensor:
-        """Ranks brought into (−1, 1), shape (n, dx + dy)."""
+        """Ranks brought into (−1, 1), shape (B, n, dx + dy)."""
         return (self.ranks + 1.0 - self.n) / self.n
 
     def subset(self, most: int) -> Tensor:
-        """Rows of at most so many points, for statistics of quadratic cost.
+        """Normal scores of at most so many points, for statistics of quadratic cost.
 
         Chosen by a hash of the ranks, which the order of the points, the order of the coordinates, their
         signs and a swap of X and Y leave as it is.
+
+        Returns:
+            Shape (B, min(n, most), dx + dy).
         """
         if self.n <= most:
-            return torch.arange(self.n)
-        ranks = self.ranks.detach().round().long()
-        folded = torch.minimum(ranks, 2 * self.n - 2 - ranks)
-        keys = hashed(folded).sum(dim=1) + _copies(ranks)
-        return hashed(keys).argsort(stable=True)[:most]
+            return self.scores
+        chosen = torch.stack([_chosen(ranks, most) for ranks in self.ranks.detach().round().long()])
+        return self.scores.gather(1, chosen[..., None].expand(-1, -1, self.dimension))
+
+
+def _chosen(ranks: Tensor, most: int) -> Tensor:
+    """Which points of one sample make the subset, shape (most,)."""
+    folded = torch.minimum(ranks, 2 * len(ranks) - 2 - ranks)
+    keys = hashed(folded).sum(dim=1) + _copies(ranks)
+    return hashed(keys).argsort(stable=True)[:most]
 
 
 def _copies(ranks: Tensor) -> Tensor:
@@ -113,6 +125,17 @@ def _copies(ranks: Tensor) -> Tensor:
 def with_unit_diagonal(matrix: Tensor) -> Tensor:
     """A matrix, or several, with ones for their diagonal."""
     return matrix - torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1) - 1.0)
+
+
+def leading(values: Tensor, count: int) -> Tensor:
+    """The first values along the last axis, with zeros for those that are missing."""
+    return functional.pad(values[..., :count], (0, max(0, count - values.shape[-1])))
+
+
+def empirical_quantiles(values: Tensor, levels: tuple[float, ...]) -> Tensor:
+    """Quantiles along the last axis, linear between order statistics, shape (…, levels)."""
+    positions = torch.tensor(levels, dtype=torch.float64) * (values.shape[-1] - 1)
+    return interpolated(values.sort(dim=-1).values, positions)
 
 
 def interpolated(values: Tensor, positions: Tensor) -> Tensor:

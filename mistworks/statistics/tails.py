@@ -8,7 +8,12 @@ from scipy.special import gammaln, polygamma, psi
 from torch import Tensor
 
 from mistworks.statistics.gaussian import both_sides, gaussian_mi
-from mistworks.statistics.sample import DEGREES_OF_FREEDOM, Sample, with_unit_diagonal
+from mistworks.statistics.sample import (
+    DEGREES_OF_FREEDOM,
+    Samples,
+    empirical_quantiles,
+    with_unit_diagonal,
+)
 
 _LEAST_SHRINKAGE = 0.01
 # The ν that stands for the normal copula in means of log ν.
@@ -16,7 +21,7 @@ _NORMAL = 60.0
 _QUANTILES = (0.5, 0.9, 1.0)
 
 
-def t_copula(sample: Sample) -> dict[str, Tensor]:
+def t_copula(samples: Samples) -> dict[str, Tensor]:
     """The t copula by profile likelihood over ``DEGREES_OF_FREEDOM`` and the normal copula.
 
     For each ν the dispersion matrix is fitted by a step of the EM algorithm from the correlation of the
@@ -26,55 +31,57 @@ def t_copula(sample: Sample) -> dict[str, Tensor]:
     sample mean of log c_xy − log c_x − log c_y, and of the Gaussian MI. The profile is the gain of log c over
     the normal copula's for each ν, divided by √d and kept within ±3.
     """
-    n, d, dx, dy = sample.n, sample.dimension, sample.dx, sample.dy
+    n, d, dx, dy = samples.n, samples.dimension, samples.dx, samples.dy
     shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.25 * d / n))
-    start = with_unit_diagonal((1 - shrinkage) * sample.correlation)
+    start = with_unit_diagonal((1 - shrinkage) * samples.correlation)
     nu = torch.tensor(DEGREES_OF_FREEDOM, dtype=torch.float64)[:, None]
-    z = sample.quantiles(slice(1, None))
-    squares = _whitened(z.flatten(0, 1), start).square().sum(dim=0).view(len(nu), n)
-    moment = (z * ((nu + d) / (nu + squares))[..., None]).mT @ z
-    scale = moment.diagonal(dim1=1, dim2=2).clamp_min(1e-12).rsqrt()
-    correlation = scale[:, :, None] * moment * scale[:, None, :]
+    z = samples.quantiles(slice(1, None))
+    squares = _whitened(z, start).square().sum(dim=2)
+    moment = (z * ((nu + d)[..., None] / (nu[..., None] + squares))[..., None]).mT @ z
+    scale = moment.diagonal(dim1=-2, dim2=-1).clamp_min(1e-12).rsqrt()
+    correlation = scale[..., None] * moment * scale[..., None, :]
     dispersions = with_unit_diagonal((1 - shrinkage) * correlation)
     joint, pointwise = _log_densities(z, dispersions, dx, nu)
-    tails = torch.log1p(z.square() / nu[..., None]).sum(dim=2).mean(dim=1)
-    single = d * _constant(1, nu)[:, 0] - 0.5 * (nu[:, 0] + 1) * tails
-    normal_joint, normal_pointwise = _normal_log_densities(sample.scores, start, dx)
+    tails = torch.log1p(z.square() / nu[..., None, None]).sum(dim=3).mean(dim=2)
+    single = d * _constant(1, nu) - 0.5 * (nu + 1) * tails
+    normal_joint, normal_pointwise = _normal_log_densities(samples.scores, start, dx)
     log_likelihood = torch.cat([joint - single, normal_joint])
     mi = gaussian_mi(torch.cat([dispersions, start[None]]), dx)
-    excess = torch.tensor([_excess(dx, dy, value) for value in DEGREES_OF_FREEDOM] + [0.0]).double()
+    excess = torch.tensor([_excess(dx, dy, value) for value in DEGREES_OF_FREEDOM] + [0.0]).double()[:, None]
     log_nu = torch.tensor([*map(math.log, DEGREES_OF_FREEDOM), math.log(_NORMAL)], dtype=torch.float64)
     weights = torch.softmax(n * log_likelihood, dim=0)
     found = torch.cat([pointwise, normal_pointwise])
-    averages = torch.stack([log_nu, mi + excess, excess, found, mi]) @ weights
+    terms = [log_nu[:, None].expand_as(mi), mi + excess, excess.expand_as(mi), found, mi]
+    averages = (torch.stack(terms, dim=2) * weights[..., None]).sum(dim=0)
     profile = (log_likelihood[:-1] - log_likelihood[-1]) / math.sqrt(d)
-    return {"average": averages, "profile": profile.clamp(-3.0, 3.0)}
+    return {"average": averages, "profile": profile.clamp(-3.0, 3.0).T}
 
 
-def _whitened(z: Tensor, matrix: Tensor) -> Tensor:
+def _whitened(z: Tensor, matrices: Tensor) -> Tensor:
     """L⁻¹ zᵀ with L Lᵀ the matrix, shape (…, d, n). Its leading rows belong to the leading block."""
-    factor: Tensor = torch.linalg.cholesky_ex(matrix).L
+    factor: Tensor = torch.linalg.cholesky_ex(matrices).L
     whitened: Tensor = torch.linalg.solve_triangular(factor, z.mT, upper=False)
     return whitened
 
 
-def _log_diagonal(matrix: Tensor) -> Tensor:
-    factor: Tensor = torch.linalg.cholesky_ex(matrix).L
+def _log_diagonal(matrices: Tensor) -> Tensor:
+    factor: Tensor = torch.linalg.cholesky_ex(matrices).L
     return factor.diagonal(dim1=-2, dim2=-1).clamp_min(1e-150).log()
 
 
 def _log_densities(z: Tensor, dispersions: Tensor, dx: int, nu: Tensor) -> tuple[Tensor, Tensor]:
-    """Means over the points of log t(x, y) and of log t(x, y) − log t(x) − log t(y) for each ν."""
+    """Means over the points of log t(x, y) and of log t(x, y) − log t(x) − log t(y), shape (K, B) each."""
     squares = _whitened(z, dispersions).square()
     logs = _log_diagonal(dispersions)
-    of_y = _whitened(z[..., dx:], dispersions[:, dx:, dx:]).square().sum(dim=1)
+    y_dispersions = dispersions[..., dx:, dx:]
+    of_y = _whitened(z[..., dx:], y_dispersions).square().sum(dim=2)
     parts = [
-        (z.shape[2], squares.sum(dim=1), logs.sum(dim=1)),
-        (dx, squares[:, :dx].sum(dim=1), logs[:, :dx].sum(dim=1)),
-        (z.shape[2] - dx, of_y, _log_diagonal(dispersions[:, dx:, dx:]).sum(dim=1)),
+        (z.shape[3], squares.sum(dim=2), logs.sum(dim=2)),
+        (dx, squares[:, :, :dx].sum(dim=2), logs[..., :dx].sum(dim=2)),
+        (z.shape[3] - dx, of_y, _log_diagonal(y_dispersions).sum(dim=2)),
     ]
     joint, x, y = (
-        _constant(d, nu)[:, 0] - log - 0.5 * (nu[:, 0] + d) * torch.log1p(square / nu).mean(dim=1)
+        _constant(d, nu) - log - 0.5 * (nu + d) * torch.log1p(square / nu[..., None]).mean(dim=2)
         for d, square, log in parts
     )
     return joint, joint - x - y
@@ -84,15 +91,16 @@ def _constant(d: int, nu: Tensor) -> Tensor:
     return torch.lgamma((nu + d) / 2) - torch.lgamma(nu / 2) - 0.5 * d * (nu * math.pi).log()
 
 
-def _normal_log_densities(scores: Tensor, matrix: Tensor, dx: int) -> tuple[Tensor, Tensor]:
-    """Means of the log density of the normal copula, and of log c_xy − log c_x − log c_y, shape (1,) each."""
-    squares = _whitened(scores, matrix).square().mean(dim=1)
-    logs = _log_diagonal(matrix)
-    of_y = _whitened(scores[:, dx:], matrix[dx:, dx:]).square().sum(dim=0).mean()
-    joint = -(logs + 0.5 * squares).sum()
-    of_x = -(logs[:dx] + 0.5 * squares[:dx]).sum()
-    y = -_log_diagonal(matrix[dx:, dx:]).sum() - 0.5 * of_y
-    single = -0.5 * scores.square().sum(dim=1).mean()
+def _normal_log_densities(scores: Tensor, matrices: Tensor, dx: int) -> tuple[Tensor, Tensor]:
+    """Means of the log density of the normal copula, and of log c_xy − log c_x − log c_y, shape (1, B)."""
+    squares = _whitened(scores, matrices).square().mean(dim=2)
+    logs = _log_diagonal(matrices)
+    y_matrices = matrices[:, dx:, dx:]
+    of_y = _whitened(scores[..., dx:], y_matrices).square().sum(dim=1).mean(dim=1)
+    joint = -(logs + 0.5 * squares).sum(dim=1)
+    of_x = -(logs[:, :dx] + 0.5 * squares[:, :dx]).sum(dim=1)
+    y = -_log_diagonal(y_matrices).sum(dim=1) - 0.5 * of_y
+    single = -0.5 * scores.square().sum(dim=2).mean(dim=1)
     return (joint - single)[None], (joint - of_x - y)[None]
 
 
@@ -107,16 +115,17 @@ def _excess(dx: int, dy: int, nu: float) -> float:
     return entropy(dx) + entropy(dy) - entropy(dx + dy)
 
 
-def radii(sample: Sample) -> dict[str, Tensor]:
+def radii(samples: Samples) -> dict[str, Tensor]:
     """Logarithms of the squared Mahalanobis radii of X and Y: their correlation and spread."""
-    scores, dx = sample.scores, sample.dx
-    shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.5 * sample.dimension / sample.n))
-    matrix = with_unit_diagonal((1 - shrinkage) * sample.correlation)
-    x = torch.log(_whitened(scores[:, :dx], matrix[:dx, :dx]).square().sum(dim=0) + 1e-3)
-    y = torch.log(_whitened(scores[:, dx:], matrix[dx:, dx:]).square().sum(dim=0) + 1e-3)
-    correlation = _correlation(x, y)
-    spread = both_sides(x.std() / math.sqrt(_chi_variance(dx)), y.std() / math.sqrt(_chi_variance(sample.dy)))
-    return {"correlation": correlation[None], "spread": spread.log1p()}
+    scores, dx = samples.scores, samples.dx
+    shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.5 * samples.dimension / samples.n))
+    matrices = with_unit_diagonal((1 - shrinkage) * samples.correlation)
+    x = torch.log(_whitened(scores[..., :dx], matrices[:, :dx, :dx]).square().sum(dim=1) + 1e-3)
+    y = torch.log(_whitened(scores[..., dx:], matrices[:, dx:, dx:]).square().sum(dim=1) + 1e-3)
+    spread = both_sides(
+        x.std(dim=1) / math.sqrt(_chi_variance(dx)), y.std(dim=1) / math.sqrt(_chi_variance(samples.dy))
+    )
+    return {"correlation": _correlation(x, y)[:, None], "spread": spread.log1p()}
 
 
 @lru_cache(maxsize=1024)
@@ -126,28 +135,28 @@ def _chi_variance(d: int) -> float:
 
 
 def _correlation(a: Tensor, b: Tensor) -> Tensor:
-    a, b = a - a.mean(), b - b.mean()
-    return (a * b).mean() / (a.square().mean() * b.square().mean()).clamp_min(1e-12).sqrt()
+    a, b = a - a.mean(dim=1, keepdim=True), b - b.mean(dim=1, keepdim=True)
+    product = (a.square().mean(dim=1) * b.square().mean(dim=1)).clamp_min(1e-12)
+    return (a * b).mean(dim=1) / product.sqrt()
 
 
-def squares(sample: Sample) -> dict[str, Tensor]:
+def squares(samples: Samples) -> dict[str, Tensor]:
     """Correlations of squared normal scores across and within the blocks: quantiles and means."""
-    square = sample.scores.square()
-    centred = square - square.mean(dim=0)
-    scale = centred.square().mean(dim=0).clamp_min(1e-12).rsqrt()
-    matrix = (centred * scale).T @ (centred * scale) / sample.n
+    square = samples.scores.square()
+    centred = square - square.mean(dim=1, keepdim=True)
+    standardised = centred * centred.square().mean(dim=1, keepdim=True).clamp_min(1e-12).rsqrt()
     # A correlation r of normals makes one of r² of their squares.
-    matrix = matrix - sample.correlation.square()
-    dx = sample.dx
-    across = matrix[:dx, dx:].flatten()
-    levels = torch.tensor(_QUANTILES, dtype=torch.float64)
-    x_within, y_within = _mean_off_diagonal(matrix[:dx, :dx]), _mean_off_diagonal(matrix[dx:, dx:])
+    matrix = standardised.mT @ standardised / samples.n - samples.correlation.square()
+    dx = samples.dx
+    across = matrix[:, :dx, dx:].flatten(1)
+    within = both_sides(_mean_off_diagonal(matrix[:, :dx, :dx]), _mean_off_diagonal(matrix[:, dx:, dx:]))
     return {
-        "across": torch.quantile(across, levels),
-        "means": torch.cat([across.mean()[None], both_sides(x_within, y_within)]),
+        "across": empirical_quantiles(across, _QUANTILES),
+        "means": torch.cat([across.mean(dim=1, keepdim=True), within], dim=1),
     }
 
 
 def _mean_off_diagonal(matrix: Tensor) -> Tensor:
-    size = len(matrix)
-    return (matrix.sum() - matrix.diagonal().sum()) / max(size * (size - 1), 1)
+    size = matrix.shape[-1]
+    diagonal = matrix.diagonal(dim1=-2, dim2=-1).sum(dim=-1)
+    return (matrix.sum(dim=(-2, -1)) - diagonal) / max(size * (size - 1), 1)

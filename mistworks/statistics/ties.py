@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from mistworks.statistics.gaussian import both_sides
-from mistworks.statistics.sample import SUBSET, Sample, hashed
+from mistworks.statistics.sample import SUBSET, Samples, hashed
 
 
-def sizes(sample: Sample) -> dict[str, Tensor]:
+def sizes(samples: Samples) -> dict[str, Tensor]:
     """Logarithms of n, dx and dy and of what they make together."""
-    n, d = sample.n, sample.dimension
-    low, high = sorted((sample.dx, sample.dy))
+    n, d = samples.n, samples.dimension
+    low, high = sorted((samples.dx, samples.dy))
     values = [
         math.log(n),
         math.log(min(n, SUBSET)),
@@ -26,27 +26,28 @@ def sizes(sample: Sample) -> dict[str, Tensor]:
         math.log(low * high / n),
         float(d <= 2),
     ]
-    return {"log": torch.tensor(values, dtype=torch.float64)}
+    return {"log": torch.tensor(values, dtype=torch.float64).expand(len(samples), -1)}
 
 
-def ties(sample: Sample) -> dict[str, Tensor]:
+def ties(samples: Samples) -> dict[str, Tensor]:
     """1 − distinct values / n by coordinate, and a contingency table of whole points."""
-    ranks = sample.ranks.detach()
+    ranks, dx = samples.ranks.detach(), samples.dx
     shares = _tied_shares(ranks)
-    x, y = shares[: sample.dx], shares[sample.dx :]
-    if not bool(shares.any()):
-        zero = torch.zeros(2, dtype=torch.float64)
-        return {"means": zero, "greatest": zero, "table": torch.zeros(5, dtype=torch.float64)}
+    x, y = shares[:, :dx], shares[:, dx:]
+    tables = ranks.new_zeros(len(samples), 5)
+    for row in shares.any(dim=1).nonzero()[:, 0].tolist():
+        tables[row] = _table(ranks[row, :, :dx], ranks[row, :, dx:])
     return {
-        "means": both_sides(x.mean(), y.mean()),
-        "greatest": both_sides(x.max(), y.max()),
-        "table": _table(ranks[:, : sample.dx], ranks[:, sample.dx :]),
+        "means": both_sides(x.mean(dim=1), y.mean(dim=1)),
+        "greatest": both_sides(x.amax(dim=1), y.amax(dim=1)),
+        "table": tables,
     }
 
 
 def _tied_shares(ranks: Tensor) -> Tensor:
-    ordered = torch.from_numpy(np.sort(ranks.numpy(), axis=0))
-    return 1.0 - (1 + (ordered[1:] != ordered[:-1]).sum(dim=0)).double() / len(ranks)
+    """1 − distinct values / n of each coordinate, shape (B, dx + dy)."""
+    ordered = torch.from_numpy(np.sort(ranks.numpy(), axis=1))
+    return 1.0 - (1 + (ordered[:, 1:] != ordered[:, :-1]).sum(dim=1)).double() / ranks.shape[1]
 
 
 def _table(x: Tensor, y: Tensor) -> Tensor:
@@ -63,12 +64,9 @@ def _table(x: Tensor, y: Tensor) -> Tensor:
     few = rows * columns <= n
     plug_in = entropies[0] + entropies[1] - entropies[2]
     bias = (len(cells) - rows - columns + 1) / (2 * n)
-    share = both_sides(
-        torch.tensor(1.0 - math.log(rows) / math.log(n)).double(),
-        torch.tensor(1.0 - math.log(columns) / math.log(n)).double(),
-    )
-    values = [plug_in if few else 0.0, bias if few else 0.0, float(few)]
-    return torch.cat([share, torch.tensor(values, dtype=torch.float64)])
+    shares = sorted((1.0 - math.log(size) / math.log(n) for size in (rows, columns)), reverse=True)
+    values = [*shares, plug_in if few else 0.0, bias if few else 0.0, float(few)]
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def _codes(block: Tensor) -> tuple[Tensor, Tensor]:
