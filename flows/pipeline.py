@@ -1,4 +1,4 @@
-"""The whole pipeline: generate, train, evaluate, register; each step is handed what the one before made."""
+"""The whole pipeline, from samples to a registered version; each step is handed what the one before made."""
 
 import os
 from collections.abc import Sequence
@@ -11,10 +11,12 @@ from flows.evaluate import evaluate
 from flows.generate import Generated, generate
 from flows.register import register
 from flows.services import dask_cluster
+from flows.summarise import Summarised, summarise_all
 from flows.train import train
 from mistworks.estimation import CARD_FILE, load
 from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.model_card import ModelCard
+from mistworks.networks import reads_statistics
 from mistworks.presets import load_preset, preset_name
 from mistworks.splits import SPLITS, SplitName
 from storage.registry import RegisteredVersion
@@ -22,6 +24,7 @@ from storage.runs import training_record
 from storage.store import open_store
 from tasks.training import Trained
 
+_READ_IN_TRAINING: tuple[SplitName, ...] = ("train", "validation", "calibration")
 _REQUIRED: tuple[SplitName, ...] = ("train", "validation")
 # What an estimator was fitted to says nothing of its accuracy.
 _FITTED: tuple[SplitName, ...] = ("train", "calibration")
@@ -79,6 +82,13 @@ def pipeline(
             )
             for split in splits
         }
+    summarised = (
+        summarise_all(
+            [stores[split].url for split in splits if split in _READ_IN_TRAINING], workers, dask_address
+        )
+        if reads_statistics(chosen.network)
+        else {}
+    )
     trained = train(
         stores["train"].url,
         stores["validation"].url,
@@ -103,7 +113,7 @@ def pipeline(
         prior_mean=prior_mean,
     ).accuracy(prior_mean)
     if not (trained.folder / CARD_FILE).exists():
-        _model_card(trained, stores, accuracy, preset_name(preset), tracking_uri).write(
+        _model_card(trained, stores, summarised, accuracy, preset_name(preset), tracking_uri).write(
             trained.folder, load(trained.folder)
         )
     registered = register(trained.folder, trained.run_id, metrics(accuracy), tracking_uri)
@@ -113,25 +123,25 @@ def pipeline(
 def _model_card(
     trained: Trained,
     stores: dict[SplitName, Generated],
+    summarised: dict[str, Summarised],
     accuracy: Sequence[AccuracyRow],
     preset: str,
     tracking_uri: str,
 ) -> ModelCard:
     """What the run tells of the model it made; only steps that were done here from the start are timed."""
     revision = training_record(tracking_uri, trained.run_id).revision
-    made = {
-        split: store
-        for split, store in stores.items()
-        if store.made == open_store(store.url).manifest.partitions
-    }
+    seconds = {}
+    for split, store in stores.items():
+        partitions = open_store(store.url).manifest.partitions
+        if store.made == partitions:
+            seconds[f"samples of {split}"] = store.seconds
+        if (statistics := summarised.get(store.url)) and statistics.made == partitions:
+            seconds[f"statistics of {split}"] = statistics.seconds
     return ModelCard(
         preset=preset,
         commit=f"{revision.commit}{', with changes' if revision.dirty else ''}",
-        data={split: stores[split].content_hash for split in stores if split in (*_REQUIRED, *_FITTED)},
-        seconds={
-            **{f"making {split}": store.seconds for split, store in made.items()},
-            "training": trained.seconds,
-        },
+        data={split: stores[split].content_hash for split in stores if split in _READ_IN_TRAINING},
+        seconds={**seconds, "training": trained.seconds},
         machine=f"{os.cpu_count()} cores",
         results={
             f"{row.suite}, n {row.n_bin}: MSE, nats²": row.mse

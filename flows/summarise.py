@@ -1,6 +1,7 @@
 """The flow that computes the statistics of a store's datasets, for networks that are trained on them."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,29 @@ def summarise(store: str, workers: int | None = None, dask_address: str | None =
                 runner: TaskRunner[Any] = DaskTaskRunner(address=address)
                 compute_statistics.with_options(task_runner=runner)(url, numbers)
     return Summarised(url, len(summaries), len(numbers), time.monotonic() - started)
+
+
+def summarise_all(
+    stores: Sequence[str], workers: int | None = None, dask_address: str | None = None
+) -> dict[str, Summarised]:
+    """Compute the statistics that some stores lack, on one cluster.
+
+    Args:
+        stores: their URLs.
+        workers: processes of the local Dask cluster, one a core if None.
+        dask_address: of an existing Dask scheduler.
+
+    Returns:
+        What was done, by the URLs of those that lacked any.
+
+    Raises:
+        MistworksError: there is no complete store, or a partition is damaged.
+    """
+    lacking = [url for url in stores if open_summaries(url).missing()]
+    if not lacking:
+        return {}
+    with dask_cluster(dask_address, workers, "tasks.statistics") as address:
+        return {url: summarise(url, dask_address=address) for url in lacking}
 
 
 @flow(name="compute-statistics", persist_result=False)

@@ -7,13 +7,11 @@ from typing import Literal
 from prefect import flow
 
 from flows.progress import progress
-from flows.services import dask_cluster
-from flows.summarise import summarise
+from flows.summarise import summarise_all
 from mistworks.networks import reads_statistics
 from mistworks.presets import load_preset, preset_name
 from mistworks.training.config import TrainingConfig
 from storage.store import open_store
-from storage.summaries import open_summaries
 from tasks.calibration import calibrate_estimator
 from tasks.training import Trained, train_estimator
 
@@ -64,7 +62,7 @@ def train(
     for url in urls:
         open_store(url).require_complete()
     if reads_statistics(chosen.network):
-        _summarise(urls, workers, dask_address)
+        summarise_all(urls, workers, dask_address)
     with progress("train", 100) as report:
         trained = train_estimator(
             store,
@@ -90,12 +88,3 @@ def train(
             lambda share: report(100 * share),
         )
     return replace(trained, folder=folder, calibration=calibration)
-
-
-def _summarise(urls: list[str], workers: int | None, dask_address: str | None) -> None:
-    """Compute the statistics that some stores lack, on one cluster."""
-    lacking = [url for url in urls if open_summaries(url).missing()]
-    if lacking:
-        with dask_cluster(dask_address, workers, "tasks.statistics") as address:
-            for url in lacking:
-                summarise(url, dask_address=address)

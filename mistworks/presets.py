@@ -101,12 +101,12 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "shipped": Preset(
-            splits=general_splits(360_000, 8_000, 24_000),
+            splits=general_splits(400_000, 8_000, 24_000),
             partition_size=500,
             network=SummaryNetworkConfig(),
             training=TrainingConfig(
                 loss_scale="square-root",
-                epochs=16,
+                epochs=18,
                 batch_size=256,
                 learning_rate=2e-3,
                 weight_decay=2e-2,

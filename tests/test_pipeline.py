@@ -105,7 +105,7 @@ def test_the_model_has_a_card(root: Path, registered: Any) -> None:
     for told in ("train_hash", "calibration_hash", "weights_sha256", "calibration_sha256", "code_commit"):
         assert lineage[told] in text
     assert f"| test-imd, n all: MSE, nats² | {registered['metrics']['test-imd.mse.all']:.4g} |" in text
-    assert "making train" in text
+    assert "samples of train" in text
 
 
 def test_the_calibration_split_is_made_and_not_evaluated(root: Path, registered: Any) -> None:
