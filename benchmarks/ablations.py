@@ -1,11 +1,12 @@
-"""What each group of statistics buys, and what the set transformer reaches on the same data.
+"""What each group of statistics buys, and what the set transformer reaches with the same compute.
 
 Trains on the stores of a pipeline run: the network over statistics whole, without each group, and with the
-Gaussian statistics alone, all for as many epochs; and the set transformer of the preset ``quick`` on samples
-of the same store, for as long as the whole one took or as long as asked for.
+Gaussian statistics alone, all for as many epochs. Then, for as many minutes of all cores each, the network
+over statistics, with the time that its statistics take, and the set transformer of the preset ``quick``.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,12 +24,14 @@ from mistworks.evaluation.suites import Suite, suite
 from mistworks.inputs import ranked_pair
 from mistworks.networks import SummaryNetworkConfig
 from mistworks.presets import PRESETS
-from mistworks.statistics import GROUPS, summarise
+from mistworks.statistics import GROUPS, summarise_many
+from mistworks.statistics.table import SummarySource, summarise_block
 from mistworks.training import Progress, TrainingConfig, train
 from storage.store import Store, open_store
 from storage.summaries import open_summaries
 
 SUITES = ("m-test", "bmi-40", "beyond")
+_EPOCHS_AT_EQUAL_COMPUTE = 8
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,13 @@ class Measured:
         """Summarise every dataset of a suite."""
         chosen = suite(name)
         cases = list(chosen.cases())
-        rows = [
-            summarise(*(torch.from_numpy(part) for part in ranked_pair(*chosen.sample(position))))
-            for position in range(len(chosen))
-        ]
+        pairs = (ranked_pair(*chosen.sample(position)) for position in range(len(chosen)))
+        statistics = summarise_many(
+            [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs], os.cpu_count() or 1
+        )
         return cls(
             chosen,
-            torch.stack(rows).numpy(),
+            statistics.numpy(),
             np.array([case.n for case in cases]),
             np.array([case.dx + case.dy for case in cases]),
             np.array([case.mi for case in cases]),
@@ -75,24 +78,39 @@ def main() -> None:
         "--stores", type=Path, help="folder of the stores; that of `shipped` in --root if left out"
     )
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument(
-        "--minutes", type=float, help="for the set transformer; as long as the whole if left out"
-    )
+    parser.add_argument("--minutes", type=float, default=8.0, help="of the comparison at equal compute")
     parser.add_argument("--output", type=Path, default=Path("docs/ablations.md"))
     arguments = parser.parse_args()
     stores = arguments.stores or arguments.root / "stores" / "shipped-seed-0"
     folder = arguments.root / "ablations"
     suites = [Measured.of(name) for name in SUITES]
+    url = str(stores / "train.zarr")
+    train_store, train_summaries = open_store(url), open_summaries(url)
     rows, seconds = [], 0.0
     for name, groups in _variants():
-        estimator, seconds_taken, loss = _summary(groups, stores, folder, arguments.epochs)
+        estimator, seconds_taken, loss = _summary(groups, train_summaries, stores, folder, arguments.epochs)
         seconds = seconds or seconds_taken
         rows.append([name, _number(loss), *_figures(suites, _from_statistics(estimator))])
-    budget = 60.0 * arguments.minutes if arguments.minutes else seconds
-    estimator, loss, datasets = _set_transformer(stores, folder, budget)
-    name = f"set transformer on {datasets:,} samples"
+    budget = 60.0 * arguments.minutes
+    summarising = _seconds_to_summarise(train_store)
+    training = _EPOCHS_AT_EQUAL_COMPUTE * seconds / (arguments.epochs * len(train_store))
+    part = _FirstSummaries(train_summaries, int(budget / (summarising + training)))
+    estimator, _, loss = _summary(tuple(GROUPS), part, stores, folder, _EPOCHS_AT_EQUAL_COMPUTE)
+    name = f"{arguments.minutes:g} min: statistics of {len(part):,} samples"
+    rows.append([name, _number(loss), *_figures(suites, _from_statistics(estimator))])
+    estimator, loss, datasets = _set_transformer(train_store, stores, folder, budget)
+    name = f"{arguments.minutes:g} min: set transformer on {datasets:,} samples"
     rows.append([name, _number(loss), *_figures(suites, _from_samples(estimator))])
-    arguments.output.write_text(_document(rows, arguments.epochs, seconds, budget), encoding="utf-8")
+    command = f"--epochs {arguments.epochs} --minutes {arguments.minutes:g}"
+    arguments.output.write_text(_document(rows, command, seconds, summarising), encoding="utf-8")
+
+
+def _seconds_to_summarise(store: Store) -> float:
+    """Time that the statistics of a dataset take where every core computes those of others."""
+    block = store.partition(0)
+    started = time.perf_counter()
+    summarise_block(block)
+    return (time.perf_counter() - started) / len(block) / (os.cpu_count() or 1)
 
 
 def _variants() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -104,14 +122,14 @@ def _variants() -> Iterator[tuple[str, tuple[str, ...]]]:
 
 
 def _summary(
-    groups: tuple[str, ...], stores: Path, folder: Path, epochs: int
+    groups: tuple[str, ...], source: SummarySource, stores: Path, folder: Path, epochs: int
 ) -> tuple[Estimator, float, float]:
     """The trained estimator, the seconds it took and its validation loss."""
     preset = PRESETS["shipped"]
     network = SummaryNetworkConfig.parse({**dict(preset.network), "groups": groups})
     training = TrainingConfig.parse({**dict(preset.training), "epochs": epochs, "validate_every": 10**6})
-    source, validation = (open_summaries(str(stores / f"{split}.zarr")) for split in ("train", "validation"))
-    place = folder / f"summary-{'-'.join(groups)}-{epochs}"
+    validation = open_summaries(str(stores / "validation.zarr"))
+    place = folder / f"summary-{'-'.join(groups)}-{len(source)}-{epochs}"
     started = time.perf_counter()
     result = train(source, validation, network, training, place, "ablation")
     return result.estimator, time.perf_counter() - started, result.history[-1].validation_loss
@@ -121,13 +139,15 @@ class _TimeIsUpError(Exception):
     """The budget of the set transformer is spent."""
 
 
-def _set_transformer(stores: Path, folder: Path, budget: float) -> tuple[Estimator, float, int]:
+def _set_transformer(
+    source: Store, stores: Path, folder: Path, budget: float
+) -> tuple[Estimator, float, int]:
     """The estimator after so many seconds, its validation loss, and the datasets that it saw.
 
     The schedule needs the number of steps: a first run of a few tells how long one takes.
     """
     preset = PRESETS["quick"]
-    source, validation = (open_store(str(stores / f"{split}.zarr")) for split in ("train", "validation"))
+    validation = open_store(str(stores / "validation.zarr"))
     speed = 0.0
 
     def watch(progress: Progress) -> None:
@@ -150,8 +170,7 @@ class _First:
     """The first partitions of a store, with about so many datasets."""
 
     def __init__(self, store: Store, datasets: int) -> None:
-        bounds = store.partition_bounds
-        self.partition_bounds = [bound for bound in bounds if bound[0] == 0 or bound[1] <= datasets]
+        self.partition_bounds = _first(store.partition_bounds, datasets)
         self.index = store.index[: self.partition_bounds[-1][1]]
         self.partition = store.partition
 
@@ -160,6 +179,22 @@ class _First:
 
     def __iter__(self) -> Iterator[Dataset]:
         return chain.from_iterable(map(self.partition, range(len(self.partition_bounds))))
+
+
+class _FirstSummaries:
+    """The same of the statistics of a store."""
+
+    def __init__(self, summaries: SummarySource, datasets: int) -> None:
+        self.partition_bounds = _first(summaries.partition_bounds, datasets)
+        self.index = summaries.index[: self.partition_bounds[-1][1]]
+        self.partition = summaries.partition
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+
+def _first(bounds: list[tuple[int, int]], datasets: int) -> list[tuple[int, int]]:
+    return [bound for bound in bounds if bound[0] == 0 or bound[1] <= datasets]
 
 
 def _from_statistics(estimator: Estimator) -> Callable[[Measured], NDArray[np.float64]]:
@@ -196,7 +231,7 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _document(rows: list[list[str]], epochs: int, seconds: float, budget: float) -> str:
+def _document(rows: list[list[str]], command: str, seconds: float, summarising: float) -> str:
     head = [
         "variant",
         "validation pinball loss",
@@ -208,10 +243,11 @@ def _document(rows: list[list[str]], epochs: int, seconds: float, budget: float)
     table = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     lines = "\n".join(f"| {' | '.join(line)} |" for line in table)
     return (
-        f"Written by `python benchmarks/ablations.py --epochs {epochs}`: networks over statistics, "
-        f"{seconds:.0f} s each; the set transformer of the preset `quick` for {budget:.0f} s on the samples "
-        "of the same store, which is more than they had to learn, and less than their statistics took. Nats "
-        "and nats², ± one standard error. `beyond` is shown, not used to choose.\n\n" + lines + "\n"
+        f"Written by `python benchmarks/ablations.py {command}`: networks over statistics, {seconds:.0f} s "
+        "of training each on the whole store. The last two rows had as many minutes of all cores: one with "
+        f"the {1000 * summarising:.2f} ms that the statistics of a dataset take, and "
+        f"{_EPOCHS_AT_EQUAL_COMPUTE} epochs, the other the set transformer of the preset `quick`, on samples of the same store. Nats and "
+        "nats², ± one standard error. `beyond` is shown, not used to choose.\n\n" + lines + "\n"
     )
 
 

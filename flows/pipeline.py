@@ -13,9 +13,10 @@ from flows.register import register
 from flows.services import dask_cluster
 from flows.summarise import Summarised, summarise_all
 from flows.train import train
-from mistworks.estimation import CARD_FILE, load
+from mistworks.estimation import load
 from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.model_card import ModelCard
+from mistworks.model_folder import CARD_FILE
 from mistworks.networks import reads_statistics
 from mistworks.presets import load_preset, preset_name
 from mistworks.splits import SPLITS, SplitName

@@ -1,16 +1,11 @@
 """The estimator a user holds: samples in, mutual information with its uncertainty out; saved as two files."""
 
 import hashlib
-import json
-import os
-import re
-import shutil
 import threading
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,12 +15,11 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from mistworks.calibration import Calibration
-from mistworks.config import FrozenConfig
 from mistworks.coverage import TrainingRange
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.files import flush_folder, write_whole
 from mistworks.inputs import check_pair, check_tensors, ranked_pair, without_constants
+from mistworks.model_folder import CONFIG_FILE, ModelConfig, Objective, read_model, write_model
 from mistworks.networks import (
     AnyNetworkConfig,
     Batch,
@@ -38,36 +32,11 @@ from mistworks.networks import (
 from mistworks.quantiles import LEVELS, Estimate
 from mistworks.statistics import summarise_smoothly
 
-Objective = Literal["pinball", "squared-error"]
-
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
-WEIGHTS_FILE = "model.safetensors"
-CONFIG_FILE = "config.json"
-CARD_FILE = "README.md"
-
 _MAX_CELLS = 2**16
 _MAX_COUNT = 256
 
 _SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _SHIPPED_LOCK = threading.Lock()
-
-
-class _ModelCard(FrozenConfig):
-    """What ``config.json`` holds."""
-
-    format: Literal["mistworks-model"] = "mistworks-model"
-    format_version: int
-    network: AnyNetworkConfig
-    objective: Objective
-    training_range: TrainingRange
-    weights_sha256: str
-    calibration: Calibration | None = None
-    config_sha256: str = ""
-
-    def digest(self) -> str:
-        """SHA-256 of everything else in the card."""
-        return _digest(self.model_dump(mode="json"))
 
 
 class Estimator:
@@ -269,33 +238,15 @@ class Estimator:
         Raises:
             MistworksError: the folder holds something other than a saved estimator.
         """
-        folder = Path(folder)
-        others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-        if set(others) - {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE}:
-            raise MistworksError(
-                f"{folder} must be a new folder or a saved estimator, and it holds {', '.join(others[:3])}; "
-                "choose another folder"
-            )
         weights = self._weights()
-        card = _ModelCard(
-            format_version=FORMAT_VERSION,
+        config = ModelConfig(
             network=self.network_config,
             objective=self.objective,
             training_range=self.training_range,
             weights_sha256=hashlib.sha256(weights).hexdigest(),
             calibration=self.calibration,
         )
-        card = card.model_copy(update={"config_sha256": card.digest()})
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        write_whole(beside / WEIGHTS_FILE, weights)
-        write_whole(beside / CONFIG_FILE, _readable_json(card.model_dump(mode="json")).encode())
-        if folder.exists():
-            shutil.rmtree(folder)
-        beside.rename(folder)
-        flush_folder(folder.parent)
+        write_model(Path(folder), config, weights)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Estimator":
@@ -304,15 +255,8 @@ class Estimator:
         Raises:
             MistworksError: a file is missing, was edited, or is of another version of the format.
         """
-        folder = Path(folder)
-        card = _read_card(folder)
-        weights = _read(folder / WEIGHTS_FILE)
-        if hashlib.sha256(weights).hexdigest() != card.weights_sha256:
-            raise MistworksError(
-                f"{folder / WEIGHTS_FILE} is not the file that was saved: its SHA-256 differs from the one "
-                f"in {CONFIG_FILE}; copy the folder again or train again"
-            )
-        network = build_network(card.network)
+        config, weights = read_model(Path(folder))
+        network = build_network(config.network)
         try:
             network.load_state_dict(load_tensors(weights), strict=True)
         except (RuntimeError, SafetensorError) as error:
@@ -320,7 +264,7 @@ class Estimator:
                 f"the weights in {folder} do not fit the network in {CONFIG_FILE} "
                 f"({str(error).splitlines()[0]}); load them with the version of Mistworks that saved them"
             ) from None
-        return cls(network, card.network, card.objective, card.training_range, card.calibration)
+        return cls(network, config.network, config.objective, config.training_range, config.calibration)
 
     @property
     def weights_sha256(self) -> str:
@@ -406,54 +350,6 @@ def _load_shipped() -> Estimator:
             "`mistworks pipeline --preset quick` makes"
         )
     return load(_SHIPPED_FOLDER)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise MistworksError(
-            f"{path} is missing; an estimator's folder holds {WEIGHTS_FILE} and {CONFIG_FILE}, so pass one"
-        ) from None
-    except OSError as error:
-        raise MistworksError(
-            f"{path} cannot be read ({error.strerror}); pass an estimator's folder"
-        ) from None
-
-
-def _read_card(folder: Path) -> _ModelCard:
-    path = folder / CONFIG_FILE
-    content = _read(path)
-    try:
-        values = json.loads(content)
-    except ValueError:
-        raise MistworksError(f"{path} is not JSON; copy the folder again or train again") from None
-    if not isinstance(values, dict) or values.get("format") != "mistworks-model":
-        raise MistworksError(f"{path} is not the configuration of an estimator; pass the folder of one")
-    if values.get("format_version") not in READABLE_VERSIONS:
-        raise MistworksError(
-            f"{path} is of format version {values.get('format_version')}, and this version of Mistworks "
-            f"reads {' and '.join(map(str, READABLE_VERSIONS))}; load it with the version that saved it"
-        )
-    try:
-        card = _ModelCard.parse(values)
-    except MistworksError as error:
-        raise MistworksError(f"{path} was edited: {error}; copy the folder again") from None
-    if _digest(values) != card.config_sha256:
-        raise MistworksError(f"{path} was edited: its SHA-256 is not its own; copy the folder again")
-    return card
-
-
-def _digest(values: Mapping[str, Any]) -> str:
-    """SHA-256 of what a card's file says, whichever keys its version has."""
-    bare = {**values, "config_sha256": ""}
-    return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
-
-
-def _readable_json(values: Mapping[str, Any]) -> str:
-    """JSON in lines, each list of numbers on one."""
-    text = json.dumps(values, indent=1)
-    return re.sub(r"\[([^][{}\"]+)\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
 
 
 __all__ = ["LEVELS", "Estimate", "Estimator", "TrainingRange", "estimate", "load"]

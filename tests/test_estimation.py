@@ -22,6 +22,7 @@ from mistworks import estimation
 from mistworks.calibration import Calibration
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
+from mistworks.model_folder import read_config
 from mistworks.networks import SetTransformerConfig, SummaryNetworkConfig, build_network
 
 CONFIG = SetTransformerConfig(
@@ -463,7 +464,7 @@ class TestLoadingRefusals:
         [
             ("objective", "squared-error", "was edited"),
             ("training_range", {"n": [1, 2], "dx": [1, 2], "dy": [1, 2]}, "was edited"),
-            ("surprise", 1, "surprise is not a known key"),
+            ("surprise", 1, "was edited"),
             ("network", {"network": "perceptron"}, "was edited"),
             ("format_version", 3, "is of format version 3, and this version of Mistworks reads 1 and 2"),
             ("format_version", 1, "was edited"),
@@ -475,6 +476,18 @@ class TestLoadingRefusals:
         path = saved / "config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
         with pytest.raises(MistworksError, match=message):
+            mistworks.load(saved)
+
+    @pytest.mark.parametrize(
+        "change", [{"network": {"network": "summary", "statistics": "1"}}, {"surprise": 1}]
+    )
+    def test_another_version_of_mistworks(self, saved: Path, change: dict[str, Any]) -> None:
+        path = saved / "config.json"
+        values = {**json.loads(path.read_text()), **change, "config_sha256": ""}
+        written = json.dumps(values, sort_keys=True, separators=(",", ":"))
+        values["config_sha256"] = hashlib.sha256(written.encode()).hexdigest()
+        path.write_text(json.dumps(values))
+        with pytest.raises(MistworksError, match=r"is of another version of Mistworks: .*; load it with the"):
             mistworks.load(saved)
 
     @pytest.mark.parametrize("text", ["", "{", "[1]", "\x00"])
@@ -490,7 +503,7 @@ class TestLoadingRefusals:
         del weights["seeds"]
         content = save(weights)
         (saved / "model.safetensors").write_bytes(content)
-        card = estimation._read_card(saved)
+        card = read_config(saved)
         card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
         card = card.model_copy(update={"config_sha256": card.digest()})
         (saved / "config.json").write_text(card.model_dump_json())

@@ -1,0 +1,152 @@
+"""The folder that an estimator is saved to: weights in safetensors, the rest in JSON, both hashed."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from mistworks.calibration import Calibration
+from mistworks.config import FrozenConfig
+from mistworks.coverage import TrainingRange
+from mistworks.errors import MistworksError
+from mistworks.files import flush_folder, write_whole
+from mistworks.networks import AnyNetworkConfig
+
+Objective = Literal["pinball", "squared-error"]
+
+FORMAT_VERSION = 2
+READABLE_VERSIONS = (1, 2)
+WEIGHTS_FILE = "model.safetensors"
+CONFIG_FILE = "config.json"
+CARD_FILE = "README.md"
+
+
+class ModelConfig(FrozenConfig):
+    """What ``config.json`` holds.
+
+    Attributes:
+        format: always ``"mistworks-model"``.
+        format_version: of this file.
+        network: configuration of the network.
+        objective: the loss it was trained with.
+        training_range: sizes of the datasets it was trained on.
+        weights_sha256: of ``model.safetensors``.
+        calibration: of the quantiles, None without one.
+        config_sha256: of everything else in the file.
+    """
+
+    format: Literal["mistworks-model"] = "mistworks-model"
+    format_version: int = FORMAT_VERSION
+    network: AnyNetworkConfig
+    objective: Objective
+    training_range: TrainingRange
+    weights_sha256: str
+    calibration: Calibration | None = None
+    config_sha256: str = ""
+
+    def digest(self) -> str:
+        """SHA-256 of everything else in the file."""
+        return _digest(self.model_dump(mode="json"))
+
+
+def write_model(folder: Path, config: ModelConfig, weights: bytes) -> None:
+    """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
+
+    A ``README.md`` in the folder, the model card, goes when the folder is replaced: it tells of the model
+    before.
+
+    Raises:
+        MistworksError: the folder holds something other than a saved estimator.
+    """
+    others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
+    if set(others) - {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE}:
+        raise MistworksError(
+            f"{folder} must be a new folder or a saved estimator, and it holds {', '.join(others[:3])}; "
+            "choose another folder"
+        )
+    config = config.model_copy(update={"config_sha256": config.digest()})
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir()
+    write_whole(beside / WEIGHTS_FILE, weights)
+    write_whole(beside / CONFIG_FILE, _readable_json(config.model_dump(mode="json")).encode())
+    if folder.exists():
+        shutil.rmtree(folder)
+    beside.rename(folder)
+    flush_folder(folder.parent)
+
+
+def read_model(folder: Path) -> tuple[ModelConfig, bytes]:
+    """The configuration and the weights that `write_model` wrote.
+
+    Raises:
+        MistworksError: a file is missing, was edited, or is of another version of Mistworks.
+    """
+    config = read_config(folder)
+    weights = _read(folder / WEIGHTS_FILE)
+    if hashlib.sha256(weights).hexdigest() != config.weights_sha256:
+        raise MistworksError(
+            f"{folder / WEIGHTS_FILE} is not the file that was saved: its SHA-256 differs from the one "
+            f"in {CONFIG_FILE}; copy the folder again or train again"
+        )
+    return config, weights
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """The configuration alone.
+
+    Raises:
+        MistworksError: the file is missing, was edited, or is of another version of Mistworks.
+    """
+    path = folder / CONFIG_FILE
+    content = _read(path)
+    try:
+        values = json.loads(content)
+    except ValueError:
+        raise MistworksError(f"{path} is not JSON; copy the folder again or train again") from None
+    if not isinstance(values, dict) or values.get("format") != "mistworks-model":
+        raise MistworksError(f"{path} is not the configuration of an estimator; pass the folder of one")
+    if values.get("format_version") not in READABLE_VERSIONS:
+        raise MistworksError(
+            f"{path} is of format version {values.get('format_version')}, and this version of Mistworks "
+            f"reads {' and '.join(map(str, READABLE_VERSIONS))}; load it with the version that saved it"
+        )
+    if _digest(values) != values.get("config_sha256"):
+        raise MistworksError(f"{path} was edited: its SHA-256 is not its own; copy the folder again")
+    try:
+        return ModelConfig.parse(values)
+    except MistworksError as error:
+        raise MistworksError(
+            f"{path} is of another version of Mistworks: {error}; load it with the version that saved it, or "
+            "train again"
+        ) from None
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise MistworksError(
+            f"{path} is missing; an estimator's folder holds {WEIGHTS_FILE} and {CONFIG_FILE}, so pass one"
+        ) from None
+    except OSError as error:
+        raise MistworksError(
+            f"{path} cannot be read ({error.strerror}); pass an estimator's folder"
+        ) from None
+
+
+def _digest(values: Mapping[str, Any]) -> str:
+    """SHA-256 of what the file says, whichever keys its version has."""
+    bare = {**values, "config_sha256": ""}
+    return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _readable_json(values: Mapping[str, Any]) -> str:
+    """JSON in lines, each list of numbers on one."""
+    text = json.dumps(values, indent=1)
+    return re.sub(r"\[([^][{}\"]+)\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
