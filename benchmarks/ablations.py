@@ -246,8 +246,9 @@ def _document(rows: list[list[str]], command: str, seconds: float, summarising: 
         f"Written by `python benchmarks/ablations.py {command}`: networks over statistics, {seconds:.0f} s "
         "of training each on the whole store. The last two rows had as many minutes of all cores: one with "
         f"the {1000 * summarising:.2f} ms that the statistics of a dataset take, and "
-        f"{_EPOCHS_AT_EQUAL_COMPUTE} epochs, the other the set transformer of the preset `quick`, on samples of the same store. Nats and "
-        "nats², ± one standard error. `beyond` is shown, not used to choose.\n\n" + lines + "\n"
+        f"{_EPOCHS_AT_EQUAL_COMPUTE} epochs, the other the set transformer of the preset `quick`, on samples "
+        "of the same store. Nats and nats², ± one standard error. `beyond` is shown, not used to choose."
+        f"\n\n{lines}\n"
     )
 
 

@@ -32,7 +32,6 @@ from mistworks.networks import (
 from mistworks.quantiles import LEVELS, Estimate
 from mistworks.statistics import summarise_smoothly
 
-_MAX_CELLS = 2**16
 _MAX_COUNT = 256
 
 _SHIPPED_FOLDER = Path(__file__).parent / "weights"
@@ -113,8 +112,9 @@ class Estimator:
         dx = np.array([x.shape[1] for x, _ in samples])
         dy = np.array([y.shape[1] for _, y in samples])
         estimates = [self._nothing] * len(samples)
+        cells = self.network.batch_cells
         left = np.flatnonzero(dx * dy)
-        for group in group_by_shape(n[left], dx[left], dy[left], _MAX_CELLS, _MAX_COUNT):
+        for group in group_by_shape(n[left], dx[left], dy[left], cells, _MAX_COUNT):
             positions = left[group].tolist()
             batch = pad([samples[position] for position in positions])
             for position, estimate in zip(positions, self._estimate_batch(batch), strict=True):

@@ -185,8 +185,9 @@ def _require_shape(array: NDArray[np.float64], name: str) -> None:
 
 
 def _require_finite(array: NDArray[np.float64], name: str) -> None:
-    faults = np.argwhere(~np.isfinite(array))
-    if len(faults):
+    finite = np.isfinite(array)
+    if not finite.all():
+        faults = np.argwhere(~finite)
         row, column = faults[0]
         kind = "NaN" if np.isnan(array[row, column]) else "infinity"
         raise MistworksError(

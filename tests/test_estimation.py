@@ -266,7 +266,7 @@ class TestEstimating:
             return batch
 
         monkeypatch.setattr(estimation, "pad", recorded)
-        monkeypatch.setattr(estimation, "_MAX_CELLS", 1000)
+        monkeypatch.setattr(type(ESTIMATOR.network), "batch_cells", 1000)
         ESTIMATOR.estimate_many([pair_of(seed, 30, 2, 3) for seed in range(40)])
         assert max(padded) <= 1000
         assert sum(padded) == 40 * 30 * 5

@@ -21,11 +21,13 @@ class Network(nn.Module, ABC):
         max_dimension: most coordinates of X and of Y that it reads, constant ones not counted.
         min_points: fewest points that it reads.
         max_points: most points that it reads; None for any number.
+        batch_cells: most padded cells, B · N · (DX + DY), that it is given at once: what bounds the memory.
     """
 
     max_dimension: ClassVar[int] = MAX_DIMENSIONS
     min_points: ClassVar[int] = MIN_POINTS
     max_points: ClassVar[int | None] = None
+    batch_cells: ClassVar[int] = 2**16
 
     @property
     def members(self) -> int:

@@ -1,5 +1,7 @@
 """Statistics of distances: nearest neighbours, kernels and distance correlation."""
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -22,6 +24,7 @@ _SMOOTHING = 0.003
 # Squared distances below this are those of equal points, but for rounding.
 _TINY = 1e-9
 _LEAST_NORM = 1e-4
+_FEW = 128
 _LEAST_EXPONENT = -20.0
 
 
@@ -33,7 +36,9 @@ def nearest(samples: Samples) -> dict[str, Tensor]:
     Viswanath, "Estimating mutual information for discrete-continuous mixtures", NeurIPS 2017). The norm is
     the same to the bit in whatever order coordinates come.
     """
-    if samples.dx == samples.dy == 1 and not samples.smooth:
+    # Of many points at one distance the tree finds any.
+    in_plane = samples.n > SUBSET or not samples.tied_shares.any()
+    if samples.dx == samples.dy == 1 and in_plane and not samples.smooth:
         points = samples.subset(PAIR_SUBSET).float().double().numpy()
         planes = [nearest_in_plane(sample) for sample in points]
         return {name: torch.stack([plane[name] for plane in planes]) for name in planes[0]}
@@ -101,7 +106,7 @@ def _ksg_terms(distances: list[Tensor], ordered: list[Tensor] | None, neighbours
     joint = _sorted(torch.maximum(*distances))
     used = [min(k, joint.shape[-1] - 1) for k in neighbours]
     radii = joint[..., used].contiguous()
-    inside = torch.tensor(used, dtype=torch.float64).expand(radii.shape)
+    inside = torch.tensor(used).expand(radii.shape)
     if ordered is None:
         counts = [_smooth_count(part, radii * (1 - 4 * _SMOOTHING)) - 1.0 for part in distances]
     else:
@@ -124,14 +129,14 @@ def _sorted(matrices: Tensor) -> Tensor:
 
 
 def _within(ordered: Tensor, radii: Tensor) -> Tensor:
-    """How many others lie strictly within each radius of each point, shape (B, m, K), float64."""
+    """How many others lie strictly within each radius of each point, shape (B, m, K), int64."""
     # What is as far as the neighbour itself is out, whatever rounding did to it.
-    return (torch.searchsorted(ordered, radii * (1 - _TOLERANCE)) - 1).clamp_min(0).double()
+    return (torch.searchsorted(ordered, radii * (1 - _TOLERANCE)) - 1).clamp_min(0)
 
 
 def _up_to(ordered: Tensor, radii: Tensor) -> Tensor:
-    """How many others lie within each radius of each point or on it, shape (B, m, K), float64."""
-    return (torch.searchsorted(ordered, radii * (1 + _TOLERANCE), right=True) - 1).double()
+    """How many others lie within each radius of each point or on it, shape (B, m, K), int64."""
+    return torch.searchsorted(ordered, radii * (1 + _TOLERANCE), right=True) - 1
 
 
 def _smooth_count(part: Tensor, radii: Tensor) -> Tensor:
@@ -160,13 +165,21 @@ def _rectangle_terms(distances: list[Tensor], ordered: list[Tensor] | None) -> T
             count = _smooth_count(part, radii * (1 + 4 * _SMOOTHING)) - 1.0
         else:
             count = _up_to(ordered[side], radii)
-        terms = terms - _digamma(count[..., 0].clamp_min(1.0))
+        terms = terms - _digamma(count[..., 0].clamp_min(1))
     return terms
 
 
-def _digamma(values: Tensor) -> Tensor:
-    found: Tensor = torch.special.digamma(values.double().clamp_min(1e-3))
-    return found
+def _digamma(counts: Tensor) -> Tensor:
+    """ψ of counts, whole or smooth, float64."""
+    if counts.is_floating_point():
+        smooth: Tensor = torch.special.digamma(counts)
+        return smooth
+    return _digamma_table()[counts]
+
+
+@lru_cache(maxsize=1)
+def _digamma_table() -> Tensor:
+    return torch.from_numpy(np.asarray(psi(np.arange(SUBSET + 2.0))))
 
 
 def metric(samples: Samples) -> dict[str, Tensor]:
@@ -227,7 +240,7 @@ def _kernels(squares: list[Tensor]) -> list[list[Tensor]]:
         exponents = part * (-0.5 / _BANDWIDTH**2)
         exponents.diagonal(dim1=1, dim2=2).fill_(_LEAST_EXPONENT)
         # Bounded, since numbers too small to be normal take many times as long.
-        wide.append(exponents.clamp_min(_LEAST_EXPONENT).exp())
+        wide.append(exponents.clamp_min_(_LEAST_EXPONENT).exp_())
     return [wide, [part.square().square() for part in wide]]
 
 
@@ -250,6 +263,9 @@ def _centred_correlation(a: Tensor, b: Tensor) -> Tensor:
     ⟨a, b⟩ = Σ aᵢⱼ bᵢⱼ − 2 Σ aᵢ. bᵢ. / (m − 2) + a.. b.. / ((m − 1)(m − 2)), for which nothing is centred.
     The diagonals are 0, or nearly so.
     """
+    if a.shape[1] <= _FEW:
+        # Else rounding would show.
+        a, b = a.double(), b.double()
     sides = [(part, part.sum(dim=2).double()) for part in (a, b)]
     product, *squares = (_inner(*left, *right) for left, right in (sides, sides[:1] * 2, sides[1:] * 2))
     # Where a kernel is the same for all pairs, both are but rounding.

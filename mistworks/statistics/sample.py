@@ -92,6 +92,12 @@ class Samples:
         """Ranks brought into (−1, 1), shape (B, n, dx + dy)."""
         return (self.ranks + 1.0 - self.n) / self.n
 
+    @cached_property
+    def tied_shares(self) -> Tensor:
+        """1 − distinct values / n of each coordinate, shape (B, dx + dy)."""
+        ordered = torch.from_numpy(np.sort(self.ranks.detach().numpy(), axis=1))
+        return 1.0 - (1 + (ordered[:, 1:] != ordered[:, :-1]).sum(dim=1)).double() / self.n
+
     def subset(self, most: int) -> Tensor:
         """Normal scores of at most so many points, for statistics of quadratic cost.
 

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,8 +30,7 @@ def sizes(samples: Samples) -> dict[str, Tensor]:
 
 def ties(samples: Samples) -> dict[str, Tensor]:
     """1 − distinct values / n by coordinate, and a contingency table of whole points."""
-    ranks, dx = samples.ranks.detach(), samples.dx
-    shares = _tied_shares(ranks)
+    ranks, dx, shares = samples.ranks.detach(), samples.dx, samples.tied_shares
     x, y = shares[:, :dx], shares[:, dx:]
     tables = ranks.new_zeros(len(samples), 5)
     for row in shares.any(dim=1).nonzero()[:, 0].tolist():
@@ -42,12 +40,6 @@ def ties(samples: Samples) -> dict[str, Tensor]:
         "greatest": both_sides(x.amax(dim=1), y.amax(dim=1)),
         "table": tables,
     }
-
-
-def _tied_shares(ranks: Tensor) -> Tensor:
-    """1 − distinct values / n of each coordinate, shape (B, dx + dy)."""
-    ordered = torch.from_numpy(np.sort(ranks.numpy(), axis=1))
-    return 1.0 - (1 + (ordered[:, 1:] != ordered[:, :-1]).sum(dim=1)).double() / ranks.shape[1]
 
 
 def _table(x: Tensor, y: Tensor) -> Tensor:
