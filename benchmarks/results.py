@@ -58,6 +58,7 @@ TARGETS = {
     "from import to the first answer, fresh process": ("4 s", "2 s"),
     "weights, calibration and card": ("20 MB", "5 MB"),
 }
+WORST = 10
 SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
 SUITES = "m-test,bmi-40,beyond,null,self-consistency"
 
@@ -126,6 +127,9 @@ def _document(
     for suite in ("bmi-40", "beyond"):
         yield f"## {suite}: mean absolute error by n"
         yield _by_size(evaluated, suite, _mean_absolute_error)
+    for suite in ("bmi-40", "beyond"):
+        yield f"## {suite}: where {first} errs most"
+        yield _worst(evaluated, suite, first)
     yield f"## bmi-40 at n = {LARGE_SIZE:,}: mean absolute error"
     yield _by_size(large, "bmi-40", _mean_absolute_error)
     yield "## null: mean estimate by n, and false alarms"
@@ -291,6 +295,34 @@ def _mean_absolute_error(part: Results) -> str:
 def _mean_estimate(part: Results) -> str:
     total = accuracy(part)[0]
     return _pair(total.bias, total.bias_se) + (f" ({total.failures} failed)" if total.failures else "")
+
+
+def _worst(evaluated: Evaluated, suite: str, first: str) -> str:
+    """The distributions of a suite by the error on them, the greatest first, beside the best other's."""
+    parts = _of(evaluated, suite)
+    own = next(part for part in parts if part.estimator == first)
+    others = [part for part in parts if len(part) == len(own) and part is not own]
+    rows = []
+    for name in sorted(set(own.name.tolist())):
+        part = own[own.name == name]
+        total, interval = accuracy(part)[0], next(iter(coverage(part, levels=(0.9,))))
+        errors = {other.estimator: accuracy(other[other.name == name])[0].mae or np.inf for other in others}
+        best = min(errors, key=lambda estimator: errors[estimator])
+        rows.append(
+            (
+                -(total.mae or 0.0),
+                [
+                    name,
+                    f"{float(part.mi.mean()):.3g}",
+                    f"{total.mae:.3g}",
+                    f"{total.bias:+.3g}",
+                    f"{interval.coverage:.0%}",
+                    f"{errors[best]:.3g}, {best}",
+                ],
+            )
+        )
+    head = ["distribution", "MI", "MAE", "bias", "90 % covers", "best other's MAE"]
+    return _table(head, [row for _, row in sorted(rows)[:WORST]])
 
 
 def _alarms(evaluated: Evaluated) -> str:
