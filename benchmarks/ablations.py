@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
@@ -82,35 +83,59 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("docs/ablations.md"))
     arguments = parser.parse_args()
     stores = arguments.stores or arguments.root / "stores" / "shipped-seed-0"
-    folder = arguments.root / "ablations"
     suites = [Measured.of(name) for name in SUITES]
-    url = str(stores / "train.zarr")
-    train_store, train_summaries = open_store(url), open_summaries(url)
-    rows, seconds = [], 0.0
-    for name, groups in _variants():
-        estimator, seconds_taken, loss = _summary(groups, train_summaries, stores, folder, arguments.epochs)
-        seconds = seconds or seconds_taken
-        rows.append([name, _number(loss), *_figures(suites, _from_statistics(estimator))])
-    budget = 60.0 * arguments.minutes
-    summarising = _seconds_to_summarise(train_store)
-    training = _EPOCHS_AT_EQUAL_COMPUTE * seconds / (arguments.epochs * len(train_store))
-    part = _FirstSummaries(train_summaries, int(budget / (summarising + training)))
-    estimator, _, loss = _summary(tuple(GROUPS), part, stores, folder, _EPOCHS_AT_EQUAL_COMPUTE)
-    name = f"{arguments.minutes:g} min: statistics of {len(part):,} samples"
-    rows.append([name, _number(loss), *_figures(suites, _from_statistics(estimator))])
-    estimator, loss, datasets = _set_transformer(train_store, stores, folder, budget)
-    name = f"{arguments.minutes:g} min: set transformer on {datasets:,} samples"
-    rows.append([name, _number(loss), *_figures(suites, _from_samples(estimator))])
+    # In a new folder: a training that was finished before would take no time.
+    with TemporaryDirectory(dir=arguments.root) as folder:
+        rows, seconds = _without_groups(suites, stores, Path(folder), arguments.epochs)
+        step = seconds / (arguments.epochs * len(open_store(str(stores / "train.zarr"))))
+        rows += _at_equal_compute(suites, stores, Path(folder), 60.0 * arguments.minutes, step)
     command = f"--epochs {arguments.epochs} --minutes {arguments.minutes:g}"
-    arguments.output.write_text(_document(rows, command, seconds, summarising), encoding="utf-8")
+    arguments.output.write_text(_document(rows, command, seconds), encoding="utf-8")
+
+
+def _without_groups(
+    suites: list[Measured], stores: Path, folder: Path, epochs: int
+) -> tuple[list[list[str]], float]:
+    """A row for each choice of statistics, and the mean seconds that one took to train."""
+    rows, seconds = [], 0.0
+    source = open_summaries(str(stores / "train.zarr"))
+    variants = list(_variants())
+    for name, groups in variants:
+        estimator, seconds_taken, loss = _summary(groups, source, stores, folder, epochs)
+        seconds += seconds_taken
+        rows.append([name, _number(loss), *_figures(suites, _from_statistics(estimator))])
+    return rows, seconds / len(variants)
+
+
+def _at_equal_compute(
+    suites: list[Measured], stores: Path, folder: Path, budget: float, step: float
+) -> list[list[str]]:
+    """A row of the network over statistics and one of the set transformer, for so many seconds each.
+
+    ``step`` is the seconds that a dataset takes in training from its statistics.
+    """
+    url = str(stores / "train.zarr")
+    summarising = _seconds_to_summarise(open_store(url))
+    datasets = int(budget / (summarising + _EPOCHS_AT_EQUAL_COMPUTE * step))
+    part = _FirstSummaries(open_summaries(url), datasets)
+    estimator, seconds, loss = _summary(tuple(GROUPS), part, stores, folder, _EPOCHS_AT_EQUAL_COMPUTE)
+    took = f"{(seconds + summarising * len(part)) / 60:.1f} min"
+    name = f"{took}: statistics of {len(part):,} samples, {_EPOCHS_AT_EQUAL_COMPUTE} epochs"
+    rows = [[name, _number(loss), *_figures(suites, _from_statistics(estimator))]]
+    estimator, seconds, loss, datasets = _set_transformer(stores, folder, budget)
+    name = f"{seconds / 60:.1f} min: set transformer on {datasets:,} samples"
+    return [*rows, [name, _number(loss), *_figures(suites, _from_samples(estimator))]]
 
 
 def _seconds_to_summarise(store: Store) -> float:
     """Time that the statistics of a dataset take where every core computes those of others."""
-    block = store.partition(0)
+    block, threads = store.partition(0), torch.get_num_threads()
+    torch.set_num_threads(1)
     started = time.perf_counter()
     summarise_block(block)
-    return (time.perf_counter() - started) / len(block) / (os.cpu_count() or 1)
+    seconds = time.perf_counter() - started
+    torch.set_num_threads(threads)
+    return seconds / len(block) / (os.cpu_count() or 1)
 
 
 def _variants() -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -129,7 +154,7 @@ def _summary(
     network = SummaryNetworkConfig.parse({**dict(preset.network), "groups": groups})
     training = TrainingConfig.parse({**dict(preset.training), "epochs": epochs, "validate_every": 10**6})
     validation = open_summaries(str(stores / "validation.zarr"))
-    place = folder / f"summary-{'-'.join(groups)}-{len(source)}-{epochs}"
+    place = folder / f"summary-{'-'.join(groups)}-{len(source)}"
     started = time.perf_counter()
     result = train(source, validation, network, training, place, "ablation")
     return result.estimator, time.perf_counter() - started, result.history[-1].validation_loss
@@ -139,15 +164,13 @@ class _TimeIsUpError(Exception):
     """The budget of the set transformer is spent."""
 
 
-def _set_transformer(
-    source: Store, stores: Path, folder: Path, budget: float
-) -> tuple[Estimator, float, int]:
-    """The estimator after so many seconds, its validation loss, and the datasets that it saw.
+def _set_transformer(stores: Path, folder: Path, budget: float) -> tuple[Estimator, float, float, int]:
+    """The estimator after about so many seconds, those, its validation loss, and the datasets that it saw.
 
     The schedule needs the number of steps: a first run of a few tells how long one takes.
     """
     preset = PRESETS["quick"]
-    validation = open_store(str(stores / "validation.zarr"))
+    source, validation = (open_store(str(stores / f"{split}.zarr")) for split in ("train", "validation"))
     speed = 0.0
 
     def watch(progress: Progress) -> None:
@@ -156,14 +179,22 @@ def _set_transformer(
         if progress.step == 60:
             raise _TimeIsUpError
 
-    changes = {"epochs": 1, "loss_scale": "square-root", "validate_every": 10**6, "checkpoint_every": 10**6}
+    changes = {
+        "epochs": 1,
+        "loss_scale": "square-root",
+        "validate_every": 10**6,
+        "validation_datasets": None,
+        "checkpoint_every": 10**6,
+    }
     training = TrainingConfig.parse({**dict(preset.training), **changes})
     with suppress(_TimeIsUpError):
         train(source, validation, preset.network, training, folder / "set-transformer-speed", "speed", watch)
     datasets = min(len(source), int(speed * budget))
     part = _First(source, datasets)
-    result = train(part, validation, preset.network, training, folder / f"set-transformer-{datasets}", "part")
-    return result.estimator, result.history[-1].validation_loss, len(part)
+    started = time.perf_counter()
+    result = train(part, validation, preset.network, training, folder / "set-transformer", "ablation")
+    seconds = time.perf_counter() - started
+    return result.estimator, seconds, result.history[-1].validation_loss, len(part)
 
 
 class _First:
@@ -231,7 +262,7 @@ def _number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _document(rows: list[list[str]], command: str, seconds: float, summarising: float) -> str:
+def _document(rows: list[list[str]], command: str, seconds: float) -> str:
     head = [
         "variant",
         "validation pinball loss",
@@ -244,10 +275,9 @@ def _document(rows: list[list[str]], command: str, seconds: float, summarising: 
     lines = "\n".join(f"| {' | '.join(line)} |" for line in table)
     return (
         f"Written by `python benchmarks/ablations.py {command}`: networks over statistics, {seconds:.0f} s "
-        "of training each on the whole store. The last two rows had as many minutes of all cores: one with "
-        f"the {1000 * summarising:.2f} ms that the statistics of a dataset take, and "
-        f"{_EPOCHS_AT_EQUAL_COMPUTE} epochs, the other the set transformer of the preset `quick`, on samples "
-        "of the same store. Nats and nats², ± one standard error. `beyond` is shown, not used to choose."
+        "of training each on the whole store. The last two rows had about as many minutes of all cores: one "
+        "with the time of the statistics, the other the set transformer of the preset `quick`, on samples of "
+        "the same store. Nats and nats², ± one standard error. `beyond` is shown, not used to choose."
         f"\n\n{lines}\n"
     )
 

@@ -5,17 +5,14 @@ What is stored of former evaluations is read, so that this can be run again at a
 
 import argparse
 import platform
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-import torch
+from standing import by_form, standing, worst
+from tables import figure, of, pair, table
 
-import mistworks
 from flows.evaluate import Evaluated, evaluate
 from flows.report import report_on
 from flows.services import dask_cluster, services
@@ -36,29 +33,6 @@ MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussi
 # Those whose cost is at most linear in n.
 LARGE_MODELS = "mist@champion,gaussian-copula,t-copula,cca"
 LARGE_SIZE = 10_000
-# What the estimator that comes with the package was built to reach, by the names of its figures.
-TARGETS = {
-    "m-test IMD, n 10-100: MSE": ("1.6", "1.0"),
-    "m-test IMD, n 100-300: MSE": ("0.03", "0.012"),
-    "m-test IMD, n 300-500: MSE": ("0.015", "0.006"),
-    "m-test OoMD, n 10-100: MSE": ("1.6", "1.0"),
-    "m-test OoMD, n 100-300: MSE": ("0.04", "0.015"),
-    "m-test OoMD, n 300-500: MSE": ("0.02", "0.007"),
-    "bmi-40, n = 500: MAE": ("0.08", "0.04"),
-    "bmi-40, n = 1,000: MAE": ("0.06", "0.03"),
-    "bmi-40, n = 10,000: MAE": ("0.05", "0.015"),
-    "null, n = 500: mean estimate": ("0.03", "0.01"),
-    "null, n = 500: 5% quantile above 0": ("5 %", ""),
-    "m-test, n all: 90 % interval covers": ("88–92 %", "89–91 %"),
-    **{f"m-test, n {n}: 90 % interval covers": ("85–95 %", "") for n in ("10-100", "100-300", "300-500")},
-    **{f"bmi-40, n {n}: 90 % interval covers": ("85–95 %", "") for n in ("all", "300-500", "500-1000")},
-    "beyond, n all: 90 % interval covers": ("80–97 %", "86–94 %"),
-    "one estimate at n = 500, 16 + 16, one core": ("25 ms", "8 ms"),
-    "1,000 estimates at n = 500, 16 + 16, batched, all cores": ("10 s", "3 s"),
-    "from import to the first answer, fresh process": ("4 s", "2 s"),
-    "weights, calibration and card": ("20 MB", "5 MB"),
-}
-WORST = 10
 SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
 SUITES = "m-test,bmi-40,beyond,null,self-consistency"
 
@@ -91,8 +65,8 @@ def main() -> None:
         )
     report_on(evaluated, arguments.root / "report.html", arguments.root, uri)
     (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
-    for name, figure in pictures(evaluated.results).items():
-        figure.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)
+    for name, picture in pictures(evaluated.results).items():
+        picture.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)
     text = "\n\n".join(_document(evaluated, large, models[0], uri, arguments))
     (arguments.docs / "results.md").write_text(text + "\n", encoding="utf-8")
 
@@ -115,7 +89,7 @@ def _document(
     yield "![Mean absolute error of every estimator on every suite](images/errors.png)"
     yield "![Coverage of the true mutual information against the nominal level](images/calibration.png)"
     yield f"## Where {first} stands"
-    yield _standing(evaluated, large, first)
+    yield standing(evaluated, large, first)
     if arguments.ablations.is_file():
         yield "## What each part buys"
         yield arguments.ablations.read_text(encoding="utf-8").strip()
@@ -129,7 +103,9 @@ def _document(
         yield _by_size(evaluated, suite, _mean_absolute_error)
     for suite in ("bmi-40", "beyond"):
         yield f"## {suite}: where {first} errs most"
-        yield _worst(evaluated, suite, first)
+        yield worst(evaluated, suite, first)
+    yield "## beyond: forms that the training families share, and others"
+    yield by_form(evaluated, first)
     yield f"## bmi-40 at n = {LARGE_SIZE:,}: mean absolute error"
     yield _by_size(large, "bmi-40", _mean_absolute_error)
     yield "## null: mean estimate by n, and false alarms"
@@ -152,88 +128,6 @@ def _machine() -> str:
     return f"{platform.machine()}, Python {platform.python_version()}, two processes of one thread"
 
 
-def _standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
-    """The figures that the estimator was built for, each beside what it must reach and what was aimed at."""
-    own = {part.suite: part for part in evaluated.results if part.estimator == first}
-    rows = [*_published(own["m-test"])]
-    for part, name in ((own["bmi-40"], "bmi-40"), (large.results[0], "bmi-40"), (own["beyond"], "beyond")):
-        for n in sorted(set(part.n.tolist())):
-            total = accuracy(part[part.n == n])[0]
-            rows.append([f"{name}, n = {n:,}: MAE", total.count, _pair(total.mae, total.mae_se)])
-    null = own["null"][own["null"].n == 500]
-    rows.append(["null, n = 500: mean estimate", len(null), _mean_estimate(null)])
-    rows += [
-        [f"null, n = 500: {100 * level:g}% quantile above 0", row.count, f"{row.rate:.1%}"]
-        for level in (0.05, 0.025)
-        for row in false_alarms(null, levels=(1 - 2 * level,))
-        if row.n_bin == "all"
-    ]
-    for name, part in (*own.items(), ("bmi-40 at n = 10,000", large.results[0])):
-        rows.extend(
-            [
-                f"{name}, n {found.n_bin}: 90 % interval covers",
-                found.count,
-                f"{found.coverage:.1%} ({found.low:.1%}–{found.high:.1%})",
-            ]
-            for found in coverage(part, levels=(0.9,))
-            if found.family == "all"
-        )
-    rows += [[name, "", figure] for name, figure in _speeds()]
-    targets = {**TARGETS, **_shares_of_the_best(evaluated, "beyond", first)}
-    cells = [[*map(str, row), *targets.get(str(row[0]), ("", ""))] for row in rows]
-    return _table(["figure", "datasets", first, "must reach", "aim"], cells)
-
-
-def _shares_of_the_best(evaluated: Evaluated, suite: str, first: str) -> dict[str, tuple[str, str]]:
-    """Half and a quarter of the least error of any other estimator, of those that saw every dataset."""
-    parts = _of(evaluated, suite)
-    most = max(len(part) for part in parts)
-    others = [part for part in parts if len(part) == most and part.estimator != first]
-    found = {}
-    for n in sorted({int(n) for n in others[0].n}):
-        errors = {part.estimator: accuracy(part[part.n == n])[0].mae or np.inf for part in others}
-        best = min(errors, key=lambda name: errors[name])
-        found[f"{suite}, n = {n:,}: MAE"] = (
-            f"{errors[best] / 2:.3g}, half of {best}'s",
-            f"{errors[best] / 4:.3g}, a quarter",
-        )
-    return found
-
-
-def _published(part: Results) -> Iterable[list[object]]:
-    for kind in ("IMD", "OoMD"):
-        chosen = part[np.char.startswith(part.name, f"{kind.lower()}/")]
-        for row in accuracy(chosen):
-            if (row.family, row.dimension_bin) == ("all", "all") and row.n_bin not in ("all", "other"):
-                yield [f"m-test {kind}, n {row.n_bin}: MSE", row.count, _pair(row.mse, row.mse_se)]
-
-
-def _speeds() -> Iterable[tuple[str, str]]:
-    """Of the estimator that comes with the package: many samples at once, a fresh process, its size."""
-    rng = np.random.default_rng(0)
-    pairs = [(rng.standard_normal((500, 16)), rng.standard_normal((500, 16))) for _ in range(200)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    times = []
-    for pair in pairs[:50]:
-        started = time.perf_counter()
-        mistworks.estimate(*pair)
-        times.append(time.perf_counter() - started)
-    yield "one estimate at n = 500, 16 + 16, one core", f"{1000 * np.median(times):.1f} ms"
-    torch.set_num_threads(threads)
-    started = time.perf_counter()
-    mistworks.estimate_many(pairs)
-    seconds = 1_000 / len(pairs) * (time.perf_counter() - started)
-    yield "1,000 estimates at n = 500, 16 + 16, batched, all cores", f"{seconds:.1f} s"
-    code = "import numpy, mistworks; mistworks.estimate(numpy.arange(500.0), numpy.arange(500.0) ** 2)"
-    started = time.perf_counter()
-    subprocess.run([sys.executable, "-c", code], check=True)
-    yield "from import to the first answer, fresh process", f"{time.perf_counter() - started:.2f} s"
-    folder = Path(mistworks.__file__).parent / "weights"
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    yield "weights, calibration and card", f"{size:.1f} MB"
-
-
 def _totals(parts: Sequence[Results]) -> str:
     rows = []
     for part in sorted(parts, key=_order):
@@ -244,16 +138,16 @@ def _totals(parts: Sequence[Results]) -> str:
                 part.estimator,
                 f"{total.count:,}",
                 f"{total.failures:,}",
-                _pair(total.mae, total.mae_se),
-                _pair(total.mse, total.mse_se),
-                _pair(total.bias, total.bias_se),
-                _figure(total.rank_correlation),
+                pair(total.mae, total.mae_se),
+                pair(total.mse, total.mse_se),
+                pair(total.bias, total.bias_se),
+                figure(total.rank_correlation),
                 "—" if interval is None else f"{interval.coverage:.1%}",
-                "—" if interval is None else _pair(interval.score, interval.score_se),
+                "—" if interval is None else pair(interval.score, interval.score_se),
             ]
         )
     head = ["estimator", "datasets", "failed", "MAE", "MSE", "bias", "rank correlation"]
-    return _table([*head, "90 % covers", "interval score"], rows)
+    return table([*head, "90 % covers", "interval score"], rows)
 
 
 def _order(part: Results) -> tuple[int, float]:
@@ -265,64 +159,36 @@ def _order(part: Results) -> tuple[int, float]:
 def _by_bin(evaluated: Evaluated, suite: str) -> str:
     bins = ("10-100", "100-300", "300-500")
     rows = []
-    for part in _of(evaluated, suite):
+    for part in of(evaluated, suite):
         cells = []
         for kind in ("imd", "oomd"):
             chosen = part[np.char.startswith(part.name, f"{kind}/")]
             found = {
                 row.n_bin: row for row in accuracy(chosen) if (row.family, row.dimension_bin) == ("all",) * 2
             }
-            cells += [_pair(found[n].mse, found[n].mse_se) if n in found else "—" for n in bins]
+            cells += [pair(found[n].mse, found[n].mse_se) if n in found else "—" for n in bins]
         rows.append([part.estimator, f"{len(part):,}", *cells])
-    return _table(["estimator", "datasets", *(f"{kind} {n}" for kind in ("IMD", "OoMD") for n in bins)], rows)
+    return table(["estimator", "datasets", *(f"{kind} {n}" for kind in ("IMD", "OoMD") for n in bins)], rows)
 
 
 def _by_size(evaluated: Evaluated, suite: str, measure: Callable[[Results], str]) -> str:
-    parts = _of(evaluated, suite)
+    parts = of(evaluated, suite)
     sizes = sorted({int(n) for part in parts for n in part.n})
     rows = [
         [part.estimator, *(measure(part[part.n == n]) if (part.n == n).any() else "—" for n in sizes)]
         for part in parts
     ]
-    return _table(["estimator", *(f"n = {n:,}" for n in sizes)], rows)
+    return table(["estimator", *(f"n = {n:,}" for n in sizes)], rows)
 
 
 def _mean_absolute_error(part: Results) -> str:
     total = accuracy(part)[0]
-    return _pair(total.mae, total.mae_se) + (f" ({total.failures} failed)" if total.failures else "")
+    return pair(total.mae, total.mae_se) + (f" ({total.failures} failed)" if total.failures else "")
 
 
 def _mean_estimate(part: Results) -> str:
     total = accuracy(part)[0]
-    return _pair(total.bias, total.bias_se) + (f" ({total.failures} failed)" if total.failures else "")
-
-
-def _worst(evaluated: Evaluated, suite: str, first: str) -> str:
-    """The distributions of a suite by the error on them, the greatest first, beside the best other's."""
-    parts = _of(evaluated, suite)
-    own = next(part for part in parts if part.estimator == first)
-    others = [part for part in parts if len(part) == len(own) and part is not own]
-    rows = []
-    for name in sorted(set(own.name.tolist())):
-        part = own[own.name == name]
-        total, interval = accuracy(part)[0], next(iter(coverage(part, levels=(0.9,))))
-        errors = {other.estimator: accuracy(other[other.name == name])[0].mae or np.inf for other in others}
-        best = min(errors, key=lambda estimator: errors[estimator])
-        rows.append(
-            (
-                -(total.mae or 0.0),
-                [
-                    name,
-                    f"{float(part.mi.mean()):.3g}",
-                    f"{total.mae:.3g}",
-                    f"{total.bias:+.3g}",
-                    f"{interval.coverage:.0%}",
-                    f"{errors[best]:.3g}, {best}",
-                ],
-            )
-        )
-    head = ["distribution", "MI", "MAE", "bias", "90 % covers", "best other's MAE"]
-    return _table(head, [row for _, row in sorted(rows)[:WORST]])
+    return pair(total.bias, total.bias_se) + (f" ({total.failures} failed)" if total.failures else "")
 
 
 def _alarms(evaluated: Evaluated) -> str:
@@ -334,7 +200,7 @@ def _alarms(evaluated: Evaluated) -> str:
             f"{row.rate:.1%}",
             f"{row.low:.1%}–{row.high:.1%}",
         ]
-        for part in _of(evaluated, "null")
+        for part in of(evaluated, "null")
         for row in false_alarms(part, levels=(0.9,))
         if row.n_bin == "all"
     ]
@@ -345,31 +211,31 @@ def _alarms(evaluated: Evaluated) -> str:
         "lower end of the 90 % interval > 0",
         "95 % interval of that rate",
     ]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _violated(evaluated: Evaluated) -> str:
     rows, relations = [], []
-    for part in _of(evaluated, "self-consistency"):
+    for part in of(evaluated, "self-consistency"):
         found = violations(part)
         relations = [each.relation for each in found]
         rows.append(
             [
                 part.estimator,
                 *(
-                    f"{each.violated} of {each.comparisons}, {_figure(each.max)}"
+                    f"{each.violated} of {each.comparisons}, {figure(each.max)}"
                     + (f" ({each.failures} failed)" if each.failures else "")
                     for each in found
                 ),
             ]
         )
-    return _table(["estimator", *relations], rows)
+    return table(["estimator", *relations], rows)
 
 
 def _differences(evaluated: Evaluated, first: str) -> str:
     rows = []
     for suite in evaluated.suites:
-        parts = _of(evaluated, suite)
+        parts = of(evaluated, suite)
         one = next(part for part in parts if part.estimator == first)
         for other in parts:
             if other is one:
@@ -386,7 +252,7 @@ def _differences(evaluated: Evaluated, first: str) -> str:
                         f"{found.low:+.3g} to {found.high:+.3g}",
                     ]
                 )
-    return _table(["suite", "against", "datasets", "left out", "difference", "95 % interval"], rows)
+    return table(["suite", "against", "datasets", "left out", "difference", "95 % interval"], rows)
 
 
 def _costs(evaluated: Evaluated, folder: Path) -> str:
@@ -402,24 +268,7 @@ def _costs(evaluated: Evaluated, folder: Path) -> str:
             for each in measured
         ]
         rows.append([reference.label, *cells])
-    return _table(["estimator", *(f"n = {n:,}, {dx} + {dy}" for n, dx, dy in SHAPES)], rows)
-
-
-def _of(evaluated: Evaluated, suite: str) -> list[Results]:
-    return [part for part in evaluated.results if part.suite == suite]
-
-
-def _pair(value: float | None, error: float | None) -> str:
-    return "—" if value is None else _figure(value) + ("" if error is None else f" ± {error:.2g}")
-
-
-def _figure(value: float | None) -> str:
-    return "—" if value is None else f"{value:.3g}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(["estimator", *(f"n = {n:,}, {dx} + {dy}" for n, dx, dy in SHAPES)], rows)
 
 
 if __name__ == "__main__":

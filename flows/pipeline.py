@@ -18,14 +18,13 @@ from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.model_card import ModelCard
 from mistworks.model_folder import CARD_FILE
 from mistworks.networks import reads_statistics
-from mistworks.presets import load_preset, preset_name
+from mistworks.presets import Preset, load_preset, preset_name
 from mistworks.splits import SPLITS, SplitName
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
 from storage.store import open_store
 from tasks.training import Trained
 
-_READ_IN_TRAINING: tuple[SplitName, ...] = ("train", "validation", "calibration")
 _REQUIRED: tuple[SplitName, ...] = ("train", "validation")
 # What an estimator was fitted to says nothing of its accuracy.
 _FITTED: tuple[SplitName, ...] = ("train", "calibration")
@@ -83,13 +82,10 @@ def pipeline(
             )
             for split in splits
         }
-    summarised = (
-        summarise_all(
-            [stores[split].url for split in splits if split in _READ_IN_TRAINING], workers, dask_address
-        )
-        if reads_statistics(chosen.network)
-        else {}
-    )
+    made_from = {split: stores[split] for split in _read_in_training(chosen)}
+    summarised: dict[str, Summarised] = {}
+    if reads_statistics(chosen.network):
+        summarised = summarise_all([store.url for store in made_from.values()], workers, dask_address)
     trained = train(
         stores["train"].url,
         stores["validation"].url,
@@ -98,7 +94,7 @@ def pipeline(
         tracking_uri=tracking_uri,
         seed=seed,
         content_hashes={split: made.content_hash for split, made in stores.items()},
-        calibration_store=stores["calibration"].url if "calibration" in stores else None,
+        calibration_store=made_from["calibration"].url if "calibration" in made_from else None,
         workers=workers,
         dask_address=dask_address,
     )
@@ -114,16 +110,22 @@ def pipeline(
         prior_mean=prior_mean,
     ).accuracy(prior_mean)
     if not (trained.folder / CARD_FILE).exists():
-        _model_card(trained, stores, summarised, accuracy, preset_name(preset), tracking_uri).write(
+        _model_card(trained, made_from, summarised, accuracy, preset_name(preset), tracking_uri).write(
             trained.folder, load(trained.folder)
         )
     registered = register(trained.folder, trained.run_id, metrics(accuracy), tracking_uri)
     return Produced(stores, trained.run_id, accuracy, registered)
 
 
+def _read_in_training(preset: Preset) -> list[SplitName]:
+    """The splits that an estimator is made from; one without quantiles is not calibrated."""
+    calibrated = "calibration" in preset.splits and preset.training.objective != "squared-error"
+    return [*_REQUIRED, "calibration"] if calibrated else [*_REQUIRED]
+
+
 def _model_card(
     trained: Trained,
-    stores: dict[SplitName, Generated],
+    made_from: dict[SplitName, Generated],
     summarised: dict[str, Summarised],
     accuracy: Sequence[AccuracyRow],
     preset: str,
@@ -132,7 +134,7 @@ def _model_card(
     """What the run tells of the model it made; only steps that were done here from the start are timed."""
     revision = training_record(tracking_uri, trained.run_id).revision
     seconds = {}
-    for split, store in stores.items():
+    for split, store in made_from.items():
         partitions = open_store(store.url).manifest.partitions
         if store.made == partitions:
             seconds[f"samples of {split}"] = store.seconds
@@ -141,7 +143,7 @@ def _model_card(
     return ModelCard(
         preset=preset,
         commit=f"{revision.commit}{', with changes' if revision.dirty else ''}",
-        data={split: stores[split].content_hash for split in stores if split in _READ_IN_TRAINING},
+        data={split: store.content_hash for split, store in made_from.items()},
         seconds={**seconds, "training": trained.seconds},
         machine=f"{os.cpu_count()} cores",
         results={

@@ -5,8 +5,9 @@ no covariance tells: tables, noise channels, mixtures, atoms, readouts; independ
 and maps of whole blocks that keep the mutual information. Weights and priors are plain configuration.
 
 No distribution of the suite ``beyond``, with its parameters, is among them, though many are of the same
-kinds, and not by chance: the family ``cells``, and later the families ``independent`` and ``readouts``, tight
-mixtures, discrete and assigned cells and the members that are always turned by their norm, were added after a
+kinds and some of the same form (spirals, waves, a parabola, equal sensors, classes), and not by chance: the
+family ``cells``, and later the families ``independent`` and ``readouts``, tight mixtures, discrete and
+assigned cells, faster rotations by the norm and the members that are always turned so, were added after a
 look at the kinds of distributions of that suite on which an earlier model erred, never with their parameters.
 """
 

@@ -118,6 +118,10 @@ def read_config(folder: Path) -> ModelConfig:
         )
     if _digest(values) != values.get("config_sha256"):
         raise MistworksError(f"{path} was edited: its SHA-256 is not its own; copy the folder again")
+    network = values.get("network")
+    if isinstance(network, dict) and network.get("network") == "summary":
+        # The first weights over statistics did not tell the version.
+        network.setdefault("statistics", "1")
     try:
         return ModelConfig.parse(values)
     except MistworksError as error:

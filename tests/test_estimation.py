@@ -479,7 +479,12 @@ class TestLoadingRefusals:
             mistworks.load(saved)
 
     @pytest.mark.parametrize(
-        "change", [{"network": {"network": "summary", "statistics": "1"}}, {"surprise": 1}]
+        "change",
+        [
+            {"network": {"network": "summary", "statistics": "1"}},
+            {"network": {"network": "summary"}},
+            {"surprise": 1},
+        ],
     )
     def test_another_version_of_mistworks(self, saved: Path, change: dict[str, Any]) -> None:
         path = saved / "config.json"
@@ -503,10 +508,10 @@ class TestLoadingRefusals:
         del weights["seeds"]
         content = save(weights)
         (saved / "model.safetensors").write_bytes(content)
-        card = read_config(saved)
-        card = card.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
-        card = card.model_copy(update={"config_sha256": card.digest()})
-        (saved / "config.json").write_text(card.model_dump_json())
+        config = read_config(saved)
+        config = config.model_copy(update={"weights_sha256": hashlib.sha256(content).hexdigest()})
+        config = config.model_copy(update={"config_sha256": config.digest()})
+        (saved / "config.json").write_text(config.model_dump_json())
         with pytest.raises(MistworksError, match="do not fit the network"):
             mistworks.load(saved)
 

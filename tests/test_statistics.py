@@ -1,5 +1,7 @@
 """The statistics: what leaves them as they are, what they must equal, and that they are always finite."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -232,6 +234,43 @@ def test_smooth_statistics_are_near_and_have_gradients(n: int, dx: int, dy: int)
     assert x.grad is not None
     assert x.grad.isfinite().all()
     assert x.grad.abs().sum() > 0
+
+
+def test_smooth_ranks_leave_the_subset_as_it_is() -> None:
+    x, y = draw(1500, 3, 2)
+    exact = ranked(x, y)
+    smooth = Samples(smooth_half_ranks(torch.cat([x, y], dim=1))[None], 3, exact.ranks)
+    # Scores of two points differ by more than 1 in the mean.
+    assert (smooth.subset(512) - exact.subset(512)).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize("kind", ["discrete", "half discrete", "copies"])
+def test_smooth_counts_at_distance_0_are_those_of_equal_points(kind: str) -> None:
+    x, y = draw(90, 2, 2)
+    match kind:
+        case "discrete":
+            x, y = (x > 0).double(), (y > 0.3).double()
+        case "half discrete":
+            y = (y > 0.3).double()
+        case "copies":
+            x, y = x[torch.arange(90) // 3], y[torch.arange(90) // 3]
+    x.requires_grad_()
+    smooth, exact = summarise_smoothly(x, y), summarise(x.detach(), y)
+    for position, name in enumerate(statistic_names()):
+        if name.startswith("neighbours."):
+            # Smooth counts do not tell distances apart that differ by a hundredth.
+            assert abs(float(smooth[position].detach()) - float(exact[position])) < 0.3, name
+    smooth.sum().backward()
+    assert x.grad is not None
+    assert x.grad.isfinite().all()
+
+
+def test_threads_of_the_caller_stay_as_many() -> None:
+    before = torch.get_num_threads()
+    summarise_many([draw(20, 1, 1)] * 3, threads=2)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(torch.get_num_threads).result() == before
+    assert summarise_many([]).shape == (0, len(statistic_names()))
 
 
 def test_smooth_ranks_are_ranks_where_values_lie_apart() -> None:

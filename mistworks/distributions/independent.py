@@ -30,6 +30,7 @@ BlockFamily = Annotated[
     | ReadoutsFamily,
     Field(discriminator="family"),
 ]
+"""Families whose X, or whose Y, can stand alone: those defined at 1 beside any dimension."""
 
 
 @dataclass(frozen=True, eq=False)

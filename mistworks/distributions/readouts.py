@@ -25,7 +25,8 @@ _FIRST_POINTS = 1_024
 class Latent:
     """A coordinate T in cells, and coordinates that read it: given cell k they are N(μₖ, diag σ²).
 
-    Within its cell T says nothing of them, so that what they say of T they say of its cell.
+    Within its cell T says nothing of them, so that what they say of T they say of its cell: in nats at most
+    the logarithm of how many cells there are.
 
     Attributes:
         probabilities: of the cells, shape (cells,), positive, with sum 1.

@@ -21,7 +21,10 @@ from mistworks.statistics.sample import SUBSET, Samples, half_ranks, smooth_half
 VERSION: Literal["2"] = "2"
 """Changes whenever a statistic does; tables kept under another version are not used."""
 
+# In the largest array of samples that are computed together: more of them leave a core's cache.
 _MOST_VALUES = 2**20
+# Fewer parts than threads would leave threads idle.
+_MOST_TOGETHER = 32
 
 Statistics = Callable[[Samples], dict[str, Tensor]]
 
@@ -67,6 +70,8 @@ def summarise_many(pairs: Sequence[tuple[Tensor, Tensor]], threads: int = 1) -> 
         Shape (len(pairs), S), float32. What rows are beside each other may change the last digits of them.
     """
     _keep_memory()
+    if not pairs:
+        return torch.empty(0, len(statistic_names()))
     with _threads(min(threads, len(pairs))) as apply:
         ranked = list(apply(_ranked, pairs))
         alike = _alike(ranked)
@@ -76,9 +81,12 @@ def summarise_many(pairs: Sequence[tuple[Tensor, Tensor]], threads: int = 1) -> 
 
 
 def summarise_smoothly(x: Tensor, y: Tensor) -> Tensor:
-    """The same with smooth ranks and counts, through which gradients pass; see `smooth_half_ranks`."""
-    ranks = torch.cat([smooth_half_ranks(x), smooth_half_ranks(y)], dim=1)
-    return _of(Samples(ranks[None], x.shape[1], smooth=True))[0]
+    """The same with smooth ranks and counts, through which gradients pass; see `smooth_half_ranks`.
+
+    Constant columns are not left out.
+    """
+    both = torch.cat([x, y], dim=1)
+    return _of(Samples(smooth_half_ranks(both)[None], x.shape[1], half_ranks(both)[None]))[0]
 
 
 @lru_cache(maxsize=1)
@@ -111,9 +119,14 @@ def _threads(count: int) -> Iterator[Callable[..., Iterable[Any]]]:
     if count <= 1:
         yield map
         return
-    # A thread of torch's own for each: they would wait for one another's parts of every operation.
-    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        yield pool.map
+    before = torch.get_num_threads()
+    try:
+        # A thread of torch's own for each: they would wait for one another's parts of every operation.
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map
+    finally:
+        # What a thread sets holds for all that are begun after it.
+        torch.set_num_threads(before)
 
 
 def _ranked(pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
@@ -128,13 +141,15 @@ def _varying(ranks: Tensor) -> Tensor:
 
 
 def _alike(ranked: Sequence[tuple[Tensor, Tensor]]) -> list[list[int]]:
-    """Positions of samples of one shape, as many together as fit a core's cache."""
+    """Positions of samples of one shape, as many together as a core works on best."""
     groups: dict[tuple[int, int, int], list[int]] = {}
     for row, (x, y) in enumerate(ranked):
         groups.setdefault((len(x), x.shape[1], y.shape[1]), []).append(row)
     found = []
     for (n, dx, dy), rows in groups.items():
-        most = max(1, _MOST_VALUES // max(n * (dx + dy), min(n, SUBSET) ** 2, 10 * (dx + dy) ** 2))
+        d = dx + dy
+        # The points, their distances, and the correlation matrices under every shrinkage.
+        most = min(_MOST_TOGETHER, max(1, _MOST_VALUES // max(n * d, min(n, SUBSET) ** 2, 10 * d**2)))
         found += [rows[start : start + most] for start in range(0, len(rows), most)]
     return found
 

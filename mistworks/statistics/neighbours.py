@@ -20,7 +20,7 @@ _BANDWIDTH = 0.6
 _TIE_BREAK = 1e-3
 # Relative; what rounding may part, and far less than what tells neighbours apart.
 _TOLERANCE = 1e-6
-_SMOOTHING = 0.003
+_SMOOTHING = 0.0015
 # Squared distances below this are those of equal points, but for rounding.
 _TINY = 1e-9
 _LEAST_NORM = 1e-4
@@ -108,16 +108,14 @@ def _ksg_terms(distances: list[Tensor], ordered: list[Tensor] | None, neighbours
     radii = joint[..., used].contiguous()
     inside = torch.tensor(used).expand(radii.shape)
     if ordered is None:
-        counts = [_smooth_count(part, radii * (1 - 4 * _SMOOTHING)) - 1.0 for part in distances]
+        counts = [_smooth_count(part, radii, -1.0) - 1.0 for part in distances]
     else:
         counts = [_within(part, radii) for part in ordered]
-        if bool((tied := radii <= _TINY).any()):
-            here = torch.full_like(radii[..., :1], _TINY)
-            inside = torch.where(tied, _up_to(joint, here), inside)
-            counts = [
-                torch.where(tied, _up_to(part, here), count)
-                for part, count in zip(ordered, counts, strict=True)
-            ]
+    if bool((tied := radii <= _TINY).any()):
+        here = torch.full_like(radii[..., :1], _TINY).detach()
+        inside = torch.where(tied, _up_to(joint.detach(), here), inside)
+        for side, part in enumerate(ordered or [_sorted(part.detach()) for part in distances]):
+            counts[side] = torch.where(tied, _up_to(part, here), counts[side])
     return _digamma(inside) - _digamma(counts[0] + 1) - _digamma(counts[1] + 1)
 
 
@@ -139,13 +137,12 @@ def _up_to(ordered: Tensor, radii: Tensor) -> Tensor:
     return torch.searchsorted(ordered, radii * (1 + _TOLERANCE), right=True) - 1
 
 
-def _smooth_count(part: Tensor, radii: Tensor) -> Tensor:
-    counts = [
-        torch.sigmoid((radius[..., None] - part) / (_SMOOTHING * radius.detach()[..., None] + 1e-9)).sum(
-            dim=-1
-        )
-        for radius in radii.unbind(dim=-1)
-    ]
+def _smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
+    """How many points lie within each radius, those at it in (side = 1) or out (side = −1), float64."""
+    counts = []
+    for radius in radii[..., None].unbind(dim=-2):
+        width = _SMOOTHING * radius.detach() + 1e-9
+        counts.append(torch.sigmoid((radius - part) / width + 8.0 * side).sum(dim=-1))
     return torch.stack(counts, dim=-1).double().clamp_min(1.0)
 
 
@@ -161,10 +158,7 @@ def _rectangle_terms(distances: list[Tensor], ordered: list[Tensor] | None) -> T
     terms = torch.full(key.shape[:-1], psi(k) - 1 / k, dtype=torch.float64)
     for side, part in enumerate(distances):
         radii = torch.where(outside, 0.0, part).amax(dim=-1, keepdim=True)
-        if ordered is None:
-            count = _smooth_count(part, radii * (1 + 4 * _SMOOTHING)) - 1.0
-        else:
-            count = _up_to(ordered[side], radii)
+        count = _smooth_count(part, radii, 1.0) - 1.0 if ordered is None else _up_to(ordered[side], radii)
         terms = terms - _digamma(count[..., 0].clamp_min(1))
     return terms
 

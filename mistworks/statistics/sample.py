@@ -38,15 +38,26 @@ class Samples:
         ranks: half ranks of X, then of Y: 2 (rank − 1) with ties averaged, from 0 to 2n − 2, shape
             (B, n, dx + dy), float64.
         dx: dimension of X.
-        smooth: whether ranks and counts are smooth functions of the values, for gradients.
+        smoothed: the half ranks themselves, where ``ranks`` are smooth functions of the values instead, for
+            gradients; None where they are not.
     """
 
     ranks: Tensor
     dx: int
-    smooth: bool = False
+    smoothed: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ranks)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether ranks and counts are smooth functions of the values."""
+        return self.smoothed is not None
+
+    @property
+    def exact_ranks(self) -> Tensor:
+        """The half ranks without smoothing, shape (B, n, dx + dy)."""
+        return self.ranks if self.smoothed is None else self.smoothed
 
     @property
     def n(self) -> int:
@@ -80,6 +91,9 @@ class Samples:
     def quantiles(self, tables: int | slice) -> Tensor:
         """Quantiles at the levels rank / (n + 1): normal for table 0, Student-t for those after it.
 
+        Args:
+            tables: rows of `quantile_tables`.
+
         Returns:
             Shape (B, n, dx + dy), or (tables, B, n, dx + dy) of a slice.
         """
@@ -95,7 +109,7 @@ class Samples:
     @cached_property
     def tied_shares(self) -> Tensor:
         """1 − distinct values / n of each coordinate, shape (B, dx + dy)."""
-        ordered = torch.from_numpy(np.sort(self.ranks.detach().numpy(), axis=1))
+        ordered = torch.from_numpy(np.sort(self.exact_ranks.numpy(), axis=1))
         return 1.0 - (1 + (ordered[:, 1:] != ordered[:, :-1]).sum(dim=1)).double() / self.n
 
     def subset(self, most: int) -> Tensor:
@@ -109,7 +123,7 @@ class Samples:
         """
         if self.n <= most:
             return self.scores
-        chosen = torch.stack([_chosen(ranks, most) for ranks in self.ranks.detach().round().long()])
+        chosen = torch.stack([_chosen(ranks, most) for ranks in self.exact_ranks.long()])
         return self.scores.gather(1, chosen[..., None].expand(-1, -1, self.dimension))
 
 

@@ -30,7 +30,7 @@ def sizes(samples: Samples) -> dict[str, Tensor]:
 
 def ties(samples: Samples) -> dict[str, Tensor]:
     """1 − distinct values / n by coordinate, and a contingency table of whole points."""
-    ranks, dx, shares = samples.ranks.detach(), samples.dx, samples.tied_shares
+    ranks, dx, shares = samples.exact_ranks, samples.dx, samples.tied_shares
     x, y = shares[:, :dx], shares[:, dx:]
     tables = ranks.new_zeros(len(samples), 5)
     for row in shares.any(dim=1).nonzero()[:, 0].tolist():

@@ -1,7 +1,9 @@
-"""Dependence outside the families of the training meta-distribution, of kinds that a scientist meets.
+"""Dependence outside the published families, of kinds that a scientist meets.
 
-It measures how an estimator generalises, so it is never used to train one, to calibrate one or to choose
-between two.
+It measures how an estimator generalises, so none is trained or calibrated on it, and none is chosen by it.
+It is not unseen for all that: when the meta-distribution `general` was widened, it was for kinds of
+dependence that an earlier estimator erred on here. The results tell apart whether `general` has a
+distribution's form.
 """
 
 from collections.abc import Iterator, Sequence
