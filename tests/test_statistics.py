@@ -147,6 +147,15 @@ def test_unbiased_gaussian_mi_is_that_of_the_baseline() -> None:
     assert named(x, y)["gaussian.unbiased.0"] == pytest.approx(expected.mi, abs=0.01)
 
 
+def test_half_ranks_of_ranks_are_their_doubles() -> None:
+    rng = np.random.default_rng(0)
+    ranks = np.column_stack([rng.permutation(40) for _ in range(3)]).astype(np.float32)
+    assert np.array_equal(half_ranks(torch.from_numpy(ranks)).numpy(), 2 * ranks)
+    ranks[ranks == 7] = 8
+    expected = 2 * (stats.rankdata(ranks, axis=0) - 1)
+    assert np.array_equal(half_ranks(torch.from_numpy(ranks)).numpy(), expected)
+
+
 @pytest.mark.parametrize("n", [5, 100, 3000])
 def test_tables_hold_quantiles(n: int) -> None:
     levels = (1 + np.arange(2 * n - 1) / 2) / (n + 1)

@@ -119,7 +119,7 @@ class SummaryNetwork(Network):
 
     max_dimension: ClassVar[int] = 64
     max_points: ClassVar[int | None] = 100_000
-    batch_cells: ClassVar[int] = 2**21
+    batch_cells: ClassVar[int] = 2**22
 
     def __init__(self, config: SummaryNetworkConfig) -> None:
         super().__init__()

@@ -190,7 +190,7 @@ def metric(samples: Samples) -> dict[str, Tensor]:
     targets = _targets(scores[..., samples.dx :].float()), _targets(scores[..., : samples.dx].float())
     ordered = None if samples.smooth else [_sorted(part) for part in squares]
     ksg = _ksg_terms(squares, ordered, _MAHALANOBIS_NEIGHBOURS)
-    distances = [part.clamp_min(_TINY).sqrt() for part in squares]
+    distances = [part.clamp_min(_TINY).sqrt_() for part in squares]
     alignment, gains = [], []
     for kernels in _kernels(squares):
         alignment.append(_centred_correlation(*kernels))
@@ -224,7 +224,7 @@ def _squares(points: Tensor) -> Tensor:
     norms, ones = points.square().sum(dim=2, keepdim=True), torch.ones_like(points[..., :1])
     left = torch.cat([-2.0 * points, norms, ones], dim=2)
     right = torch.cat([points, ones, norms], dim=2)
-    return (left @ right.mT).float().clamp_min(0.0)
+    return (left @ right.mT).float().clamp_min_(0.0)
 
 
 def _kernels(squares: list[Tensor]) -> list[list[Tensor]]:
@@ -260,17 +260,19 @@ def _centred_correlation(a: Tensor, b: Tensor) -> Tensor:
     if a.shape[1] <= _FEW:
         # Else rounding would show.
         a, b = a.double(), b.double()
-    sides = [(part, part.sum(dim=2).double()) for part in (a, b)]
-    product, *squares = (_inner(*left, *right) for left, right in (sides, sides[:1] * 2, sides[1:] * 2))
+    # Sums of rows in single precision, of all in double: the difference is small against the terms.
+    a_rows, b_rows = (part.sum(dim=2).double() for part in (a, b))
+    product = _centred((a * b).sum(dim=2), a_rows, b_rows)
+    a_square = _centred(torch.linalg.vector_norm(a, dim=2).square(), a_rows, a_rows)
+    b_square = _centred(torch.linalg.vector_norm(b, dim=2).square(), b_rows, b_rows)
     # Where a kernel is the same for all pairs, both are but rounding.
-    norm = (squares[0] * squares[1]).clamp_min(_LEAST_NORM).sqrt()
+    norm = (a_square * b_square).clamp_min(_LEAST_NORM).sqrt()
     return (product / norm).clamp(-1.0, 1.0)
 
 
-def _inner(a: Tensor, a_rows: Tensor, b: Tensor, b_rows: Tensor) -> Tensor:
-    m = a.shape[1]
-    # Sums of rows in single precision, of all in double: the difference is small against the terms.
-    whole = (a * b).sum(dim=2).double().sum(dim=1)
+def _centred(products: Tensor, a_rows: Tensor, b_rows: Tensor) -> Tensor:
+    """⟨a, b⟩ from the sums over each row of a·b, of a and of b, shape (B, m) each."""
+    m = products.shape[1]
     margins = (a_rows * b_rows).sum(dim=1)
     totals = a_rows.sum(dim=1) * b_rows.sum(dim=1)
-    return whole - 2 * margins / (m - 2) + totals / ((m - 1) * (m - 2))
+    return products.double().sum(dim=1) - 2 * margins / (m - 2) + totals / ((m - 1) * (m - 2))
