@@ -10,8 +10,10 @@ from mistworks.dataset import Dataset, FloatArray, Index
 # A network extrapolates a little: n, dx or dy count as far outside when beyond the range by more than this
 # factor, and a column as discrete when less than this share of its values are distinct.
 _FAR = 2
-# Copies are told of above this share, where a column has about as many values as there are other points.
+# Copies are told of above this share, where a column has about as many values as there are other points, and
+# where they are of more points than this share: one value that many points bear is an atom.
 _FEW_COPIES = 0.1
+_FEW_COPIED = 0.05
 _CONTINUOUS = 0.9
 FEW_DISTINCT = 0.5
 
@@ -84,8 +86,11 @@ def _repeated_rows(x: FloatArray, y: FloatArray) -> int:
     most = min(max(len(np.unique(column)) for column in side.T) for side in (x, y))
     if most < _FEW_COPIES * len(x):
         return 0
-    points = len(np.unique(np.hstack([x, y]), axis=0))
-    return len(x) - points if most > _CONTINUOUS * points and points < (1 - _FEW_COPIES) * len(x) else 0
+    _, counts = np.unique(np.hstack([x, y]), axis=0, return_counts=True)
+    points, copied = len(counts), int((counts > 1).sum())
+    if most <= _CONTINUOUS * points or copied <= max(1, _FEW_COPIED * len(x)):
+        return 0
+    return len(x) - points if points < (1 - _FEW_COPIES) * len(x) else 0
 
 
 def _discrete(side: FloatArray) -> int | None:

@@ -117,6 +117,8 @@ def test_it_warns_of_a_bootstrap_resample() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         mistworks.estimate(x, y[again])
+        dropped = rng.random((200, 1)) < 0.4
+        mistworks.estimate(np.where(dropped, 0.0, x), np.where(dropped, 0.0, y))
 
 
 def test_ties_constants_and_scales_have_sensible_answers() -> None:
