@@ -154,13 +154,20 @@ def _rectangle_terms(distances: list[Tensor], ordered: list[Tensor] | None) -> T
     # Points at one distance are told apart by the lesser of their two distances, not by their order.
     key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK).detach()
     k = min(_RECTANGLE, key.shape[-1] - 1)
-    outside = key > _sorted(key)[..., k, None]
+    inside = torch.from_numpy(key.numpy() <= _sorted(key).numpy()[..., k, None])
     terms = torch.full(key.shape[:-1], psi(k) - 1 / k, dtype=torch.float64)
     for side, part in enumerate(distances):
-        radii = torch.where(outside, 0.0, part).amax(dim=-1, keepdim=True)
+        radii = _masked(part, inside).amax(dim=-1, keepdim=True)
         count = _smooth_count(part, radii, 1.0) - 1.0 if ordered is None else _up_to(ordered[side], radii)
         terms = terms - _digamma(count[..., 0].clamp_min(1))
     return terms
+
+
+def _masked(values: Tensor, mask: Tensor) -> Tensor:
+    """Values where the mask is set, else 0. NumPy is faster, but passes no gradients."""
+    if values.requires_grad:
+        return values * mask
+    return torch.from_numpy(values.numpy() * mask.numpy())
 
 
 def _digamma(counts: Tensor) -> Tensor:
@@ -234,7 +241,8 @@ def _kernels(squares: list[Tensor]) -> list[list[Tensor]]:
         exponents = part * (-0.5 / _BANDWIDTH**2)
         exponents.diagonal(dim1=1, dim2=2).fill_(_LEAST_EXPONENT)
         # Bounded, since numbers too small to be normal take many times as long.
-        wide.append(exponents.clamp_min_(_LEAST_EXPONENT).exp_())
+        exponents = exponents.clamp_min_(_LEAST_EXPONENT)
+        wide.append(exponents.exp() if part.requires_grad else torch.from_numpy(np.exp(exponents.numpy())))
     return [wide, [part.square().square() for part in wide]]
 
 
