@@ -77,8 +77,9 @@ def _document(
     registered = lookup(model, uri)
     first = f"{registered.name}/{registered.version}"
     yield "# Results"
+    command = f"--slow-limit {arguments.slow_limit}" + (" --costs" if arguments.costs else "")
     yield (
-        f"Written by `python benchmarks/results.py --slow-limit {arguments.slow_limit}` on {_machine()}. "
+        f"Written by `python benchmarks/results.py {command}` on {_machine()}. "
         f"`{first}` is the `{registered.lineage.preset}` model, trained on content "
         f"`{registered.lineage.train_hash[:16]}…`. Every estimator gets the plain samples, both blocks "
         "whole. Slow estimators (neural ones, anything with bootstrap) are evaluated on a fixed random "

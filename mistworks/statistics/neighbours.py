@@ -142,6 +142,7 @@ def _smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
     counts = []
     for radius in radii[..., None].unbind(dim=-2):
         width = _SMOOTHING * radius.detach() + 1e-9
+        # Eight widths off, a point at the radius itself counts whole or not at all.
         counts.append(torch.sigmoid((radius - part) / width + 8.0 * side).sum(dim=-1))
     return torch.stack(counts, dim=-1).double().clamp_min(1.0)
 
@@ -266,7 +267,7 @@ def _centred_correlation(a: Tensor, b: Tensor) -> Tensor:
     The diagonals are 0, or nearly so.
     """
     if a.shape[1] <= _FEW:
-        # Else rounding would show.
+        # The sums of few points are so small that rounding would show in single precision.
         a, b = a.double(), b.double()
     # Sums of rows in single precision, of all in double: the difference is small against the terms.
     a_rows, b_rows = (part.sum(dim=2).double() for part in (a, b))
