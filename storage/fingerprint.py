@@ -1,0 +1,156 @@
+"""What computes in a process: versions of the libraries, and a hash of the code that generates datasets.
+
+Two processes with equal fingerprints make the same bytes of the same dataset, on machines of one kind. Any
+difference may show only in the last bit of a few values, which nobody sees: hence it is looked for.
+"""
+
+import ast
+import hashlib
+import platform
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Self
+
+import mistworks
+from mistworks.config import FrozenConfig
+
+GENERATING = ("mistworks", "code", "numpy", "scipy")
+"""Members of a fingerprint that determine the bytes of a dataset."""
+
+_ROOT_MODULE = "mistworks.generation"
+_HASH_LENGTH = 16
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+class Fingerprint(FrozenConfig):
+    """What computes in one process.
+
+    Attributes:
+        mistworks: version of the package.
+        code: hash of the code that generates datasets.
+        python: version of the interpreter.
+        numpy: version of NumPy.
+        scipy: version of SciPy.
+        torch: version of torch, empty where there is none.
+    """
+
+    mistworks: str
+    code: str
+    python: str
+    numpy: str
+    scipy: str
+    torch: str
+
+    @classmethod
+    def of_versions(cls, versions: dict[str, str]) -> Self:
+        """The fingerprint that a manifest holds among its versions; empty where it holds none."""
+        return cls(**{name: versions.get(name, "") for name in cls.model_fields})
+
+    def differences(self, other: "Fingerprint", among: Iterable[str] | None = None) -> list[str]:
+        """Name each member in which another process differs from this, which is the expected one.
+
+        Args:
+            other: what was found elsewhere.
+            among: the members to compare, all if None.
+        """
+        return [
+            f"{name} {getattr(self, name) or 'none'} expected, {getattr(other, name) or 'none'} found"
+            for name in (type(self).model_fields if among is None else among)
+            if getattr(self, name) != getattr(other, name)
+        ]
+
+
+@cache
+def fingerprint() -> Fingerprint:
+    """The fingerprint of this process, computed once."""
+    return Fingerprint(
+        mistworks=mistworks.__version__,
+        code=code_hash(Path(mistworks.__file__).parent),
+        python=platform.python_version(),
+        numpy=version("numpy"),
+        scipy=version("scipy"),
+        torch=_version_if_any("torch"),
+    )
+
+
+def code_hash(package: Path) -> str:
+    """Hash of the code that generates datasets: `mistworks.generation` and what it imports of the package.
+
+    Comments, docstrings and the layout of the source do not count.
+
+    Args:
+        package: the folder of the package ``mistworks``.
+    """
+    trees: dict[str, ast.Module] = {}
+    pending = [_ROOT_MODULE]
+    while pending:
+        name = pending.pop()
+        path = _file_of(package, name)
+        if name in trees or path is None:
+            continue
+        trees[name] = ast.parse(path.read_bytes())
+        pending += _parents(name)
+        pending += _imports(trees[name])
+    digest = hashlib.sha256()
+    for name in sorted(trees):
+        digest.update(f"{name}\n{''.join(_tokens(trees[name]))}\n".encode())
+    return digest.hexdigest()[:_HASH_LENGTH]
+
+
+def _file_of(package: Path, name: str) -> Path | None:
+    """The source of a module; None where the name is not one, but something in one."""
+    base = package.parent.joinpath(*name.split("."))
+    candidates = (base.with_suffix(".py"), base / "__init__.py")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[:length]) for length in range(1, len(parts))]
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Names of ``mistworks`` that a module imports when it runs, in functions too."""
+    for child in ast.iter_child_nodes(tree):
+        match child:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.Import(names=names):
+                found = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                found = [module, *(f"{module}.{alias.name}" for alias in names)]
+            case _:
+                found = []
+                yield from _imports(child)
+        yield from (name for name in found if name.split(".")[0] == "mistworks")
+
+
+def _tokens(node: ast.AST) -> Iterator[str]:
+    """The syntax tree as text, without empty fields: newer versions of Python add some."""
+    yield f"({type(node).__name__}"
+    for name, value in ast.iter_fields(node):
+        if (
+            name == "body"
+            and isinstance(node, _DOCUMENTED)
+            and ast.get_docstring(node, clean=False) is not None
+        ):
+            value = value[1:]
+        members = value if isinstance(value, list) else [value]
+        if value is None or not members:
+            continue
+        yield f" {name}="
+        for member in members:
+            if isinstance(member, ast.AST):
+                yield from _tokens(member)
+            else:
+                yield f"{type(member).__name__}:{member!r};"
+    yield ")"
+
+
+def _version_if_any(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
