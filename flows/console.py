@@ -80,6 +80,11 @@ def print_verification(found: "Verification") -> None:
     }
     facts |= {f"partition {number}": reason for number, reason in found.damaged.items()}
     facts["content hash"] = found.content_hash or "none: the store is not whole"
+    if found.made_by_other_code:
+        facts["warning"] = (
+            f"made by other code than runs here ({'; '.join(found.made_by_other_code)}); what is there is as "
+            "sound, and partitions made anew here may come out different"
+        )
     print_facts("verified", facts)
 
 

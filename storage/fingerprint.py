@@ -6,8 +6,10 @@ difference may show only in the last bit of a few values, which nobody sees: hen
 
 import ast
 import hashlib
+import os
 import platform
-from collections.abc import Iterable, Iterator
+import socket
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Self
 
 import mistworks
 from mistworks.config import FrozenConfig
+from mistworks.errors import MistworksError
 
 GENERATING = ("mistworks", "code", "numpy", "scipy")
 """Members of a fingerprint that determine the bytes of a dataset."""
@@ -44,8 +47,8 @@ class Fingerprint(FrozenConfig):
     torch: str
 
     @classmethod
-    def of_versions(cls, versions: dict[str, str]) -> Self:
-        """The fingerprint that a manifest holds among its versions; empty where it holds none."""
+    def of_versions(cls, versions: Mapping[str, str]) -> Self:
+        """The fingerprint among the versions that a manifest holds; empty where it holds none."""
         return cls(**{name: versions.get(name, "") for name in cls.model_fields})
 
     def differences(self, other: "Fingerprint", among: Iterable[str] | None = None) -> list[str]:
@@ -73,6 +76,24 @@ def fingerprint() -> Fingerprint:
         scipy=version("scipy"),
         torch=_version_if_any("torch"),
     )
+
+
+def require_same_code(expected: Fingerprint) -> None:
+    """Refuse to generate datasets in this process where other bytes are expected than it would make.
+
+    Raises:
+        MistworksError: versions or code differ; the message names each and this machine.
+    """
+    if differing := expected.differences(fingerprint(), GENERATING):
+        raise MistworksError(
+            f"Expected the generating code of this run on every machine, got another on {this_process()}: "
+            f"{'; '.join(differing)}. Install the same Mistworks, NumPy and SciPy there."
+        )
+
+
+def this_process() -> str:
+    """Names this process among those of several machines."""
+    return f"{socket.gethostname()} (process {os.getpid()})"
 
 
 def code_hash(package: Path) -> str:

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from mistworks.errors import MistworksError
 from mistworks.generation import generate_block
+from storage.fingerprint import Fingerprint, require_same_code
 from storage.location import ACCESS_ERRORS, reason
 from storage.lock import partition_lock
 from storage.store import Store
@@ -26,13 +27,21 @@ class TransientPartitionError(MistworksError):
     """A partition could not be made for a reason that may pass; the message names it."""
 
 
-def generate_partition(store: Store, number: int) -> None:
+def generate_partition(store: Store, number: int, expected: Fingerprint | None = None) -> None:
     """Compute one partition from the manifest, write it and mark it done, unless it is done already.
+
+    Args:
+        store: where it is written.
+        number: of the partition.
+        expected: what the run that asks for it computes with; whatever runs here if None.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
-        MistworksError: there is no room or no right to write. The message names the partition.
+        MistworksError: there is no room or no right to write, and the message names the partition; or other
+            code runs here than was expected, and the message names this machine.
     """
+    if expected is not None:
+        require_same_code(expected)
     manifest = store.manifest
     start, stop = manifest.bounds(number)
     with writing(f"partition {number} of the store {store.url}"), partition_lock(store.url, number):

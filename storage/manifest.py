@@ -4,13 +4,13 @@ import platform
 from importlib.metadata import version
 from typing import Annotated, Self
 
-import numpy as np
 from pydantic import Field
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.meta_distribution import MetaDistribution
 from mistworks.splits import SplitConfig, SplitName
+from storage.fingerprint import Fingerprint, fingerprint
 
 FORMAT_VERSION = 2
 READABLE_VERSIONS = (1, 2)
@@ -29,7 +29,7 @@ class Manifest(FrozenConfig):
         partition_size: datasets in a partition; the last may have fewer.
         root_seed: root of every random stream.
         meta_distribution: what the datasets are drawn from.
-        versions: of the libraries that wrote the store; they do not make two stores different.
+        versions: of the libraries and the code that made the store; they do not make two stores different.
     """
 
     format: int = FORMAT_VERSION
@@ -53,6 +53,20 @@ class Manifest(FrozenConfig):
                 "versions": library_versions(),
             }
         )
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What made the store; members are empty that it does not record."""
+        return Fingerprint.of_versions(self.versions)
+
+    @property
+    def other_code(self) -> tuple[str, ...]:
+        """How the code that made the store differs from the code that runs here, as far as it is recorded.
+
+        The version of Mistworks says nothing that the hash of the code does not.
+        """
+        known = [name for name in ("code", "numpy", "scipy") if self.versions.get(name)]
+        return tuple(self.fingerprint.differences(fingerprint(), known))
 
     @property
     def partitions(self) -> int:
@@ -114,11 +128,5 @@ def _short(value: object) -> str:
 
 def library_versions() -> dict[str, str]:
     """Versions of what determines the bytes of a store, and of what wrote them."""
-    return {
-        "mistworks": version("mistworks"),
-        "numpy": np.__version__,
-        "scipy": version("scipy"),
-        "zarr": version("zarr"),
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-    }
+    versions = {**fingerprint().model_dump(), "zarr": version("zarr"), "machine": platform.machine()}
+    return {name: text for name, text in versions.items() if text}

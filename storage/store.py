@@ -5,6 +5,7 @@ The layout is specified in FORMAT.md. Every read is checked against the SHA-256 
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, overload
 
@@ -19,7 +20,7 @@ from mistworks.generation import digests
 from storage.layout import DIGEST_BYTES, columns_of, create_arrays, open_array
 from storage.location import ACCESS_ERRORS, Location, entries, reason
 from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
-from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, READABLE_VERSIONS, Manifest
+from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, READABLE_VERSIONS, Manifest, library_versions
 from storage.subset import Subset
 
 ATTRIBUTE = "mistworks"
@@ -348,13 +349,15 @@ def create_store(url: str, manifest: Manifest) -> Store:
     The manifest is written last, so that a store is either whole or made again.
 
     Raises:
-        MistworksError: the place cannot be written, or holds something else.
+        MistworksError: the place cannot be written, or holds something else, or a part of what is asked for
+            that was made by other code.
     """
     location = Location.parse(url)
     if existing := find_manifest(url):
         existing.require_same(manifest, url)
-        return open_store(url, read_only=False)
-    try:
+        store = open_store(url, read_only=False)
+        return _with_code_of_this_process(store) if existing.other_code else store
+    with _making(url):
         # Marks the place as ours, so that a later run may make the arrays again.
         mark: dict[str, Any] = {ATTRIBUTE: {"format": FORMAT_VERSION}}
         group = zarr.open_group(
@@ -362,11 +365,38 @@ def create_store(url: str, manifest: Manifest) -> Store:
         )
         create_arrays(group, manifest)
         group.update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
+    return open_store(url, read_only=False)
+
+
+def _with_code_of_this_process(store: Store) -> Store:
+    """A store that was begun by other code: whole, it is as good; empty, it may be filled by this code.
+
+    Raises:
+        MistworksError: it holds some partitions, with which those made here must not be mixed.
+    """
+    manifest, missing = store.manifest, store.missing()
+    if not missing:
+        return store
+    if len(missing) < manifest.partitions:
+        raise MistworksError(
+            f"Expected the code that made the first partitions of {store.url}, got another: "
+            f"{'; '.join(manifest.other_code)}. Complete the store with that code, or delete it and run again."
+        )
+    updated = manifest.model_copy(update={"versions": library_versions()})
+    with _making(store.url):
+        group = zarr.open_group(Location.parse(store.url).zarr_store(read_only=False), mode="r+")
+        group.update_attributes({ATTRIBUTE: updated.model_dump(mode="json")})
+    return open_store(store.url, read_only=False)
+
+
+@contextmanager
+def _making(url: str) -> Iterator[None]:
+    try:
+        yield
     except ACCESS_ERRORS as error:
         raise MistworksError(
             f"the store {url} cannot be written ({reason(error)}); choose a writable --store"
         ) from None
-    return open_store(url, read_only=False)
 
 
 def open_store(url: str, *, read_only: bool = True) -> Store:

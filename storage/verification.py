@@ -19,6 +19,8 @@ class Verification:
         missing: partitions that are not done.
         damaged: for each damaged partition, a sentence on what is wrong with it.
         content_hash: SHA-256 over all samples and labels, or None if anything is missing or damaged.
+        made_by_other_code: how the code that made the store differs from the code that runs here, as far as
+            that matters to its bytes. They are no less sound, but those made here may be others.
     """
 
     url: str
@@ -27,6 +29,7 @@ class Verification:
     missing: tuple[int, ...]
     damaged: dict[int, str]
     content_hash: str | None
+    made_by_other_code: tuple[str, ...] = ()
 
     @property
     def faulty(self) -> list[int]:
@@ -75,7 +78,9 @@ def verify(
                 damaged[number] = fault
             on_progress(done + 1)
     content_hash = None if missing or damaged else store.content_hash()
-    return Verification(store.url, len(store), len(digests), missing, damaged, content_hash)
+    return Verification(
+        store.url, len(store), len(digests), missing, damaged, content_hash, store.manifest.other_code
+    )
 
 
 def _fault(store: Store, partition: int) -> str | None:

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,6 +28,7 @@ from mistworks.generation import generate_block
 from mistworks.presets import load_preset
 from mistworks.randomness import stream
 from mistworks.splits import SplitConfig, SplitName
+from storage.fingerprint import fingerprint
 from storage.generation import TransientPartitionError, generate_partition
 from storage.location import Location
 from storage.lock import exclusive, partition_lock
@@ -235,6 +237,58 @@ class TestIdentity:
     def test_other_library_versions_are_not_another_configuration(self, copy: Path) -> None:
         older = manifest().model_copy(update={"versions": {"numpy": "1.0"}})
         assert create_store(str(copy), older).missing() == []
+
+    def test_attributes_hold_the_fingerprint(self, whole: Path) -> None:
+        assert open_store(str(whole)).manifest.fingerprint == fingerprint()
+        assert verify(open_store(str(whole))).made_by_other_code == ()
+
+    @pytest.mark.parametrize("name", ["code", "numpy", "scipy"])
+    def test_the_check_names_other_code_and_the_store_stays_sound(
+        self, copy: Path, whole_hash: str, name: str
+    ) -> None:
+        edit_attributes(copy, lambda attributes: attributes["versions"].update({name: "1.0"}))
+        found = verify(open_store(str(copy)))
+        assert (found.faulty, found.content_hash) == ([], whole_hash)
+        assert found.made_by_other_code == (f"{name} 1.0 expected, {getattr(fingerprint(), name)} found",)
+
+    def test_a_store_that_does_not_record_its_code_still_opens(self, copy: Path, whole_hash: str) -> None:
+        edit_attributes(copy, lambda attributes: attributes.update(versions={}))
+        assert create_store(str(copy), manifest()).content_hash() == whole_hash
+        assert verify(open_store(str(copy))).made_by_other_code == ()
+
+    @pytest.mark.parametrize("name", ["code", "numpy", "scipy"])
+    def test_partitions_of_two_codes_are_not_mixed(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / "s.zarr"
+        generate_partition(create_store(str(path), manifest()), 1)
+        edit_attributes(path, lambda attributes: attributes["versions"].update({name: "1.0"}))
+        before = contents(path)
+        with pytest.raises(
+            MistworksError, match=rf"Expected the code that made .*s.zarr, got another: {name} 1.0 expected"
+        ):
+            create_store(str(path), manifest())
+        assert contents(path) == before
+
+    def test_other_code_opens_a_whole_store_and_fills_an_empty_one(
+        self, copy: Path, tmp_path: Path, whole_hash: str
+    ) -> None:
+        empty = tmp_path / "empty.zarr"
+        create_store(str(empty), manifest())
+        for path in (copy, empty):
+            edit_attributes(path, lambda attributes: attributes["versions"].update(code="1.0"))
+            assert filled(path, manifest()).content_hash() == whole_hash
+        assert open_store(str(copy)).manifest.versions["code"] == "1.0"
+        assert open_store(str(empty)).manifest.fingerprint == fingerprint()
+
+    @pytest.mark.parametrize("name", ["mistworks", "code", "numpy", "scipy"])
+    def test_a_worker_of_other_code_is_named_and_writes_nothing(self, tmp_path: Path, name: str) -> None:
+        store = create_store(str(tmp_path / "s.zarr"), manifest())
+        before = contents(tmp_path / "s.zarr")
+        told = rf"on every machine, got another on {socket.gethostname()} .*{name} 9.9 expected, .* Install"
+        with pytest.raises(MistworksError, match=told):
+            generate_partition(store, 0, fingerprint().model_copy(update={name: "9.9"}))
+        assert contents(tmp_path / "s.zarr") == before
+        generate_partition(store, 0, fingerprint().model_copy(update={"torch": "9.9", "python": "9.9"}))
+        assert store.missing() == [1, 2]
 
     def test_files_are_equal_to_the_byte(self, whole: Path, tmp_path: Path) -> None:
         filled(tmp_path / "s.zarr", manifest())
