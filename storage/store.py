@@ -380,7 +380,7 @@ def _with_code_of_this_process(store: Store) -> Store:
     if len(missing) < manifest.partitions:
         raise MistworksError(
             f"Expected the code that made the first partitions of {store.url}, got another: "
-            f"{'; '.join(manifest.other_code)}. Complete the store with that code, or delete it and run again."
+            f"{'; '.join(manifest.other_code)}. Run that code, or delete the store and run again."
         )
     updated = manifest.model_copy(update={"versions": library_versions()})
     with _making(store.url):
