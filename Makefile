@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pipeline test test-slow check clean
+.PHONY: pipeline test test-slow check services clean
 
 pipeline: .venv/ready
 	$(BIN)/mistworks pipeline --preset quick
@@ -14,6 +14,10 @@ test: .venv/ready
 test-slow: .venv/ready
 	$(BIN)/pytest -m slow
 
+# The services of docker-compose.yml as native processes, a run through them, and nothing left running.
+services: .venv/ready
+	$(BIN)/python -m tests.topology
+
 check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -23,7 +27,7 @@ check: .venv/ready
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,server,dev]'
 	touch $@
 
 clean:

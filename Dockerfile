@@ -1,0 +1,25 @@
+# One image for every service of docker-compose.yml but PostgreSQL and SeaweedFS: all run the same versions.
+FROM python:3.11.14-slim-bookworm
+
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+
+# Named volumes take the owner of the folder that they are mounted on.
+RUN groupadd --gid 1001 mistworks \
+    && useradd --uid 1001 --gid 1001 --no-create-home mistworks \
+    && install --directory --owner=1001 --group=1001 /var/lib/prefect /var/lib/mistworks
+
+WORKDIR /app
+
+# PyPI's torch for Linux brings gigabytes of CUDA with it: https://pypi.org/simple here is the one for GPUs.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+COPY constraints.txt ./
+RUN pip install --no-deps --index-url "${TORCH_INDEX}" --constraint constraints.txt torch
+
+COPY pyproject.toml README.md ./
+COPY mistworks mistworks
+COPY storage storage
+COPY tasks tasks
+COPY flows flows
+RUN pip install --constraint constraints.txt --editable '.[pipeline,server]'
+
+USER 1001:1001

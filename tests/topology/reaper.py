@@ -1,0 +1,12 @@
+"""Ends what carries a mark once whoever started this is gone: ``python -m tests.topology.reaper MARK``."""
+
+import signal
+import sys
+
+from tests.topology import processes
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The kernel closes the pipe with the process that holds its other end.
+    sys.stdin.read()
+    processes.kill(sys.argv[1])
