@@ -13,9 +13,10 @@ import numpy as np
 from standing import by_form, standing, worst
 from tables import figure, of, pair, table
 
-from flows.evaluate import Evaluated, evaluate
+from flows.evaluate import Evaluated, evaluate_in
 from flows.report import report_on
 from flows.services import dask_cluster, services
+from flows.workspace import Workspace
 from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.errors import MistworksError
 from mistworks.evaluation.intervals import coverage, false_alarms
@@ -27,7 +28,6 @@ from mistworks.evaluation.suites import violations
 from storage.costs import cost
 from storage.estimators import open_estimator
 from storage.registry import lookup
-from storage.tracking import local_tracking_uri
 
 MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussian-copula+bootstrap,neural"
 # Those whose cost is at most linear in n.
@@ -49,21 +49,14 @@ def main() -> None:
     parser.add_argument("--costs", action="store_true", help="measure time and memory too, alone")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     arguments = parser.parse_args()
-    uri = local_tracking_uri(arguments.root)
+    workspace = Workspace.of(arguments.root)
+    uri = workspace.tracking_uri
     models, suites = arguments.models.split(","), arguments.suites.split(",")
     with services(arguments.root, dask_cluster(None, None, "tasks.evaluation")) as address:
-        evaluated = evaluate(
-            models, suites, arguments.root, uri, slow_limit=arguments.slow_limit, dask_address=address
-        )
-        large = evaluate(
-            arguments.large_models.split(","),
-            ["bmi-40"],
-            arguments.root,
-            uri,
-            sizes=[LARGE_SIZE],
-            dask_address=address,
-        )
-    report_on(evaluated, arguments.root / "report.html", arguments.root, uri)
+        here = workspace.on(address)
+        evaluated = evaluate_in(models, suites, here, slow_limit=arguments.slow_limit)
+        large = evaluate_in(arguments.large_models.split(","), ["bmi-40"], here, sizes=[LARGE_SIZE])
+    report_on(evaluated, arguments.root / "report.html", arguments.root / "costs", uri)
     (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures(evaluated.results).items():
         picture.savefig(arguments.docs / "images" / f"{name}.png", dpi=110)

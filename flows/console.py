@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from flows.generate import Generated
     from flows.pipeline import Produced
     from flows.summarise import Summarised
+    from flows.workspace import Workspace
     from mistworks.estimation import Estimate
     from mistworks.evaluation import AccuracyRow
     from storage.registry import RegisteredVersion
@@ -193,10 +194,8 @@ def print_evaluated(evaluated: "Evaluated") -> None:
     print_facts("evaluated", {"estimates made": made if evaluated.computed else "none: all were there"})
 
 
-def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
+def print_produced(produced: "Produced", root: Path | None, workspace: "Workspace") -> None:
     """What the pipeline made, and where to look."""
-    from storage.tracking import shown
-
     for made in produced.stores.values():
         print_facts(
             made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash}
@@ -209,11 +208,33 @@ def print_produced(produced: "Produced", root: Path, tracking_uri: str) -> None:
             "aliases": ", ".join(version.aliases) or "none",
             "promotion": version.promotion,
             "run": produced.run_id,
-            "lineage": f"{_command('mistworks')} lookup {version.name}/{version.version} --root {root}",
-            "runs": f"{_command('mlflow')} ui --backend-store-uri {shown(tracking_uri)}",
-            "flows": f"PREFECT_HOME={(root / 'prefect').absolute()} {_command('prefect')} server start",
+            **_where_to_look(version, root, workspace),
         },
     )
+
+
+def _where_to_look(
+    version: "RegisteredVersion", root: Path | None, workspace: "Workspace"
+) -> dict[str, object]:
+    """Where runs and flows are shown: pages of servers that run, commands for databases that lie here."""
+    from flows.root import local_root
+    from storage.tracking import shown
+
+    uri, folder = workspace.tracking_uri, local_root(root)
+    reference = f"{version.name}/{version.version}"
+    served = uri.startswith(("http://", "https://"))
+    lookup = f"{_command('mistworks')} lookup {reference}"
+    facts: dict[str, object] = {
+        "lineage": f"MLFLOW_TRACKING_URI={shown(uri)} {lookup}"
+        if served
+        else f"{lookup} --root {os.path.relpath(folder)}",
+        "runs": shown(uri) if served else f"{_command('mlflow')} ui --backend-store-uri {shown(uri)}",
+    }
+    if api := os.environ.get("PREFECT_API_URL"):
+        facts["flows"] = shown(api.removesuffix("/api"))
+    else:
+        facts["flows"] = f"PREFECT_HOME={folder / 'prefect'} {_command('prefect')} server start"
+    return facts
 
 
 def print_estimate(estimate: "Estimate", level: float, *, as_json: bool) -> None:

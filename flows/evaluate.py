@@ -4,17 +4,19 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from prefect import flow
 from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
+from pydantic import Field
 
 from flows.dispatch import DaskFuture, cluster_workers, dask_future, ended_among, outcome
+from flows.parameters import Models, Suites, Where
 from flows.progress import Report, progress
 from flows.services import dask_cluster
+from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.evaluation.measures import AccuracyRow, accuracy
 from mistworks.evaluation.results import Results
@@ -105,59 +107,84 @@ class _Share:
     positions: list[int]
 
     def split(self, parts: int) -> list["_Share"]:
-        """Parts of about the same cost: each takes every so-manieth position."""
+        """Parts of about the same cost: each takes positions i, i + parts, …"""
         cut = [self.positions[part::parts] for part in range(parts)]
         return [_Share(self.pairing, positions) for positions in cut if positions]
 
 
+@flow(name="evaluate", flow_run_name="evaluate-{models}-on-{suites}", persist_result=False)
 def evaluate(
-    models: Sequence[str],
-    suites: Sequence[str],
-    root: Path,
-    tracking_uri: str,
-    *,
-    sizes: Sequence[int] | None = None,
-    slow_limit: int = SLOW_LIMIT,
-    results: str | None = None,
-    workers: int | None = None,
-    dask_address: str | None = None,
-    run_id: str | None = None,
-    prior_mean: float | None = None,
+    models: Models,
+    suites: Suites,
+    sizes: Annotated[
+        Sequence[Annotated[int, Field(ge=1, le=10**6)]] | None,
+        Field(description="Sample sizes n, for suites that come at several; their own if left out."),
+    ] = None,
+    slow_limit: Annotated[
+        int, Field(ge=1, description="Datasets of each suite that a slow estimator is evaluated on.")
+    ] = SLOW_LIMIT,
+    run_id: Annotated[
+        str | None, Field(description="MLflow run to log the accuracy on; none if left out.")
+    ] = None,
+    workspace: Where = None,
 ) -> Evaluated:
     """Estimates of each estimator on each suite; those that are stored already are read.
 
     Args:
         models: baselines and groups of them, registered versions, folders; any with ``"+bootstrap"``.
         suites: names of suites, paths or URLs of stores.
-        root: directory below which results are kept.
-        tracking_uri: where the registry is.
         sizes: n of the datasets, for suites that come at several; their own if None.
         slow_limit: datasets of each suite that a slow estimator is evaluated on, at most.
-        results: path or URL where results are kept instead.
-        workers: processes of the local Dask cluster, one a core if None.
-        dask_address: of an existing Dask scheduler.
         run_id: the MLflow run on which accuracy is logged; none if None.
-        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with there.
+        workspace: where results, the registry and the Dask cluster are.
 
     Raises:
         MistworksError: an estimator, a suite or the run is not there, or datasets could not be evaluated.
     """
-    with dask_cluster(dask_address, workers, "tasks.evaluation") as address:
+    where = workspace or Workspace.of()
+    return evaluate_in(models, suites, where, sizes=sizes, slow_limit=slow_limit, run_id=run_id)
+
+
+def evaluate_in(
+    models: Sequence[str],
+    suites: Sequence[str],
+    workspace: Workspace,
+    *,
+    sizes: Sequence[int] | None = None,
+    slow_limit: int = SLOW_LIMIT,
+    run_id: str | None = None,
+    prior_mean: float | None = None,
+) -> Evaluated:
+    """What `evaluate` does, in a workspace.
+
+    Args:
+        models: see `evaluate`.
+        suites: see `evaluate`.
+        workspace: where results, the registry and the Dask cluster are.
+        sizes: see `evaluate`.
+        slow_limit: see `evaluate`.
+        run_id: see `evaluate`.
+        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with there.
+
+    Raises:
+        MistworksError: see `evaluate`.
+    """
+    with dask_cluster(workspace.dask_address, workspace.workers, "tasks.evaluation") as address:
         runner: TaskRunner[Any] = DaskTaskRunner(address=address)
         evaluated: Evaluated = evaluate_on_dask.with_options(task_runner=runner)(
             list(models),
             list(suites),
-            tracking_uri,
-            results or str(root / "evaluations"),
+            workspace.tracking_uri,
+            workspace.results,
             None if sizes is None else tuple(sizes),
             slow_limit,
         )
     if run_id is not None:
-        log_evaluation(tracking_uri, run_id, evaluated.results, prior_mean=prior_mean)
+        log_evaluation(workspace.tracking_uri, run_id, evaluated.results, prior_mean=prior_mean)
     return evaluated
 
 
-@flow(name="evaluate", persist_result=False)
+@flow(name="evaluate-on-dask", persist_result=False)
 def evaluate_on_dask(
     models: list[str],
     suites: list[str],

@@ -9,12 +9,14 @@ from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.dispatch import run_partitions
+from flows.parameters import Count, Partitions, PartitionSize, Preset, Seed, StoreUrl, Where, parse_ranges
+from flows.plans import StorePlan, plan_store, require_room
 from flows.progress import progress
 from flows.services import dask_cluster
+from flows.workspace import Workspace
 from mistworks.splits import SplitName
 from storage.location import Location
 from storage.lock import exclusive
-from storage.manifest import Manifest
 from storage.store import Store, create_store, find_manifest, open_store
 from storage.verification import verify
 from tasks.generation import generate_partitions
@@ -48,14 +50,13 @@ class Generated:
 
 @flow(name="generate", flow_run_name="generate-{split}-{preset}", persist_result=False)
 def generate(
-    store: str,
+    store: StoreUrl,
     split: SplitName = "train",
-    preset: str = "quick",
-    count: int | None = None,
-    seed: int = 0,
-    partition_size: int | None = None,
-    workers: int | None = None,
-    dask_address: str | None = None,
+    preset: Preset = "quick",
+    count: Count | None = None,
+    seed: Seed = 0,
+    partition_size: PartitionSize | None = None,
+    workspace: Where = None,
 ) -> Generated:
     """Make the store of one split; partitions that are done are kept.
 
@@ -65,57 +66,64 @@ def generate(
         preset: name of a preset, or path of a JSON file with one.
         count: number of datasets, the preset's if None.
         seed: root of every random stream.
-        partition_size: datasets in a partition, the preset's if None.
-        workers: processes of the local Dask cluster, one a core if None.
-        dask_address: of an existing Dask scheduler.
+        partition_size: datasets per partition, the preset's if None.
+        workspace: where the Dask cluster is.
 
     Raises:
         MistworksError: the configuration is not valid, the place is taken or cannot be written, or a
             partition could not be made.
     """
-    # Networks need torch; the Dask workers, which import this module too, do not.
-    from mistworks.presets import load_preset
+    plan = plan_store(store, split, preset, count, seed, partition_size)
+    require_room([plan])
+    return make_store(plan, workspace or Workspace.of())
 
-    chosen = load_preset(preset)
-    manifest = Manifest.of(
-        split,
-        chosen.split(split, count),
-        partition_size=chosen.partition_size if partition_size is None else partition_size,
-        root_seed=seed,
-    )
-    url = Location.parse(store).url
+
+def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
+    """What `generate` does, for a store that is planned.
+
+    Raises:
+        MistworksError: see `generate`.
+    """
     # Before the lock, which would leave a file in a place that holds something else.
-    find_manifest(url)
-    with exclusive(url):
-        target = create_store(url, manifest)
-        return _fill(target, target.missing(), workers, dask_address)
+    find_manifest(plan.url)
+    with exclusive(plan.url):
+        target = create_store(plan.url, plan.manifest)
+        return _fill(target, target.missing(), workspace)
 
 
-@flow(name="regenerate", persist_result=False)
-def regenerate(
-    store: str,
-    partitions: list[int] | None = None,
-    workers: int | None = None,
-    dask_address: str | None = None,
-) -> Generated:
+generate_split = flow(
+    name="generate-split",
+    flow_run_name="generate-{plan.manifest.split}",
+    persist_result=False,
+    validate_parameters=False,
+)(make_store)
+"""`make_store` as a flow of its own, for the stores of the pipeline."""
+
+
+@flow(name="regenerate", flow_run_name="regenerate-{store}", persist_result=False)
+def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace: Where = None) -> Generated:
     """Rebuild partitions of a store: those asked for, or all that are missing or damaged.
+
+    Args:
+        store: path or URL.
+        partitions: numbers and ranges of them, such as ``"3,7-12"``; all missing or damaged if None.
+        workspace: where the Dask cluster is.
 
     Raises:
         MistworksError: there is no such store or partition, or a partition could not be made.
     """
     url = Location.parse(store).url
-    open_store(url)
+    manifest = open_store(url).manifest
+    asked = None if partitions is None else parse_ranges(partitions, manifest.partitions)
     with exclusive(url):
         target = open_store(url, read_only=False)
-        if partitions is None:
+        if asked is None:
             with progress(f"verify {target.manifest.split}", target.manifest.partitions) as report:
-                partitions = verify(target, on_progress=report).faulty
-        for number in partitions:
-            target.manifest.bounds(number)
-        return _fill(target, sorted({*partitions, *target.missing()}), workers, dask_address)
+                asked = verify(target, on_progress=report).faulty
+        return _fill(target, sorted({*asked, *target.missing()}), workspace or Workspace.of())
 
 
-def _fill(target: Store, numbers: list[int], workers: int | None, dask_address: str | None) -> Generated:
+def _fill(target: Store, numbers: list[int], workspace: Workspace) -> Generated:
     started = time.monotonic()
     before = target.partition_digests()
     # Unmarked all at once, so that an interrupted rebuild is resumed by any later run.
@@ -123,7 +131,7 @@ def _fill(target: Store, numbers: list[int], workers: int | None, dask_address: 
         if before[number] is not None:
             target.unmark(number)
     if numbers:
-        with dask_cluster(dask_address, workers) as address:
+        with dask_cluster(workspace.dask_address, workspace.workers) as address:
             runner: TaskRunner[Any] = DaskTaskRunner(address=address)
             write_partitions.with_options(task_runner=runner)(target.url, numbers)
     after = target.partition_digests()

@@ -1,9 +1,13 @@
 """The flow that puts a registered version to the gate, and makes it champion where it passes."""
 
 from contextlib import suppress
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
+from flows.parameters import Where
+from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from storage.promotion import ChampionMovedError, champion
 from storage.registry import CHAMPION, RegisteredVersion, lookup
@@ -12,19 +16,24 @@ from tasks.registration import compare_with_champion, promote_version
 _ROUNDS = 5
 
 
-@flow(name="promote", persist_result=False)
-def promote(reference: str, tracking_uri: str, force: bool = False) -> RegisteredVersion:
+@flow(name="promote", flow_run_name="promote-{reference}", persist_result=False)
+def promote(
+    reference: Annotated[str, Field(description="A registered version, such as mist/4.")],
+    force: Annotated[bool, Field(description="Promote whatever the gate finds; it is recorded.")] = False,
+    workspace: Where = None,
+) -> RegisteredVersion:
     """Make a version champion if it passes the gate, or by force; one that is champion stays so.
 
     Args:
         reference: the version, such as ``"mist/4"``.
-        tracking_uri: where the registry is.
         force: become champion whatever the gate finds.
+        workspace: where the registry is.
 
     Raises:
         MistworksError: there is no such version, it does not pass, or another one became champion while it
             was compared; the champion stays who it is.
     """
+    tracking_uri = (workspace or Workspace.of()).tracking_uri
     version = lookup(reference, tracking_uri)
     present = champion(tracking_uri, version.name)
     if present is not None and present.version == version.version:

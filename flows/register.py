@@ -1,11 +1,16 @@
 """The flow that registers an estimator."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
-from flows.evaluate import evaluate
+from flows.evaluate import evaluate_in
+from flows.parameters import Where
 from flows.promote import settle
+from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.evaluation import metrics
 from storage.registry import RegisteredVersion
@@ -14,30 +19,27 @@ from storage.store import open_store
 from tasks.registration import register_version
 
 
-@flow(name="register", persist_result=False)
-def register(folder: Path, run_id: str, metrics: dict[str, float], tracking_uri: str) -> RegisteredVersion:
-    """Register a trained estimator with its metrics and lineage; it becomes champion if it passes the gate.
+@flow(name="register", flow_run_name="register-{run_id}", persist_result=False)
+def register(
+    model: Annotated[str, Field(min_length=1, description="Path or URL of the folder of the estimator.")],
+    run_id: Annotated[str, Field(min_length=1, description="MLflow run of its training.")],
+    workspace: Where = None,
+) -> RegisteredVersion:
+    """Measure an estimator on the validation store of its training, then register it.
+
+    It becomes champion if it passes the gate.
 
     Args:
-        folder: the estimator.
+        model: folder of the estimator.
         run_id: the MLflow run of its training, which says what it was trained on.
-        metrics: of its evaluation, ``"validation.mse.all"`` among them.
-        tracking_uri: where runs and models are kept.
-
-    Raises:
-        MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
-    """
-    return settle(register_version(folder, run_id, metrics, tracking_uri), tracking_uri)
-
-
-def evaluate_and_register(folder: Path, run_id: str, root: Path, tracking_uri: str) -> RegisteredVersion:
-    """Measure an estimator on the validation store of its training, then register it.
+        workspace: where results, the registry and the Dask cluster are.
 
     Raises:
         MistworksError: there is no such training run, the folder does not hold the estimator that it made, or
             a store of its training is gone or holds something else now.
     """
-    record = training_record(tracking_uri, run_id)
+    where = workspace or Workspace.of()
+    record = training_record(where.tracking_uri, run_id)
     for reference in (record.train, record.validation):
         if (found := open_store(reference.url).content_hash()) != reference.content_hash:
             raise MistworksError(
@@ -45,7 +47,23 @@ def evaluate_and_register(folder: Path, run_id: str, root: Path, tracking_uri: s
                 f"holds {found[:12]}… now; put the former store back, or train again"
             )
     prior_mean = float(open_store(record.train.url).index.mi.mean())
-    evaluated = evaluate(
-        [str(folder)], [record.validation.url], root, tracking_uri, run_id=run_id, prior_mean=prior_mean
-    )
-    return register(folder, run_id, metrics(evaluated.accuracy(prior_mean)), tracking_uri)
+    evaluated = evaluate_in([model], [record.validation.url], where, run_id=run_id, prior_mean=prior_mean)
+    return register_measured(Path(model), run_id, metrics(evaluated.accuracy(prior_mean)), where)
+
+
+def register_measured(
+    folder: Path, run_id: str, metrics: Mapping[str, float], workspace: Workspace
+) -> RegisteredVersion:
+    """Register an estimator that was evaluated, with its metrics and lineage, and let the gate decide.
+
+    Args:
+        folder: the estimator.
+        run_id: the MLflow run of its training, which says what it was trained on.
+        metrics: of its evaluation, ``"validation.mse.all"`` among them.
+        workspace: where the registry is.
+
+    Raises:
+        MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
+    """
+    uri = workspace.tracking_uri
+    return settle(register_version(folder, run_id, metrics, uri), uri)

@@ -25,7 +25,7 @@ SHAPES = tuple((n, d, d) for n in (100, 500, 2_000) for d in (2, 16))
 def report_on(
     evaluated: Evaluated,
     path: Path,
-    root: Path,
+    costs_folder: Path,
     tracking_uri: str,
     *,
     run_id: str | None = None,
@@ -36,7 +36,7 @@ def report_on(
     Args:
         evaluated: what it shows.
         path: the file.
-        root: directory below which costs are kept.
+        costs_folder: where costs are kept.
         tracking_uri: where runs are kept.
         run_id: the MLflow run on which it is logged; none if None.
         costs: whether to measure time and memory of each estimator; nothing else should run meanwhile.
@@ -46,7 +46,7 @@ def report_on(
     """
     report = Report(
         results=evaluated.results,
-        costs=_costs(evaluated, root / "costs") if costs else (),
+        costs=_costs(evaluated, costs_folder) if costs else (),
         violations=_violations(evaluated.results),
         sample=lambda suite, position: _sample(evaluated, suite, position),
         about=_about(evaluated),

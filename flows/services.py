@@ -18,15 +18,18 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from flows.root import local_root
 from mistworks.errors import MistworksError
 
 if TYPE_CHECKING:
     from distributed import LocalCluster
+
+PresetName = Literal["tiny", "quick", "shipped", "paper"]
 
 START_TIMEOUT_SECONDS = 120.0
 CONNECT_TIMEOUT_SECONDS = 10.0
@@ -42,6 +45,13 @@ _QUIET = {
     # SQLite takes one transaction at a time, so that single inserts lag behind many short tasks.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
 }
+# A server elsewhere outlives runs, restarts, and has its database restarted.
+_PATIENT = {
+    "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+    "PREFECT_CLIENT_MAX_RETRIES": "10",
+    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+    "PREFECT_RUNNER_CRASH_ON_CANCELLATION_FAILURE": "true",
+}
 # A server that lives for one run schedules nothing: the loops that would cost 3 % of a core stay off.
 _SERVER_QUIET = {
     f"PREFECT_SERVER_SERVICES_{service}_ENABLED": "false"
@@ -55,6 +65,22 @@ _SERVER_QUIET = {
         "TRIGGERS",
     )
 }
+
+
+def announce(preset: str | None = None) -> None:
+    """Refuse a preset of no known name, then say that starting takes a moment, if it does.
+
+    Raises:
+        MistworksError: there is no preset of that name.
+    """
+    if preset is not None and preset not in get_args(PresetName) and not preset.endswith(".json"):
+        raise MistworksError(
+            f"Expected a preset out of {', '.join(get_args(PresetName))} or the path of a .json file, got "
+            f"{preset!r}."
+        )
+    if "PREFECT_API_URL" not in os.environ:
+        sys.stderr.write("starting Prefect…\n")
+        sys.stderr.flush()
 
 
 def configure(root: Path) -> None:
@@ -76,15 +102,18 @@ def configure(root: Path) -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     if "PREFECT_API_URL" not in os.environ:
-        os.environ.setdefault("PREFECT_HOME", str(root.absolute() / "prefect"))
+        os.environ.setdefault("PREFECT_HOME", str(root / "prefect"))
+        return
+    for name, value in _PATIENT.items():
+        os.environ.setdefault(name, value)
 
 
 @contextmanager
-def services(root: Path, cluster: AbstractContextManager[str] | None = None) -> Iterator[str | None]:
+def services(root: Path | None, cluster: AbstractContextManager[str] | None = None) -> Iterator[str | None]:
     """A Prefect API for a block: the one in ``PREFECT_API_URL`` where it is set, else a server of its own.
 
     Args:
-        root: directory that whatever is started keeps its state in.
+        root: directory that whatever is started keeps its state in; see `local_root` if None.
         cluster: such as ``dask_cluster(…)``, entered while the server starts and left before it stops.
 
     Yields:
@@ -94,8 +123,9 @@ def services(root: Path, cluster: AbstractContextManager[str] | None = None) -> 
         MistworksError: the root directory cannot be written, the server did not start, or the one that is
             set does not answer.
     """
-    configure(root)
-    with _prefect_api(root) as ready, cluster or nullcontext() as address, ready():
+    directory = local_root(root)
+    configure(directory)
+    with _prefect_api(directory) as ready, cluster or nullcontext() as address, ready():
         yield address
 
 

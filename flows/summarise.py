@@ -10,8 +10,10 @@ from prefect.task_runners import TaskRunner
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.dispatch import run_partitions
+from flows.parameters import StoreUrl, Where
 from flows.progress import progress
 from flows.services import dask_cluster
+from flows.workspace import Workspace
 from storage.location import Location
 from storage.lock import exclusive
 from storage.summaries import open_summaries
@@ -38,39 +40,35 @@ class Summarised:
     seconds: float
 
 
-@flow(name="summarise", persist_result=False)
-def summarise(store: str, workers: int | None = None, dask_address: str | None = None) -> Summarised:
+@flow(name="summarise", flow_run_name="summarise-{store}", persist_result=False)
+def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
     """Compute the statistics of every dataset of a store; what is done is kept.
 
     Args:
         store: path or URL.
-        workers: processes of the local Dask cluster, one a core if None.
-        dask_address: of an existing Dask scheduler.
+        workspace: where the Dask cluster is.
 
     Raises:
         MistworksError: there is no complete store, or a partition is damaged.
     """
     started = time.monotonic()
-    url = Location.parse(store).url
+    where, url = workspace or Workspace.of(), Location.parse(store).url
     with exclusive(url):
         summaries = open_summaries(url)
         numbers = summaries.missing()
         if numbers:
-            with dask_cluster(dask_address, workers, "tasks.statistics") as address:
+            with dask_cluster(where.dask_address, where.workers, "tasks.statistics") as address:
                 runner: TaskRunner[Any] = DaskTaskRunner(address=address)
                 compute_statistics.with_options(task_runner=runner)(url, numbers)
     return Summarised(url, len(summaries), len(numbers), time.monotonic() - started)
 
 
-def summarise_all(
-    stores: Sequence[str], workers: int | None = None, dask_address: str | None = None
-) -> dict[str, Summarised]:
+def summarise_all(stores: Sequence[str], workspace: Workspace) -> dict[str, Summarised]:
     """Compute the statistics that some stores lack, on one cluster.
 
     Args:
         stores: their URLs.
-        workers: processes of the local Dask cluster, one a core if None.
-        dask_address: of an existing Dask scheduler.
+        workspace: where the Dask cluster is.
 
     Returns:
         What was done, by the URLs of those that lacked any.
@@ -81,8 +79,8 @@ def summarise_all(
     lacking = [url for url in stores if open_summaries(url).missing()]
     if not lacking:
         return {}
-    with dask_cluster(dask_address, workers, "tasks.statistics") as address:
-        return {url: summarise(url, dask_address=address) for url in lacking}
+    with dask_cluster(workspace.dask_address, workspace.workers, "tasks.statistics") as address:
+        return {url: summarise(url, workspace.on(address)) for url in lacking}
 
 
 @flow(name="compute-statistics", persist_result=False)

@@ -1,34 +1,59 @@
 """The flow that trains an estimator."""
 
-from dataclasses import replace
-from pathlib import Path
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated
 
 from prefect import flow
+from pydantic import Field
 
+from flows.parameters import Preset, Seed, StoreUrl, Where
+from flows.plans import TrainingPlan, plan_training
 from flows.progress import progress
 from flows.summarise import summarise_all
+from flows.workspace import Workspace
 from mistworks.networks import reads_statistics
-from mistworks.presets import load_preset, preset_name
-from mistworks.training.config import TrainingConfig
+from mistworks.training.config import Objective
 from storage.store import open_store
 from tasks.calibration import calibrate_estimator
 from tasks.training import Trained, train_estimator
 
 
-@flow(name="train", persist_result=False)
+@dataclass(frozen=True)
+class TrainingData:
+    """The stores that an estimator is made from.
+
+    Attributes:
+        train: path or URL of the training split.
+        validation: path or URL of the validation split.
+        calibration: path or URL of the calibration split; quantiles stay as they are if None.
+        content_hashes: by split, what the stores must hold; whatever they hold where a split is left out.
+    """
+
+    train: str
+    validation: str
+    calibration: str | None
+    content_hashes: Mapping[str, str]
+
+    @property
+    def urls(self) -> list[str]:
+        """Those that there are."""
+        return [url for url in (self.train, self.validation, self.calibration) if url is not None]
+
+
+@flow(name="train", flow_run_name="train-{preset}", persist_result=False)
 def train(
-    store: str,
-    validation_store: str,
-    preset: str,
-    root: Path,
-    tracking_uri: str,
-    objective: Literal["pinball", "squared-error"] | None = None,
-    seed: int | None = None,
-    content_hashes: dict[str, str] | None = None,
-    calibration_store: str | None = None,
-    workers: int | None = None,
-    dask_address: str | None = None,
+    store: StoreUrl,
+    validation_store: StoreUrl,
+    calibration_store: Annotated[
+        StoreUrl | None, Field(description="Store of the calibration split; not calibrated if left out.")
+    ] = None,
+    preset: Preset = "quick",
+    objective: Annotated[
+        Objective | None, Field(description="What training minimises; the preset's if left out.")
+    ] = None,
+    seed: Annotated[Seed | None, Field(description="Of weights and order; the preset's if left out.")] = None,
+    workspace: Where = None,
 ) -> Trained:
     """Train an estimator on a store; a training that was stopped is continued, a finished one is read.
 
@@ -37,54 +62,62 @@ def train(
     Args:
         store: path or URL of the training split.
         validation_store: path or URL of the validation split.
+        calibration_store: path or URL of the calibration split; quantiles stay as they are if None.
         preset: name of a preset, or path of a JSON file with one.
-        root: directory below which checkpoints and estimators are kept.
-        tracking_uri: where runs are kept.
         objective: what is minimised, the preset's if None.
         seed: of weights and order, the preset's if None.
-        content_hashes: by split, what the stores must hold; whatever they hold if None.
-        calibration_store: path or URL of the calibration split; quantiles stay as they are if None.
-        workers: processes of the local Dask cluster that computes statistics, one a core if None.
-        dask_address: of an existing Dask scheduler.
+        workspace: where checkpoints, runs and the Dask cluster are.
 
     Raises:
         MistworksError: a store is missing or damaged, another run trains the same, or the loss diverges.
     """
-    chosen = load_preset(preset)
-    changes = {"objective": objective, "seed": seed}
-    training = TrainingConfig.parse(
-        {**dict(chosen.training), **{key: value for key, value in changes.items() if value is not None}}
-    )
-    if training.objective == "squared-error":
-        # A point estimator has no quantiles to calibrate.
-        calibration_store = None
-    urls = [url for url in (store, validation_store, calibration_store) if url is not None]
-    for url in urls:
+    data = TrainingData(store, validation_store, calibration_store, {})
+    return train_on(data, plan_training(preset, objective, seed), workspace or Workspace.of())
+
+
+def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Trained:
+    """What `train` does, for a training that is planned.
+
+    Raises:
+        MistworksError: see `train`.
+    """
+    if not plan.has_quantiles:
+        data = replace(data, calibration=None)
+    for url in data.urls:
         open_store(url).require_complete()
-    if reads_statistics(chosen.network):
-        summarise_all(urls, workers, dask_address)
+    if reads_statistics(plan.network):
+        summarise_all(data.urls, workspace)
     with progress("train", 100) as report:
         trained = train_estimator(
-            store,
-            validation_store,
-            chosen.network,
-            training,
-            root / "training",
-            tracking_uri,
-            preset_name(preset),
-            content_hashes,
+            data.train,
+            data.validation,
+            plan.network,
+            plan.training,
+            workspace.checkpoints,
+            workspace.tracking_uri,
+            plan.preset,
+            data.content_hashes,
             lambda share: report(100 * share),
         )
-    if calibration_store is None:
+    if data.calibration is None:
         return trained
     with progress("calibrate", 100) as report:
         folder, calibration = calibrate_estimator(
             trained.folder,
-            calibration_store,
-            training.seed,
+            data.calibration,
+            plan.training.seed,
             trained.run_id,
-            tracking_uri,
-            (content_hashes or {}).get("calibration"),
+            workspace.tracking_uri,
+            data.content_hashes.get("calibration"),
             lambda share: report(100 * share),
         )
     return replace(trained, folder=folder, calibration=calibration)
+
+
+train_planned = flow(
+    name="train-planned",
+    flow_run_name="train-{plan.preset}",
+    persist_result=False,
+    validate_parameters=False,
+)(train_on)
+"""`train_on` as a flow of its own, for the pipeline."""

@@ -52,10 +52,10 @@ def train_estimator(
     validation_url: str,
     network: AnyNetworkConfig,
     training: TrainingConfig,
-    folder: Path,
+    checkpoints: str,
     tracking_uri: str,
     preset: str,
-    content_hashes: Mapping[str, str] | None,
+    content_hashes: Mapping[str, str],
     report: Report,
 ) -> Trained:
     """Train a network on a store, or continue where a former run of the same training was stopped.
@@ -67,10 +67,10 @@ def train_estimator(
         validation_url: store of the validation split.
         network: what is trained.
         training: how it is trained.
-        folder: where trainings are kept.
+        checkpoints: where trainings are kept.
         tracking_uri: where the MLflow run is kept.
         preset: name of the preset, recorded with the run.
-        content_hashes: by split, what the stores must hold; whatever they hold if None.
+        content_hashes: by split, what the stores must hold; whatever they hold where a split is left out.
         report: told the share of steps done.
 
     Raises:
@@ -79,13 +79,13 @@ def train_estimator(
     """
     source, validation_source = open_store(train_url), open_store(validation_url)
     references = (
-        store_reference(source, "train", (content_hashes or {}).get("train")),
-        store_reference(validation_source, "validation", (content_hashes or {}).get("validation")),
+        store_reference(source, "train", content_hashes.get("train")),
+        store_reference(validation_source, "validation", content_hashes.get("validation")),
     )
     data_hash = "/".join(reference.content_hash for reference in references)
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    place = folder / key
+    place = Path(checkpoints) / key
     with (
         exclusive(str(place), "training folder"),
         start_or_resume(

@@ -24,6 +24,7 @@ import tasks.evaluation
 from flows.cli import main
 from flows.evaluate import Evaluated
 from flows.services import services
+from flows.workspace import Workspace
 from mistworks.baselines import baseline
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
@@ -367,9 +368,8 @@ class Stage:
         ]
 
     def evaluate(self, *models: str, suites: Sequence[str] = ("grid",), slow_limit: int = 5) -> Evaluated:
-        return flows.evaluate.evaluate(
-            models, suites, self.place, "", slow_limit=slow_limit, dask_address=self.address
-        )
+        workspace = Workspace.of(self.place).on(self.address)
+        return flows.evaluate.evaluate_in(models, suites, workspace, slow_limit=slow_limit)
 
 
 # Tasks are pickled with the values that they refer to, but for what can be imported.
@@ -588,4 +588,4 @@ def test_sizes_that_are_no_numbers_are_told_in_one_sentence(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 1
-    assert capsys.readouterr().err == "error: --sizes takes numbers such as 3,7, and 'many' came; mend it\n"
+    assert capsys.readouterr().err == "error: Expected numbers such as 3,7 as --sizes, got 'many'.\n"

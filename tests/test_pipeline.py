@@ -230,7 +230,8 @@ def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing
 
     told = run("promote", "mist/1", root=root, check=False)
     assert (told.returncode, told.stdout) == (1, "")
-    assert len(told.stderr.strip().splitlines()) == 1
+    assert told.stderr.splitlines()[0] == "starting Prefect…"
+    assert len(told.stderr.strip().splitlines()) == 2
     for part in (
         "mist/1 is not promoted: ",
         "accuracy against the champion (MSE on",
@@ -269,4 +270,4 @@ def test_training_refuses_stores_of_another_split(root: Path, registered: Any) -
     done = run("train", *swapped, "--preset", "tiny", root=root, check=False)
     assert done.returncode == 1
     assert "training needs a store of the train split" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert len(done.stderr.strip().splitlines()) == 2

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from mistworks.config import FrozenConfig
 
+Objective = Literal["pinball", "squared-error"]
+
 
 class TrainingConfig(FrozenConfig):
     """How a network is trained; the defaults are those of the reference (arXiv 2511.18945).
@@ -35,7 +37,7 @@ class TrainingConfig(FrozenConfig):
         seed: of the weights, the order of the data and the levels.
     """
 
-    objective: Literal["pinball", "squared-error"] = "pinball"
+    objective: Objective = "pinball"
     loss_scale: Literal["nats", "square-root"] = "nats"
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 256

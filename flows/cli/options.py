@@ -1,0 +1,100 @@
+"""Options that commands share, and how their texts are read."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from mistworks.errors import MistworksError
+
+if TYPE_CHECKING:
+    from flows.workspace import Workspace
+
+
+Split = Literal["train", "validation", "calibration", "test-imd", "test-oomd"]
+
+PresetOption = Annotated[
+    str,
+    typer.Option(
+        help="tiny, quick, shipped or paper, or the path of a preset in JSON. The stores of paper take 22 GB."
+    ),
+]
+RootOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="MISTWORKS_ROOT",
+        help="Local directory for whatever is kept nowhere else.",
+        show_default="mistworks-data",
+    ),
+]
+StoreOption = Annotated[str, typer.Option(help="Path or URL of the store, such as s3://bucket/train.zarr.")]
+StoreArgument = Annotated[str, typer.Argument(help="Path or URL of the store.")]
+StoresOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MISTWORKS_STORES", help="Path or URL below which stores are kept; in --root if left out."
+    ),
+]
+CheckpointsOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MISTWORKS_CHECKPOINTS",
+        help="Path or URL below which trainings and estimators are kept; in --root if left out.",
+    ),
+]
+ResultsOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MISTWORKS_RESULTS", help="Path or URL below which results are kept; in --root if left out."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+TrackingOption = Annotated[
+    str | None,
+    typer.Option(
+        envvar="MLFLOW_TRACKING_URI", help="MLflow database or server; the one in --root if left out."
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1, envvar="MISTWORKS_WORKERS", help="Processes of the local Dask cluster; one per core."
+    ),
+]
+AddressOption = Annotated[
+    str | None,
+    typer.Option(envvar="MISTWORKS_DASK_ADDRESS", help="Address of a Dask scheduler to use instead."),
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Root of every random stream.")]
+
+
+def names(text: str) -> list[str]:
+    """The names in a text such as ``"a, b"``."""
+    return [name.strip() for name in text.split(",")]
+
+
+def numbers(text: str, option: str) -> list[int]:
+    """The numbers in a text such as ``"3,7"``.
+
+    Raises:
+        MistworksError: it holds something else.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise MistworksError(f"Expected numbers such as 3,7 as {option}, got {text!r}.") from None
+
+
+def tracking_uri_of(root: Path | None, tracking_uri: str | None) -> str:
+    """The registry that a command reads: the one given, else the database in the root."""
+    from flows.root import local_root
+    from storage.tracking import local_tracking_uri
+
+    return tracking_uri or local_tracking_uri(local_root(root))
+
+
+def workspace_of(root: Path | None, **given: str | int | None) -> "Workspace":
+    """The workspace of a command's options; see `flows.workspace.Workspace.of`."""
+    from flows.workspace import Workspace
+
+    return Workspace.of(root, **given)

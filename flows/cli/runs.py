@@ -1,0 +1,67 @@
+"""Commands about whole runs of the pipeline."""
+
+from typing import Annotated
+
+import typer
+
+from flows.cli.app import app
+from flows.cli.options import (
+    AddressOption,
+    CheckpointsOption,
+    JsonOption,
+    PresetOption,
+    ResultsOption,
+    RootOption,
+    StoresOption,
+    TrackingOption,
+    WorkersOption,
+    workspace_of,
+)
+
+
+@app.command()
+def pipeline(
+    preset: PresetOption = "quick",
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Root of every random stream, of the weights too.")
+    ] = None,
+    stores: StoresOption = None,
+    checkpoints: CheckpointsOption = None,
+    results: ResultsOption = None,
+    workers: WorkersOption = None,
+    dask_address: AddressOption = None,
+    root: RootOption = None,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate, train, evaluate and register; run again to resume."""
+    from flows.plans import plan_pipeline, require_room
+    from flows.services import announce, services
+
+    announce(preset)
+    workspace = workspace_of(
+        root,
+        stores=stores,
+        checkpoints=checkpoints,
+        results=results,
+        tracking_uri=tracking_uri,
+        dask_address=dask_address,
+        workers=workers,
+    )
+    require_room(plan_pipeline(preset, seed, workspace).stores.values())
+    with services(root):
+        from flows.pipeline import pipeline as run
+
+        produced = run(preset, seed, workspace)
+    from flows.console import print_json, print_produced
+
+    print_json(produced.registered.as_dict()) if as_json else print_produced(produced, root, workspace)
+
+
+@app.command()
+def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> None:
+    """Print a preset as JSON, to be edited and passed to --preset."""
+    from flows.console import print_json
+    from mistworks.presets import load_preset
+
+    print_json(load_preset(name).model_dump(mode="json"))

@@ -1,0 +1,130 @@
+"""Where a run finds and keeps things: one frozen value, made where the run starts and handed on."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
+
+from pydantic import ConfigDict, Field, field_serializer, field_validator
+
+from flows.root import local_root
+from mistworks.config import FrozenConfig
+from storage.location import Location
+from storage.tracking import local_tracking_uri, shown
+
+
+def _defaults(root: Path) -> dict[str, str | None]:
+    """What the environment says, or else lies below a local root."""
+    environment = os.environ
+    return {
+        "stores": environment.get("MISTWORKS_STORES") or str(root / "stores"),
+        "checkpoints": environment.get("MISTWORKS_CHECKPOINTS") or str(root / "training"),
+        "results": environment.get("MISTWORKS_RESULTS") or str(root / "evaluations"),
+        "tracking_uri": environment.get("MLFLOW_TRACKING_URI") or local_tracking_uri(root),
+        "dask_address": environment.get("MISTWORKS_DASK_ADDRESS") or None,
+        "workers": environment.get("MISTWORKS_WORKERS") or None,
+    }
+
+
+def _default(name: str) -> Callable[[], Any]:
+    return lambda: _defaults(local_root())[name]
+
+
+class Workspace(FrozenConfig):
+    """Where a run finds and keeps things.
+
+    Each field that is left out comes from the environment, or else lies in the local root: the directory
+    that ``MISTWORKS_ROOT`` names, or ``mistworks-data``.
+
+    Attributes:
+        stores: path or URL below which the pipeline keeps its stores.
+        checkpoints: path or URL below which trainings and their estimators are kept.
+        results: path or URL below which evaluations are kept.
+        tracking_uri: MLflow server or database. A password in it is never written down.
+        dask_address: Dask scheduler; None starts a local cluster.
+        workers: processes of a local cluster; None starts one per core.
+    """
+
+    model_config = ConfigDict(validate_default=True)
+
+    stores: Annotated[
+        str,
+        Field(
+            default_factory=_default("stores"),
+            description="Path or URL below which stores are kept, such as s3://bucket/stores. "
+            "From MISTWORKS_STORES if left out.",
+        ),
+    ]
+    checkpoints: Annotated[
+        str,
+        Field(
+            default_factory=_default("checkpoints"),
+            description="Path or URL below which trainings and their estimators are kept. "
+            "From MISTWORKS_CHECKPOINTS if left out.",
+        ),
+    ]
+    results: Annotated[
+        str,
+        Field(
+            default_factory=_default("results"),
+            description="Path or URL below which evaluations are kept. From MISTWORKS_RESULTS if left out.",
+        ),
+    ]
+    tracking_uri: Annotated[
+        str,
+        Field(
+            repr=False,
+            default_factory=_default("tracking_uri"),
+            description="MLflow server or database. From MLFLOW_TRACKING_URI if left out.",
+        ),
+    ]
+    dask_address: Annotated[
+        str | None,
+        Field(
+            default_factory=_default("dask_address"),
+            description="Address of a Dask scheduler, such as tls://dask:8786. From MISTWORKS_DASK_ADDRESS "
+            "if left out; without either, a local cluster is started.",
+        ),
+    ]
+    workers: Annotated[
+        int | None,
+        Field(
+            default_factory=_default("workers"),
+            ge=1,
+            description="Processes of a local Dask cluster. From MISTWORKS_WORKERS if left out; one per core "
+            "without either.",
+        ),
+    ]
+
+    @classmethod
+    def of(cls, root: Path | None = None, **given: str | int | None) -> Self:
+        """A workspace of options by field; those that are None come from the environment or the root.
+
+        Raises:
+            MistworksError: the root is not a local directory, or a place is not one that can be used.
+        """
+        chosen = {name: value for name, value in given.items() if value is not None}
+        return cls.parse({**_defaults(local_root(root)), **chosen})
+
+    @field_validator("stores", "checkpoints", "results")
+    @classmethod
+    def _place(cls, text: str) -> str:
+        if urlsplit(text).password is not None:
+            raise ValueError(
+                "Expected a URL without a password. Set the credentials of the object store in the "
+                "environment instead"
+            )
+        return Location.parse(text).url.rstrip("/")
+
+    @field_serializer("tracking_uri", when_used="json")
+    def _without_password(self, tracking_uri: str) -> str:
+        return shown(tracking_uri)
+
+    def on(self, dask_address: str | None) -> Self:
+        """The same workspace on a Dask cluster that runs."""
+        return self.model_copy(update={"dask_address": dask_address, "workers": None})
+
+    def store(self, preset: str, seed: int, split: str) -> str:
+        """Where the pipeline keeps the store of one split."""
+        return f"{self.stores}/{preset}-seed-{seed}/{split}.zarr"
