@@ -184,7 +184,7 @@ def evaluate_in(
     return evaluated
 
 
-@flow(name="evaluate-on-dask", persist_result=False)
+@flow(name="evaluate", persist_result=False)
 def evaluate_on_dask(
     models: list[str],
     suites: list[str],

@@ -92,7 +92,7 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
 
 
 generate_split = flow(
-    name="generate-split",
+    name="generate",
     flow_run_name="generate-{plan.manifest.split}",
     persist_result=False,
     validate_parameters=False,

@@ -48,9 +48,11 @@ def register(
             )
     prior_mean = float(open_store(record.train.url).index.mi.mean())
     evaluated = evaluate_in([model], [record.validation.url], where, run_id=run_id, prior_mean=prior_mean)
-    return register_measured(Path(model), run_id, metrics(evaluated.accuracy(prior_mean)), where)
+    figures = metrics(evaluated.accuracy(prior_mean))
+    return register_measured.fn(Path(model), run_id, figures, where)
 
 
+@flow(name="register", flow_run_name="register-{run_id}", persist_result=False, validate_parameters=False)
 def register_measured(
     folder: Path, run_id: str, metrics: Mapping[str, float], workspace: Workspace
 ) -> RegisteredVersion:

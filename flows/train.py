@@ -115,7 +115,7 @@ def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Tr
 
 
 train_planned = flow(
-    name="train-planned",
+    name="train",
     flow_run_name="train-{plan.preset}",
     persist_result=False,
     validate_parameters=False,
