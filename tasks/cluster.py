@@ -1,0 +1,297 @@
+"""The way to a Dask cluster: connecting, waiting, and asking every machine what it is before it has work."""
+
+import logging
+import math
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Self
+
+import distributed
+from pydantic import PositiveFloat
+
+from mistworks.config import FrozenConfig
+from mistworks.errors import MistworksError
+from storage.fingerprint import Fingerprint, fingerprint
+from storage.location import Location
+from tasks.worker import Description, Step
+
+CONNECT_SECONDS = 10.0
+_RETRY_SECONDS = 0.5
+_SECRETS = ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
+
+Warn = Callable[[str], None]
+
+
+class Limits(FrozenConfig):
+    """How long a run bears with what may pass.
+
+    Attributes:
+        workers_timeout: seconds without any worker.
+        patience: seconds without the scheduler, or without a place that data is read from or written to.
+        share_seconds: time after which a worker begins no further item of its share.
+    """
+
+    workers_timeout: PositiveFloat = 60.0
+    patience: PositiveFloat = 300.0
+    share_seconds: PositiveFloat = 10.0
+
+    @classmethod
+    def from_environment(cls) -> Self:
+        """Read ``MISTWORKS_WORKERS_TIMEOUT`` and ``MISTWORKS_PATIENCE``, in seconds.
+
+        Raises:
+            MistworksError: one is not a positive number.
+        """
+        names = {"MISTWORKS_WORKERS_TIMEOUT": "workers_timeout", "MISTWORKS_PATIENCE": "patience"}
+        return cls.parse({field: _seconds(name) for name, field in names.items() if name in os.environ})
+
+
+def _seconds(name: str) -> float:
+    text = os.environ[name]
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise MistworksError(f"Expected {name} to be a positive number of seconds, got {text!r}. Change it.")
+    return seconds
+
+
+def require_encryption(address: str) -> None:
+    """Refuse a scheduler that is reached without TLS where Prefect's API asks for a secret.
+
+    Raises:
+        MistworksError: the address is not one of TLS, though a secret is set.
+    """
+    used = [name for name in _SECRETS if os.environ.get(name)]
+    if used and not address.startswith("tls://"):
+        raise MistworksError(
+            f"Expected a Dask scheduler at a tls:// address where {used[0]} is set, got {address}. Start "
+            "scheduler and workers with TLS, or unset it."
+        )
+
+
+@contextmanager
+def connected(address: str, within: float = CONNECT_SECONDS) -> Iterator[distributed.Client]:
+    """A connection to a scheduler; leaving the block takes back all that was submitted through it.
+
+    Args:
+        address: of the scheduler.
+        within: seconds in which it has to answer.
+
+    Raises:
+        MistworksError: it does not answer.
+    """
+    client = _connect(address, within)
+    try:
+        yield client
+    finally:
+        # A scheduler that is gone cannot be told.
+        with suppress(Exception):
+            client.close(timeout=CONNECT_SECONDS)
+
+
+def _connect(address: str, within: float) -> distributed.Client:
+    deadline = time.monotonic() + within
+    while True:
+        left = deadline - time.monotonic()
+        try:
+            return distributed.Client(
+                address, timeout=max(min(left, CONNECT_SECONDS), 1.0), set_as_default=False
+            )
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            # Not OSError: an address that is none, or of TLS where no certificate is set, or the other way.
+            if isinstance(error, OSError) and left > CONNECT_SECONDS:
+                time.sleep(_RETRY_SECONDS)
+                continue
+            raise MistworksError(
+                f"the Dask scheduler {address} does not answer ({_line(error)}); start it, or leave out "
+                "--dask-address to have a local cluster"
+            ) from None
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what Dask logs off the screen: what a user should know of it is told in one line."""
+    names = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
+    loggers = [logging.getLogger(name) for name in names]
+    former = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, former, strict=True):
+            logger.setLevel(level)
+
+
+def threads(client: distributed.Client) -> dict[str, int]:
+    """Threads of each worker, by its address."""
+    scheduler: Any = client.scheduler
+    found: dict[str, int] = client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
+    return found
+
+
+def address_of(client: distributed.Client) -> str:
+    """Address of the scheduler that a client is connected to."""
+    scheduler: Any = client.scheduler
+    return str(scheduler.address)
+
+
+def await_workers(client: distributed.Client, limits: Limits, warn: Warn) -> None:
+    """Wait until there is a worker.
+
+    Raises:
+        MistworksError: there is none in the time set.
+    """
+    address, deadline = address_of(client), time.monotonic() + limits.workers_timeout
+    warned = False
+    while not threads(client):
+        if time.monotonic() >= deadline:
+            raise no_workers(address, limits)
+        if not warned and deadline - time.monotonic() < limits.workers_timeout - 2:
+            warn(f"The Dask scheduler at {address} has no workers; waiting {limits.workers_timeout:g} s.")
+            warned = True
+        time.sleep(0.1)
+
+
+def no_workers(address: str, limits: Limits) -> MistworksError:
+    """What to say when there has been no worker for too long."""
+    return MistworksError(
+        f"Expected Dask workers at {address}, got none in {limits.workers_timeout:g} s. Start some with "
+        f"`dask worker {address}`, then run again."
+    )
+
+
+def check_cluster(
+    address: str, step: Step, places: Sequence[str] = (), limits: Limits | None = None, warn: Warn = print
+) -> None:
+    """Refuse a cluster that cannot do a step, or not just as this machine would: see `require_alike`.
+
+    Raises:
+        MistworksError: as there; or the scheduler does not answer.
+    """
+    with quiet(), connected(address) as client:
+        require_alike(client, step, places, limits or Limits.from_environment(), warn)
+
+
+def require_alike(
+    client: distributed.Client, step: Step, places: Sequence[str], limits: Limits, warn: Warn
+) -> None:
+    """Ask the scheduler and every worker what they are, and whether they see the local places.
+
+    Args:
+        client: of the scheduler.
+        step: what the workers are to run; they import its module.
+        places: paths and URLs that the workers read or write.
+        limits: how long to wait for workers and for their answers.
+        warn: told when there is something to wait for.
+
+    Raises:
+        MistworksError: there are no workers, or a machine lacks something, differs from this one, or does not
+            see a place; the message names the machine.
+    """
+    await_workers(client, limits, warn)
+    scheduler = address_of(client)
+    with _probed(places) as probes:
+        files = {file: text for file, (_, text) in probes.items()}
+        # The scheduler unpickles what it hands on, but reads and writes nothing.
+        alone, each = _question(step.__module__, {}), _question(step.__module__, files)
+        within = limits.workers_timeout
+        try:
+            answers = {
+                f"Dask scheduler {scheduler}": client.sync(
+                    client._run_on_scheduler, alone, callback_timeout=within
+                )
+            }
+            told = client.sync(client._run, each, on_error="return", callback_timeout=within)
+        except TimeoutError:
+            raise MistworksError(
+                f"Expected the Dask cluster at {scheduler} to answer, got nothing in "
+                f"{within:g} s. Restart the workers that hang."
+            ) from None
+    answers |= {f"Dask worker {worker}": answer for worker, answer in told.items()}
+    complaints = [text for who, answer in answers.items() if (text := _complaint(who, answer, probes))]
+    if complaints:
+        more = f" ({len(complaints) - 1} more machines are refused.)" if len(complaints) > 1 else ""
+        raise MistworksError(f"{complaints[0]}{more}")
+
+
+def differs(who: str, host: str, differences: Sequence[str]) -> str:
+    """What to say of a machine that computes otherwise."""
+    return (
+        f"Expected the {who} on {host} to run what this machine runs, got another version: "
+        f"{'; '.join(differences)}. Install the same packages there and restart it."
+    )
+
+
+Answer = tuple[str, Description | str]
+"""Name of the machine, and what it says of itself, or why it cannot."""
+
+
+def _question(module: str, probes: Mapping[str, str]) -> Callable[[], Answer]:
+    # A function in a function travels by value, so that a machine without mistworks can answer too: nothing
+    # of this package stands in it or in its annotations.
+    def ask() -> tuple[str, Any]:
+        import socket
+
+        try:
+            from tasks.worker import describe
+
+            return socket.gethostname(), describe(module, probes)
+        except Exception as error:
+            return socket.gethostname(), f"{type(error).__name__}: {error}"
+
+    return ask
+
+
+def _complaint(who: str, answer: Answer | Exception, probes: Mapping[str, tuple[str, str]]) -> str | None:
+    if isinstance(answer, Exception):
+        return f"Expected the {who} to say what it is, got {_line(answer)}. Restart or remove it."
+    host, found = answer
+    if isinstance(found, str):
+        return (
+            f"Expected the {who} on {host} to import mistworks and what it needs, got {found}. Install the "
+            "same packages there and restart it."
+        )
+    if differences := fingerprint().differences(Fingerprint.of_versions(found["versions"])):
+        return differs(who, host, differences)
+    if found["unseen"]:
+        place, _ = probes[found["unseen"][0]]
+        return (
+            f"Expected the {who} on {host} to see {place}, got a machine with other files there. Give a URL "
+            "such as s3://bucket/name, or share the folder."
+        )
+    return None
+
+
+@contextmanager
+def _probed(places: Sequence[str]) -> Iterator[dict[str, tuple[str, str]]]:
+    """Files that show whether a machine sees local places: by path, the place and what the file holds."""
+    probes: dict[str, tuple[str, str]] = {}
+    try:
+        for place in places:
+            if (path := Location.parse(place).path) is not None:
+                # Stores take a file of this suffix for a leftover.
+                name, text = f".mistworks-{secrets.token_hex(8)}.partial", secrets.token_hex(16)
+                probe = _nearest_folder(path) / name
+                # Where nothing may be written, the step itself says so.
+                with suppress(OSError):
+                    probe.write_text(text)
+                    probes[str(probe)] = (place, text)
+        yield probes
+    finally:
+        for file in probes:
+            Path(file).unlink(missing_ok=True)
+
+
+def _nearest_folder(path: Path) -> Path:
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _line(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__

@@ -1,0 +1,397 @@
+"""What becomes of work on Dask when workers, scheduler, storage or the run itself go away: real processes."""
+
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import dask
+import pytest
+from dask_processes import REPOSITORY, Cluster, until
+from dask_steps import Subject, leave_files
+
+from mistworks.errors import MistworksError
+from storage.store import StoreUnreachableError
+from tasks.cluster import Limits, check_cluster, require_encryption
+from tasks.dispatch import Job, dispatch
+
+QUICK = Limits(workers_timeout=20, patience=20, share_seconds=0.3)
+
+
+class Work:
+    """Items in a folder, and what a run of them said."""
+
+    def __init__(self, folder: Path, count: int, **subject: object) -> None:
+        folder.mkdir(exist_ok=True)
+        self.subject = Subject(str(folder), **subject)
+        self.items = list(range(count))
+        self.reports: list[float] = []
+        self.warnings: list[str] = []
+        self.is_done: Callable[[int], bool] = self.subject.is_done
+        self.cancelled = threading.Event()
+
+    def run(self, address: str, limits: Limits = QUICK, places: Sequence[str] | None = None) -> None:
+        job = Job(
+            self.subject,
+            self.items,
+            lambda items: f"items {list(items)}",
+            lambda: self.subject.missing(self.items),
+            self.is_done,
+        )
+        dispatch(
+            leave_files,
+            [job],
+            address,
+            [self.subject.folder] if places is None else places,
+            limits,
+            self.reports.append,
+            self.warnings.append,
+            self.cancelled.is_set,
+        )
+
+    def in_background(self, address: str, limits: Limits = QUICK) -> threading.Thread:
+        thread = threading.Thread(target=self.run, args=(address, limits))
+        thread.start()
+        return thread
+
+    def done(self) -> int:
+        return len(self.items) - len(self.subject.missing(self.items))
+
+    def times(self) -> list[int]:
+        return [self.subject.times(item) for item in self.items]
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Cluster]:
+    """A scheduler and two workers that no test here harms."""
+    cluster = Cluster()
+    try:
+        for _ in range(2):
+            cluster.add_worker()
+        cluster.wait_for(2)
+        yield cluster
+    finally:
+        cluster.close()
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    """A scheduler without workers, to be harmed."""
+    cluster = Cluster()
+    try:
+        yield cluster
+    finally:
+        cluster.close()
+
+
+class TestWork:
+    def test_each_item_is_done_once_and_counted(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 40, seconds=0.05)
+        work.run(pair.address)
+        assert work.times() == [1] * 40
+        assert work.reports == sorted(work.reports)
+        assert (work.reports[0], work.reports[-1]) == (0, 40)
+        assert work.warnings == []
+        assert until(pair.is_empty)
+
+    def test_shares_end_in_time_however_long_items_take(self, pair: Cluster, tmp_path: Path) -> None:
+        """Of forty items a worker gets ten, of which it begins no further one after a tenth of a second."""
+        work = Work(tmp_path, 40, seconds=0.1)
+        work.run(pair.address, QUICK.model_copy(update={"share_seconds": 0.1}))
+        assert work.times() == [1] * 40
+        # Told of after each share, not only when the marks are looked at.
+        assert len(set(work.reports)) > 12
+
+    def test_a_broken_item_names_itself_and_the_others_are_done(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 12, broken=(3,))
+        with pytest.raises(
+            MistworksError, match=r"^Expected item 3 to be whole, got a broken one\. Mend it\.$"
+        ):
+            work.run(pair.address)
+        assert work.subject.missing(work.items) == [3]
+        assert work.reports[-1] == 11
+
+    def test_what_all_items_fail_by_ends_the_run(self, pair: Cluster, tmp_path: Path) -> None:
+        """As on a full disk: what failed and what was not tried does not count as done."""
+        work = Work(tmp_path, 200, broken=tuple(range(4, 200)))
+        with pytest.raises(MistworksError, match=r"item .* to be whole.* more failed"):
+            work.run(pair.address)
+        assert work.reports[-1] == work.done() <= 4
+
+    def test_what_passes_is_tried_again(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 12, away=(2, 7))
+        thread = work.in_background(pair.address)
+        until(lambda: work.done() == 10)
+        time.sleep(1.0)
+        (tmp_path / "back").touch()
+        thread.join(20)
+        assert work.times() == [1] * 12
+
+    def test_what_does_not_pass_is_told_when_patience_ends(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 30, away=tuple(range(30)))
+        started = time.monotonic()
+        with pytest.raises(MistworksError, match=r"items \[\d+\] failed \(ConnectionError\('away'\)\)"):
+            work.run(pair.address, QUICK.model_copy(update={"patience": 2.0}))
+        assert 2 <= time.monotonic() - started < 15
+        assert work.reports[-1] == 0
+
+    def test_marks_that_cannot_be_read_end_nothing(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 20, seconds=0.1)
+
+        def unreachable(_item: int) -> bool:
+            raise StoreUnreachableError("the store s3://b/s cannot be read (503); try again later")
+
+        work.is_done = unreachable
+        work.run(pair.address)
+        assert work.times() == [1] * 20
+        [warning] = work.warnings
+        assert "503" in warning
+
+    def test_a_cancelled_run_leaves_nothing(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 100, seconds=0.3)
+        threading.Timer(1.0, work.cancelled.set).start()
+        with pytest.raises(MistworksError, match="The run was cancelled"):
+            work.run(pair.address, QUICK.model_copy(update={"share_seconds": 60.0}))
+        until(pair.is_empty, 10)
+        time.sleep(0.5)
+        before = work.done()
+        time.sleep(1.0)
+        assert work.done() == before < 20
+
+
+def test_a_run_that_is_killed_leaves_nothing(pair: Cluster, tmp_path: Path) -> None:
+    """At most the item in hand is finished, though each share is of many."""
+    script = (
+        "from pathlib import Path; from test_dispatch import Work, QUICK; "
+        f"Work(Path({str(tmp_path)!r}), 100, seconds=0.3)"
+        f".run({pair.address!r}, QUICK.model_copy(update={{'share_seconds': 60.0}}))"
+    )
+    run = subprocess.Popen([sys.executable, "-c", script], env=pair.environment | _PATH, cwd="/")
+    until(lambda: len(list(tmp_path.iterdir())) > 3)
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    until(pair.is_empty, 30)
+    time.sleep(0.5)
+    before = len(list(tmp_path.iterdir()))
+    time.sleep(1.0)
+    assert len(list(tmp_path.iterdir())) == before < 20
+
+
+_PATH = {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}"}
+
+
+class TestWorkers:
+    def test_none_come(self, cluster: Cluster, tmp_path: Path) -> None:
+        told = rf"Expected Dask workers at {cluster.address}, got none in 1 s\. Start some"
+        with pytest.raises(MistworksError, match=told):
+            Work(tmp_path, 3).run(cluster.address, QUICK.model_copy(update={"workers_timeout": 1.0}))
+
+    def test_all_go_and_one_comes_back(self, cluster: Cluster, tmp_path: Path) -> None:
+        workers = [cluster.add_worker() for _ in range(2)]
+        work = Work(tmp_path, 30, seconds=0.1)
+        thread = work.in_background(cluster.address)
+        until(lambda: work.done() > 3)
+        for worker in workers:
+            worker.kill()
+        cluster.add_worker()
+        thread.join(60)
+        assert work.done() == 30
+        # Each that was killed had one in hand.
+        assert sum(work.times()) <= 32
+
+    def test_an_item_that_kills_workers_is_named(self, tmp_path: Path) -> None:
+        """Though Dask gives up what else the worker had too: here at the second death, else at the fourth."""
+        cluster = Cluster({"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"})
+        try:
+            cluster.add_worker(nanny=True)
+            work = Work(tmp_path, 12, deadly=(4,))
+            with pytest.raises(
+                MistworksError, match=r"Expected items \[4\] to be done, got workers that died"
+            ):
+                work.run(cluster.address, Limits())
+            assert work.subject.missing(work.items) == [4]
+        finally:
+            cluster.close()
+
+
+class TestScheduler:
+    def test_killed_and_started_again(self, cluster: Cluster, tmp_path: Path) -> None:
+        self.kill_for(2.0, cluster, tmp_path)
+
+    @pytest.mark.slow
+    def test_away_for_a_minute(self, cluster: Cluster, tmp_path: Path) -> None:
+        self.kill_for(60.0, cluster, tmp_path)
+
+    def kill_for(self, seconds: float, cluster: Cluster, folder: Path) -> None:
+        cluster.add_worker()
+        work = Work(folder, 40, seconds=0.1)
+        thread = work.in_background(cluster.address, QUICK.model_copy(update={"patience": seconds + 30}))
+        until(lambda: work.done() > 3)
+        cluster.scheduler.kill()
+        cluster.scheduler.wait()
+        time.sleep(seconds)
+        cluster.start_scheduler()
+        # Workers end with their scheduler, and what watches over them starts them again.
+        cluster.add_worker()
+        thread.join(60)
+        assert work.done() == 40
+        assert sum(work.times()) <= 42
+        assert work.warnings[0].startswith(f"Lost the Dask scheduler at {cluster.address}; waiting")
+        assert work.reports[-1] == 40
+
+    def test_gone_for_good(self, cluster: Cluster, tmp_path: Path) -> None:
+        cluster.add_worker()
+        work = Work(tmp_path, 40, seconds=0.1)
+        threading.Thread(target=lambda: (until(lambda: work.done() > 3), cluster.scheduler.kill())).start()
+        with pytest.raises(MistworksError, match=f"the Dask scheduler {cluster.address} does not answer"):
+            work.run(cluster.address, QUICK.model_copy(update={"patience": 2.0}))
+
+
+@pytest.fixture
+def other_code(tmp_path: Path) -> Path:
+    """The package with one line of the generating code changed."""
+    folder = tmp_path / "other"
+    for package in ("mistworks", "storage", "tasks"):
+        shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = folder / "mistworks/randomness.py"
+    text = source.read_text()
+    changed = re.sub(r"\n(def stream\()", r"\n_CHANGED = 1\n\n\n\1", text)
+    assert changed != text
+    source.write_text(changed)
+    return folder
+
+
+@pytest.fixture
+def no_mistworks(tmp_path: Path) -> Path:
+    """A folder of modules that hides the package, as where it is not installed."""
+    folder = tmp_path / "hidden"
+    folder.mkdir()
+    (folder / "tasks.py").write_text("raise ModuleNotFoundError(\"No module named 'tasks'\")")
+    return folder
+
+
+class TestMachines:
+    def test_other_code_is_refused_by_name(self, cluster: Cluster, tmp_path: Path, other_code: Path) -> None:
+        cluster.add_worker()
+        cluster.wait_for(1)
+        with cluster.client() as client:
+            sound = set(client.nthreads())
+            cluster.add_worker(paths=(other_code,))
+            cluster.wait_for(2)
+            [other] = set(client.nthreads()) - sound
+        work = Work(tmp_path / "work", 4)
+        told = f"Expected the Dask worker {other} on {socket.gethostname()} to run .* code .* expected"
+        with pytest.raises(MistworksError, match=told):
+            work.run(cluster.address)
+        with pytest.raises(MistworksError, match=told):
+            check_cluster(cluster.address, leave_files, [work.subject.folder], QUICK)
+        assert work.done() == 0
+        assert list((tmp_path / "work").iterdir()) == []
+
+    def test_other_code_that_comes_later_is_left_out(
+        self, cluster: Cluster, tmp_path: Path, other_code: Path
+    ) -> None:
+        cluster.add_worker()
+        work = Work(tmp_path / "work", 80, seconds=0.1)
+        thread = work.in_background(cluster.address)
+        until(lambda: work.done() > 0)
+        cluster.add_worker(paths=(other_code,))
+        thread.join(60)
+        assert work.times() == [1] * 80
+        [warning] = work.warnings
+        assert "is left out: code" in warning
+
+    def test_a_worker_without_mistworks(self, cluster: Cluster, tmp_path: Path, no_mistworks: Path) -> None:
+        cluster.add_worker(paths=(no_mistworks,))
+        told = (
+            "Expected the Dask worker tcp://.* to import mistworks and what it needs, got ModuleNotFoundError"
+        )
+        with pytest.raises(MistworksError, match=told):
+            Work(tmp_path, 3).run(cluster.address)
+
+    def test_a_local_place_that_workers_do_not_see(self, cluster: Cluster, tmp_path: Path) -> None:
+        place = tmp_path / "stores"
+        place.mkdir()
+        hide = f"mount -t tmpfs tmpfs '{place}' && exec \"$@\""
+        tried = subprocess.run(["unshare", "-m", "true"], capture_output=True)
+        if tried.returncode:
+            pytest.skip("hiding a folder from a process is not permitted here")
+        cluster.add_worker(prefix=("unshare", "-m", "sh", "-c", hide, "sh"))
+        with pytest.raises(
+            MistworksError, match=rf"Expected the Dask worker tcp://.* to see {place}/s\.zarr"
+        ):
+            check_cluster(cluster.address, leave_files, [str(place / "s.zarr")], QUICK)
+        assert list(place.iterdir()) == []
+
+
+class TestEncryption:
+    def test_work_goes_over_tls(self, tmp_path: Path) -> None:
+        settings = _certificates(tmp_path)
+        environment = {f"DASK_{name.upper().replace('.', '__')}": value for name, value in settings.items()}
+        cluster = Cluster(environment, "tls")
+        try:
+            cluster.add_worker()
+            work = Work(tmp_path / "work", 5)
+            with dask.config.set(settings):
+                work.run(cluster.address)
+            assert work.times() == [1] * 5
+            plain = cluster.address.replace("tls", "tcp")
+            with pytest.raises(MistworksError, match="does not answer"):
+                Work(tmp_path / "other", 5).run(plain)
+            # One who has no certificate does not come in.
+            with pytest.raises(MistworksError, match="does not answer"):
+                Work(tmp_path / "other", 5).run(cluster.address)
+        finally:
+            cluster.close()
+
+    @pytest.mark.parametrize("secret", ["PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"])
+    def test_a_secret_asks_for_it(self, secret: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        require_encryption("tcp://10.0.0.1:8786")
+        monkeypatch.setenv(secret, "admin:pass")
+        require_encryption("tls://10.0.0.1:8786")
+        told = f"Expected a Dask scheduler at a tls:// address where {secret} is set, got tcp://10.0.0.1:8786"
+        with pytest.raises(MistworksError, match=told) as raised:
+            require_encryption("tcp://10.0.0.1:8786")
+        assert "admin" not in str(raised.value)
+
+
+def _certificates(folder: Path) -> dict[str, str]:
+    """Settings of Dask that name a certificate made here, which signs itself."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "1",
+        "-subj",
+        "/CN=127.0.0.1",
+    ]
+    command += ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(command, check=True, capture_output=True)
+    settings = {
+        "distributed.comm.require-encryption": "True",
+        "distributed.comm.tls.ca-file": str(certificate),
+    }
+    for role in ("scheduler", "worker", "client"):
+        settings[f"distributed.comm.tls.{role}.cert"] = str(certificate)
+        settings[f"distributed.comm.tls.{role}.key"] = str(key)
+    return settings
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
+def test_a_limit_that_is_none(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MISTWORKS_PATIENCE", text)
+    with pytest.raises(
+        MistworksError, match=f"Expected MISTWORKS_PATIENCE to be a positive number.*'{text}'"
+    ):
+        Limits.from_environment()
