@@ -201,9 +201,7 @@ class TestWorkers:
             worker.kill()
         cluster.add_worker()
         thread.join(60)
-        assert work.done() == 30
-        # Each that was killed had one in hand.
-        assert sum(work.times()) <= 32
+        assert work.times() == [1] * 30
 
     def test_an_item_that_kills_workers_is_named(self, tmp_path: Path) -> None:
         """Though Dask gives up what else the worker had too: here at the second death, else at the fourth."""
@@ -241,7 +239,8 @@ class TestScheduler:
         cluster.add_worker()
         thread.join(60)
         assert work.done() == 40
-        assert sum(work.times()) <= 42
+        # At most the one that the former worker had in hand was done again.
+        assert sum(work.times()) <= 41
         assert work.warnings[0].startswith(f"Lost the Dask scheduler at {cluster.address}; waiting")
         assert work.reports[-1] == 40
 
