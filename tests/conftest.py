@@ -1,11 +1,60 @@
 """What several test files share."""
 
+import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from flows.services import _free_port
 from storage.tracking import local_tracking_uri, open_client
+from tests.commands import answers, until
+from tests.failures.observations import Observation, Observe, keep
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--observing", action="store_true", help="only tests that tell what they observe")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--observing"):
+        others = [item for item in items if "observe" not in getattr(item, "fixturenames", ())]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
+
+
+@pytest.fixture
+def observe() -> Observe:
+    """Keep what a test saw when it provoked a failure, for docs/reliability.md."""
+
+    def observe(failure: str, *, seen: str, afterwards: str) -> None:
+        keep(Observation(failure, seen, afterwards))
+
+    return observe
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Prefect server for all tests that do not ask for their own."""
+    home, port = tmp_path_factory.mktemp("prefect"), _free_port()
+    command = ["-m", "flows.guard", sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
+    with (home / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
+        )
+    url = f"http://127.0.0.1:{port}/api"
+    try:
+        until(lambda: answers(f"{url}/health"))
+        yield url
+    finally:
+        server.communicate()
 
 
 @pytest.fixture(scope="session")

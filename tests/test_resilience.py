@@ -7,14 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-import psutil
 import pytest
 
 from flows.services import _free_port
@@ -23,73 +19,12 @@ from storage.generation import generate_partition
 from storage.manifest import Manifest
 from storage.store import create_store, open_store
 from storage.verification import verify
+from tests.commands import Run, hash_in, one_sentence, until
 
-COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
 COUNT, SIZE = 10_000, 125
 PARTITIONS = COUNT // SIZE
 JOB = ["--preset", "tiny", "--count", str(COUNT), "--partition-size", str(SIZE), "--workers", "2"]
 SMALL = ["--preset", "tiny", "--count", "96", "--workers", "1"]
-WAIT_SECONDS = 120.0
-
-
-def _heed_interrupts() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-class Run:
-    """A command in a process of its own, with all that it starts marked in the environment."""
-
-    def __init__(self, *arguments: str, root: Path, api: str | None = None) -> None:
-        self.mark = uuid.uuid4().hex
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("PREFECT_")}
-        environment |= {"MISTWORKS_ROOT": str(root), "MISTWORKS_TEST_MARK": self.mark, "COLUMNS": "80"}
-        if api is not None:
-            environment |= {"PREFECT_API_URL": api, "PREFECT_HOME": str(root / "prefect")}
-        self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            # A shell that starts these tests in the background has them, and all they start, ignore Ctrl-C.
-            preexec_fn=_heed_interrupts,
-        )
-
-    def end(self, timeout: float = WAIT_SECONDS) -> tuple[int, str, str]:
-        try:
-            out, err = self.process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-        return self.process.returncode, out, err
-
-    def signal(self, number: int) -> None:
-        self.process.send_signal(number)
-
-    def left(self) -> list[psutil.Process]:
-        """Every process that carries the mark and still runs, whoever its parent is now."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                marked = process.environ().get("MISTWORKS_TEST_MARK") == self.mark
-                if marked and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-            except (psutil.Error, OSError):
-                continue
-        return found
-
-    def workers(self) -> list[psutil.Process]:
-        own = [p for p in self.left() if "spawn_main" in " ".join(p.cmdline())]
-        return sorted(own, key=lambda process: process.pid)
-
-
-def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (met := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.02)
-    return met
 
 
 def marked(store: Path) -> int:
@@ -103,35 +38,6 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Prefect server for all tests that do not ask for their own."""
-    home, port = tmp_path_factory.mktemp("prefect"), _free_port()
-    command = ["-m", "flows.guard", sys.executable, "-m", "prefect", "server", "start", "--port", str(port)]
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, *command],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PREFECT_HOME": str(home), "PREFECT_SERVER_ANALYTICS_ENABLED": "false"},
-        )
-    url = f"http://127.0.0.1:{port}/api"
-    try:
-        until(lambda: _answers(f"{url}/health"))
-        yield url
-    finally:
-        server.communicate()
-
-
-def _answers(url: str) -> bool:
-    try:
-        urlopen(url, timeout=5).close()
-    except (URLError, OSError):
-        return False
-    return True
-
-
-@pytest.fixture(scope="module")
 def whole_hash(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The content hash of the job made without interruption, Prefect or Dask."""
     config = load_preset("tiny").split("train", COUNT)
@@ -140,18 +46,6 @@ def whole_hash(tmp_path_factory: pytest.TempPathFactory) -> str:
     for number in store.missing():
         generate_partition(store, number)
     return store.content_hash()
-
-
-def hash_in(out: str) -> str:
-    [line] = [line for line in out.splitlines() if "content hash" in line]
-    return line.split()[-1]
-
-
-def one_sentence(err: str) -> str:
-    """What a failed command tells: one line, no traceback."""
-    [line] = err.strip().splitlines()
-    assert line.startswith("error: ")
-    return line
 
 
 class TestNothingIsLeftBehind:

@@ -1,0 +1,74 @@
+"""What a test saw when it provoked a failure, kept as a line of JSON for the table in docs/reliability.md."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FOLDER_VARIABLE = "MISTWORKS_OBSERVATIONS"
+
+Observe = Callable[..., None]
+"""`observe(failure, seen=…, afterwards=…)`: see `Observation`."""
+
+_NOT_THE_SAME_TWICE = (
+    (re.compile(r"/tmp/\S+?/([\w.-]+)(?=[\s,;)`']|$)"), r"…/\1"),
+    (re.compile(r"(?<=127\.0\.0\.1:)\d+"), "…"),
+    (re.compile(r"\b[0-9a-f]{12,64}\b"), "…"),
+    (re.compile(r"\(process \d+\)"), "(process …)"),
+)
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One failure that was provoked once.
+
+    Attributes:
+        failure: what was done, such as ``"Dask worker killed"``.
+        seen: what the user sees, word for word: the last line of a failed command, or how it went on.
+        afterwards: what was found to hold afterwards.
+    """
+
+    failure: str
+    seen: str
+    afterwards: str
+
+
+def keep(observation: Observation) -> None:
+    """Add an observation to those of this run of the tests, if somebody collects them."""
+    if (folder := os.environ.get(FOLDER_VARIABLE)) is None:
+        return
+    path = Path(folder) / f"{os.getpid()}.jsonl"
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(asdict(observation)) + "\n")
+
+
+def read(folder: Path) -> list[Observation]:
+    """All observations of a run of the tests."""
+    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
+    return [Observation(**json.loads(line)) for line in lines]
+
+
+def table(observations: Iterable[Observation]) -> str:
+    """A table in Markdown: one row per failure, with how often it was provoked."""
+    grouped: dict[str, list[Observation]] = {}
+    for observation in observations:
+        grouped.setdefault(observation.failure, []).append(observation)
+    rows = [
+        f"| {failure} | {len(them)} | {_cell(o.seen for o in them)} | {_cell(o.afterwards for o in them)} |"
+        for failure, them in sorted(grouped.items())
+    ]
+    head = ["| failure | times | what you see | what holds afterwards |", "|---|---|---|---|"]
+    return "\n".join([*head, *rows])
+
+
+def _cell(texts: Iterable[str]) -> str:
+    return "<br>".join(dict.fromkeys(_stable(text).replace("|", r"\|") for text in texts))
+
+
+def _stable(text: str) -> str:
+    """A message without what differs from run to run."""
+    for pattern, replacement in _NOT_THE_SAME_TWICE:
+        text = pattern.sub(replacement, text)
+    return text.strip()
