@@ -65,3 +65,15 @@ def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> N
     from mistworks.presets import load_preset
 
     print_json(load_preset(name).model_dump(mode="json"))
+
+
+@app.command()
+def doctor(as_json: JsonOption = False) -> None:
+    """Check every service that the environment names, before work starts; exit with 1 if one fails."""
+    from flows.console import print_json
+    from flows.doctor import examine, lines
+
+    checks = examine()
+    print_json([check.as_dict() for check in checks]) if as_json else typer.echo(lines(checks))
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)

@@ -1,0 +1,83 @@
+"""Checks of Prefect: its API, the work pool and who works for it, deployments and limits."""
+
+import base64
+import os
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from flows.doctor.check import Check, http_client, same_version
+from storage.location import reason
+
+_Ask = Callable[..., httpx.Response]
+_DEPLOY = "Run `mistworks deploy`."
+
+
+def prefect_checks(url: str) -> Iterator[Check]:
+    """Ask a Prefect API what a run will ask of it."""
+    with http_client(base_url=url, headers=_authorization()) as client:
+        try:
+            answer = client.get("/admin/version")
+        except httpx.HTTPError as error:
+            what = f"{url} does not answer ({reason(error)})"
+            yield Check("prefect api", False, what, "Start it, or mend PREFECT_API_URL.")
+            return
+        refused = _refused(url, answer) or _unready(url, client.get("/ready"))
+        yield refused or same_version("prefect api", url, "prefect", str(answer.json()))
+        if refused is None:
+            yield _workers(client.post)
+            yield _names("deployments", client.post, "/deployments/filter")
+            yield _names("global limits", client.post, "/v2/concurrency_limits/filter")
+
+
+def _authorization() -> dict[str, str]:
+    secret = os.environ.get("PREFECT_API_AUTH_STRING")
+    return {"Authorization": f"Basic {base64.b64encode(secret.encode()).decode()}"} if secret else {}
+
+
+def _refused(url: str, answer: httpx.Response) -> Check | None:
+    if answer.status_code in (401, 403):
+        remedy = "Set PREFECT_API_AUTH_STRING to what the server has in PREFECT_SERVER_API_AUTH_STRING."
+        return Check("prefect api", False, f"{url} refuses us ({answer.status_code})", remedy)
+    if answer.status_code != 200:
+        what = f"{url} answers {answer.status_code}"
+        return Check("prefect api", False, what, "Mend PREFECT_API_URL, or see what the server logs.")
+    return None
+
+
+def _unready(url: str, answer: httpx.Response) -> Check | None:
+    if answer.status_code == 200:
+        return None
+    what = f"{url} answers, but not its database ({answer.status_code})"
+    return Check("prefect api", False, what, "Start the database, or see what the server logs.")
+
+
+def _found(answer: httpx.Response) -> list[dict[str, Any]]:
+    answer.raise_for_status()
+    found: list[dict[str, Any]] = answer.json()
+    return found
+
+
+def _workers(ask: _Ask) -> Check:
+    pools = [pool["name"] for pool in _found(ask("/work_pools/filter", json={}))]
+    online = {
+        pool: sum(
+            worker["status"] == "ONLINE"
+            for worker in _found(ask(f"/work_pools/{pool}/workers/filter", json={}))
+        )
+        for pool in pools
+    }
+    if not pools:
+        return Check("prefect workers", False, "there is no work pool", _DEPLOY)
+    return Check.of(
+        "prefect workers",
+        any(online.values()),
+        ", ".join(f"{count} online in the pool {pool}" for pool, count in online.items()),
+        f"Run `prefect worker start --pool {pools[0]}`.",
+    )
+
+
+def _names(name: str, ask: _Ask, path: str) -> Check:
+    names = sorted(str(found["name"]) for found in _found(ask(path, json={})))
+    return Check.of(name, bool(names), ", ".join(names) or "none", _DEPLOY)
