@@ -1,20 +1,17 @@
 """The flow that puts estimators to suites, keeps every result, and repeats none."""
 
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from prefect import flow
-from prefect.task_runners import TaskRunner
-from prefect_dask.task_runners import DaskTaskRunner
 from pydantic import Field
 
-from flows.dispatch import DaskFuture, cluster_workers, dask_future, ended_among, outcome
 from flows.parameters import Models, Suites, Where
-from flows.progress import Report, progress
+from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
@@ -26,11 +23,10 @@ from storage.estimators import EstimatorReference, find_estimators
 from storage.results import ResultStore
 from storage.runs import log_evaluation
 from storage.suites import SuiteReference, find_suite
-from tasks.evaluation import evaluate_chunk
+from tasks.dispatch import Job, run_on_dask
+from tasks.evaluation import Pairing, evaluate_positions
 
 SLOW_LIMIT = 120
-# A task run costs a tenth of a second here and a quarter in its worker; what it does is lost if it is killed.
-CHUNK_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -98,18 +94,14 @@ class _Pairing:
         kept = self.read(store)
         return sorted(self.wanted - (set() if kept is None else set(kept.position.tolist())))
 
-
-@dataclass(frozen=True)
-class _Share:
-    """Datasets for one task."""
-
-    pairing: _Pairing
-    positions: list[int]
-
-    def split(self, parts: int) -> list["_Share"]:
-        """Parts of about the same cost: each takes positions i, i + parts, …"""
-        cut = [self.positions[part::parts] for part in range(parts)]
-        return [_Share(self.pairing, positions) for positions in cut if positions]
+    def job(self, store: ResultStore) -> Job:
+        """What is to be done on Dask; it has no items where nothing is missing."""
+        return Job(
+            Pairing(self.suite.reference, self.estimator, store.url),
+            self.missing(store),
+            lambda position: f"{self.estimator.label} on dataset {position} of {self.suite.name}",
+            lambda: self.missing(store),
+        )
 
 
 @flow(name="evaluate", flow_run_name="evaluate-{models}-on-{suites}", persist_result=False)
@@ -170,8 +162,8 @@ def evaluate_in(
         MistworksError: see `evaluate`.
     """
     with dask_cluster(workspace.dask_address, workspace.workers, "tasks.evaluation") as address:
-        runner: TaskRunner[Any] = DaskTaskRunner(address=address)
-        evaluated: Evaluated = evaluate_on_dask.with_options(task_runner=runner)(
+        evaluated = evaluate_on_dask(
+            address,
             list(models),
             list(suites),
             workspace.tracking_uri,
@@ -186,6 +178,7 @@ def evaluate_in(
 
 @flow(name="evaluate", persist_result=False)
 def evaluate_on_dask(
+    dask_address: str,
     models: list[str],
     suites: list[str],
     tracking_uri: str,
@@ -193,7 +186,7 @@ def evaluate_on_dask(
     sizes: tuple[int, ...] | None,
     slow_limit: int,
 ) -> Evaluated:
-    """What `evaluate` does, on the Dask cluster of the task runner."""
+    """What `evaluate` does, on a Dask cluster."""
     started = time.monotonic()
     estimators, opened = find_estimators(models, tracking_uri), _open_suites(suites, sizes)
     pairings = [
@@ -206,11 +199,12 @@ def evaluate_on_dask(
         for estimator in estimators
     ]
     store = ResultStore(results)
-    missing = [_Share(pairing, positions) for pairing in pairings if (positions := pairing.missing(store))]
-    computed = sum(len(share.positions) for share in missing)
-    if missing:
+    jobs = [job for pairing in pairings if (job := pairing.job(store)).items]
+    computed = sum(len(job.items) for job in jobs)
+    if jobs:
+        places = [store.url, *(text for text in (*models, *suites) if Path(text).is_dir())]
         with progress("evaluate", computed) as report:
-            _work_off(missing, store.url, report)
+            run_on_dask(evaluate_positions, jobs, "estimates", dask_address, report, places)
     return Evaluated(
         results=tuple(_labelled(pairing, store) for pairing in pairings),
         suites={suite.name: suite.reference for suite in opened},
@@ -232,54 +226,6 @@ def _open_suites(texts: Sequence[str], sizes: tuple[int, ...] | None) -> list[_O
                 "evaluate on them one after the other"
             )
     return list(opened.values())
-
-
-def _work_off(missing: Sequence[_Share], results: str, report: Report) -> None:
-    """Have all shares evaluated, in tasks of about equal time; what a task leaves becomes further ones.
-
-    Raises:
-        MistworksError: some could not be evaluated; the others are finished first.
-    """
-    at_once = 2 * cluster_workers()
-    waiting = deque(part for share in missing for part in share.split(-(-at_once // len(missing))))
-    running: dict[DaskFuture[Any], _Share] = {}
-    failures: list[str] = []
-    done = 0
-    report(0)
-    while waiting or running:
-        while waiting and len(running) < at_once:
-            share = waiting.popleft()
-            running[_submit(share, results)] = share
-        for future in ended_among(running):
-            share, told = running.pop(future), outcome(future)
-            if isinstance(told, BaseException):
-                failures.append(_failure(share, told))
-                continue
-            done += told
-            rest = _Share(share.pairing, share.positions[told:])
-            waiting.extend(rest.split(cluster_workers() if len(waiting) < at_once else 1))
-        report(done)
-    if failures:
-        more = f" (and {len(failures) - 1} more tasks failed)" if len(failures) > 1 else ""
-        raise MistworksError(f"{failures[0]}{more}")
-
-
-def _submit(share: _Share, results: str) -> "DaskFuture[Any]":
-    pairing = share.pairing
-    return dask_future(
-        evaluate_chunk.submit(
-            pairing.suite.reference, pairing.estimator, share.positions, results, CHUNK_SECONDS
-        )
-    )
-
-
-def _failure(share: _Share, error: BaseException) -> str:
-    if isinstance(error, MistworksError):
-        return str(error)
-    return (
-        f"{share.pairing.estimator.label} on {share.pairing.suite.name} failed on {len(share.positions):,} "
-        f"datasets from {share.positions[0]} ({error!r}); run again to resume"
-    )
 
 
 def _labelled(pairing: _Pairing, store: ResultStore) -> Results:

@@ -1,14 +1,12 @@
 """Flows that make a store, and that rebuild what a store lacks."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from prefect import flow
-from prefect.task_runners import TaskRunner
-from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.dispatch import run_partitions
 from flows.parameters import Count, Partitions, PartitionSize, Preset, Seed, StoreUrl, Where, parse_ranges
 from flows.plans import StorePlan, plan_store, require_room
 from flows.progress import progress
@@ -19,10 +17,9 @@ from storage.location import Location
 from storage.lock import exclusive
 from storage.store import Store, create_store, find_manifest, open_store
 from storage.verification import verify
+from tasks.cluster import check_cluster
+from tasks.dispatch import Job, run_on_dask
 from tasks.generation import generate_partitions
-
-# Fewer are not worth a task run, which costs a tenth of a second here and a quarter in its worker.
-LEAST_DATASETS_A_TASK = 5_000
 
 
 @dataclass(frozen=True)
@@ -85,10 +82,12 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
         MistworksError: see `generate`.
     """
     # Before the lock, which would leave a file in a place that holds something else.
-    find_manifest(plan.url)
-    with exclusive(plan.url):
+    begun = find_manifest(plan.url) is not None
+    if begun and not create_store(plan.url, plan.manifest).missing():
+        return _fill(open_store(plan.url), [], None)
+    with _alike(workspace, plan.url) as address, exclusive(plan.url):
         target = create_store(plan.url, plan.manifest)
-        return _fill(target, target.missing(), workspace)
+        return _fill(target, target.missing(), address)
 
 
 generate_split = flow(
@@ -120,20 +119,39 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
         if asked is None:
             with progress(f"verify {target.manifest.split}", target.manifest.partitions) as report:
                 asked = verify(target, on_progress=report).faulty
-        return _fill(target, sorted({*asked, *target.missing()}), workspace or Workspace.of())
+        numbers = sorted({*asked, *target.missing()})
+        if not numbers:
+            return _fill(target, [], None)
+        with _alike(workspace or Workspace.of(), url) as address:
+            return _fill(target, numbers, address)
 
 
-def _fill(target: Store, numbers: list[int], workspace: Workspace) -> Generated:
+@contextmanager
+def _alike(workspace: Workspace, url: str) -> Iterator[str]:
+    """Address of a cluster whose machines can all make the partitions of a store, and just as this one."""
+    with dask_cluster(workspace.dask_address, workspace.workers, generate_partitions.__module__) as address:
+        check_cluster(address, generate_partitions, [url])
+        yield address
+
+
+def _fill(target: Store, numbers: list[int], dask_address: str | None) -> Generated:
     started = time.monotonic()
     before = target.partition_digests()
     # Unmarked all at once, so that an interrupted rebuild is resumed by any later run.
     for number in numbers:
         if before[number] is not None:
             target.unmark(number)
-    if numbers:
-        with dask_cluster(workspace.dask_address, workspace.workers) as address:
-            runner: TaskRunner[Any] = DaskTaskRunner(address=address)
-            write_partitions.with_options(task_runner=runner)(target.url, numbers)
+    if numbers and dask_address is not None:
+        url, split = target.url, target.manifest.split
+        job = Job(
+            url,
+            numbers,
+            lambda number: f"partition {number} of the store {url}",
+            target.missing,
+            target.is_done,
+        )
+        with progress(f"generate {split}", len(numbers)) as report:
+            run_on_dask(generate_partitions, [job], f"generate-{split}", dask_address, report, [url])
     after = target.partition_digests()
     return Generated(
         url=target.url,
@@ -144,16 +162,3 @@ def _fill(target: Store, numbers: list[int], workspace: Workspace) -> Generated:
         changed=tuple(n for n in numbers if before[n] is not None and before[n] != after[n]),
         seconds=time.monotonic() - started,
     )
-
-
-@flow(name="write-partitions", persist_result=False)
-def write_partitions(url: str, numbers: list[int]) -> None:
-    """Make partitions of a store on Dask, several to a task.
-
-    Raises:
-        MistworksError: a partition could not be made; the others are finished first.
-    """
-    target = open_store(url)
-    least = -(-LEAST_DATASETS_A_TASK // target.manifest.partition_size)
-    with progress(f"generate {target.manifest.split}", len(numbers)) as report:
-        run_partitions(generate_partitions, url, numbers, least, target.is_done, report)

@@ -154,8 +154,9 @@ def _ready(
     url: str, guard: "subprocess.Popen[bytes]", log: Path, migrated: Callable[[], None]
 ) -> Iterator[None]:
     # Takes two seconds, in which the server starts too.
-    import prefect_dask  # noqa: F401
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    import tasks.dispatch  # noqa: F401
 
     _wait_until_healthy(url, guard, log)
     migrated()
@@ -192,7 +193,7 @@ def dask_cluster(address: str | None, workers: int | None, preload: str | None =
         preload: module that the workers of a local cluster import before they have work.
 
     Raises:
-        MistworksError: the scheduler does not answer.
+        MistworksError: the scheduler does not answer, or is reached without TLS though Prefect has a secret.
     """
     if address is not None:
         _require_scheduler(address)
@@ -266,15 +267,11 @@ def _require_answer(url: str) -> None:
 
 
 def _require_scheduler(address: str) -> None:
-    from distributed import Client
+    from tasks.cluster import connected, quiet, require_encryption
 
-    try:
-        Client(address, timeout=CONNECT_TIMEOUT_SECONDS, set_as_default=False).close()
-    except (OSError, ValueError) as error:
-        raise MistworksError(
-            f"the Dask scheduler {address} does not answer ({str(error).splitlines()[0]}); start it, or "
-            "leave out --dask-address to have a local cluster"
-        ) from None
+    require_encryption(address)
+    with quiet(), connected(address):
+        pass
 
 
 @contextmanager

@@ -3,24 +3,18 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from prefect import flow
-from prefect.task_runners import TaskRunner
-from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.dispatch import run_partitions
 from flows.parameters import StoreUrl, Where
 from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from storage.location import Location
 from storage.lock import exclusive
-from storage.summaries import open_summaries
+from storage.summaries import SummaryStore, open_summaries
+from tasks.dispatch import Job, run_on_dask
 from tasks.statistics import summarise_partitions
-
-# About five seconds of work.
-LEAST_DATASETS_A_TASK = 1_000
 
 
 @dataclass(frozen=True)
@@ -58,8 +52,7 @@ def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
         numbers = summaries.missing()
         if numbers:
             with dask_cluster(where.dask_address, where.workers, "tasks.statistics") as address:
-                runner: TaskRunner[Any] = DaskTaskRunner(address=address)
-                compute_statistics.with_options(task_runner=runner)(url, numbers)
+                _compute(summaries, numbers, address)
     return Summarised(url, len(summaries), len(numbers), time.monotonic() - started)
 
 
@@ -83,14 +76,14 @@ def summarise_all(stores: Sequence[str], workspace: Workspace) -> dict[str, Summ
         return {url: summarise(url, workspace.on(address)) for url in lacking}
 
 
-@flow(name="compute-statistics", persist_result=False)
-def compute_statistics(url: str, numbers: list[int]) -> None:
-    """Compute the statistics of some partitions of a store on Dask, several to a task.
-
-    Raises:
-        MistworksError: a partition is damaged; the others are finished first.
-    """
-    summaries = open_summaries(url)
-    least = -(-LEAST_DATASETS_A_TASK // summaries.store.manifest.partition_size)
-    with progress(f"statistics of {summaries.store.manifest.split}", len(numbers)) as report:
-        run_partitions(summarise_partitions, url, numbers, least, summaries.is_marked, report)
+def _compute(summaries: SummaryStore, numbers: list[int], dask_address: str) -> None:
+    url, split = summaries.store.url, summaries.store.manifest.split
+    job = Job(
+        url,
+        numbers,
+        lambda number: f"the statistics of partition {number} of the store {url}",
+        summaries.missing,
+        summaries.is_marked,
+    )
+    with progress(f"statistics of {split}", len(numbers)) as report:
+        run_on_dask(summarise_partitions, [job], f"statistics-of-{split}", dask_address, report, [url])

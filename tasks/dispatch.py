@@ -59,14 +59,14 @@ class Job:
     Attributes:
         subject: what the step needs to know beside the items.
         items: their numbers.
-        name: how a message calls some items.
+        name: how a message calls an item.
         missing: numbers of the subject's items that are not done, by what they left behind.
         is_done: whether an item is done, asked often; None if only the workers' answers tell.
     """
 
     subject: Any
     items: Sequence[int]
-    name: Callable[[Sequence[int]], str]
+    name: Callable[[int], str]
     missing: Callable[[], Collection[int]]
     is_done: Callable[[int], bool] | None = None
 
@@ -404,7 +404,7 @@ class _Run:
         if not share.fragile:
             self._delayed += [_Share(share.queue, [item], fragile=True) for item in share.items]
             return
-        named = share.queue.job.name(share.items)
+        named = share.queue.job.name(share.items[0])
         self._fail(
             share.queue,
             share.items,
@@ -484,7 +484,7 @@ def _told(share: _Share, outcome: Outcome) -> str:
     where = "" if outcome.host == socket.gethostname() else f" on {outcome.host}"
     if outcome.failure.known:
         return f"{outcome.failure.message}{where and f' (the worker {outcome.address}{where})'}"
-    named = share.queue.job.name(share.items)
+    named = share.queue.job.name(share.items[0])
     return f"{named} failed{where} ({outcome.failure.message}); run again to resume"
 
 

@@ -1,38 +1,38 @@
-"""The step that puts an estimator to some datasets of a suite."""
+"""The step that puts an estimator to datasets of a suite; runs on Dask's workers."""
 
-from prefect import task
-from prefect.cache_policies import NO_CACHE
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from mistworks.evaluation.runner import run_chunk
 from storage.estimators import EstimatorReference, open_estimator
 from storage.results import ResultStore
 from storage.suites import SuiteReference, open_suite
-from tasks.retries import may_pass
+from tasks.worker import Terms
 
 
-@task(
-    task_run_name="{estimator.label}-on-{suite.text}-from-{positions[0]}",
-    retries=3,
-    retry_delay_seconds=[1, 5, 25],
-    retry_condition_fn=may_pass,
-    persist_result=False,
-    cache_policy=NO_CACHE,
-)
-def evaluate_chunk(
-    suite: SuiteReference, estimator: EstimatorReference, positions: list[int], results: str, seconds: float
-) -> int:
-    """Estimate datasets for some time, keep the results, tell how many were done: the first, at least one.
+@dataclass(frozen=True)
+class Pairing:
+    """An estimator on a suite.
 
-    Args:
+    Attributes:
         suite: where the datasets come from.
         estimator: what is evaluated.
-        positions: of the datasets in the suite.
         results: path or URL of the store of results.
-        seconds: time after which no further dataset is begun.
+    """
+
+    suite: SuiteReference
+    estimator: EstimatorReference
+    results: str
+
+
+def evaluate_positions(pairing: Pairing, positions: Sequence[int], terms: Terms) -> Iterator[int]:
+    """Estimate datasets for some time and keep the results: those of the first positions, at least one.
 
     Raises:
         MistworksError: the suite or the estimator is not what was referred to, or results cannot be written.
     """
-    done = run_chunk(open_estimator(estimator), open_suite(suite), positions, seconds=seconds)
-    ResultStore(results).write(done)
-    return len(done)
+    estimator, suite = open_estimator(pairing.estimator), open_suite(pairing.suite)
+    # One file of results a share.
+    done = run_chunk(estimator, suite, positions, seconds=terms.seconds)
+    ResultStore(pairing.results).write(done)
+    yield len(done)

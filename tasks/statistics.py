@@ -1,20 +1,14 @@
-"""Steps that compute the statistics of the datasets of a store."""
+"""The step that computes the statistics of the datasets of a store; runs on Dask's workers."""
+
+from collections.abc import Iterator, Sequence
 
 import torch
-from prefect import task
 
 from storage.summaries import open_summaries, summarise_partition
-from tasks.retries import may_pass
+from tasks.worker import Terms
 
 
-@task(
-    task_run_name="statistics-from-{numbers[0]}",
-    retries=3,
-    retry_delay_seconds=[1, 5, 25],
-    retry_condition_fn=may_pass,
-    persist_result=False,
-)
-def summarise_partitions(url: str, numbers: list[int]) -> None:
+def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Iterator[int]:
     """Compute the statistics of some partitions of a store; those that are done are left alone.
 
     Raises:
@@ -25,3 +19,4 @@ def summarise_partitions(url: str, numbers: list[int]) -> None:
     summaries = open_summaries(url)
     for number in numbers:
         summarise_partition(summaries, number)
+        yield 1

@@ -19,7 +19,8 @@ from storage.fingerprint import Fingerprint, fingerprint
 from storage.generation import TransientPartitionError
 from storage.store import StoreUnreachableError
 
-_log = logging.getLogger(__name__)
+# Among the logs of the worker, which a local cluster keeps off the screen.
+_log = logging.getLogger("distributed.worker.mistworks")
 
 _PASSING = (TransientPartitionError, StoreUnreachableError, ConnectionError, TimeoutError)
 
@@ -108,7 +109,7 @@ def do_share(step: Step, subject: Any, items: Sequence[int], terms: Terms) -> Ou
             if time.monotonic() - started >= terms.seconds or _is_taken_back():
                 break
     except Exception as error:
-        _log.warning("a share of %s failed", subject, exc_info=True)
+        _log.warning("%s failed", step.__name__, exc_info=True)
         return Outcome(host, address, done, Failure.of(error))
     return Outcome(host, address, done)
 

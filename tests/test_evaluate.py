@@ -43,6 +43,7 @@ from storage.manifest import Manifest
 from storage.results import ResultStore
 from storage.store import create_store, open_store
 from storage.suites import SuiteReference, find_suite, open_suite
+from tasks.cluster import Limits
 from tests.sources import MemorySource
 
 
@@ -408,7 +409,7 @@ def test_the_flow_gives_what_one_chunk_gives_and_repeats_nothing(stage: Stage) -
 def test_tasks_whose_time_is_up_leave_the_rest_to_others(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(flows.evaluate, "CHUNK_SECONDS", 0.0)
+    monkeypatch.setattr(Limits, "from_environment", lambda: Limits(share_seconds=1e-9))
     evaluated = stage.evaluate("correlation")
     assert_equal(evaluated.results[0], run_chunk(Correlation(), grid(), range(12)))
     assert stage.estimators["correlation"].calls == 12
@@ -463,7 +464,7 @@ def test_a_task_that_fails_is_named_and_the_others_are_finished(stage: Stage) ->
             raise OSError("the disk is gone")
 
     stage.suites["broken"] = Broken("broken", "1", [Entry("a", "b", Pairs(0.5))], (10, 20))
-    with pytest.raises(MistworksError, match=r"correlation on broken failed on 1 datasets from \d .*disk"):
+    with pytest.raises(MistworksError, match=r"correlation on dataset \d of broken failed .*disk"):
         stage.evaluate("correlation", suites=("broken", "grid"))
     assert stage.estimators["correlation"].calls == 12
 

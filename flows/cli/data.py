@@ -42,7 +42,7 @@ def generate(
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
     plan = plan_store(store, split, preset, count, seed, partition_size)
     require_room([plan])
-    with services(root, dask_cluster(dask_address, workers, "flows.generate")) as address:
+    with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
         from flows.generate import generate as run
 
         made = run(store, split, preset, count, seed, partition_size, workspace.on(address))
@@ -75,7 +75,7 @@ def regenerate(
     manifest = open_store(store).manifest
     if partitions is not None:
         parse_ranges(partitions, manifest.partitions)
-    with services(root, dask_cluster(dask_address, workers, "flows.generate")) as address:
+    with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
         from flows.generate import regenerate as run
 
         made = run(store, partitions, workspace.on(address))
