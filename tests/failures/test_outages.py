@@ -81,12 +81,8 @@ LOST = "Lost the Dask scheduler"
 FAILURES = [
     Failure("Dask worker killed", gone("dask-worker-1", 3, kill=True)),
     Failure("both Dask workers killed, back after 15 s", lambda topology: _both_workers(topology, 15)),
-    Failure(
-        "Dask scheduler killed, back after 5 s", lambda topology: _scheduler(topology, 5), "Lost the Dask"
-    ),
-    Failure(
-        "Dask scheduler killed, back after 60 s", lambda topology: _scheduler(topology, 60), "Lost the Dask"
-    ),
+    Failure("Dask scheduler killed, back after 5 s", gone("dask-scheduler", 5, kill=True), LOST),
+    Failure("Dask scheduler killed, back after 60 s", gone("dask-scheduler", 60, kill=True), LOST),
     Failure("object store stopped for 30 s", gone("seaweedfs", 30)),
     Failure("object store killed, back after 10 s", gone("seaweedfs", 10, kill=True)),
     Failure("PostgreSQL restarted", lambda topology: topology.restart("postgres")),
