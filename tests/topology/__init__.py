@@ -4,6 +4,7 @@
 replaces host names and ports by free ports of 127.0.0.1, and volumes by temporary folders.
 """
 
+from tests.topology.compose import COMPOSE_FILE, SECURE_FILE
 from tests.topology.topology import Topology, TopologyError
 
-__all__ = ["Topology", "TopologyError"]
+__all__ = ["COMPOSE_FILE", "SECURE_FILE", "Topology", "TopologyError"]

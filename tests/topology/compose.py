@@ -16,6 +16,7 @@ from tests.topology.ports import free_ports
 
 REPOSITORY = Path(__file__).parents[2]
 COMPOSE_FILE = REPOSITORY / "docker-compose.yml"
+SECURE_FILE = REPOSITORY / "docker-compose.secure.yml"
 LOOPBACK = "127.0.0.1"
 # Set to random values for each topology.
 SECRETS = ("POSTGRES_PASSWORD", "S3_ACCESS_KEY_ID", "S3_SECRET_ACCESS_KEY")
@@ -35,6 +36,7 @@ class Process:
         stop_signal: such as ``SIGTERM``.
         ports: by the number in the compose file, the port on loopback.
         folders: by the path in the container, the folder here.
+        files: what must be in files here before the command starts.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Process:
     stop_signal: str
     ports: Mapping[int, int]
     folders: Mapping[str, Path]
+    files: Mapping[Path, str]
 
     @property
     def runs_once(self) -> bool:
@@ -59,7 +62,7 @@ def random_secrets(names: Iterable[str] = SECRETS) -> dict[str, str]:
 
 
 def parse(files: Sequence[Path], values: Mapping[str, str]) -> dict[str, Any]:
-    """The services by name, as Docker Compose itself reads its files.
+    """What compose files say together, as Docker Compose itself reads them.
 
     Raises:
         subprocess.CalledProcessError: the files are not valid, or a value is not set.
@@ -75,8 +78,8 @@ def parse(files: Sequence[Path], values: Mapping[str, str]) -> dict[str, Any]:
             check=True,
             env={"PATH": "/usr/bin:/bin", "HOME": tempfile.gettempdir()},
         )
-    services: dict[str, Any] = json.loads(done.stdout)["services"]
-    return services
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
 
 
 def compose_client() -> str:
@@ -85,8 +88,9 @@ def compose_client() -> str:
     return str(beside) if beside.exists() else shutil.which("docker-compose") or "docker-compose"
 
 
-def translate(services: Mapping[str, Any], folder: Path) -> list[Process]:
-    """The processes of a parsed compose file, with free ports, and folders below ``folder``."""
+def translate(document: Mapping[str, Any], folder: Path) -> list[Process]:
+    """The processes of parsed compose files, with free ports, and folders below ``folder``."""
+    services = document["services"]
     replicas = {name: _replicas(name, described) for name, described in services.items()}
     wanted = [
         (replica, int(port))
@@ -99,7 +103,7 @@ def translate(services: Mapping[str, Any], folder: Path) -> list[Process]:
         ports.setdefault(replica, {})[port] = free
     hosts = {name: ports.get(replicas[name][0], {}) for name in services}
     return [
-        _process(replica, name, services[name], hosts, ports.get(replica, {}), folder)
+        _process(replica, name, document, hosts, ports.get(replica, {}), folder)
         for name in services
         for replica in replicas[name]
     ]
@@ -108,13 +112,22 @@ def translate(services: Mapping[str, Any], folder: Path) -> list[Process]:
 def _process(
     name: str,
     service: str,
-    described: Mapping[str, Any],
+    document: Mapping[str, Any],
     hosts: Mapping[str, Mapping[int, int]],
     ports: Mapping[int, int],
     folder: Path,
 ) -> Process:
+    described = document["services"][service]
     folders = _folders(name, described, folder)
-    local = _Translation(hosts, ports, folders)
+    configs = {
+        config["target"]: folder / "configs" / name / config["source"]
+        for config in described.get("configs", ())
+    }
+    secrets_of = {
+        secret["target"]: Path(document["secrets"][secret["source"]]["file"])
+        for secret in described.get("secrets", ())
+    }
+    local = _Translation(hosts, ports, folders | configs | secrets_of)
     check = described.get("healthcheck", {}).get("test", ())
     return Process(
         name=name,
@@ -126,6 +139,10 @@ def _process(
         stop_signal=described.get("stop_signal", "SIGTERM"),
         ports=ports,
         folders=folders,
+        files={
+            configs[config["target"]]: local.text(document["configs"][config["source"]]["content"])
+            for config in described.get("configs", ())
+        },
     )
 
 
@@ -136,13 +153,11 @@ def _replicas(name: str, described: Mapping[str, Any]) -> list[str]:
 
 def _folders(name: str, described: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     """Where volumes and temporary file systems are, by the path that the container knows them by."""
-    volumes = {volume["target"]: volume for volume in described.get("volumes", ())}
-    bound = {
-        target: Path(volume["source"]) if volume["type"] == "bind" else folder / "volumes" / volume["source"]
-        for target, volume in volumes.items()
+    volumes = {
+        volume["target"]: folder / "volumes" / volume["source"] for volume in described.get("volumes", ())
     }
     temporary = [str(mount).split(":")[0] for mount in described.get("tmpfs", ())]
-    return bound | {path: folder / "temporary" / name / path.strip("/") for path in temporary}
+    return volumes | {path: folder / "temporary" / name / path.strip("/") for path in temporary}
 
 
 class _Translation:

@@ -129,6 +129,9 @@ class Topology:
         process = self.processes[name]
         for folder in process.folders.values():
             folder.mkdir(parents=True, exist_ok=True)
+        for file, text in process.files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
         command = list(process.command)
         environment = self._environment_of(process)
         if process.service == "postgres":
