@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.topology.compose import Process
 
 _DATA = "/var/lib/postgresql/data"
-_SOCKETS = "/var/run/postgresql"
+_SOCKETS = "/run/postgresql"
 _USER = "postgres"
 
 
