@@ -23,6 +23,7 @@ from mistworks.model_card import ModelCard
 from mistworks.model_folder import CARD_FILE
 from mistworks.networks import reads_statistics
 from mistworks.splits import SplitName
+from storage.folders import working_folder
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
 from storage.store import open_store
@@ -97,16 +98,18 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     trained = train_planned(data, plan.training, workspace)
     prior_mean = float(open_store(data.train).index.mi.mean())
     accuracy = evaluate_in(
-        [str(trained.folder)],
+        [trained.folder],
         [made.url for split, made in stores.items() if split not in _FITTED],
         workspace,
         run_id=trained.run_id,
         prior_mean=prior_mean,
     ).accuracy(prior_mean)
-    if not (trained.folder / CARD_FILE).exists():
-        card = _model_card(trained, made_from, summarised, accuracy, plan.training.preset, workspace)
-        card.write(trained.folder, load(trained.folder))
-    registered = register_measured(trained.folder, trained.run_id, metrics(accuracy), workspace)
+    with working_folder(trained.folder) as folder:
+        if not (folder.path / CARD_FILE).exists():
+            card = _model_card(trained, made_from, summarised, accuracy, plan.training.preset, workspace)
+            card.write(folder.path, load(folder.path))
+            folder.save()
+        registered = register_measured(folder.path, trained.run_id, metrics(accuracy), workspace)
     return Produced(stores, trained.run_id, accuracy, registered)
 
 

@@ -13,6 +13,7 @@ from flows.promote import settle
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.evaluation import metrics
+from storage.folders import fetch_folder
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
 from storage.store import open_store
@@ -49,7 +50,8 @@ def register(
     prior_mean = float(open_store(record.train.url).index.mi.mean())
     evaluated = evaluate_in([model], [record.validation.url], where, run_id=run_id, prior_mean=prior_mean)
     figures = metrics(evaluated.accuracy(prior_mean))
-    return register_measured.fn(Path(model), run_id, figures, where)
+    with fetch_folder(model) as folder:
+        return register_measured.fn(folder, run_id, figures, where)
 
 
 @flow(name="register", flow_run_name="register-{run_id}", persist_result=False, validate_parameters=False)

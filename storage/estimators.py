@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from mistworks.baselines import BASELINES, GROUPS, Bootstrap, MutualInformationEstimator, Trained, baseline
 from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.errors import MistworksError
 from storage import registry
-from storage.models import load_model
+from storage.location import Location
+from storage.models import is_folder, load_model
 
 TRAINED = "trained"
 """Name that results of trained estimators are kept under: their weights, the version, tell them apart."""
@@ -20,8 +20,8 @@ class EstimatorReference:
     """An estimator such that another process can open the same.
 
     Attributes:
-        text: the name of a baseline, the absolute path of a folder or an exact registered version, perhaps
-            followed by ``"+bootstrap"``.
+        text: the name of a baseline, the absolute path or URL of a folder or an exact registered version,
+            perhaps followed by ``"+bootstrap"``.
         label: what tables call it.
         tracking_uri: where the registry is.
         name: under which its results are kept.
@@ -84,8 +84,8 @@ def _parts(text: str) -> tuple[str, str]:
 def _find(text: str, tracking_uri: str) -> EstimatorReference:
     bare, suffix = _parts(text)
     exact, label = bare, bare
-    if bare not in BASELINES and Path(bare).is_dir():
-        exact = str(Path(bare).absolute())
+    if bare not in BASELINES and is_folder(bare):
+        exact = Location.parse(bare).url
     elif bare not in BASELINES:
         if not registry.is_reference(bare):
             raise MistworksError(

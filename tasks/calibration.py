@@ -2,10 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
 import mistworks
+from mistworks.model_folder import CONFIG_FILE
 from mistworks.training import calibrate
+from storage.folders import working_folder
 from storage.lock import exclusive
 from storage.runs import StoreReference, log_calibration
 from storage.store import open_store
@@ -15,18 +16,18 @@ from tasks.training import readable, store_reference
 
 @retried
 def calibrate_estimator(
-    folder: Path,
+    folder: str,
     store_url: str,
     seed: int,
     run_id: str,
     tracking_uri: str,
     content_hash: str | None,
     report: Callable[[float], None],
-) -> tuple[Path, StoreReference]:
+) -> tuple[str, StoreReference]:
     """Calibrate an estimator on a store; one that was calibrated so before is read.
 
     Args:
-        folder: the estimator.
+        folder: path or URL of the estimator.
         store_url: store of the calibration split.
         seed: what is drawn in calibrating follows from it.
         run_id: the MLflow run of the training, where the calibration is recorded.
@@ -41,14 +42,16 @@ def calibrate_estimator(
         MistworksError: the store is missing or damaged, of another split or with other content than expected,
             or the estimator has no quantiles.
     """
-    store, estimator = open_store(store_url), mistworks.load(folder)
+    store, training = open_store(store_url), folder.rpartition("/")[0]
     reference = store_reference(store, "calibration", content_hash)
-    text = f"{estimator.weights_sha256}\n{reference.content_hash}\n{seed}"
-    place = folder.parent / f"calibrated-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    with exclusive(str(folder.parent), "training folder"):
-        if not place.exists():
+    with exclusive(training, "training folder"), working_folder(training) as work:
+        estimator = mistworks.load(work.path / folder.rpartition("/")[2])
+        text = f"{estimator.weights_sha256}\n{reference.content_hash}\n{seed}"
+        name = f"calibrated-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+        if not (work.path / name / CONFIG_FILE).exists():
             source = readable(store, estimator.network_config)
-            calibrate(estimator, source, seed, report).save(place)
-        calibration = mistworks.load(place).calibration
+            calibrate(estimator, source, seed, report).save(work.path / name)
+            work.save()
+        calibration = mistworks.load(work.path / name).calibration
     log_calibration(tracking_uri, run_id, reference, "" if calibration is None else calibration.sha256)
-    return place, reference
+    return f"{training}/{name}", reference

@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mistworks.errors import MistworksError
+from mistworks.model_folder import CONFIG_FILE
 from mistworks.networks import AnyNetworkConfig, reads_statistics
 from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
+from storage.folders import WorkingFolder, working_folder
 from storage.lock import exclusive
 from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from storage.store import Store, open_store
@@ -16,13 +17,15 @@ from tasks.retries import retried
 
 Report = Callable[[float], None]
 
+_MODEL = "model"
+
 
 @dataclass(frozen=True)
 class Trained:
     """A finished training.
 
     Attributes:
-        folder: the estimator, as `mistworks.load` reads it; calibrated if a calibration store was given.
+        folder: path or URL of the estimator; calibrated if a calibration store was given.
         run_id: its MLflow run.
         train: the store it was trained on.
         validation: the store it was validated on.
@@ -34,7 +37,7 @@ class Trained:
         seconds: taken by the steps of the optimiser, whichever process took them.
     """
 
-    folder: Path
+    folder: str
     run_id: str
     train: StoreReference
     validation: StoreReference
@@ -67,7 +70,7 @@ def train_estimator(
         validation_url: store of the validation split.
         network: what is trained.
         training: how it is trained.
-        checkpoints: where trainings are kept.
+        checkpoints: path or URL below which trainings are kept.
         tracking_uri: where the MLflow run is kept.
         preset: name of the preset, recorded with the run.
         content_hashes: by split, what the stores must hold; whatever they hold where a split is left out.
@@ -85,9 +88,10 @@ def train_estimator(
     data_hash = "/".join(reference.content_hash for reference in references)
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    place = Path(checkpoints) / key
+    place = f"{checkpoints}/{key}"
     with (
-        exclusive(str(place), "training folder"),
+        exclusive(place, "training folder"),
+        working_folder(place) as folder,
         start_or_resume(
             tracking_uri,
             training_key=key,
@@ -105,14 +109,14 @@ def train_estimator(
             readable(validation_source, network),
             network,
             training,
-            place / "checkpoint",
+            folder.path / "checkpoint",
             data_hash,
-            lambda progress: _report(progress, run, report),
+            lambda progress: _report(progress, run, report, folder),
         )
-        _record(result, run, place / "model")
+        _record(result, run, folder)
     best = next(point for point in result.history if point.step == result.best_step)
     return Trained(
-        folder=place / "model",
+        folder=f"{place}/{_MODEL}",
         run_id=run.run_id,
         train=references[0],
         validation=references[1],
@@ -133,17 +137,21 @@ def _seconds(history: Sequence[CurvePoint], batch_size: int) -> float:
     )
 
 
-def _record(result: TrainingResult, run: TrainingRun, folder: Path) -> None:
+def _record(result: TrainingResult, run: TrainingRun, folder: WorkingFolder) -> None:
     for point in result.history:
         # Again: a run killed between a checkpoint and the next flush would lack points.
         run.log_curves(point.step, point.model_dump(exclude={"step"}))
-    if not folder.exists():
-        result.estimator.save(folder)
+    model = folder.path / _MODEL
+    if not (model / CONFIG_FILE).exists():
+        result.estimator.save(model)
+        folder.save()
     run.set_tag(WEIGHTS_TAG, result.estimator.weights_sha256)
 
 
-def _report(progress: Progress, run: TrainingRun, report: Report) -> None:
+def _report(progress: Progress, run: TrainingRun, report: Report, folder: WorkingFolder) -> None:
     report(progress.step / progress.steps)
+    # After each step; it sends something only after one with a checkpoint.
+    folder.save()
     if progress.point is not None:
         run.log_curves(progress.step, progress.point.model_dump(exclude={"step"}))
 

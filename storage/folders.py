@@ -1,0 +1,100 @@
+"""Folders of files at a path or a URL, worked on as local ones: checkpoints and estimators.
+
+A file in JSON names the others that belong to it, by their hashes. It is sent after them, so that what lies
+at a URL is consistent at every instant.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+import obstore
+from obstore.store import ObjectStore
+
+from storage.location import Location
+
+_Stamp = tuple[int, int]
+
+
+class WorkingFolder:
+    """A local folder, and where it is kept. Made by `working_folder`.
+
+    Attributes:
+        url: where it is kept: an absolute local path, or a URL.
+        path: the local folder: the same place, or a copy of what lies at the URL.
+    """
+
+    def __init__(self, url: str, path: Path, files: ObjectStore | None) -> None:
+        self.url = url
+        self.path = path
+        self._files = files
+        self._sent: dict[str, _Stamp] = {}
+        self._gone: list[str] = []
+
+    def fetch(self) -> None:
+        """Copy what lies at the URL into the local folder; nothing for a local place."""
+        if self._files is None:
+            return
+        for entry in obstore.list(self._files).collect():
+            target = self.path / PurePosixPath(entry["path"])
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(bytes(obstore.get(self._files, entry["path"]).bytes()))
+        self._sent = self._stamps()
+
+    def save(self) -> None:
+        """Send what has changed; nothing for a local place.
+
+        A file that is gone is removed one save later: another run of the same training may still refer to it.
+        """
+        if self._files is None:
+            return
+        present = self._stamps()
+        changed = [name for name, stamp in present.items() if self._sent.get(name) != stamp]
+        for name in sorted(changed, key=lambda name: (name.endswith(".json"), name)):
+            obstore.put(self._files, name, self.path / name)
+        for name in self._gone:
+            obstore.delete(self._files, name)
+        self._gone = [name for name in self._sent if name not in present]
+        self._sent = present
+
+    def _stamps(self) -> dict[str, _Stamp]:
+        """Size and time of change of each file, but for those being written, which begin with a dot."""
+        found = {}
+        for path in self.path.rglob("*"):
+            name = path.relative_to(self.path)
+            if path.is_file() and not any(part.startswith(".") for part in name.parts):
+                status = path.stat()
+                found[name.as_posix()] = (status.st_size, status.st_mtime_ns)
+        return found
+
+
+@contextmanager
+def working_folder(url: str) -> Iterator[WorkingFolder]:
+    """A folder to work in, with what lies there already. Changes are kept by `WorkingFolder.save`.
+
+    Args:
+        url: local path or URL of the folder, which need not exist.
+
+    Raises:
+        MistworksError: the place cannot be read.
+    """
+    location = Location.parse(url)
+    if location.path is not None:
+        yield WorkingFolder(location.url, location.path, None)
+        return
+    with tempfile.TemporaryDirectory(prefix="mistworks-") as scratch:
+        folder = WorkingFolder(location.url, Path(scratch), location.object_store())
+        folder.fetch()
+        yield folder
+
+
+@contextmanager
+def fetch_folder(url: str) -> Iterator[Path]:
+    """A local folder with what lies at a path or URL, to be read.
+
+    Raises:
+        MistworksError: the place cannot be read.
+    """
+    with working_folder(url) as folder:
+        yield folder.path
