@@ -137,7 +137,7 @@ def test_every_flow_is_recorded_as_completed(root: Path, registered: Any) -> Non
         rows = database.execute(
             "select flow.name, flow_run.state_type from flow_run join flow on flow.id = flow_run.flow_id"
         ).fetchall()
-    steps = {"pipeline", "generate", "write-partitions", "train", "evaluate", "register"}
+    steps = {"pipeline", "generate", "train", "evaluate", "register"}
     assert steps <= {name for name, _ in rows}
     assert {state for _, state in rows} == {"COMPLETED"}
 
