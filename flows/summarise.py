@@ -12,7 +12,7 @@ from flows.services import dask_cluster
 from flows.workspace import Workspace
 from storage.location import Location
 from storage.lock import exclusive
-from storage.summaries import SummaryStore, open_summaries
+from storage.summaries import SummaryStore, create_summaries, has_statistics
 from tasks.dispatch import Job, run_on_dask
 from tasks.statistics import summarise_partitions
 
@@ -48,7 +48,7 @@ def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
     started = time.monotonic()
     where, url = workspace or Workspace.of(), Location.parse(store).url
     with exclusive(url):
-        summaries = open_summaries(url)
+        summaries = create_summaries(url)
         numbers = summaries.missing()
         if numbers:
             with dask_cluster(where.dask_address, where.workers, "tasks.statistics") as address:
@@ -69,7 +69,7 @@ def summarise_all(stores: Sequence[str], workspace: Workspace) -> dict[str, Summ
     Raises:
         MistworksError: there is no complete store, or a partition is damaged.
     """
-    lacking = [url for url in stores if open_summaries(url).missing()]
+    lacking = [url for url in stores if not has_statistics(url)]
     if not lacking:
         return {}
     with dask_cluster(workspace.dask_address, workspace.workers, "tasks.statistics") as address:

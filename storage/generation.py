@@ -1,13 +1,14 @@
 """Makes partitions of a store from its manifest alone."""
 
 import errno
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mistworks.errors import MistworksError
 from mistworks.generation import generate_block
+from storage.errors import ACCESS_ERRORS, access_error, cause_of, chain, from_object_store, reason
 from storage.fingerprint import Fingerprint, require_same_code
-from storage.location import ACCESS_ERRORS, reason
 from storage.lock import partition_lock
 from storage.store import Store
 
@@ -57,6 +58,7 @@ def writing(what: str) -> Iterator[None]:
 
     Raises:
         TransientPartitionError: for a reason that may pass.
+        StoreRefusedError: an object store refuses it.
         MistworksError: there is no room or no right to write.
     """
     try:
@@ -64,19 +66,17 @@ def writing(what: str) -> Iterator[None]:
     except MistworksError:
         raise
     except (*ACCESS_ERRORS, RuntimeError) as error:
+        failed = f"{what} could not be written"
+        if from_object_store(error):
+            told = access_error(failed, error, "")
+            raise (TransientPartitionError(str(told)) if cause_of(error) == "transient" else told) from error
         # The Zarr codecs wrap the operating system's errors, some in text only.
-        told = f"{what} could not be written ({reason(error)})"
-        if any(_is_lasting(cause) for cause in _chain(error)):
+        failed = f"{failed} on {socket.gethostname()} ({reason(error)})"
+        if any(_is_lasting(cause) for cause in chain(error)):
             raise MistworksError(
-                f"{told}; free space or mend permissions there, then run again to resume"
+                f"{failed}; free space or mend permissions there, then run again to resume"
             ) from error
-        raise TransientPartitionError(f"{told}; run again to resume") from error
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
+        raise TransientPartitionError(f"{failed}; run again to resume") from error
 
 
 def _is_lasting(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 import zarr
 from zarr.codecs import Crc32cCodec
 
+from storage.location import patiently
 from storage.manifest import CHUNK_VALUES, Manifest
 
 DIGEST_BYTES = 32
@@ -29,19 +30,19 @@ def columns_of(version: int) -> list[str]:
 def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
     """Make the empty arrays of a store, in place of any that are there."""
     count, rows = manifest.count, manifest.partition_size
-    common: dict[str, Any] = {"compressors": [Crc32cCodec()], "overwrite": True}
-    group.create_array(
+    make_array(
+        group,
         "values",
         shape=(manifest.partitions * manifest.capacity,),
         chunks=(CHUNK_VALUES,),
         dtype="float32",
         fill_value=0,
         dimension_names=("value",),
-        **common,
     )
-    index = group.require_group("index")
+    index = patiently(lambda: group.require_group("index"))
     for name, (dtype, fill_value) in COLUMNS.items():
-        index.create_array(
+        make_array(
+            index,
             name,
             shape=(count,),
             chunks=(min(rows, count),),
@@ -49,9 +50,9 @@ def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
             fill_value=fill_value,
             dimension_names=("dataset",),
             attributes=_column_attributes(name, manifest),
-            **common,
         )
-    index.create_array(
+    make_array(
+        index,
         "digest",
         shape=(count, DIGEST_BYTES),
         chunks=(min(rows, count), DIGEST_BYTES),
@@ -59,9 +60,9 @@ def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
         fill_value=0,
         dimension_names=("dataset", "byte"),
         attributes={"long_name": "SHA-256 of the dataset"},
-        **common,
     )
-    group.create_array(
+    make_array(
+        group,
         "partition_digest",
         shape=(manifest.partitions, DIGEST_BYTES),
         chunks=(1, DIGEST_BYTES),
@@ -69,8 +70,12 @@ def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
         fill_value=0,
         dimension_names=("partition", "byte"),
         attributes={"long_name": "SHA-256 of the partition's digests, all zero until it is done"},
-        **common,
     )
+
+
+def make_array(group: zarr.Group, name: str, **options: Any) -> None:
+    """Make an empty array with checksums and without compression, in place of any that is there."""
+    patiently(lambda: group.create_array(name, compressors=[Crc32cCodec()], overwrite=True, **options))
 
 
 def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:

@@ -1,9 +1,13 @@
 """One way to name a place: a local path, or an object-store URL such as ``s3://bucket/train.zarr``."""
 
 import os
+import socket
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from obstore.exceptions import BaseError
@@ -15,9 +19,20 @@ from zarr.core.sync import sync
 from zarr.storage import LocalStore, ObjectStore
 
 from mistworks.errors import MistworksError
+from storage.errors import ACCESS_ERRORS, StoreRefusedError, cause_of, reason
 
-# What reading and writing raise where a place, or the way to it, is at fault.
-ACCESS_ERRORS = (OSError, BaseError)
+Answer = TypeVar("Answer")
+
+PATIENCE_VARIABLE = "MISTWORKS_STORAGE_PATIENCE"
+_PATIENCE_SECONDS = 300.0
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT")
+_CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_SKIP_SIGNATURE",
+)
 
 
 @dataclass(frozen=True)
@@ -44,11 +59,28 @@ class Location:
             return cls(url, None)
         return cls(str(path), path)
 
+    @classmethod
+    def require_local(cls, text: str, what: str) -> Path:
+        """The local path that a text names.
+
+        Args:
+            text: a path or a ``file://`` URL.
+            what: is kept there, for the message.
+
+        Raises:
+            MistworksError: it is the URL of an object store.
+        """
+        if (path := cls.parse(text).path) is None:
+            raise MistworksError(
+                f"Expected a local folder for {what}, got {text}. Give a path on this machine."
+            )
+        return path
+
     def zarr_store(self, *, read_only: bool) -> ZarrStore:
         """The Zarr store at this place. Credentials of object stores come from the environment.
 
         Raises:
-            MistworksError: the URL's scheme is unknown.
+            MistworksError: the URL's scheme is unknown, or there are no credentials.
         """
         if self.path is not None:
             return LocalStore(self.path, read_only=read_only)
@@ -57,18 +89,44 @@ class Location:
     def object_store(self) -> AnyObjectStore:
         """Files at this place, each written whole or not at all. A local directory is made if need be.
 
+        Requests to object stores that fail for a reason that may pass are repeated for as long as
+        `patience` says.
+
         Raises:
-            MistworksError: the URL's scheme is unknown, or the directory cannot be made.
+            MistworksError: the URL's scheme is unknown, there are no credentials, or the directory cannot be
+                made.
         """
         try:
             if self.path is not None:
                 return LocalFiles(self.path, mkdir=True)
-            return from_url(self.url)
+            self._require_credentials()
+            return from_url(
+                self.url, retry_config={"max_retries": 1_000, "retry_timeout": timedelta(seconds=patience())}
+            )
         except (*ACCESS_ERRORS, ValueError) as error:
+            if isinstance(error, MistworksError):
+                raise
             raise MistworksError(
                 f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came "
                 f"({reason(error)}); mend it"
             ) from None
+
+    def _require_credentials(self) -> None:
+        """Refuse at once where Amazon's own service would be asked for the credentials of another server.
+
+        Raises:
+            StoreRefusedError: another server than Amazon's is to be asked, and the environment has no keys.
+        """
+        named = {name for name in (*_ENDPOINTS, *_CREDENTIALS) if os.environ.get(name)}
+        if (
+            self.url.startswith("s3://")
+            and named.intersection(_ENDPOINTS)
+            and not named.difference(_ENDPOINTS)
+        ):
+            raise StoreRefusedError(
+                f"Expected credentials for {self.url} in the environment of {socket.gethostname()}. "
+                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            )
 
     def codec_pipeline(self, *, writable: bool) -> dict[str, Any]:
         """Zarr settings under which arrays here are read, or written, fastest."""
@@ -83,10 +141,22 @@ class Location:
         }
 
 
-def reason(error: BaseException) -> str:
-    """What went wrong, in one line: libraries append debugging output to their messages."""
-    told = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    return told.splitlines()[0] if told else type(error).__name__
+def patience() -> float:
+    """Seconds for which requests to an object store are repeated before it counts as unreachable.
+
+    Raises:
+        MistworksError: the environment says something other than a number.
+    """
+    text = os.environ.get(PATIENCE_VARIABLE, "")
+    try:
+        seconds = float(text or _PATIENCE_SECONDS)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise MistworksError(
+            f"Expected {PATIENCE_VARIABLE} in seconds, got {text!r}. Set a number such as 300."
+        )
+    return seconds
 
 
 def _takes_direct_io(directory: Path) -> bool:
@@ -105,6 +175,23 @@ def entries(store: ZarrStore) -> set[str]:
         return {name async for name in store.list_dir("")}
 
     try:
-        return sync(collect())
+        return patiently(lambda: sync(collect()))
     except FileNotFoundError:
         return set()
+
+
+def patiently(request: Callable[[], Answer]) -> Answer:
+    """Repeat what fails for a reason that may pass and obstore gives up at once: answers that are cut off.
+
+    Raises:
+        BaseError: it fails for another reason, or too long.
+    """
+    deadline, pause = time.monotonic() + patience(), 0.1
+    while True:
+        try:
+            return request()
+        except BaseError as error:
+            if cause_of(error) != "transient" or time.monotonic() + pause > deadline:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 10.0)

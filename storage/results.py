@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,8 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from mistworks.errors import MistworksError
 from mistworks.evaluation.results import COLUMNS, QUANTILE_LEVELS, Results, join
-from storage.location import ACCESS_ERRORS, Location, reason
-from storage.store import StoreUnreachableError
+from storage.errors import ACCESS_ERRORS, access_error
+from storage.location import Location, patiently
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -54,15 +55,19 @@ class ResultStore:
     """
 
     def __init__(self, url: str) -> None:
-        location = Location.parse(url)
-        self.url = location.url
-        self._files: ObjectStore = location.object_store()
+        self._location = Location.parse(url)
+        self.url = self._location.url
+
+    @cached_property
+    def _files(self) -> "ObjectStore":
+        return self._location.object_store()
 
     def write(self, results: Results) -> None:
         """Add rows to what is there.
 
         Raises:
             StoreUnreachableError: an object store does not answer.
+        StoreRefusedError: an object store refuses.
             MistworksError: the place cannot be written.
         """
         content = to_parquet([results])
@@ -82,13 +87,16 @@ class ResultStore:
 
         Raises:
             StoreUnreachableError: an object store does not answer.
+        StoreRefusedError: an object store refuses.
             MistworksError: the place cannot be read.
         """
         key: Key = (suite, suite_version, estimator, estimator_version)
+        if self._location.path is not None and not self._location.path.exists():
+            return None
         try:
-            listed = obstore.list(self._files, _folder(*key)).collect()
+            listed = patiently(lambda: obstore.list(self._files, _folder(*key)).collect())
             paths = sorted(entry["path"] for entry in listed if entry["path"].endswith(".parquet"))
-            parts = [_decode(path, self._read(path), key) for path in paths]
+            parts = [_decode(path, bytes(obstore.get(self._files, path).bytes()), key) for path in paths]
         except ACCESS_ERRORS as error:
             raise self._failed("read", error) from error
         for path, part in zip(paths, parts, strict=True):
@@ -97,14 +105,9 @@ class ResultStore:
         sound = [part for part in parts if part is not None]
         return join(sound) if sound else None
 
-    def _read(self, path: str) -> bytes:
-        return bytes(obstore.get(self._files, path).bytes())
-
     def _failed(self, what: str, error: BaseException) -> MistworksError:
-        told = f"the results at {self.url} cannot be {what} ({reason(error)})"
-        if Location.parse(self.url).path is None:
-            return StoreUnreachableError(f"{told}; try again later")
-        return MistworksError(f"{told}; mend that, or choose another place for results")
+        advice = "mend that, or choose another place for results"
+        return access_error(f"the results at {self.url} cannot be {what}", error, advice)
 
 
 def to_parquet(parts: Sequence[Results]) -> bytes:

@@ -7,18 +7,19 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from obstore.exceptions import BaseError
 
 from mistworks.dataset import Block, Dataset, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.generation import digests
+from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
+from storage.errors import StoreUnreachableError as StoreUnreachableError
 from storage.layout import DIGEST_BYTES, columns_of, create_arrays, open_array
-from storage.location import ACCESS_ERRORS, Location, entries, reason
+from storage.location import Location, entries, patiently
 from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
 from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, READABLE_VERSIONS, Manifest, library_versions
 from storage.subset import Subset
@@ -30,10 +31,6 @@ _METADATA_ERRORS = (*ACCESS_ERRORS, ValueError, TypeError, KeyError)
 
 class StoreDamagedError(MistworksError):
     """What a store holds is not what was written; the message names the partition."""
-
-
-class StoreUnreachableError(MistworksError):
-    """An object store does not answer as it should, which may pass."""
 
 
 class Store:
@@ -172,7 +169,10 @@ class Store:
         return hashlib.sha256(self._read_all_digests().tobytes()).hexdigest()
 
     def write(self, number: int, block: Block) -> None:
-        """Write one partition and mark it done, last. What stood there before is unmarked first.
+        """Write one partition and mark it done, last.
+
+        A mark that is there stays, so that a slow writer who is stopped halfway takes nothing back from a
+        faster one: both write the same bytes. Whoever writes others unmarks the partition first.
 
         Raises:
             MistworksError: the block is not that partition.
@@ -183,7 +183,7 @@ class Store:
                 f"partition {number} holds datasets {start} to {stop - 1}, and another block came"
             )
         hashes = np.frombuffer(b"".join(digests(block)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
-        self.unmark(number)
+        self._forget()
         base = number * self.manifest.capacity
         # Whole chunks, the last filled up with zeros: part of one would be merged with what stands there,
         # which fails if that is damaged.
@@ -200,9 +200,12 @@ class Store:
 
     def unmark(self, number: int) -> None:
         """Take a partition's marker back, so that it counts as missing."""
+        self._forget()
+        self._partition_digest[number] = np.zeros(DIGEST_BYTES, dtype=np.uint8)
+
+    def _forget(self) -> None:
         for cached in ("_index_and_offsets", "_digest_column"):
             self.__dict__.pop(cached, None)
-        self._partition_digest[number] = np.zeros(DIGEST_BYTES, dtype=np.uint8)
 
     def _encode(self, block: Block, base: int) -> dict[str, NDArray[Any]]:
         index = block.index
@@ -320,12 +323,10 @@ class Store:
 
     def _read(self, array: "zarr.Array[Any]", rows: slice, number: int) -> NDArray[Any]:
         try:
-            return np.asarray(array[rows])
-        except BaseError as error:
-            raise StoreUnreachableError(
-                f"the store {self.url} cannot be read ({reason(error)}); try again later"
-            ) from error
-        except (OSError, ValueError, RuntimeError, IndexError) as error:
+            return np.asarray(patiently(lambda: array[rows]))
+        except (*ACCESS_ERRORS, ValueError, RuntimeError, IndexError) as error:
+            if from_object_store(error):
+                raise access_error(f"the store {self.url} cannot be read", error, "") from error
             # Codecs report a truncated or edited chunk each with an exception of their own.
             raise StoreDamagedError(self._damage_message(number, reason(error))) from error
 
@@ -394,9 +395,7 @@ def _making(url: str) -> Iterator[None]:
     try:
         yield
     except ACCESS_ERRORS as error:
-        raise MistworksError(
-            f"the store {url} cannot be written ({reason(error)}); choose a writable --store"
-        ) from None
+        raise access_error(f"the store {url} cannot be written", error, "choose a writable --store") from None
 
 
 def open_store(url: str, *, read_only: bool = True) -> Store:
@@ -410,11 +409,16 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
         raise MistworksError(f"there is no store at {url}; make one with `mistworks generate --store {url}`")
     location = Location.parse(url)
     try:
-        group = zarr.open_group(location.zarr_store(read_only=read_only), mode="r" if read_only else "r+")
-        return Store(location.url, manifest, group)
+        target = location.zarr_store(read_only=read_only)
+        mode: Literal["r", "r+"] = "r" if read_only else "r+"
+        return patiently(
+            lambda: Store(location.url, manifest, zarr.open_group(target, mode=mode, zarr_format=3))
+        )
     except MistworksError:
         raise
     except _METADATA_ERRORS as error:
+        if from_object_store(error):
+            raise access_error(f"the store {url} cannot be read", error, "") from None
         raise StoreDamagedError(
             f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of "
             "each, or delete the store and generate it again"
@@ -433,20 +437,21 @@ def find_manifest(url: str) -> Manifest | None:
         present = {name for name in entries(target) if not _is_leftover(name)}
         if not present:
             return None
-        group = zarr.open_group(target, mode="r", zarr_format=3) if "zarr.json" in present else None
+        if "zarr.json" not in present:
+            raise _something_else(url, present)
+        opened = patiently(lambda: zarr.open_group(target, mode="r", zarr_format=3))
     except ACCESS_ERRORS as error:
-        raise MistworksError(f"the store {url} cannot be read ({reason(error)}); mend the path") from None
+        raise access_error(f"the store {url} cannot be read", error, "mend the path") from None
+    except MistworksError:
+        raise
     except _METADATA_ERRORS as error:
         raise MistworksError(
             f"the zarr.json of {url} cannot be understood ({reason(error)}); restore it, or choose "
             "another --store"
         ) from None
-    attributes = None if group is None else group.attrs.get(ATTRIBUTE)
+    attributes = opened.attrs.get(ATTRIBUTE)
     if not isinstance(attributes, dict):
-        raise MistworksError(
-            f"{url} holds something that is not a store ({', '.join(sorted(present)[:3])}); choose "
-            "another --store"
-        )
+        raise _something_else(url, present)
     if attributes.get("format") not in READABLE_VERSIONS:
         raise MistworksError(
             f"the store {url} has format version {attributes.get('format')}, and this version of mistworks "
@@ -462,6 +467,13 @@ def find_manifest(url: str) -> Manifest | None:
             f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or "
             "delete the store and generate it again"
         ) from None
+
+
+def _something_else(url: str, present: set[str]) -> MistworksError:
+    return MistworksError(
+        f"{url} holds something that is not a store ({', '.join(sorted(present)[:3])}); choose "
+        "another --store"
+    )
 
 
 def _is_leftover(name: str) -> bool:

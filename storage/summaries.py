@@ -5,24 +5,25 @@ that they are of, so that statistics of data that was made anew count as missing
 """
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from obstore.exceptions import BaseError
-from zarr.codecs import Crc32cCodec
 
 from mistworks.dataset import FloatArray, Index
 from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
+from storage.errors import ACCESS_ERRORS, access_error, from_object_store
 from storage.generation import writing
-from storage.layout import DIGEST_BYTES, open_array
-from storage.location import Location, reason
+from storage.layout import DIGEST_BYTES, make_array, open_array
+from storage.location import Location, patiently
 from storage.lock import partition_lock
-from storage.store import Store, StoreUnreachableError, open_store
+from storage.store import Store, open_store
 
 _GROUP = f"statistics-{VERSION}"
 
@@ -95,12 +96,10 @@ class SummaryStore:
     def _read(self, array: "zarr.Array[Any]", rows: slice) -> NDArray[Any] | None:
         """Some rows of an array; None where they are damaged."""
         try:
-            return np.asarray(array[rows])
-        except BaseError as error:
-            raise StoreUnreachableError(
-                f"the store {self.store.url} cannot be read ({reason(error)}); try again later"
-            ) from error
-        except (OSError, ValueError, RuntimeError):
+            return np.asarray(patiently(lambda: array[rows]))
+        except (*ACCESS_ERRORS, ValueError, RuntimeError) as error:
+            if from_object_store(error):
+                raise access_error(f"the store {self.store.url} cannot be read", error, "") from error
             return None
 
     def _holds(self, number: int, values: FloatArray) -> bool:
@@ -118,21 +117,72 @@ class SummaryStore:
 
 
 def open_summaries(url: str) -> SummaryStore:
-    """The statistics of a store, whose place in it is made if need be.
+    """The statistics of a store, to be read; this takes no right to write.
+
+    Raises:
+        MistworksError: there is no complete store there, or it has no statistics.
+    """
+    store = _complete(url)
+    with _access(url, "read", "mend the path"):
+        found = _open(store, read_only=True)
+    if found is None:
+        raise MistworksError(f"the store {url} has no statistics; run `mistworks summarise {url}`")
+    return found
+
+
+def create_summaries(url: str) -> SummaryStore:
+    """The statistics of a store, to be written; their place in it is made if need be.
 
     Raises:
         MistworksError: there is no complete store there, or it cannot be written.
     """
+    store = _complete(url)
+    with _access(url, "written", "choose a store that can"):
+        found = _open(store, read_only=False)
+        if found is None:
+            target = Location.parse(url).zarr_store(read_only=False)
+            _create(zarr.open_group(target, mode="r+", zarr_format=3), store)
+            found = _open(store, read_only=False)
+    if found is None:
+        raise MistworksError(f"{_GROUP} in the store {url} is not a group; remove it and run again")
+    return found
+
+
+def has_statistics(url: str) -> bool:
+    """Whether a store has the statistics of all its datasets.
+
+    Raises:
+        MistworksError: there is no complete store there.
+    """
+    store = _complete(url)
+    with _access(url, "read", "mend the path"):
+        found = _open(store, read_only=True)
+    return found is not None and not found.missing()
+
+
+def _complete(url: str) -> Store:
     store = open_store(url)
     store.require_complete()
-    root = zarr.open_group(Location.parse(url).zarr_store(read_only=False), mode="r+")
-    # The marks are made last.
-    if f"{_GROUP}/mark" not in root:
-        _create(root, store)
-    group = root[_GROUP]
-    if not isinstance(group, zarr.Group):
-        raise MistworksError(f"{_GROUP} in the store {url} is not a group; remove it and run again")
-    return SummaryStore(store, group)
+    return store
+
+
+def _open(store: Store, *, read_only: bool) -> SummaryStore | None:
+    """The statistics of a store; None where there are none: the array of marks is made last."""
+    target = Location.parse(store.url).zarr_store(read_only=read_only)
+
+    def open_group() -> SummaryStore | None:
+        group = zarr.open_group(target, mode="r" if read_only else "r+", zarr_format=3).get(_GROUP)
+        return SummaryStore(store, group) if isinstance(group, zarr.Group) and "mark" in group else None
+
+    return patiently(open_group)
+
+
+@contextmanager
+def _access(url: str, how: str, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except ACCESS_ERRORS as error:
+        raise access_error(f"the store {url} cannot be {how}", error, advice) from None
 
 
 def summarise_partition(summaries: SummaryStore, number: int) -> None:
@@ -152,7 +202,8 @@ def summarise_partition(summaries: SummaryStore, number: int) -> None:
 def _create(root: zarr.Group, store: Store) -> None:
     manifest, names = store.manifest, statistic_names()
     group = root.require_group(_GROUP)
-    group.create_array(
+    make_array(
+        group,
         "table",
         shape=(manifest.count, len(names)),
         chunks=(min(manifest.partition_size, manifest.count), len(names)),
@@ -160,16 +211,13 @@ def _create(root: zarr.Group, store: Store) -> None:
         fill_value=float("nan"),
         dimension_names=("dataset", "statistic"),
         attributes={"statistics": list(names)},
-        compressors=[Crc32cCodec()],
-        overwrite=True,
     )
-    group.create_array(
+    make_array(
+        group,
         "mark",
         shape=(manifest.partitions, DIGEST_BYTES),
         chunks=(1, DIGEST_BYTES),
         dtype="uint8",
         fill_value=0,
         dimension_names=("partition", "byte"),
-        compressors=[Crc32cCodec()],
-        overwrite=True,
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from storage.summaries import open_summaries, summarise_partition
+from storage.summaries import create_summaries, summarise_partition
 from tasks.worker import Terms
 
 
@@ -16,7 +16,7 @@ def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Ite
     """
     # A process for every core, so a thread for every process.
     torch.set_num_threads(1)
-    summaries = open_summaries(url)
+    summaries = create_summaries(url)
     for number in numbers:
         summarise_partition(summaries, number)
         yield 1

@@ -13,6 +13,7 @@ from flows.services import _free_port
 from storage.tracking import local_tracking_uri, open_client
 from tests.commands import answers, until
 from tests.failures.observations import Observation, Observe, keep
+from tests.object_stores import SeaweedFS, seaweedfs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,6 +64,13 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("mlflow")
     open_client(local_tracking_uri(root), create=True)
     return root / "mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
+    """An S3 server that is up, for tests that leave it so."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs") / "server") as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """Stores in an object store: the same code path, against a real server on loopback."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import Request, urlopen
 
 import pytest
 import zarr
@@ -16,60 +16,66 @@ from obstore.exceptions import GenericError
 
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
+from storage.errors import StoreRefusedError, StoreUnreachableError
 from storage.generation import TransientPartitionError, generate_partition
-from storage.location import Location
+from storage.location import PATIENCE_VARIABLE, Location
 from storage.lock import exclusive
 from storage.manifest import Manifest
+from storage.results import ResultStore
 from storage.store import Store, StoreDamagedError, create_store, open_store
+from storage.summaries import create_summaries, has_statistics, open_summaries, summarise_partition
 from storage.verification import verify
-
-BUCKET = "mistworks"
+from tests.object_stores import (
+    BUCKET,
+    READER,
+    Fault,
+    FaultyProxy,
+    SeaweedFS,
+    faulty_proxy,
+    free_ports,
+    s3_environment,
+    seaweedfs,
+)
+from tests.sources import results_of
+from tests.writers import slow_writer
 
 
 def manifest(count: int = 20) -> Manifest:
     return Manifest.of("train", load_preset("tiny").split("train", count), partition_size=8, root_seed=3)
 
 
-def filled(url: str) -> Store:
-    store = create_store(url, manifest())
+def filled(url: str, count: int = 20) -> Store:
+    store = create_store(url, manifest(count))
     for number in store.missing():
         generate_partition(store, number)
     return open_store(url)
 
 
-@pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        free_port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{free_port}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(free_port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    urlopen(Request(f"{url}/{BUCKET}", method="PUT"), timeout=5).close()
-                    break
-                except (URLError, OSError):
-                    if time.monotonic() > deadline or server.poll() is not None:
-                        raise
-                    time.sleep(0.1)
-            yield url
-        finally:
-            server.kill()
-
-
 @pytest.fixture(autouse=True)
-def credentials(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ALLOW_HTTP": "true",
-        "AWS_ACCESS_KEY_ID": "key",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_REGION": "us-east-1",
-    }.items():
+def environment(object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_environment(object_store.endpoint).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv(PATIENCE_VARIABLE, "2")
+
+
+@pytest.fixture
+def proxy(object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyProxy]:
+    with faulty_proxy(object_store.endpoint) as proxy:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+def whole(object_store: SeaweedFS) -> str:
+    """A whole store with statistics that no test changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_environment(object_store.endpoint).items():
+            patch.setenv(name, value)
+        url = filled(f"s3://{BUCKET}/whole/train.zarr").url
+        summaries = create_summaries(url)
+        for number in summaries.missing():
+            summarise_partition(summaries, number)
+    return url
 
 
 @pytest.fixture
@@ -160,12 +166,217 @@ def test_no_store_and_no_bucket(url: str) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_a_server_that_is_gone(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    filled(url)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(MistworksError, match=r"the store .* cannot be read \(.+\)") as caught:
-        open_store(url)
+EVERY_USE = {
+    "opening": lambda url: open_store(url),
+    "making": lambda url: create_store(url, manifest()),
+    "statistics": lambda url: open_summaries(url),
+    "results": lambda url: ResultStore(f"{url}-results").read("suite", "1", "estimator", "1"),
+    "writing results": lambda url: ResultStore(f"{url}-results").write(results_of([9], [0.0], [0.1])),
+}
+EVERY_USE_OF_AN_OPEN_STORE = {
+    "a marker": lambda store: store.is_done(0),
+    "markers": lambda store: store.missing(),
+    "the index": lambda store: store.index,
+    "a dataset": lambda store: store[3],
+    "a partition": lambda store: store.partition(0),
+    "the hash": lambda store: store.content_hash(),
+    "the check": lambda store: verify(store),
+}
+HOST = re.escape(socket.gethostname())
+
+
+@pytest.mark.parametrize("use", EVERY_USE)
+def test_a_server_that_is_gone_may_come_back(use: str, monkeypatch: pytest.MonkeyPatch, whole: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.5")
+    started = time.monotonic()
+    with pytest.raises(
+        StoreUnreachableError, match=rf"cannot be \w+ from {HOST} \(.*Connection refused\); try again later$"
+    ) as caught:
+        EVERY_USE[use](whole)
     assert "\n" not in str(caught.value)
+    assert 0.3 < time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("use", EVERY_USE)
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (
+            Fault("status", status=403, code="AccessDenied"),
+            r"\(403 Forbidden, AccessDenied: .*\); check the cred",
+        ),
+        (
+            Fault("status", status=403, code="RequestTimeTooSkewed"),
+            r"RequestTimeTooSkewed: .*; set the clock",
+        ),
+        (Fault("status", status=404, code="NoSuchBucket"), r"NoSuchBucket: .*; make the bucket"),
+        (Fault("status", status=413, code="EntityTooLarge"), r"EntityTooLarge: .*; free space or raise"),
+        (
+            Fault("status", status=400, code="Odd"),
+            r"\(400 Bad Request, Odd: Provoked by a test.\); check the addr",
+        ),
+    ],
+    ids=lambda value: getattr(value, "code", ""),
+)
+def test_a_server_that_refuses_is_asked_once(
+    use: str, fault: Fault, told: str, proxy: FaultyProxy, whole: str
+) -> None:
+    proxy.fault = fault
+    started = time.monotonic()
+    with pytest.raises(StoreRefusedError, match=rf"cannot be \w+ from {HOST} .*{told}") as caught:
+        EVERY_USE[use](whole)
+    assert "xml" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - started < 1.5
+
+
+@pytest.mark.parametrize("use", EVERY_USE_OF_AN_OPEN_STORE)
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("status", status=503), StoreUnreachableError),
+        (Fault("close"), StoreUnreachableError),
+        (Fault("status", status=403, code="AccessDenied"), StoreRefusedError),
+    ],
+    ids=["503", "close", "403"],
+)
+def test_a_fault_while_a_store_is_read_is_no_damage(
+    use: str,
+    fault: Fault,
+    kind: type[MistworksError],
+    proxy: FaultyProxy,
+    whole: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.3")
+    store = open_store(whole)
+    proxy.fault = fault
+    with pytest.raises(kind, match=rf"the store {whole} cannot be read from {HOST} \("):
+        EVERY_USE_OF_AN_OPEN_STORE[use](store)
+    proxy.fault = None
+    EVERY_USE_OF_AN_OPEN_STORE[use](store)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("status", share=0.2),
+        pytest.param(Fault("status", share=0.2, status=500, code="InternalError"), marks=pytest.mark.slow),
+        pytest.param(Fault("status", share=0.2, status=429), marks=pytest.mark.slow),
+        Fault("close", share=0.2),
+        Fault("cut", share=0.2),
+        Fault("slow", seconds=0.02),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}",
+)
+def test_faults_that_pass_are_outlasted(
+    url: str, proxy: FaultyProxy, fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PATIENCE_VARIABLE, "60")
+    proxy.fault = fault
+    made = filled(url, 8)
+    assert verify(made).content_hash == filled(str(tmp_path / "local.zarr"), 8).content_hash()
+    assert proxy.failed > 5
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"),
+    [
+        (Fault("status", status=503, methods=("PUT",)), TransientPartitionError),
+        (Fault("status", status=403, code="AccessDenied", methods=("PUT",)), StoreRefusedError),
+        (Fault("status", status=413, code="EntityTooLarge", methods=("PUT",)), StoreRefusedError),
+    ],
+    ids=["503", "403", "413"],
+)
+def test_a_partition_that_cannot_be_written_is_named(
+    url: str, proxy: FaultyProxy, fault: Fault, kind: type[MistworksError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PATIENCE_VARIABLE, "0.3")
+    store = create_store(url, manifest())
+    proxy.fault = fault
+    told = rf"partition 1 of the store .* could not be written from {HOST} \({fault.status} .*{fault.code}"
+    with pytest.raises(kind, match=told):
+        generate_partition(store, 1)
+    proxy.fault = None
+    assert store.missing() == [0, 1, 2]
+
+
+def test_a_server_that_is_stopped_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store is made while the server is gone for a while: it waits, and nothing is lost."""
+    monkeypatch.setenv(PATIENCE_VARIABLE, "60")
+    with seaweedfs(tmp_path / "server") as server, ThreadPoolExecutor(1) as pool:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        url = f"s3://{BUCKET}/train.zarr"
+        generate_partition(create_store(url, manifest()), 0)
+        server.stop()
+        making = pool.submit(filled, url)
+        time.sleep(1)
+        assert not making.done()
+        server.start()
+        assert making.result(60).content_hash() == filled(str(tmp_path / "local.zarr")).content_hash()
+
+
+def test_a_bad_secret_and_an_unknown_key(whole: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, code in (
+        ("AWS_SECRET_ACCESS_KEY", "SignatureDoesNotMatch"),
+        ("AWS_ACCESS_KEY_ID", "InvalidAccessKeyId"),
+    ):
+        monkeypatch.setenv(name, "wrong")
+        with pytest.raises(
+            StoreRefusedError, match=rf"\(403 Forbidden, {code}: .*; check the credentials in"
+        ):
+            open_store(whole)
+
+
+def test_no_credentials_are_missed_at_once(whole: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises(
+        StoreRefusedError, match=r"Expected credentials for s3://.* in the env.* Set AWS_ACCESS"
+    ):
+        open_store(whole)
+
+
+@pytest.mark.parametrize("text", ["soon", "-1", "inf", "nan"])
+def test_a_patience_that_is_none(whole: str, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv(PATIENCE_VARIABLE, text)
+    with pytest.raises(MistworksError, match=rf"Expected {PATIENCE_VARIABLE} in seconds, got '{text}'"):
+        open_store(whole)
+
+
+class TestWithoutTheRightToWrite:
+    @pytest.fixture(autouse=True)
+    def reader(self, whole: str, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in s3_environment(object_store.endpoint, READER).items():
+            monkeypatch.setenv(name, value)
+
+    def test_a_store_and_its_statistics_are_read(self, whole: str) -> None:
+        store = open_store(whole)
+        assert verify(store).faulty == []
+        assert len(store[3].x) == store.index.n[3]
+        assert has_statistics(whole)
+        assert len(open_summaries(whole).partition(1)) == 8
+        assert ResultStore(f"{whole}-results").read("suite", "1", "estimator", "1") is None
+
+    def test_writing_is_refused(self, whole: str, url: str) -> None:
+        with pytest.raises(
+            StoreRefusedError, match=r"cannot be written .*AccessDenied: .*; check the credent"
+        ):
+            create_store(url, manifest())
+        with pytest.raises(StoreRefusedError, match="cannot be written"):
+            ResultStore(f"{whole}-results").write(results_of([9], [0.0], [0.1]))
+
+
+def test_a_slow_writer_who_is_killed_leaves_what_another_finished(url: str) -> None:
+    """The slow one looked for the mark before the other set it, and is killed between two of its writes."""
+    create_store(url, manifest())
+    with slow_writer(url, 1) as writer:
+        whole = filled(url).content_hash()
+        assert open_store(url).missing() == []
+        writer.kill()
+    found = verify(open_store(url))
+    assert (found.faulty, found.content_hash) == ([], whole)
 
 
 def test_failing_requests_are_not_taken_for_damage(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,13 +392,13 @@ def test_failing_requests_are_not_taken_for_damage(url: str, monkeypatch: pytest
 
     monkeypatch.setattr(store, "_values", Gone())
     with pytest.raises(
-        MistworksError, match=r"cannot be read \(request failed\); try again later$"
+        MistworksError, match=r"cannot be read from .* \(request failed\); try again later$"
     ) as caught:
         store[3]
     assert not isinstance(caught.value, StoreDamagedError)
     store.unmark(1)
     with pytest.raises(
-        TransientPartitionError, match=r"partition 1 of .* could not be written \(request failed\)"
+        TransientPartitionError, match=r"partition 1 of .* could not be written from .* \(request failed\)"
     ):
         generate_partition(store, 1)
 

@@ -35,6 +35,7 @@ from storage.lock import exclusive, partition_lock
 from storage.manifest import CHUNK_VALUES, Manifest
 from storage.store import Store, StoreDamagedError, create_store, find_manifest, open_store
 from storage.verification import Verification, verify
+from tests.writers import slow_writer
 
 COUNT, SIZE, SEED = 21, 8, 7
 FORMAT_DOCUMENT = Path(storage.store.__file__).with_name("FORMAT.md")
@@ -581,9 +582,18 @@ class TestDamage:
         store = open_store(str(copy), read_only=False)
         block = store.partition(1)
         monkeypatch.setattr(store, "_columns", {"n": store._columns["n"]})
+        store.unmark(1)
         with pytest.raises(KeyError):
             store.write(1, block)
         assert open_store(str(copy)).missing() == [1]
+
+    def test_a_slow_writer_who_is_killed_leaves_what_another_finished(
+        self, copy: Path, whole_hash: str
+    ) -> None:
+        with slow_writer(str(copy), 1) as writer:
+            writer.kill()
+        found = verify(open_store(str(copy)))
+        assert (found.faulty, found.content_hash) == ([], whole_hash)
 
     def test_a_block_of_another_partition_is_refused(self, copy: Path) -> None:
         store = open_store(str(copy), read_only=False)
@@ -752,7 +762,9 @@ class TestWriting:
     def test_a_failure_names_the_partition(self, tmp_path: Path) -> None:
         store = create_store(str(tmp_path / "s.zarr"), manifest())
         values_chunk(tmp_path / "s.zarr", 1).mkdir(parents=True)
-        with pytest.raises(MistworksError, match=r"partition 1 of the store .* could not be written \(.+\)"):
+        with pytest.raises(
+            MistworksError, match=r"partition 1 of the store .* could not be written on .* \(.+\)"
+        ):
             generate_partition(store, 1)
         assert store.missing() == [0, 1, 2]
 
@@ -765,9 +777,7 @@ class TestWriting:
             raise RuntimeError("No space left on device (os error 28)\nbacktrace")
 
         monkeypatch.setattr(store, "write", full)
-        told = (
-            r"^partition 1 of the store .* could not be written \(No space left .*28\)\); free space or mend"
-        )
+        told = r"^partition 1 of the store .* could not be written on .* \(No space left .*28\)\); free space"
         with pytest.raises(MistworksError, match=told) as caught:
             generate_partition(store, 1)
         assert not isinstance(caught.value, TransientPartitionError)

@@ -2,9 +2,12 @@
 
 import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,8 @@ from mistworks.statistics import statistic_names, summarise
 from storage.generation import generate_partition
 from storage.manifest import Manifest
 from storage.store import create_store, open_store
-from storage.summaries import open_summaries, summarise_partition
+from storage.summaries import create_summaries, has_statistics, open_summaries, summarise_partition
+from storage.verification import verify
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -35,7 +39,7 @@ def filled(path: Path, count: int = 40, seed: int = 0) -> str:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     url = filled(tmp_path_factory.mktemp("summaries") / "train.zarr")
-    summaries = open_summaries(url)
+    summaries = create_summaries(url)
     for number in summaries.missing():
         summarise_partition(summaries, number)
     return Path(url)
@@ -72,7 +76,7 @@ def test_names_are_kept_beside_the_table(whole: Path) -> None:
 def test_what_is_missing_is_told_and_made_again(copy: Path) -> None:
     chunk = next(copy.glob("statistics-*/table/c/1/0"))
     chunk.unlink()
-    summaries = open_summaries(str(copy))
+    summaries = create_summaries(str(copy))
     assert summaries.missing() == [1]
     with pytest.raises(
         MistworksError, match=r"statistics of partition 1 .* missing or damaged; run `mistworks"
@@ -95,7 +99,7 @@ def test_a_damaged_mark_is_missing(copy: Path) -> None:
     content = bytearray(chunk.read_bytes())
     content[3] ^= 1
     chunk.write_bytes(bytes(content))
-    summaries = open_summaries(str(copy))
+    summaries = create_summaries(str(copy))
     assert not summaries.is_marked(2)
     assert summaries.missing() == [2]
     summarise_partition(summaries, 2)
@@ -104,7 +108,8 @@ def test_a_damaged_mark_is_missing(copy: Path) -> None:
 
 def test_a_place_that_was_only_begun_is_made_anew(copy: Path) -> None:
     shutil.rmtree(next(copy.glob("statistics-*/mark")))
-    assert open_summaries(str(copy)).missing() == [0, 1, 2]
+    assert not has_statistics(str(copy))
+    assert create_summaries(str(copy)).missing() == [0, 1, 2]
 
 
 def test_statistics_of_data_made_anew_are_missing(copy: Path, tmp_path: Path) -> None:
@@ -116,17 +121,66 @@ def test_statistics_of_data_made_anew_are_missing(copy: Path, tmp_path: Path) ->
 
 def test_a_full_disk_is_told_in_one_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(next(copy.glob("statistics-*")))
-    summaries = open_summaries(str(copy))
+    summaries = create_summaries(str(copy))
 
     def full(number: int, values: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(summaries, "write", full)
     message = (
-        r"the statistics of partition 1 of the store .* could not be written \(No space left .*; free space"
+        r"the statistics of partition 1 of the store .* could not be written on .*No space left .*; free"
     )
     with pytest.raises(MistworksError, match=message):
         summarise_partition(summaries, 1)
+
+
+def test_reading_makes_nothing(tmp_path: Path) -> None:
+    url = filled(tmp_path / "s.zarr")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(MistworksError, match=rf"the store {url} has no statistics; run `mistworks summarise"):
+        open_summaries(url)
+    assert not has_statistics(url)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_all_or_not_all_statistics(copy: Path) -> None:
+    assert has_statistics(str(copy))
+    next(copy.glob("statistics-*/mark/c/1/0")).unlink()
+    assert not has_statistics(str(copy))
+
+
+@pytest.mark.usefixtures("no_right_to_write")
+def test_reading_takes_no_right_to_write(readable_copy: Path) -> None:
+    url = str(readable_copy)
+    assert verify(open_store(url)).faulty == []
+    assert has_statistics(url)
+    assert len(open_summaries(url).partition(2)) == 8
+    with pytest.raises(MistworksError, match="cannot be written"):
+        create_store(url + "-other", open_store(url).manifest)
+
+
+@pytest.fixture
+def readable_copy(whole: Path) -> Iterator[Path]:
+    """A copy that other users can read, outside the folder of pytest, which they cannot enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(shutil.copytree(whole, Path(folder) / "train.zarr"))
+
+
+@pytest.fixture
+def no_right_to_write(readable_copy: Path) -> Iterator[None]:
+    """Reading as a user who may write nothing there."""
+    for path in (*readable_copy.rglob("*"), readable_copy, readable_copy.parent):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    user = os.geteuid()
+    if user == 0:  # Who may do anything.
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
+        for path in (readable_copy.parent, readable_copy, *readable_copy.rglob("*")):
+            path.chmod(0o755)
 
 
 def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ class Interruption:
 
 INTERRUPTIONS = (
     Interruption("generate", "flows.generate:create_store", "after"),
-    Interruption("summarise", "flows.summarise:open_summaries", "after"),
+    Interruption("summarise", "flows.summarise:create_summaries", "after"),
     Interruption("train", "mistworks.training.trainer:write_checkpoint", "after"),
     Interruption("calibrate", "tasks.calibration:calibrate", "after"),
     Interruption("evaluate", "flows.evaluate:log_evaluation", "before"),
