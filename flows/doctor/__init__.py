@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from flows.doctor.check import Check
 from flows.root import local_root
 from mistworks.errors import MistworksError
-from storage.location import reason
+from storage.errors import reason
 from storage.tracking import shown
 
 __all__ = ["Check", "examine", "lines"]

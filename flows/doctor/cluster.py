@@ -11,8 +11,8 @@ from distributed import Client
 from flows.doctor.check import CONNECT_SECONDS, Check, clock, http_client, seconds_off
 from flows.doctor.objects import list_one, remote_places
 from mistworks.errors import MistworksError
+from storage.errors import reason
 from storage.fingerprint import fingerprint
-from storage.location import reason
 from tasks.cluster import Limits, connected, quiet, require_alike, require_encryption, threads
 from tasks.worker import Terms
 

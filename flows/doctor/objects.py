@@ -14,7 +14,8 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import from_url
 
 from flows.doctor.check import CONNECT_SECONDS, Check, clock, http_client, seconds_off
-from storage.location import ACCESS_ERRORS, Location, reason
+from storage.errors import ACCESS_ERRORS, reason
+from storage.location import Location
 
 _VARIABLES = ("MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
 _CONTENT = b"mistworks"

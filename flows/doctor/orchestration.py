@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from flows.doctor.check import Check, http_client, same_version
-from storage.location import reason
+from storage.errors import reason
 
 _Ask = Callable[..., httpx.Response]
 _DEPLOY = "Run `mistworks deploy`."

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from flows.doctor.check import Check, http_client, same_version
-from storage.location import reason
+from storage.errors import reason
 from storage.registry import CHAMPION, MODEL
 from storage.tracking import EXPERIMENT
 
