@@ -13,7 +13,7 @@ from mistworks.calibration import Calibration
 from mistworks.config import FrozenConfig
 from mistworks.coverage import TrainingRange
 from mistworks.errors import MistworksError
-from mistworks.files import flush_folder, write_whole
+from mistworks.files import flush_folder, naming, write_whole
 from mistworks.networks import AnyNetworkConfig
 
 Objective = Literal["pinball", "squared-error"]
@@ -60,7 +60,7 @@ def write_model(folder: Path, config: ModelConfig, weights: bytes) -> None:
     before.
 
     Raises:
-        MistworksError: the folder holds something other than a saved estimator.
+        MistworksError: the folder holds something other than a saved estimator, or cannot be written.
     """
     others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     if set(others) - {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE}:
@@ -69,10 +69,10 @@ def write_model(folder: Path, config: ModelConfig, weights: bytes) -> None:
             "choose another folder"
         )
     config = config.model_copy(update={"config_sha256": config.digest()})
-    folder.parent.mkdir(parents=True, exist_ok=True)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir()
+    with naming(folder):
+        beside.mkdir(parents=True)
     write_whole(beside / WEIGHTS_FILE, weights)
     write_whole(beside / CONFIG_FILE, _readable_json(config.model_dump(mode="json")).encode())
     if folder.exists():

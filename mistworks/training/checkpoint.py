@@ -20,7 +20,7 @@ from torch import Tensor
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.estimation import TrainingRange
-from mistworks.files import write_whole
+from mistworks.files import naming, write_whole
 from mistworks.networks import AnyNetworkConfig, Network
 from mistworks.training.config import TrainingConfig
 
@@ -84,8 +84,13 @@ class Checkpoint(FrozenConfig):
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint and remove the one before."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write a checkpoint and remove the one before.
+
+    Raises:
+        MistworksError: there is no room or no right to write; the checkpoint before is still there.
+    """
+    with naming(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     content = save_tensors({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
     digest = hashlib.sha256(content).hexdigest()
     name = f"step-{checkpoint.step:09d}-{digest[:8]}.safetensors"
