@@ -20,6 +20,8 @@ _CODES: dict[str, Cause] = {
     **dict.fromkeys(("QuotaExceeded", "InsufficientStorage", "XMinioStorageFull", "EntityTooLarge"), "full"),
     **dict.fromkeys(("AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"), "credentials"),
     **dict.fromkeys(("ExpiredToken", "InvalidToken"), "credentials"),
+    # Of what was just listed: another process replaced it.
+    "NoSuchKey": "transient",
     **dict.fromkeys(("SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout"), "transient"),
 }
 _STATUSES: dict[int, Cause] = {

@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 import obstore
 from obstore.store import ObjectStore
 
-from storage.location import Location
+from storage.errors import ACCESS_ERRORS, access_error
+from storage.location import Location, patiently
 
 _Stamp = tuple[int, int]
 
@@ -33,28 +34,40 @@ class WorkingFolder:
         self._gone: list[str] = []
 
     def fetch(self) -> None:
-        """Copy what lies at the URL into the local folder; nothing for a local place."""
+        """Copy what lies at the URL into the local folder; nothing for a local place.
+
+        Raises:
+            StoreUnreachableError: the object store does not answer, or a file was removed meanwhile.
+            StoreRefusedError: the object store refuses.
+        """
         if self._files is None:
             return
-        for entry in obstore.list(self._files).collect():
-            target = self.path / PurePosixPath(entry["path"])
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(bytes(obstore.get(self._files, entry["path"]).bytes()))
+        files = self._files
+        with _naming(self.url, "read"):
+            for entry in patiently(lambda: obstore.list(files).collect()):
+                target = self.path / PurePosixPath(entry["path"])
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(bytes(obstore.get(files, entry["path"]).bytes()))
         self._sent = self._stamps()
 
     def save(self) -> None:
         """Send what has changed; nothing for a local place.
 
         A file that is gone is removed one save later: another run of the same training may still refer to it.
+
+        Raises:
+            StoreUnreachableError: the object store does not answer.
+            StoreRefusedError: the object store refuses.
         """
         if self._files is None:
             return
         present = self._stamps()
         changed = [name for name, stamp in present.items() if self._sent.get(name) != stamp]
-        for name in sorted(changed, key=lambda name: (name.endswith(".json"), name)):
-            obstore.put(self._files, name, self.path / name)
-        for name in self._gone:
-            obstore.delete(self._files, name)
+        with _naming(self.url, "written"):
+            for name in sorted(changed, key=lambda name: (name.endswith(".json"), name)):
+                obstore.put(self._files, name, self.path / name)
+            for name in self._gone:
+                obstore.delete(self._files, name)
         self._gone = [name for name in self._sent if name not in present]
         self._sent = present
 
@@ -67,6 +80,14 @@ class WorkingFolder:
                 status = path.stat()
                 found[name.as_posix()] = (status.st_size, status.st_mtime_ns)
         return found
+
+
+@contextmanager
+def _naming(url: str, how: str) -> Iterator[None]:
+    try:
+        yield
+    except ACCESS_ERRORS as error:
+        raise access_error(f"the folder {url} cannot be {how}", error, "free space here") from error
 
 
 @contextmanager

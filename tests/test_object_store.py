@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 import zarr
@@ -17,6 +18,7 @@ from obstore.exceptions import GenericError
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from storage.errors import StoreRefusedError, StoreUnreachableError
+from storage.folders import WorkingFolder, fetch_folder
 from storage.generation import TransientPartitionError, generate_partition
 from storage.location import PATIENCE_VARIABLE, Location
 from storage.lock import exclusive
@@ -166,11 +168,25 @@ def test_no_store_and_no_bucket(url: str) -> None:
         assert "\n" not in str(caught.value)
 
 
+def fetched(url: str) -> None:
+    with fetch_folder(url):
+        pass
+
+
+def kept(url: str) -> None:
+    with TemporaryDirectory() as scratch:
+        folder = WorkingFolder(f"{url}-folder", Path(scratch), Location.parse(f"{url}-folder").object_store())
+        (folder.path / "checkpoint.json").write_text("{}")
+        folder.save()
+
+
 EVERY_USE = {
     "opening": lambda url: open_store(url),
     "making": lambda url: create_store(url, manifest()),
     "statistics": lambda url: open_summaries(url),
     "results": lambda url: ResultStore(f"{url}-results").read("suite", "1", "estimator", "1"),
+    "a folder": fetched,
+    "keeping a folder": kept,
     "writing results": lambda url: ResultStore(f"{url}-results").write(results_of([9], [0.0], [0.1])),
 }
 EVERY_USE_OF_AN_OPEN_STORE = {
