@@ -15,7 +15,7 @@ from flows.workspace import Workspace
 from mistworks.splits import SplitName
 from storage.location import Location
 from storage.lock import exclusive
-from storage.store import Store, create_store, find_manifest, open_store
+from storage.store import Store, create_store, find_manifest, open_store, to_be_completed
 from storage.verification import verify
 from tasks.cluster import check_cluster
 from tasks.dispatch import Job, run_on_dask
@@ -115,7 +115,7 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
     manifest = open_store(url).manifest
     asked = None if partitions is None else parse_ranges(partitions, manifest.partitions)
     with exclusive(url):
-        target = open_store(url, read_only=False)
+        target = to_be_completed(open_store(url, read_only=False))
         if asked is None:
             with progress(f"verify {target.manifest.split}", target.manifest.partitions) as report:
                 asked = verify(target, on_progress=report).faulty

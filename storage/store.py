@@ -356,8 +356,7 @@ def create_store(url: str, manifest: Manifest) -> Store:
     location = Location.parse(url)
     if existing := find_manifest(url):
         existing.require_same(manifest, url)
-        store = open_store(url, read_only=False)
-        return _with_code_of_this_process(store) if existing.other_code else store
+        return to_be_completed(open_store(url, read_only=False))
     with _making(url):
         # Marks the place as ours, so that a later run may make the arrays again.
         mark: dict[str, Any] = {ATTRIBUTE: {"format": FORMAT_VERSION}}
@@ -369,13 +368,17 @@ def create_store(url: str, manifest: Manifest) -> Store:
     return open_store(url, read_only=False)
 
 
-def _with_code_of_this_process(store: Store) -> Store:
-    """A store that was begun by other code: whole, it is as good; empty, it may be filled by this code.
+def to_be_completed(store: Store) -> Store:
+    """A store to which the code that runs here may add partitions, perhaps opened anew.
+
+    One that other code made is as good if it is whole. One that other code began, and that is empty still, is
+    this code's from now on.
 
     Raises:
         MistworksError: it holds some partitions, with which those made here must not be mixed.
     """
-    manifest, missing = store.manifest, store.missing()
+    manifest = store.manifest
+    missing = store.missing() if manifest.other_code else []
     if not missing:
         return store
     if len(missing) < manifest.partitions:

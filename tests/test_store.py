@@ -33,7 +33,7 @@ from storage.generation import TransientPartitionError, generate_partition
 from storage.location import Location
 from storage.lock import exclusive, partition_lock
 from storage.manifest import CHUNK_VALUES, Manifest
-from storage.store import Store, StoreDamagedError, create_store, find_manifest, open_store
+from storage.store import Store, StoreDamagedError, create_store, find_manifest, open_store, to_be_completed
 from storage.verification import Verification, verify
 from tests.writers import slow_writer
 
@@ -267,6 +267,8 @@ class TestIdentity:
             MistworksError, match=rf"Expected the code that made .*s.zarr, got another: {name} 1.0 expected"
         ):
             create_store(str(path), manifest())
+        with pytest.raises(MistworksError, match=r"got another.* Run that code, or delete"):
+            to_be_completed(open_store(str(path), read_only=False))
         assert contents(path) == before
 
     def test_other_code_opens_a_whole_store_and_fills_an_empty_one(
