@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.doctor.objects import list_one, object_store_checks
 from flows.prepare import make_bucket, make_databases
 from mistworks.errors import MistworksError
 from tests.topology import COMPOSE_FILE, Topology, TopologyError, processes
@@ -87,6 +88,28 @@ class TestProcesses:
             topology.processes["dask-scheduler"] = replace(scheduler, command=command)
             with pytest.raises(TopologyError, match=told):
                 topology.restart("dask-scheduler")
+
+
+class TestObjectStore:
+    def test_the_doctor_tells_what_is_wrong_with_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with Topology(services=["seaweedfs"]) as topology:
+            for name, value in topology.environment.items():
+                if name.startswith(("AWS_", "MISTWORKS_")):
+                    monkeypatch.setenv(name, value)
+            missing, on_time = object_store_checks()
+            assert "404 Not Found, NoSuchBucket" in missing.what
+            assert missing.remedy == "Make the bucket, or check its name."
+            assert on_time.ok
+            make_bucket("mistworks")
+            sound, _ = object_store_checks()
+            assert sound.ok
+            assert sound.what == "s3://mistworks/stores: write, read, conditional write, delete"
+            assert list_one("s3://mistworks/stores") == ""
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+            refused, _ = object_store_checks()
+            assert "403 Forbidden, SignatureDoesNotMatch" in refused.what
+            assert refused.remedy.startswith("Check the credentials in the environment")
+            assert "403 Forbidden" in list_one("s3://mistworks/stores")
 
 
 class TestPreparation:

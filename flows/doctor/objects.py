@@ -14,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import from_url
 
 from flows.doctor.check import CONNECT_SECONDS, Check, clock, http_client, seconds_off
-from storage.errors import ACCESS_ERRORS, reason
+from storage.errors import ACCESS_ERRORS, access_error, reason
 from storage.location import Location
 
 _VARIABLES = ("MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
@@ -67,8 +67,9 @@ def _round_trip(url: str) -> Check:
         step = "deleted"
         bucket.delete(name)
     except (*ACCESS_ERRORS, ValueError) as error:
-        remedy = "Mend the bucket, AWS_ENDPOINT_URL or the credentials."
-        return Check("object store", False, f"{url} cannot be {step} ({reason(error)})", remedy)
+        told = str(access_error(f"{url} cannot be {step}", error, "mend the URL"))
+        what, _, remedy = told.rpartition("; ")
+        return Check("object store", False, what, f"{remedy[0].upper()}{remedy[1:]}.")
     if not same:
         return Check("object store", False, f"{url} gives back other bytes", "Use another object store.")
     if not honoured:

@@ -3,6 +3,9 @@
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from obstore.store import from_url
 
 from tests.topology.topology import Topology
 
@@ -32,9 +35,8 @@ def run(say: Callable[[str], None]) -> None:
     with Topology() as topology:
         say(f"{len(topology.processes)} services are healthy after {time.monotonic() - started:.0f} s")
         environment = topology.environment
-        # Trainings are continued by the process that runs them, here this machine's.
-        del environment["MISTWORKS_CHECKPOINTS"]
         step(say, "pipeline", ["mistworks", "pipeline", "--preset", "tiny"], environment)
+        _require_objects(environment)
         step(say, "promotion", ["mistworks", "promote", "mist/1", "--force"], environment)
         step(say, "use without credentials", ["python", "-c", _LOOK_UP], topology.registry_environment)
     if left := topology.left():
@@ -42,6 +44,20 @@ def run(say: Callable[[str], None]) -> None:
     if topology.folder.exists():
         raise TrialError(f"left behind: {topology.folder}")
     say("nothing is left running")
+
+
+def _require_objects(environment: Mapping[str, str]) -> None:
+    """Refuse a run that kept its data elsewhere.
+
+    Raises:
+        TrialError: nothing was written to one of the places in the object store.
+    """
+    names = ("AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    options: Any = {name.lower(): environment[name] for name in names}
+    bucket = from_url("s3://mistworks", config=options, client_options={"allow_http": True})
+    kept = {entry["path"].split("/")[0] for page in bucket.list() for entry in page}
+    if missing := {"stores", "checkpoints", "results", "mlflow"} - kept:
+        raise TrialError(f"nothing in the object store below {sorted(missing)}")
 
 
 def step(
