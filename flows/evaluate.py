@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from prefect import flow
 from pydantic import Field
 
-from flows.parameters import Models, Suites, Where
+from flows.declaration import flow
+from flows.parameters import Models, Suites, Where, run_name
 from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
@@ -104,7 +104,7 @@ class _Pairing:
         )
 
 
-@flow(name="evaluate", flow_run_name="evaluate-{models}-on-{suites}", persist_result=False)
+@flow("evaluate", run_name("evaluate", "models", "suites"))
 def evaluate(
     models: Models,
     suites: Suites,
@@ -176,7 +176,7 @@ def evaluate_in(
     return evaluated
 
 
-@flow(name="evaluate", persist_result=False)
+@flow("evaluate", run_name("evaluate", "models", "suites"), checked=False)
 def evaluate_on_dask(
     dask_address: str,
     models: list[str],

@@ -5,16 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from prefect import flow
-
+from flows.declaration import flow
 from flows.parameters import Count, Partitions, PartitionSize, Preset, Seed, StoreUrl, Where, parse_ranges
 from flows.plans import StorePlan, plan_store, require_room
 from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
+from flows.writers import one_writer
 from mistworks.splits import SplitName
 from storage.location import Location
-from storage.lock import exclusive
 from storage.store import Store, create_store, find_manifest, open_store, to_be_completed
 from storage.verification import verify
 from tasks.cluster import check_cluster
@@ -45,7 +44,7 @@ class Generated:
     seconds: float
 
 
-@flow(name="generate", flow_run_name="generate-{split}-{preset}", persist_result=False)
+@flow("generate", "generate-{split}-{preset}")
 def generate(
     store: StoreUrl,
     split: SplitName = "train",
@@ -85,21 +84,16 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
     begun = find_manifest(plan.url) is not None
     if begun and not create_store(plan.url, plan.manifest).missing():
         return _fill(open_store(plan.url), [], None)
-    with _alike(workspace, plan.url) as address, exclusive(plan.url):
+    with _alike(workspace, plan.url) as address, one_writer(plan.url):
         target = create_store(plan.url, plan.manifest)
         return _fill(target, target.missing(), address)
 
 
-generate_split = flow(
-    name="generate",
-    flow_run_name="generate-{plan.manifest.split}",
-    persist_result=False,
-    validate_parameters=False,
-)(make_store)
+generate_split = flow("generate", "generate-{plan.manifest.split}", checked=False)(make_store)
 """`make_store` as a flow of its own, for the stores of the pipeline."""
 
 
-@flow(name="regenerate", flow_run_name="regenerate-{store}", persist_result=False)
+@flow("regenerate", "regenerate-{store}")
 def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace: Where = None) -> Generated:
     """Rebuild partitions of a store: those asked for, or all that are missing or damaged.
 
@@ -114,7 +108,7 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
     url = Location.parse(store).url
     manifest = open_store(url).manifest
     asked = None if partitions is None else parse_ranges(partitions, manifest.partitions)
-    with exclusive(url):
+    with one_writer(url):
         target = to_be_completed(open_store(url, read_only=False))
         if asked is None:
             with progress(f"verify {target.manifest.split}", target.manifest.partitions) as report:

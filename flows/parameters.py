@@ -1,8 +1,9 @@
 """The parameters that flows share, typed and described: Prefect's page shows a form that checks them."""
 
 import re
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -15,6 +16,13 @@ Preset = Annotated[
     Field(description="A preset: tiny (seconds), quick, shipped or paper, or the path of one in JSON."),
 ]
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="Root of every random stream.")]
+DatedSeed = Annotated[
+    Literal["date"] | Seed | None,
+    Field(
+        description="Root of every random stream, of the weights too; 0 and the preset's if left out. "
+        "date: the day in UTC for which the run was scheduled, such as 20261231."
+    ),
+]
 StoreUrl = Annotated[
     str, Field(min_length=1, description="Path or URL of the store, such as s3://bucket/train.zarr.")
 ]
@@ -45,6 +53,41 @@ Where = Annotated[
     Workspace | None,
     Field(description="Where things are found and kept. From the environment if left out."),
 ]
+
+
+def run_name(kind: str, *names: str) -> Callable[[Mapping[str, Any]], str]:
+    """A function that names a run by what it is and those of its parameters that have a value.
+
+    Args:
+        kind: what the run is, such as ``"pipeline"``.
+        names: of parameters, in order.
+    """
+
+    def name(parameters: Mapping[str, Any]) -> str:
+        values = [value for name in names if (value := parameters.get(name)) is not None]
+        return "-".join([kind, *(_text(value) for value in values)])
+
+    return name
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_text, value))
+    text = str(value)
+    # Of a path or a URL, its end tells more.
+    return "/".join(text.rsplit("/", 2)[-2:]) if text.startswith("/") or "://" in text else text
+
+
+def seed_of(seed: int | str | None, scheduled: datetime | None = None) -> int | None:
+    """The seed that a parameter stands for.
+
+    Args:
+        seed: a number, ``"date"``, or None.
+        scheduled: when the run was to start, so that one that is late or retried has the same; now if None.
+    """
+    if seed == "date":
+        return int(f"{(scheduled or datetime.now(UTC)).astimezone(UTC):%Y%m%d}")
+    return None if seed is None else int(seed)
 
 
 def parse_ranges(text: str, partitions: int) -> list[int]:

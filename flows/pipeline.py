@@ -1,16 +1,17 @@
 """The whole pipeline, from samples to a registered version; each step is handed what the one before made."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Any
 
-from prefect import flow
-from pydantic import Field
+from prefect.runtime import flow_run
 
+from flows.artifacts import leave_result, present_champion
+from flows.declaration import flow
 from flows.evaluate import evaluate_in
 from flows.generate import Generated, generate_split
-from flows.parameters import Preset, Seed, Where
+from flows.parameters import DatedSeed, Preset, Where, run_name, seed_of
 from flows.plans import PipelinePlan, plan_pipeline, require_room
 from flows.register import register_measured
 from flows.services import dask_cluster
@@ -50,20 +51,25 @@ class Produced:
     registered: RegisteredVersion
 
 
-@flow(name="pipeline", flow_run_name="pipeline-{preset}", persist_result=False)
-def pipeline(
-    preset: Preset = "quick",
-    seed: Annotated[
-        Seed | None,
-        Field(description="Root of every random stream, of the weights too; the preset's if left out."),
-    ] = None,
-    workspace: Where = None,
-) -> Produced:
+def dated_name(kind: str) -> Callable[[Mapping[str, Any]], str]:
+    """A function that names a run by what it is, its preset and its seed, which may be the day's date."""
+    name = run_name(kind, "preset", "seed")
+
+    def dated(parameters: Mapping[str, Any]) -> str:
+        seed = seed_of(parameters.get("seed"), flow_run.scheduled_start_time)
+        return name({**parameters, "seed": seed})
+
+    return dated
+
+
+@flow("pipeline", dated_name("pipeline"))
+def pipeline(preset: Preset = "quick", seed: DatedSeed = None, workspace: Where = None) -> Produced:
     """Run every step for the splits that the preset has; what is done already is kept.
 
     Args:
         preset: name of a preset, or path of a JSON file with one.
         seed: root of every random stream, 0 if None; of weights and order too, the preset's if None.
+            ``"date"`` is the day for which the run was scheduled, in UTC, such as 20261231.
         workspace: where stores, checkpoints, results, the registry and the Dask cluster are.
 
     Raises:
@@ -71,17 +77,18 @@ def pipeline(
             message says which and why.
     """
     where = workspace or Workspace.of()
-    plan = plan_pipeline(preset, seed, where)
+    plan = plan_pipeline(preset, seed_of(seed, flow_run.scheduled_start_time), where)
     require_room(plan.stores.values())
     return produce(plan, where)
 
 
 def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
-    """What `pipeline` does, for a run that is planned.
+    """What `pipeline` does, for a run that is planned; it leaves the metrics on the Artifacts page.
 
     Raises:
         MistworksError: see `pipeline`.
     """
+    before = present_champion(workspace.tracking_uri)
     with dask_cluster(workspace.dask_address, workspace.workers) as address:
         here = workspace.on(address)
         stores = {split: generate_split(store, here) for split, store in plan.stores.items()}
@@ -110,6 +117,7 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
             card.write(folder.path, load(folder.path))
             folder.save()
         registered = register_measured(folder.path, trained.run_id, metrics(accuracy), workspace)
+    leave_result(registered, before, workspace.tracking_uri)
     return Produced(stores, trained.run_id, accuracy, registered)
 
 

@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from flows.artifacts import key_of
+
 Report = Callable[[float], None]
 
 _ARTIFACT_AFTER_SECONDS = 3.0
@@ -72,7 +74,9 @@ def _artifact(description: str, total: float) -> Report:
         percent = 100.0 * done / total if total else 100.0
         try:
             if identifier is None:
-                identifier = create_progress_artifact(progress=percent, description=description)
+                identifier = create_progress_artifact(
+                    progress=percent, key=f"progress-{key_of(description)}", description=description
+                )
             else:
                 update_progress_artifact(artifact_id=identifier, progress=percent)
         except Exception:

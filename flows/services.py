@@ -67,6 +67,14 @@ _SERVER_QUIET = {
 }
 
 
+_EMBEDDED = "MISTWORKS_PREFECT_EMBEDDED"
+
+
+def is_embedded() -> bool:
+    """Whether the Prefect API is one that this run started for itself."""
+    return _EMBEDDED in os.environ
+
+
 def announce(preset: str | None = None) -> None:
     """Refuse a preset of no known name, then say that starting takes a moment, if it does.
 
@@ -99,13 +107,31 @@ def configure(root: Path) -> None:
         raise MistworksError(
             f"the directory {root} cannot be written ({error.strerror}); mend that, or choose another --root"
         ) from None
-    for name, value in _QUIET.items():
-        os.environ.setdefault(name, value)
+    quieten()
     if "PREFECT_API_URL" not in os.environ:
         os.environ.setdefault("PREFECT_HOME", str(root / "prefect"))
-        return
-    for name, value in _PATIENT.items():
+
+
+def quieten() -> None:
+    """Set what Prefect and MLflow read from the environment wherever their state is kept."""
+    settings = _QUIET | (_PATIENT if "PREFECT_API_URL" in os.environ else {})
+    for name, value in settings.items():
         os.environ.setdefault(name, value)
+
+
+def require_server() -> None:
+    """Refuse to go on without a Prefect API that outlives this process.
+
+    Raises:
+        MistworksError: the environment names none, or the one that it names does not answer.
+    """
+    url = os.environ.get("PREFECT_API_URL")
+    if not url:
+        raise MistworksError(
+            "Expected PREFECT_API_URL, got none: schedules need a server that stays. Start one with "
+            "`prefect server start`, then set PREFECT_API_URL=http://127.0.0.1:4200/api."
+        )
+    _require_answer(url)
 
 
 @contextmanager
@@ -141,7 +167,10 @@ def _prefect_api(root: Path) -> Iterator[Callable[[], AbstractContextManager[Non
     url, log = f"http://127.0.0.1:{_free_port()}/api", home / "server.log"
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     # Two servers that migrate one new database at once break it.
-    with _environment({"PREFECT_API_URL": url}), _serialised(home / "starting.lock") as migrated:
+    with (
+        _environment({"PREFECT_API_URL": url, _EMBEDDED: "true"}),
+        _serialised(home / "starting.lock") as migrated,
+    ):
         guard = _start_guarded([*command, "--port", str(urlsplit(url).port)], log)
         try:
             yield lambda: _ready(url, guard, log, migrated)

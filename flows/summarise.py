@@ -4,14 +4,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect import flow
-
+from flows.declaration import flow
 from flows.parameters import StoreUrl, Where
 from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
+from flows.writers import one_writer
 from storage.location import Location
-from storage.lock import exclusive
 from storage.summaries import SummaryStore, create_summaries, has_statistics
 from tasks.dispatch import Job, run_on_dask
 from tasks.statistics import summarise_partitions
@@ -34,7 +33,7 @@ class Summarised:
     seconds: float
 
 
-@flow(name="summarise", flow_run_name="summarise-{store}", persist_result=False)
+@flow("summarise", "summarise-{store}")
 def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
     """Compute the statistics of every dataset of a store; what is done is kept.
 
@@ -47,7 +46,7 @@ def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
     """
     started = time.monotonic()
     where, url = workspace or Workspace.of(), Location.parse(store).url
-    with exclusive(url):
+    with one_writer(url):
         summaries = create_summaries(url)
         numbers = summaries.missing()
         if numbers:

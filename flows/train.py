@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
+from flows.declaration import flow
 from flows.parameters import Preset, Seed, StoreUrl, Where
 from flows.plans import TrainingPlan, plan_training
 from flows.progress import progress
@@ -41,7 +41,7 @@ class TrainingData:
         return [url for url in (self.train, self.validation, self.calibration) if url is not None]
 
 
-@flow(name="train", flow_run_name="train-{preset}", persist_result=False)
+@flow("train", "train-{preset}")
 def train(
     store: StoreUrl,
     validation_store: StoreUrl,
@@ -114,10 +114,5 @@ def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Tr
     return replace(trained, folder=folder, calibration=calibration)
 
 
-train_planned = flow(
-    name="train",
-    flow_run_name="train-{plan.preset}",
-    persist_result=False,
-    validate_parameters=False,
-)(train_on)
+train_planned = flow("train", "train-{plan.preset}", checked=False)(train_on)
 """`train_on` as a flow of its own, for the pipeline."""

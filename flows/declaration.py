@@ -1,0 +1,117 @@
+"""How flows are declared: names that say what runs are, no results on disk, and a note on what failed."""
+
+import functools
+import inspect
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, cast
+
+import prefect
+from prefect import Flow
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import FlowRunContext
+from prefect.filesystems import WritableFileSystem
+from prefect.runtime import flow_run as this_run
+
+from mistworks.errors import MistworksError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_LONGEST_NAME = 100
+
+
+def flow(
+    name: str, run_name: str | Callable[[Mapping[str, Any]], str], *, checked: bool = True
+) -> Callable[[Callable[P, R]], Flow[P, R]]:
+    """Declare a flow.
+
+    A run that fails leaves an artifact that says why and how to go on, unless it is part of another run.
+
+    Args:
+        name: of the flow.
+        run_name: of its runs: a template, or a function of the parameters where some may be None.
+        checked: whether parameters are checked against their types; not where they are objects of our own.
+    """
+
+    def declare(function: Callable[P, R]) -> Flow[P, R]:
+        @functools.wraps(function)
+        def run(*args: P.args, **kwargs: P.kwargs) -> R:
+            _keep_nothing()
+            return function(*args, **kwargs)
+
+        declared = prefect.flow(
+            name=name,
+            flow_run_name=run_name if isinstance(run_name, str) else _named(run_name),
+            persist_result=False,
+            validate_parameters=checked,
+            on_failure=[_leave_note],
+        )
+        return cast("Flow[P, R]", declared(run))
+
+    return declare
+
+
+def _named(run_name: Callable[[Mapping[str, Any]], str]) -> Callable[[], str]:
+    def name() -> str:
+        return run_name(this_run.parameters)[:_LONGEST_NAME]
+
+    return name
+
+
+class _Nowhere(WritableFileSystem):
+    """A file system that keeps nothing."""
+
+    async def read_path(self, path: str) -> bytes:
+        raise FileNotFoundError(path)
+
+    async def write_path(self, path: str, content: bytes) -> None:
+        pass
+
+    def _resolve_path(self, path: str) -> Path:
+        return Path(path).absolute()
+
+
+def _keep_nothing() -> None:
+    """Keep Prefect from pickling the exception of a flow that fails to disk, which it does otherwise."""
+    context = FlowRunContext.get()
+    if context is not None and context.result_store is not None:
+        context.result_store.result_storage = _Nowhere()
+
+
+def _leave_note(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """Leave an artifact that says what failed and how to go on."""
+    if flow_run.parent_task_run_id is not None:
+        return
+    try:
+        with get_client(sync_client=True) as client:
+            client.create_artifact(
+                ArtifactCreate(
+                    key=f"failure-{flow.name}",
+                    type="markdown",
+                    description=f"Why {flow_run.name} failed, and how to go on",
+                    data=_note(flow, flow_run, state),
+                    flow_run_id=flow_run.id,
+                )
+            )
+    except Exception:
+        # What failed is told in the state and in the log too.
+        logging.getLogger(__name__).warning("the failure could not be noted", exc_info=True)
+
+
+def _note(declared: Flow[..., Any], run: FlowRun, state: State) -> str:
+    error = state.result(raise_on_failure=False)
+    told = str(error) if isinstance(error, MistworksError) else state.message or state.name
+    given = json.dumps(run.parameters, indent=2, default=str)
+    about = inspect.getdoc(declared.fn) or ""
+    return (
+        f"# {run.name} failed\n\n{told}\n\n## How to go on\n\n"
+        "Mend what the sentence names, then retry this run on its page, or start another with the same "
+        "parameters: what is done is kept, and the rest is done with the same content hash.\n\n"
+        f"## What was run\n\n{declared.name}: {about.splitlines()[0] if about else ''}\n\n"
+        f"```json\n{given}\n```\n"
+    )

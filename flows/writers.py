@@ -1,0 +1,66 @@
+"""One writer per store, over all runs on all machines that one Prefect server knows."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+
+from prefect.client.orchestration import get_client
+from prefect.concurrency.asyncio import AcquireConcurrencySlotTimeoutError
+from prefect.concurrency.sync import concurrency
+from prefect.exceptions import ObjectAlreadyExists
+
+from flows.services import is_embedded
+from mistworks.errors import MistworksError
+from storage.location import Location
+from storage.lock import exclusive
+
+# What a killed run held is free again a lease and a round of the server later.
+LEASE_SECONDS = 60.0
+WAIT_SECONDS = 180.0
+
+
+@contextmanager
+def one_writer(url: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
+    """Hold the only right to write to a store, against runs of all deployments; wait a while for it.
+
+    It is held around the writing inside of a flow that is never retried as a whole: limits of flows and tasks
+    that are retried are let go, or taken twice. Where the server is lost meanwhile, the work goes on: writers
+    of one store write equal bytes, so that two of them waste time and harm nothing.
+
+    Args:
+        url: of the store.
+        wait: seconds to wait while another run holds it.
+
+    Raises:
+        MistworksError: another run holds it, or a local path cannot be written.
+    """
+    with nullcontext() if is_embedded() else _limit(Location.parse(url).url, wait), exclusive(url):
+        yield
+
+
+def limit_of(url: str) -> str:
+    """The name of the global limit of a store: readable, of the characters that are allowed, and its own."""
+    readable = "-".join(url.rstrip("/").split("/")[-2:]).replace(".zarr", "")
+    return f"store-{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def _limit(url: str, wait: float) -> Iterator[None]:
+    name = limit_of(url)
+    # Of two that make it at once, one is told that it is there.
+    with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+    try:
+        with concurrency(
+            name,
+            timeout_seconds=wait,
+            lease_duration=LEASE_SECONDS,
+            strict=True,
+            raise_on_lease_renewal_failure=False,
+        ):
+            yield
+    except AcquireConcurrencySlotTimeoutError:
+        raise MistworksError(
+            f"Expected to be the only writer of {url}, got another run that holds the limit {name}. Wait for "
+            "it to end, then run again."
+        ) from None
