@@ -15,7 +15,7 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY constraints.txt ./
 RUN pip install --no-deps --index-url "${TORCH_INDEX}" --constraint constraints.txt torch
 
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md prefect.yaml ./
 COPY mistworks mistworks
 COPY storage storage
 COPY tasks tasks

@@ -17,9 +17,11 @@ from rich.text import Text
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+    from flows.deployments import Change
     from flows.evaluate import Evaluated
     from flows.generate import Generated
     from flows.pipeline import Produced
+    from flows.score import Scored
     from flows.summarise import Summarised
     from flows.workspace import Workspace
     from mistworks.estimation import Estimate
@@ -235,6 +237,29 @@ def _where_to_look(
     else:
         facts["flows"] = f"PREFECT_HOME={folder / 'prefect'} {_command('prefect')} server start"
     return facts
+
+
+def print_changes(changes: "Sequence[Change]") -> None:
+    """What became of deployments and of what belongs to them."""
+    facts: dict[str, object] = {f"{change.kind} {change.name}": change.outcome for change in changes}
+    print_facts("registered", facts)
+    if all(change.outcome == "as it should be" for change in changes):
+        Console(soft_wrap=True, highlight=False).print("nothing to change")
+
+
+def print_scored(scored: "Scored") -> None:
+    """Pairs that were estimated."""
+    print_facts(
+        "scored",
+        {
+            "source": scored.source,
+            "target": scored.target,
+            "model": scored.model,
+            "pairs": f"{scored.pairs:,}",
+            "failures": f"{scored.failures:,}",
+            "parts made": f"{scored.computed:,}" if scored.computed else "none: all were there",
+        },
+    )
 
 
 def print_estimate(estimate: "Estimate", level: float, *, as_json: bool) -> None:

@@ -85,6 +85,34 @@ def numbers(text: str, option: str) -> list[int]:
         raise MistworksError(f"Expected numbers such as 3,7 as {option}, got {text!r}.") from None
 
 
+def shares(text: str, option: str) -> list[float]:
+    """The numbers between 0 and 1 in a text such as ``"0.5,0.9"``.
+
+    Raises:
+        MistworksError: it holds something else.
+    """
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0 < each < 1 for each in found):
+        raise MistworksError(f"Expected numbers between 0 and 1 such as 0.5,0.9 as {option}, got {text!r}.")
+    return found
+
+
+def dated_seed(text: str | None) -> int | None:
+    """The seed that an option such as ``"7"`` or ``"date"`` stands for, which is this day in UTC.
+
+    Raises:
+        MistworksError: it is neither a number of at least 0 nor ``"date"``.
+    """
+    from flows.parameters import seed_of
+
+    if text is not None and text != "date" and not text.isdecimal():
+        raise MistworksError(f"Expected a number of at least 0 or date as --seed, got {text!r}.")
+    return seed_of(text)
+
+
 def tracking_uri_of(root: Path | None, tracking_uri: str | None) -> str:
     """The registry that a command reads: the one given, else the database in the root."""
     from flows.root import local_root

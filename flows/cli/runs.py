@@ -15,6 +15,7 @@ from flows.cli.options import (
     StoresOption,
     TrackingOption,
     WorkersOption,
+    dated_seed,
     workspace_of,
 )
 
@@ -23,7 +24,8 @@ from flows.cli.options import (
 def pipeline(
     preset: PresetOption = "quick",
     seed: Annotated[
-        int | None, typer.Option(min=0, help="Root of every random stream, of the weights too.")
+        str | None,
+        typer.Option(help="Root of every random stream, of the weights too; date: this day, as 20261231."),
     ] = None,
     stores: StoresOption = None,
     checkpoints: CheckpointsOption = None,
@@ -48,11 +50,12 @@ def pipeline(
         dask_address=dask_address,
         workers=workers,
     )
-    require_room(plan_pipeline(preset, seed, workspace).stores.values())
+    number = dated_seed(seed)
+    require_room(plan_pipeline(preset, number, workspace).stores.values())
     with services(root):
         from flows.pipeline import pipeline as run
 
-        produced = run(preset, seed, workspace)
+        produced = run(preset, number, workspace)
     from flows.console import print_json, print_produced
 
     print_json(produced.registered.as_dict()) if as_json else print_produced(produced, root, workspace)

@@ -1,0 +1,83 @@
+"""The flow that runs on a schedule: the pipeline, what came of it in one sentence, and room for the next."""
+
+from typing import Annotated
+
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
+from pydantic import Field
+
+from flows.artifacts import leave_note
+from flows.declaration import flow
+from flows.parameters import DatedSeed, Preset, Where, seed_of
+from flows.pipeline import Produced, dated_name, produce
+from flows.plans import plan_pipeline, require_room
+from flows.retention import remove_old_nights
+from flows.workspace import Workspace
+from mistworks.errors import MistworksError
+from storage.registry import CHAMPION, RegisteredVersion, versions
+
+Keep = Annotated[
+    int | None,
+    Field(ge=1, le=10_000, description="Nights whose stores are kept; all if left out."),
+]
+
+
+@flow("nightly", dated_name("nightly"))
+def nightly(
+    preset: Preset = "quick", seed: DatedSeed = "date", keep: Keep = None, workspace: Where = None
+) -> State[Produced]:
+    """Make what is missing, train, evaluate, register, and promote through the gate; once per data and seed.
+
+    Args:
+        preset: name of a preset, or path of a JSON file with one.
+        seed: root of every random stream, of weights and order too. ``"date"`` is the day for which the run
+            was scheduled, in UTC, such as 20261231, and so makes a new challenger from new data each night.
+        keep: nights whose stores are kept, of those with a date as seed; all if None. Stores that a version
+            which is or was champion was made from are kept always, so that it can be compared.
+        workspace: where stores, checkpoints, results, the registry and the Dask cluster are.
+
+    Raises:
+        MistworksError: a step could not be done; the message says which and why.
+    """
+    where = workspace or Workspace.of()
+    number = seed_of(seed, flow_run.scheduled_start_time)
+    plan = plan_pipeline(preset, number, where)
+    require_room(plan.stores.values())
+    before = _registered(where)
+    produced = produce(plan, where)
+    told = verdict(produced, before)
+    if keep is not None and seed == "date":
+        removed = remove_old_nights(where, plan.training.preset, number or 0, keep)
+        told += f" Removed the stores of {len(removed)} earlier nights." if removed else ""
+    leave_note("nightly", told, f"What came of {flow_run.name or 'the run'}")
+    return Completed(message=told, data=produced)
+
+
+def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
+    """What came of a night, in one or two sentences.
+
+    Args:
+        produced: what it made.
+        before: the versions that were registered before.
+    """
+    version = produced.registered
+    reference = f"{version.name}/{version.version}"
+    made = sum(store.made for store in produced.stores.values())
+    if version.version not in {each.version for each in before}:
+        outcome = "is champion now" if CHAMPION in version.aliases else "is not champion"
+        return f"{reference} {outcome}: {version.promotion.removeprefix('not champion: ')}"
+    if made:
+        return f"Made {made} missing partitions again; {reference} is as it was."
+    return (
+        f"Nothing new: {reference} was made from this data with this seed before, and is as it was. Another "
+        "seed makes another challenger."
+    )
+
+
+def _registered(workspace: Workspace) -> list[RegisteredVersion]:
+    try:
+        return versions(workspace.tracking_uri)
+    except MistworksError:
+        # No registry yet; one that is broken is for the first step that needs it to tell.
+        return []

@@ -1,0 +1,120 @@
+"""Keeps nights from filling the disk: stores of earlier dates are removed, but for those of champions."""
+
+import re
+from contextlib import suppress
+from datetime import date
+from pathlib import Path
+
+import obstore
+
+from flows.workspace import Workspace
+from flows.writers import one_writer
+from mistworks.errors import MistworksError
+from mistworks.presets import preset_name
+from mistworks.splits import SPLITS
+from storage.errors import ACCESS_ERRORS, reason
+from storage.location import Location
+from storage.registry import versions
+from storage.store import find_manifest, open_store
+
+_BATCH = 1_000
+
+
+def remove_old_nights(workspace: Workspace, preset: str, tonight: int, keep: int) -> list[int]:
+    """Remove the pipeline's stores of a preset whose seed is an earlier date, but for the newest.
+
+    Kept always are stores that a version which is or was champion was made from, those that another run
+    writes to, and whatever is not a store.
+
+    Args:
+        workspace: where the stores are, and the registry.
+        preset: name of the preset, or path of its JSON file.
+        tonight: seed of this night.
+        keep: nights to keep, this one among them.
+
+    Returns:
+        The seeds of the nights that were removed.
+
+    Raises:
+        MistworksError: the stores, or the registry, cannot be read.
+    """
+    seeds = sorted(seed for seed in _dated_seeds(workspace, preset_name(preset)) if seed < tonight)
+    needed = {
+        content
+        for version in versions(workspace.tracking_uri)
+        if version.promoted
+        for content in (
+            version.lineage.train_hash,
+            version.lineage.validation_hash,
+            version.lineage.calibration_hash,
+        )
+    }
+    old = seeds[: max(0, len(seeds) - keep + 1)]
+    return [seed for seed in old if _remove_night(workspace, preset_name(preset), seed, needed)]
+
+
+def _dated_seeds(workspace: Workspace, preset: str) -> list[int]:
+    pattern = re.compile(rf"{re.escape(preset)}-seed-(\d{{8}})")
+    names = (match[1] for name in _folders(workspace.stores) if (match := pattern.fullmatch(name)))
+    return [int(name) for name in names if _is_date(name)]
+
+
+def _folders(url: str) -> list[str]:
+    try:
+        listed = obstore.list_with_delimiter(Location.parse(url).object_store())
+    except ACCESS_ERRORS as error:
+        raise MistworksError(
+            f"Expected to list the stores at {url}, got: {reason(error)}. Mend the path, or run without keep."
+        ) from None
+    return [prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"]]
+
+
+def _is_date(text: str) -> bool:
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def _remove_night(workspace: Workspace, preset: str, seed: int, needed: set[str]) -> bool:
+    """Remove the stores of one night unless one is needed; return whether they were."""
+    urls = [workspace.store(preset, seed, split) for split in SPLITS]
+    try:
+        present = [url for url in urls if find_manifest(url) is not None]
+        if needed & {_content(url) for url in present}:
+            return False
+        for url in present:
+            with one_writer(url, wait=1.0):
+                _remove(url)
+    except (MistworksError, *ACCESS_ERRORS):
+        # What cannot be read, or is written to, stays for the next night to decide.
+        return False
+    if (path := Location.parse(urls[0]).path) is not None:
+        with suppress(OSError):
+            path.parent.rmdir()
+    return bool(present)
+
+
+def _content(url: str) -> str:
+    store = open_store(url)
+    return "" if store.missing() else store.content_hash()
+
+
+def _remove(url: str) -> None:
+    """Delete a store such that what is left at any time is a store that lacks partitions, or nothing."""
+    files = Location.parse(url).object_store()
+    paths = [str(entry["path"]) for batch in obstore.list(files) for entry in batch]
+    paths.sort(key=lambda path: (path == "zarr.json", not path.startswith("partition_digest/c"), path))
+    for start in range(0, len(paths), _BATCH):
+        obstore.delete(files, paths[start : start + _BATCH])
+    if (path := Location.parse(url).path) is not None:
+        _remove_empty(path)
+
+
+def _remove_empty(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_dir():
+            path.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
