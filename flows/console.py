@@ -220,7 +220,7 @@ def _where_to_look(
 ) -> dict[str, object]:
     """Where runs and flows are shown: pages of servers that run, commands for databases that lie here."""
     from flows.root import local_root
-    from storage.tracking import shown
+    from storage.outage import shown
 
     uri, folder = workspace.tracking_uri, local_root(root)
     reference = f"{version.name}/{version.version}"

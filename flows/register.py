@@ -11,12 +11,11 @@ from flows.evaluate import evaluate_in
 from flows.parameters import Where
 from flows.promote import settle
 from flows.workspace import Workspace
-from mistworks.errors import MistworksError
 from mistworks.evaluation import metrics
+from storage.catalogue import find_by_content
 from storage.folders import fetch_folder
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
-from storage.store import open_store
 from tasks.registration import register_version
 
 
@@ -37,18 +36,16 @@ def register(
 
     Raises:
         MistworksError: there is no such training run, the folder does not hold the estimator that it made, or
-            a store of its training is gone or holds something else now.
+            its training's data are neither where they were nor in the stores.
     """
     where = workspace or Workspace.of()
     record = training_record(where.tracking_uri, run_id)
-    for reference in (record.train, record.validation):
-        if (found := open_store(reference.url).content_hash()) != reference.content_hash:
-            raise MistworksError(
-                f"run {run_id} read {reference.url} with content {reference.content_hash[:12]}…, and it "
-                f"holds {found[:12]}… now; put the former store back, or train again"
-            )
-    prior_mean = float(open_store(record.train.url).index.mi.mean())
-    evaluated = evaluate_in([model], [record.validation.url], where, run_id=run_id, prior_mean=prior_mean)
+    train, validation = (
+        find_by_content(reference.split, reference.content_hash, (reference.url, where.stores))
+        for reference in (record.train, record.validation)
+    )
+    prior_mean = float(train.index.mi.mean())
+    evaluated = evaluate_in([model], [validation.url], where, run_id=run_id, prior_mean=prior_mean)
     figures = metrics(evaluated.accuracy(prior_mean))
     with fetch_folder(model) as folder:
         return register_measured.fn(folder, run_id, figures, where)
@@ -70,4 +67,4 @@ def register_measured(
         MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
     """
     uri = workspace.tracking_uri
-    return settle(register_version(folder, run_id, metrics, uri), uri)
+    return settle(register_version(folder, run_id, metrics, uri), uri, (workspace.stores,))

@@ -4,7 +4,6 @@ Everything here expects MLflow's global state to point at the right place: see `
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,20 +24,33 @@ _REQUIREMENTS = ("mlflow", "numpy", "scipy", "pandas", "torch", "pydantic", "saf
 
 
 def log_model(folder: Path, run_id: str, name: str) -> str:
-    """Log the estimator and the code it needs on its run; the identifier of the logged model."""
-    import mlflow
+    """Log the estimator and the code it needs on its run; the identifier of the logged model.
 
-    with _open_run(run_id):
-        logged = mlflow.pyfunc.log_model(
-            name=name,
-            python_model=str(Path(__file__).with_name("pyfunc_model.py")),
-            artifacts={"estimator": str(folder)},
-            code_paths=[str(Path(mistworks.__file__).parent)],
-            signature=_signature(),
-            input_example=_example(),
-            # Given, not inferred: inference loads the model in a further process, for seconds.
-            pip_requirements=list(_requirements()),
-        )
+    The run is not made the active one: that would set its status to RUNNING, for good if this process is
+    killed or another one does the same.
+    """
+    import mlflow
+    from mlflow.models import Model
+
+    client = mlflow.MlflowClient()
+    run = client.get_run(run_id)
+    logged = Model.log(
+        artifact_path=None,
+        name=name,
+        run_id=run_id,
+        # Made here: otherwise it would belong to the default experiment.
+        model_id=client.create_logged_model(
+            run.info.experiment_id, name, source_run_id=run_id, params=run.data.params
+        ).model_id,
+        flavor=mlflow.pyfunc,
+        python_model=str(Path(__file__).with_name("pyfunc_model.py")),
+        artifacts={"estimator": str(folder)},
+        code_paths=[str(Path(mistworks.__file__).parent)],
+        signature=_signature(),
+        input_example=_example(),
+        # Given, not inferred: inference loads the model in a further process, for seconds.
+        pip_requirements=list(_requirements()),
+    )
     return str(logged.model_id)
 
 
@@ -70,20 +82,6 @@ def estimator_folder(model: Path) -> Path:
     if not found:
         raise MistworksError(f"the registered model at {model} holds no model.safetensors; register it again")
     return found[0].parent
-
-
-@contextmanager
-def _open_run(run_id: str) -> Iterator[None]:
-    """Make a run the active one, and leave its status as it was."""
-    import mlflow
-
-    client = mlflow.MlflowClient()
-    status = client.get_run(run_id).info.status
-    try:
-        with mlflow.start_run(run_id=run_id, nested=True, log_system_metrics=False):
-            yield
-    finally:
-        client.update_run(run_id, status=status)
 
 
 def _signature() -> "ModelSignature":

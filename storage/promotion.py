@@ -2,9 +2,15 @@
 
 The alias is moved last, by one write: a promotion that is killed before has changed nobody's champion, and
 what its tags say ahead of the alias is not believed (see `storage.registry.champions`).
+
+MLflow has no compare-and-swap for aliases, and an MLflow server no lock that spans machines. There the
+verdict that a promotion writes before it moves the alias is its claim to follow one champion. Whoever has
+written a claim looks for others: of two that claim the same place at least one sees the other, and the later
+version gives way.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,10 +25,11 @@ from storage.registry import (
     ROLLED_BACK_TAG,
     RegisteredVersion,
     champions,
+    model_versions,
     read_version,
     resolve,
 )
-from storage.tracking import exclusive, open_client
+from storage.tracking import exclusive, is_server, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -30,7 +37,10 @@ if TYPE_CHECKING:
 
 _GATE = "mistworks.gate."
 _FORCED = f"{_GATE}forced"
+_AGAINST = f"{_GATE}against"
 _VERDICT = (PROMOTION_TAG, PROMOTED_TAG, ROLLED_BACK_TAG)
+# Longer than a promotion takes between its claim and the alias; a claim that stays is that of a dead process.
+_TURNS_TO_WAIT, _SECONDS_A_TURN = 40, 0.25
 
 
 class ChampionMovedError(MistworksError):
@@ -60,7 +70,8 @@ def promote(
         The version as it is afterwards; ``aliases`` tells whether it is champion.
 
     Raises:
-        ChampionMovedError: another version has become champion since; nothing is changed.
+        ChampionMovedError: another version has become champion since, or is about to; nothing is decided
+            about this one.
         MistworksError: there is no such version.
     """
     client = open_client(tracking_uri)
@@ -69,17 +80,15 @@ def promote(
         order = champions(client.get_registered_model(found.name))
         present = order[-1] if order else None
         if present != against:
-            raise ChampionMovedError(
-                f"the champion of {found.name} moved from {_version(against)} to {_version(present)} while "
-                f"{found.name}/{found.version} was compared with it; nothing was changed, so promote again"
-            )
+            raise _moved(found, against, present)
         if present != int(found.version):
             promoted = decision.passed or force
             # One that was champion stays known as such when it does not become it again.
             verdict = promoted or int(found.version) not in order
             _record(client, found, decision, against, force=force, verdict=verdict)
             if promoted:
-                _set_champion(client, found.name, (*order, int(found.version)))
+                _await_turn(client, found, against, spans_machines=not is_server(tracking_uri))
+                _set_champion(client, found, against, (*order, int(found.version)))
         return read_version(client, client.get_model_version(found.name, found.version))
 
 
@@ -110,9 +119,88 @@ def rollback(tracking_uri: str, name: str = MODEL) -> RegisteredVersion:
         return read_version(client, client.get_model_version(name, str(former[-1])))
 
 
-def _set_champion(client: "MlflowClient", name: str, order: tuple[int, ...]) -> None:
-    client.set_registered_model_tag(name, CHAMPIONS_TAG, ",".join(map(str, order)))
-    client.set_registered_model_alias(name, CHAMPION, str(order[-1]))
+def _set_champion(
+    client: "MlflowClient", found: "ModelVersion", against: int | None, order: tuple[int, ...]
+) -> None:
+    client.set_registered_model_tag(found.name, CHAMPIONS_TAG, ",".join(map(str, order)))
+    client.set_registered_model_alias(found.name, CHAMPION, str(order[-1]))
+    if (present := _present(client, found.name)) != order[-1]:
+        raise _moved(found, against, present)
+
+
+def _await_turn(
+    client: "MlflowClient", found: "ModelVersion", against: int | None, *, spans_machines: bool
+) -> None:
+    """Let a promotion that claims the same place go first if its version is earlier, or is done already.
+
+    Args:
+        client: of the registry.
+        found: the version whose verdict was just written.
+        against: the champion that it is to follow.
+        spans_machines: whether the lock that is held does, so that any other claim is a dead process's.
+
+    Raises:
+        ChampionMovedError: the other one goes first; the verdict is withdrawn.
+    """
+    while True:
+        if (present := _present(client, found.name)) != against:
+            _withdraw(client, found)
+            raise _moved(found, against, present)
+        rivals = _rivals(client, found, against)
+        if not rivals:
+            return
+        if spans_machines or not _cleared(client, found, against, rivals):
+            for rival in rivals:
+                _withdraw(client, rival)
+
+
+def _cleared(
+    client: "MlflowClient", found: "ModelVersion", against: int | None, rivals: Sequence["ModelVersion"]
+) -> bool:
+    """Whether rivals end within the time that a living one takes; earlier ones are let go first."""
+    gives_way = any(int(rival.version) < int(found.version) for rival in rivals)
+    if gives_way:
+        _withdraw(client, found)
+    try:
+        for _ in range(_TURNS_TO_WAIT):
+            if _present(client, found.name) != against or not _rivals(client, found, against):
+                return True
+            time.sleep(_SECONDS_A_TURN)
+        return False
+    finally:
+        if gives_way:
+            _tag(client, found, {PROMOTED_TAG: "true"})
+
+
+def _rivals(client: "MlflowClient", found: "ModelVersion", against: int | None) -> list["ModelVersion"]:
+    """Other versions with a verdict that they follow a champion, which never did so."""
+    model = client.get_registered_model(found.name)
+    known = {*map(str, champions(model)), *model.tags.get(CHAMPIONS_TAG, "").split(",")}
+    return [
+        other
+        for other in model_versions(client, found.name)
+        if other.version not in {*known, found.version}
+        and other.tags.get(PROMOTED_TAG) == "true"
+        and other.tags.get(_AGAINST) == _version(against)
+        and ROLLED_BACK_TAG not in other.tags
+    ]
+
+
+def _withdraw(client: "MlflowClient", found: "ModelVersion") -> None:
+    """Leave a version undecided: what is missing of a verdict is the part that counts."""
+    client.delete_model_version_tag(found.name, found.version, PROMOTED_TAG)
+
+
+def _present(client: "MlflowClient", name: str) -> int | None:
+    order = champions(client.get_registered_model(name))
+    return order[-1] if order else None
+
+
+def _moved(found: "ModelVersion", against: int | None, present: int | None) -> ChampionMovedError:
+    return ChampionMovedError(
+        f"the champion of {found.name} moved from {_version(against)} to {_version(present)} while "
+        f"{found.name}/{found.version} was compared with it; nothing was changed, so promote again"
+    )
 
 
 def _record(
@@ -132,7 +220,7 @@ def _record(
         client.delete_model_version_tag(found.name, found.version, key)
     tags = {
         f"{_GATE}decided": _now(),
-        f"{_GATE}against": _version(against),
+        _AGAINST: _version(against),
         f"{_GATE}passed": str(decision.passed).lower(),
     }
     for condition in decision.conditions:

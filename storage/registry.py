@@ -8,7 +8,8 @@ version is made together with all its tags. Which version is champion is decided
 import hashlib
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 import mistworks
 from mistworks.errors import MistworksError
 from storage.model_package import check_predictions, estimator_folder, log_model
+from storage.moved import current_location
+from storage.outage import TrackingUnreachableError, shown
 from storage.runs import CodeRevision, StoreReference, code_revision, existing_run
-from storage.tracking import default_tracking_uri, exclusive, fluent, open_client, shown
+from storage.tracking import database_path, default_tracking_uri, exclusive, fluent, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,6 +43,10 @@ _LINEAGE = "mistworks."
 _METRIC = "metric."
 _IDENTITY = ("run_id", "weights_sha256", "calibration_sha256")
 _REFERENCE = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9]\d*))")
+
+
+class MissingModelError(MistworksError):
+    """A registered version whose model is missing or damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,8 @@ def register(
 ) -> RegisteredVersion:
     """Register a saved estimator as a new version; whether it becomes champion is decided apart.
 
-    Registering the same run, weights and calibration again returns the version that is there.
+    Registering the same run, weights and calibration again returns the version that is there. Where two
+    machines do so at once on a server that offers no lock, one version stays: that with the lowest number.
 
     Args:
         folder: what `Estimator.save` wrote.
@@ -176,7 +184,8 @@ def register(
     with exclusive(tracking_uri), fluent(tracking_uri):
         number = _version_of(client, name, lineage)
         if number is None:
-            number = _create_version(client, folder, name, lineage, figures)
+            _create_version(client, folder, name, lineage, figures)
+        number = _settle_version(client, name, lineage)
         return read_version(client, client.get_model_version(name, str(number)))
 
 
@@ -194,16 +203,20 @@ def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
 
     Raises:
         MistworksError: there is no such model, alias or version; the message names those that exist.
+        MissingModelError: the version is there, and its model is missing or damaged.
     """
     tracking_uri = tracking_uri or default_tracking_uri()
     client = open_client(tracking_uri)
     found = resolve(client, reference, tracking_uri)
-    with fluent(tracking_uri), tempfile.TemporaryDirectory() as scratch:
+    location = _location(client, found, tracking_uri)
+    with (
+        _explained(f"{found.name}/{found.version}", location),
+        fluent(tracking_uri),
+        tempfile.TemporaryDirectory() as scratch,
+    ):
         import mlflow
 
-        local = mlflow.artifacts.download_artifacts(
-            artifact_uri=f"models:/{found.name}/{found.version}", dst_path=scratch
-        )
+        local = mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=scratch)
         return mistworks.load(estimator_folder(Path(local)))
 
 
@@ -224,27 +237,77 @@ def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
         MistworksError: there is no registry at the tracking URI.
     """
     client = open_client(tracking_uri)
-    return [read_version(client, found) for found in _model_versions(client, name)]
+    return [read_version(client, found) for found in model_versions(client, name)]
+
+
+def _location(client: "MlflowClient", found: "ModelVersion", tracking_uri: str) -> str:
+    """Where the model of a version lies: beside the database, also where that was moved and is read only."""
+    path = database_path(tracking_uri)
+    if path is None:
+        return f"models:/{found.name}/{found.version}"
+    return current_location(client.get_logged_model(_model_id(found)).artifact_location, path)
+
+
+def _model_id(found: "ModelVersion") -> str:
+    """The identifier of the logged model that a version was made from."""
+    return str(found.source).removeprefix("models:/")
+
+
+@contextmanager
+def _explained(version: str, location: str) -> Iterator[None]:
+    """Name the version whose model cannot be read, and what to do.
+
+    Raises:
+        MissingModelError: whatever the artifact store or the model's files gave as a reason.
+    """
+    try:
+        yield
+    except TrackingUnreachableError:
+        raise
+    except Exception as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise MissingModelError(
+            f"Expected the model of {version} at {location}, got: {reason}. Restore its artifacts from a "
+            "backup, or delete the version and register its estimator again; a champion goes with "
+            "`mistworks rollback`."
+        ) from error
 
 
 def _create_version(
     client: "MlflowClient", folder: Path, name: str, lineage: Lineage, metrics: Mapping[str, float]
-) -> int:
+) -> None:
     from mlflow.exceptions import MlflowException
 
     model_id = log_model(folder, lineage.run_id, name)
     check_predictions(folder, f"models:/{model_id}")
-    try:
-        client.get_registered_model(name)
-    except MlflowException:
+    with suppress(MlflowException):
+        # It is there, from before or made by another machine now; if not, what comes next says why.
         client.create_registered_model(name)
     tags = {f"{_LINEAGE}{key}": str(value) for key, value in asdict(lineage).items() if value != ""}
     # The shortest text that reads back as the same float.
     tags |= {f"{_METRIC}{key}": repr(float(value)) for key, value in metrics.items()}
-    made = client.create_model_version(
+    client.create_model_version(
         name, source=f"models:/{model_id}", run_id=lineage.run_id, tags=tags, model_id=model_id
     )
-    return int(made.version)
+
+
+def _settle_version(client: "MlflowClient", name: str, lineage: Lineage) -> int:
+    """The number of the version with an identity; any others with the same are deleted.
+
+    Another machine may have registered the same meanwhile. Each made its version before it looked here, so
+    that all agree on the lowest number.
+    """
+    from mlflow.exceptions import MlflowException
+
+    first, *others = _alike(client, name, lineage)
+    aliases = client.get_registered_model(name).aliases.values()
+    for other in others:
+        if PROMOTION_TAG not in other.tags and other.version not in aliases:
+            # Both machines may come here.
+            with suppress(MlflowException):
+                client.delete_model_version(name, other.version)
+                client.delete_logged_model(_model_id(other))
+    return int(first.version)
 
 
 def champions(model: "RegisteredModel") -> tuple[int, ...]:
@@ -277,7 +340,7 @@ def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Model
             f"models:/{MODEL}/3, or the same without models:/"
         )
     name, alias = match["name"], match["alias"]
-    numbers = [int(found.version) for found in _model_versions(client, name)]
+    numbers = [int(found.version) for found in model_versions(client, name)]
     if not numbers:
         known = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise MistworksError(
@@ -296,7 +359,7 @@ def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Model
     return client.get_model_version(name, str(number))
 
 
-def _model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
+def model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
     """The versions that this package registered, oldest first."""
     quoted = name.replace("'", "''")
     found: list[ModelVersion] = []
@@ -311,11 +374,16 @@ def _model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
 
 def _version_of(client: "MlflowClient", name: str, lineage: Lineage) -> int | None:
     """The number of the version registered from the same run, weights and calibration, or none."""
-    for found in _model_versions(client, name):
-        known = _lineage(found.tags)
-        if all(getattr(known, name) == getattr(lineage, name) for name in _IDENTITY):
-            return int(found.version)
-    return None
+    return next((int(found.version) for found in _alike(client, name, lineage)), None)
+
+
+def _alike(client: "MlflowClient", name: str, lineage: Lineage) -> list["ModelVersion"]:
+    """The versions registered from the same run, weights and calibration, oldest first."""
+    return [
+        found
+        for found in model_versions(client, name)
+        if all(getattr(_lineage(found.tags), part) == getattr(lineage, part) for part in _IDENTITY)
+    ]
 
 
 def read_version(client: "MlflowClient", found: "ModelVersion") -> RegisteredVersion:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import mistworks.errors
 from mistworks.errors import MistworksError
-from storage.tracking import EXPERIMENT, exclusive, experiment_id, open_client, shown
+from storage.outage import shown
+from storage.tracking import EXPERIMENT, exclusive, experiment_id, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -36,6 +37,7 @@ _NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 _METRICS_A_BATCH = 500
 _ENTRIES_A_BATCH = 100
 _SECONDS_BETWEEN_FLUSHES = 5.0
+_TURNS_TO_GIVE_WAY, _SECONDS_A_TURN = 20, 0.25
 _DIGEST_LENGTH = 32
 
 
@@ -87,8 +89,11 @@ def code_revision() -> CodeRevision:
 class TrainingRun:
     """One training in MLflow. Use as a context: leaving it by an exception marks the run as failed.
 
-    Made by `start_or_resume`. Points of curves are kept back and written in batches; a training that is
-    resumed gives again those that may have been lost, and none is written twice.
+    Made by `start_or_resume`. A run that made its estimator stays finished: another machine may do the same
+    training again, and however that ends, nothing is taken back.
+
+    Points of curves are kept back and written in batches; a training that is resumed gives again those that
+    may have been lost, and none is written twice.
 
     Attributes:
         run_id: MLflow's identifier of the run.
@@ -165,6 +170,9 @@ class TrainingRun:
         if error is None:
             self.finish()
             return
+        if _is_finished(self._client.get_run(self.run_id)):
+            self.finish()
+            return
         self.set_tag("mistworks.failure", f"{type(error).__name__}: {error}"[:1000])
         self.finish("FAILED" if isinstance(error, Exception) else "KILLED")
 
@@ -187,6 +195,8 @@ def start_or_resume(
     experiment: str = EXPERIMENT,
 ) -> TrainingRun:
     """The run of a training: the one that bears the key, or else a new one.
+
+    Where two machines begin the same training at once on a server that offers no lock, both get one run.
 
     Args:
         tracking_uri: where runs are kept; an SQLite database is made where there is none.
@@ -218,18 +228,18 @@ def start_or_resume(
     with exclusive(tracking_uri):
         former = _run_with_key(client, experiment_of_run, training_key)
         if former is None:
-            run_id = client.create_run(
-                experiment_of_run, run_name=name, tags=own_tags | data_tags
-            ).info.run_id
+            made = client.create_run(experiment_of_run, run_name=name, tags=own_tags | data_tags)
+            former = _other_run(client, made, training_key)
+            run_id = (made if former is None else former).info.run_id
         else:
             run_id = former.info.run_id
     run = TrainingRun(client, run_id, resumed=former is not None)
     run.log_parameters(parameters)
-    if former is not None:
+    if former is not None and not _is_finished(former):
         client.update_run(run_id, status="RUNNING")
-        # The same content may have moved; the code that began the training stays on record.
-        for tag, value in data_tags.items():
-            client.set_tag(run_id, tag, value)
+        # The same content may have moved; the code that began the training stays on record. In one request:
+        # of two machines, one is on record and not half of each.
+        _set_tags(client, run_id, data_tags)
     _log_inputs(client, run_id, datasets)
     return run
 
@@ -241,9 +251,12 @@ def log_calibration(tracking_uri: str, run_id: str, store: StoreReference, calib
         MistworksError: there is no such run.
     """
     client = open_client(tracking_uri)
-    existing_run(client, run_id, tracking_uri)
-    for tag, value in {**_data_tags([store]), CALIBRATION_TAG: calibration_sha256}.items():
-        client.set_tag(run_id, tag, value)
+    known = existing_run(client, run_id, tracking_uri).data.tags
+    wanted = {**_data_tags([store]), CALIBRATION_TAG: calibration_sha256}
+    # The same calibration from another place, such as another machine's, changes nothing.
+    places = {f"mistworks.{store.split}.store"}
+    if any(known.get(tag) != value for tag, value in wanted.items() if tag not in places):
+        _set_tags(client, run_id, wanted)
     _log_inputs(client, run_id, [store])
 
 
@@ -408,8 +421,44 @@ def _log_new_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, 
 
 
 def _run_with_key(client: "MlflowClient", experiment: str, training_key: str) -> "Run | None":
-    runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{training_key}'", max_results=1)
-    return runs[0] if runs else None
+    runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{training_key}'")
+    return min(runs, key=_age, default=None)
+
+
+def _age(run: "Run") -> tuple[int, str]:
+    return run.info.start_time, run.info.run_id
+
+
+def _other_run(client: "MlflowClient", own: "Run", training_key: str) -> "Run | None":
+    """The run that another machine began for the same training meanwhile, if own has to give way to it.
+
+    Each made its run before it looked, so that at least one sees the other. The younger run gives way at
+    once. The older one waits for that; where the younger stays, whoever made it had looked before and works
+    on it.
+    """
+    experiment = own.info.experiment_id
+    for _ in range(_TURNS_TO_GIVE_WAY):
+        runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{training_key}'")
+        others = [run for run in runs if run.info.run_id != own.info.run_id]
+        if not others:
+            return None
+        oldest = min(others, key=_age)
+        if _age(oldest) < _age(own):
+            break
+        time.sleep(_SECONDS_A_TURN)
+    client.delete_run(own.info.run_id)
+    return oldest
+
+
+def _is_finished(run: "Run") -> bool:
+    return WEIGHTS_TAG in run.data.tags
+
+
+def _set_tags(client: "MlflowClient", run_id: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a run in one request: all of them or none."""
+    from mlflow.entities import RunTag
+
+    client.log_batch(run_id, tags=[RunTag(name, value) for name, value in tags.items()])
 
 
 def _data_tags(datasets: Sequence[StoreReference]) -> dict[str, str]:

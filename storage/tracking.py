@@ -9,20 +9,22 @@ import fcntl
 import hashlib
 import logging
 import os
-import re
-import sqlite3
 import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from mistworks.errors import MistworksError
+from storage.moved import rebase
+from storage.outage import require_server, set_patience, shown, translated, translating
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from sqlalchemy import Connection
 
 EXPERIMENT = "mistworks"
 
@@ -33,6 +35,8 @@ _QUIET = {
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "GIT_PYTHON_REFRESH": "quiet",
 }
+# Any number will do, as long as it is always the same and nobody else's.
+_ADVISORY_KEY = int.from_bytes(hashlib.sha256(b"mistworks.registry").digest()[:8], signed=True)
 _fluent_lock = threading.RLock()
 
 
@@ -48,16 +52,16 @@ def default_tracking_uri() -> str:
     )
 
 
-def shown(tracking_uri: str) -> str:
-    """A tracking URI fit for messages: without the password, if it has one."""
-    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", tracking_uri)
-
-
 def database_path(tracking_uri: str) -> Path | None:
     """The database file of an SQLite tracking URI, or none where the URI names a server."""
     if not tracking_uri.startswith(_SQLITE):
         return None
     return Path(tracking_uri.removeprefix(_SQLITE)).absolute()
+
+
+def is_server(tracking_uri: str) -> bool:
+    """Whether a tracking URI names an MLflow server, which offers no lock."""
+    return tracking_uri.startswith(("http://", "https://"))
 
 
 def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
@@ -69,7 +73,7 @@ def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
 
     Raises:
         MistworksError: the URI is not one of a database or server, nothing is there and ``create`` is not
-            set, or the folder cannot be written.
+            set, the folder cannot be written, or the server does not answer or lets nobody in.
     """
     if "://" not in tracking_uri or tracking_uri.startswith("file:"):
         raise MistworksError(
@@ -91,39 +95,65 @@ def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
                 "choose a folder that can be written"
             ) from None
     _quieten()
+    if is_server(tracking_uri):
+        require_server(tracking_uri)
     from mlflow import MlflowClient
 
     # Migrations are not safe against each other: the first of two processes makes the tables alone. Whoever
     # only reads what is whole needs neither the lock nor the right to write.
     with nullcontext() if _is_whole(tracking_uri) else exclusive(tracking_uri):
-        return MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+        client = translating(MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri), tracking_uri)
+    if path is not None:
+        rebase(path, lambda: exclusive(tracking_uri))
+    return client
 
 
 def experiment_id(client: "MlflowClient", tracking_uri: str, name: str = EXPERIMENT) -> str:
     """The identifier of an experiment, which is made where there is none of that name.
 
     With SQLite the artifacts go beside the database: MLflow's own default is the working directory.
+
+    Raises:
+        MlflowException: the experiment cannot be made, such as one that was deleted but not removed.
     """
+    from mlflow.exceptions import MlflowException
+
     with exclusive(tracking_uri):
         experiment = client.get_experiment_by_name(name)
         if experiment is not None:
             return str(experiment.experiment_id)
         path = database_path(tracking_uri)
         location = None if path is None else (path.parent / "artifacts").as_uri()
-        return str(client.create_experiment(name, artifact_location=location))
+        try:
+            return str(client.create_experiment(name, artifact_location=location))
+        except MlflowException:
+            # Another machine may have made it since.
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None:
+                raise
+            return str(experiment.experiment_id)
 
 
 @contextmanager
 def exclusive(tracking_uri: str) -> Iterator[None]:
     """Hold the registry alone: read, decide and write as one step, across processes and threads.
 
-    The lock is an advisory file lock beside the SQLite database, let go by the kernel when its holder dies.
-    For a database server the lock file lies in the temporary folder and so binds this machine only: two
-    machines must not register into one server at the same moment. Not reentrant.
+    With SQLite this is a file lock beside the database; with PostgreSQL an advisory lock of the database,
+    which spans machines. Both are released when their holder dies. An MLflow server offers no lock: there a
+    file lock in the temporary folder binds this machine, and `tasks.registration` adds a limit of Prefect's.
+    Whoever writes to a server must come out right without it. Not reentrant.
 
     Raises:
-        MistworksError: the lock file cannot be written.
+        MistworksError: the lock file cannot be written, or the database does not answer.
     """
+    if tracking_uri.startswith("postgresql"):
+        with _connection(tracking_uri) as connection:
+            from sqlalchemy import text
+
+            # Released with the connection.
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _ADVISORY_KEY})
+            yield
+        return
     path = database_path(tracking_uri)
     if path is None:
         digest = hashlib.sha256(tracking_uri.encode()).hexdigest()[:16]
@@ -160,7 +190,8 @@ def fluent(tracking_uri: str) -> Iterator[None]:
         mlflow.set_tracking_uri(tracking_uri)
         mlflow.set_registry_uri(tracking_uri)
         try:
-            yield
+            with translated(tracking_uri):
+                yield
         finally:
             sys.path[:] = path
             mlflow.set_tracking_uri(None)  # type: ignore[arg-type]
@@ -173,23 +204,54 @@ def fluent(tracking_uri: str) -> Iterator[None]:
 
 def _is_whole(tracking_uri: str) -> bool:
     """Whether opening a store makes and migrates nothing."""
-    path = database_path(tracking_uri)
-    if path is None:
-        return tracking_uri.startswith(("http://", "https://"))
+    if is_server(tracking_uri):
+        return True
     from mlflow.store.db.utils import _get_latest_schema_revision
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
 
+    with suppress(SQLAlchemyError), _connection(tracking_uri) as connection:
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        # Made last.
+        experiment = connection.execute(text("SELECT 1 FROM experiments LIMIT 1")).scalar()
+        return experiment is not None and revision == _get_latest_schema_revision()  # type: ignore[no-untyped-call]
+    return False
+
+
+@contextmanager
+def _connection(tracking_uri: str) -> Iterator["Connection"]:
+    """A connection of its own to the database, which writes no file where SQLite has none.
+
+    Raises:
+        MistworksError: the database does not answer.
+    """
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    path = database_path(tracking_uri)
+    url = tracking_uri if path is None else f"{_SQLITE}file:{quote(str(path))}?mode=ro&uri=true"
+    engine = create_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
-            revision = database.execute("SELECT version_num FROM alembic_version").fetchone()
-            # Made last.
-            experiment = database.execute("SELECT 1 FROM experiments LIMIT 1").fetchone()
-    except sqlite3.Error:
-        return False
-    return experiment is not None and revision == (_get_latest_schema_revision(),)  # type: ignore[no-untyped-call]
+        connection = engine.connect()
+    except DBAPIError as error:
+        if path is not None:
+            raise
+        raise MistworksError(
+            f"Expected the database {shown(tracking_uri)} to answer, got: {_first_line(error.orig)}. Start "
+            "it, or correct the tracking URI."
+        ) from None
+    with connection:
+        yield connection
+
+
+def _first_line(error: BaseException | None) -> str:
+    return next(iter(str(error).splitlines()), "no message")
 
 
 def _quieten() -> None:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
+    set_patience()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)

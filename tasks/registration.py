@@ -15,10 +15,12 @@ from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
 from mistworks.evaluation.invariance import check_invariances
 from mistworks.evaluation.runner import random_part, run_chunk
 from mistworks.evaluation.suites.stored import StoredSuite
+from storage.catalogue import find_by_content
 from storage.promotion import champion, promote
-from storage.registry import RegisteredVersion, load, lookup, register
+from storage.registry import MODEL, RegisteredVersion, load, lookup, register
 from storage.runs import training_record
-from storage.store import StoreUnreachableError, open_store
+from storage.store import StoreUnreachableError
+from tasks.alone import alone
 from tasks.retries import retried
 
 _TIMED, _TURNS = 16, 5
@@ -62,39 +64,65 @@ def register_version(
             f"holds {calibration.sha256[:12]}…; give the run and the folder of one calibration"
         )
     complete = metrics.get("validation.failures.all") == 0
-    return register(
-        folder,
-        tracking_uri=tracking_uri,
-        run_id=run_id,
-        train=record.train,
-        validation=record.validation,
-        # A mean that leaves failures out compares with nothing.
-        validation_mse=metrics["validation.mse.all"] if complete else math.nan,
-        preset=record.preset,
-        calibration=record.calibration if calibration is not None else None,
-        metrics=metrics,
-        revision=record.revision,
+    with alone(tracking_uri, MODEL):
+        return register(
+            folder,
+            tracking_uri=tracking_uri,
+            run_id=run_id,
+            train=record.train,
+            validation=record.validation,
+            # A mean that leaves failures out compares with nothing.
+            validation_mse=metrics["validation.mse.all"] if complete else math.nan,
+            preset=record.preset,
+            calibration=record.calibration if calibration is not None else None,
+            metrics=metrics,
+            revision=record.revision,
+        )
+
+
+@retried
+def compare_with_champion(
+    reference: str, tracking_uri: str, stores: Sequence[str] = (), config: GateConfig | None = None
+) -> Comparison:
+    """Put a version to the gate, beside the champion of this moment.
+
+    Both are measured anew, on the validation data of both their trainings. That they cannot be compared here
+    says nothing about either: it is an error, and nothing is decided.
+
+    Args:
+        reference: the version, such as ``"mist/4"``.
+        tracking_uri: where the registry is.
+        stores: places to look for validation data that are not where they were recorded.
+        config: what the gate asks for.
+
+    Raises:
+        MistworksError: there is no such version, its model or the champion's cannot be loaded, or validation
+            data are in none of the places.
+    """
+    challenger = lookup(reference, tracking_uri)
+    present = champion(tracking_uri, challenger.name)
+    decision = _decide(challenger, present, tracking_uri, stores, config)
+    return Comparison(
+        f"{challenger.name}/{challenger.version}", present.version if present else None, decision
     )
 
 
 @retried
-def compare_with_champion(reference: str, tracking_uri: str, config: GateConfig | None = None) -> Comparison:
-    """Put a version to the gate, beside the champion of this moment.
+def compare_with_nobody(reference: str, tracking_uri: str, why: str) -> Comparison:
+    """What stands in for a comparison that cannot be made, for a version to be promoted by force.
 
-    Both are measured anew, on the validation stores of their trainings. Where that cannot be done,
-    it is a condition that is not met.
+    Args:
+        reference: the version, such as ``"mist/4"``.
+        tracking_uri: where the registry is.
+        why: it cannot be made.
 
     Raises:
-        MistworksError: there is no such version.
+        MistworksError: there is no such version, or its own model cannot be loaded.
     """
     challenger = lookup(reference, tracking_uri)
+    load(challenger.uri, tracking_uri)
     present = champion(tracking_uri, challenger.name)
-    try:
-        decision = _decide(challenger, present, tracking_uri, config)
-    except StoreUnreachableError:
-        raise
-    except MistworksError as error:
-        decision = Decision((Condition("comparison", False, str(error)),))
+    decision = Decision((Condition("comparison", False, why),))
     return Comparison(
         f"{challenger.name}/{challenger.version}", present.version if present else None, decision
     )
@@ -107,20 +135,25 @@ def promote_version(comparison: Comparison, tracking_uri: str, *, force: bool = 
     Raises:
         ChampionMovedError: another version has become champion since the comparison.
     """
-    return promote(comparison.reference, comparison.decision, comparison.against, tracking_uri, force=force)
+    name = comparison.reference.partition("/")[0]
+    with alone(tracking_uri, name):
+        return promote(
+            comparison.reference, comparison.decision, comparison.against, tracking_uri, force=force
+        )
 
 
 def _decide(
     challenger: RegisteredVersion,
     present: RegisteredVersion | None,
     tracking_uri: str,
+    stores: Sequence[str],
     config: GateConfig | None,
 ) -> Decision:
     compared = [challenger] if present is None else [challenger, present]
     entrants = [
         Trained(f"{version.name}/{version.version}", load(version.uri, tracking_uri)) for version in compared
     ]
-    suites = _validation_suites(compared)
+    suites = _validation_suites(compared, stores)
     found = [[run_chunk(each, suite, range(len(suite))) for suite in suites] for each in entrants]
     estimator = entrants[0].estimator
     checks = check_invariances(estimator.estimate, estimator.network.invariances, estimator.training_range)
@@ -142,23 +175,24 @@ def _time_share(challenger: Trained, present: Trained, suite: StoredSuite) -> fl
     return least[challenger] / least[present]
 
 
-def _validation_suites(versions: Sequence[RegisteredVersion]) -> list[StoredSuite]:
+def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[str]) -> list[StoredSuite]:
     """The validation splits of some versions, each once.
 
     Raises:
-        MistworksError: one is gone, or holds something else now.
+        MistworksError: one is neither where it was recorded nor in the stores.
     """
-    stores = {version.lineage.validation_hash: version for version in reversed(versions)}
+    owners = {version.lineage.validation_hash: version for version in reversed(versions)}
     suites: list[StoredSuite] = []
-    for content_hash, version in reversed(stores.items()):
-        url = version.lineage.validation_store
-        store = open_store(url)
-        held = store.content_hash()
-        if (store.manifest.split, held) != ("validation", content_hash):
+    for content_hash, version in reversed(owners.items()):
+        reference = f"{version.name}/{version.version}"
+        try:
+            store = find_by_content("validation", content_hash, (version.lineage.validation_store, *stores))
+        except StoreUnreachableError:
+            raise
+        except MistworksError as error:
             raise MistworksError(
-                f"{version.name}/{version.version} was validated on {url} with content {content_hash[:12]}…, "
-                f"and it holds {store.manifest.split} data {held[:12]}… now; put the former store back"
-            )
+                f"{reference} cannot be compared here, nothing was decided. {error}"
+            ) from None
         name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
-        suites.append(StoredSuite(store, name, held))
+        suites.append(StoredSuite(store, name, content_hash))
     return suites

@@ -221,7 +221,7 @@ def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing
     metrics = {"validation.mse.all": trained["validation_mse"], "validation.failures.all": 0.0}
     assert register_version.fn(Path(trained["folder"]), trained["run_id"], metrics, uri).version == 2
     # What seconds of training leave to chance is left out: how often the intervals hold the truth.
-    comparison = compare_with_champion.fn("mist/2", uri, GateConfig(coverage=(0.2, 1.0)))
+    comparison = compare_with_champion.fn("mist/2", uri, config=GateConfig(coverage=(0.2, 1.0)))
     promoted = promote_version.fn(comparison, uri)
     assert promoted.aliases == ("champion",), promoted.promotion
     assert "of mist/1, a difference of -" in promoted.promotion

@@ -1,0 +1,211 @@
+"""An MLflow server that does not answer, or lets nobody in: told in a sentence, waited for where it may pass.
+
+The first contact of a process is one quick request. Once a server has answered, a later outage is waited for:
+`set_patience` spreads MLflow's own retries over ``MISTWORKS_TRACKING_PATIENCE`` seconds.
+"""
+
+import logging
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, wraps
+from itertools import product
+from typing import TYPE_CHECKING, Any, cast
+
+from mistworks.errors import MistworksError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PATIENCE_VARIABLE = "MISTWORKS_TRACKING_PATIENCE"
+
+_PATIENCE_SECONDS = 300.0
+_PROBE_SECONDS = 10
+_REQUEST_SECONDS = 30
+# What MLflow accepts at most, and how long its HTTP library sleeps at most between two tries.
+_MOST_RETRIES, _LONGEST_SLEEP = 10, 120.0
+_NO_ANSWER = re.compile(
+    r"Max retries exceeded|failed with timeout|ConnectionError|Connection refused|Connection aborted|"
+    r"too many 5\d\d error|error code 50[234]"
+)
+_SECONDS_BETWEEN_NOTICES = 60.0
+
+
+class TrackingUnreachableError(MistworksError):
+    """MLflow does not answer, and was waited for as long as is set."""
+
+
+class TrackingRefusedError(MistworksError):
+    """MLflow answers and lets this client not in: credentials or host name are wrong, which lasts."""
+
+
+def shown(tracking_uri: str) -> str:
+    """A tracking URI fit for messages: without the password, if it has one."""
+    return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", tracking_uri)
+
+
+@cache
+def require_server(tracking_uri: str) -> None:
+    """Ask an MLflow server for something small, unless it has answered this process before.
+
+    Raises:
+        TrackingUnreachableError: it does not answer.
+        TrackingRefusedError: it refuses the credentials or the host name.
+    """
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
+
+    with translated(tracking_uri):
+        answer = http_request(  # type: ignore[no-untyped-call]
+            get_default_host_creds(tracking_uri),  # type: ignore[no-untyped-call]
+            # Not /health, which answers whoever asks.
+            "/api/2.0/mlflow/experiments/search?max_results=1",
+            "GET",
+            max_retries=0,
+            timeout=_PROBE_SECONDS,
+        )
+    if answer.status_code in (401, 403):
+        raise _refused(tracking_uri, answer.status_code, answer.text)
+    if answer.status_code != 200:
+        raise TrackingUnreachableError(
+            f"Expected an MLflow server at {shown(tracking_uri)}, got HTTP {answer.status_code}. Correct the "
+            "tracking URI."
+        )
+
+
+def set_patience() -> None:
+    """Have MLflow's requests be tried again for the time that is set, where the user has not set how often.
+
+    Raises:
+        MistworksError: the time is not a number of seconds.
+    """
+    text = os.environ.get(PATIENCE_VARIABLE, str(_PATIENCE_SECONDS))
+    try:
+        factor, retries = _spread(float(text))
+    except ValueError:
+        raise MistworksError(
+            f"Expected {PATIENCE_VARIABLE} as a number of seconds, got {text!r}. Set it to 300, for example."
+        ) from None
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", str(factor))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
+    logger = logging.getLogger("urllib3.connectionpool")
+    if not any(isinstance(each, _WaitNotice) for each in logger.filters):
+        logger.addFilter(_WaitNotice())
+
+
+def _spread(seconds: float) -> tuple[int, int]:
+    """The whole factor and the number of retries whose sleeps together come closest to a time."""
+    return min(
+        product((1, 2, 3, 4, 5), range(_MOST_RETRIES + 1)), key=lambda pair: abs(_slept(*pair) - seconds)
+    )
+
+
+def _slept(factor: int, retries: int) -> float:
+    # The first retry comes at once; then factor · 2, factor · 4, …
+    return sum(min(factor * 2.0**k, _LONGEST_SLEEP) for k in range(1, retries))
+
+
+class _WaitNotice(logging.Filter):
+    """Says once an outage, in place of each retry, that MLflow is waited for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told = -_SECONDS_BETWEEN_NOTICES
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        if "Retrying" not in text or "/mlflow" not in text:
+            return True
+        now = time.monotonic()
+        if now - self._told >= _SECONDS_BETWEEN_NOTICES:
+            sys.stderr.write("MLflow does not answer; waiting for it\n")
+            record.msg, record.args = "MLflow does not answer; waiting for it", ()
+            self._told = now
+            return True
+        self._told = now
+        return False
+
+
+@contextmanager
+def translated(tracking_uri: str) -> Iterator[None]:
+    """Raise what MLflow's client raises about its server as one sentence of ours; the rest passes through.
+
+    Raises:
+        TrackingUnreachableError: the server does not answer.
+        TrackingRefusedError: it refuses the credentials or the host name.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except MlflowException as error:
+        text = str(error)
+        status = re.search(r"error code (40[13])", text)
+        if status or error.error_code in ("PERMISSION_DENIED", "UNAUTHENTICATED"):
+            raise _refused(tracking_uri, int(status[1]) if status else 403, text) from None
+        if _NO_ANSWER.search(text):
+            raise TrackingUnreachableError(
+                f"Expected MLflow at {shown(tracking_uri)} to answer, got {_reason(text)}. Start it, or "
+                "correct the tracking URI, and run again."
+            ) from None
+        raise
+
+
+def translating(client: "MlflowClient", tracking_uri: str) -> "MlflowClient":
+    """A client whose methods raise what `translated` raises."""
+    return cast("MlflowClient", _Translating(client, tracking_uri))
+
+
+class _Translating:
+    def __init__(self, client: "MlflowClient", tracking_uri: str) -> None:
+        self._client = client
+        self._tracking_uri = tracking_uri
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._client, name)
+        return _wrapped(value, self._tracking_uri) if callable(value) else value
+
+
+def _wrapped(method: Callable[..., Any], tracking_uri: str) -> Callable[..., Any]:
+    @wraps(method)
+    def call(*arguments: Any, **options: Any) -> Any:
+        with translated(tracking_uri):
+            return method(*arguments, **options)
+
+    return call
+
+
+def _refused(tracking_uri: str, status: int, text: str) -> TrackingRefusedError:
+    if "Invalid Host header" in text:
+        remedy = (
+            "the host name is not one that the server allows. Start it with --allowed-hosts (or "
+            "MLFLOW_SERVER_ALLOWED_HOSTS) naming this host and port"
+        )
+    elif status == 401:
+        remedy = (
+            "it asks for credentials. Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+            "MLFLOW_TRACKING_TOKEN"
+        )
+    else:
+        remedy = "permission is denied. Ask for the right to write experiments and registered models"
+    return TrackingRefusedError(
+        f"Expected MLflow at {shown(tracking_uri)} to let this client in, got HTTP {status}: {remedy}."
+    )
+
+
+def _reason(text: str) -> str:
+    for sign, reason in (
+        ("refused", "connection refused"),
+        ("NameResolution", "no such host"),
+        ("timed out", "no answer in time"),
+        ("timeout", "no answer in time"),
+        ("Connection aborted", "a connection that broke"),
+    ):
+        if sign in text:
+            return reason
+    status = re.search(r"(?:too many|error code) (5\d\d)", text)
+    return f"HTTP {status[1]}" if status else "no answer"
