@@ -19,6 +19,7 @@ from mistworks.coverage import TrainingRange
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.inputs import check_pair, check_tensors, ranked_pair, without_constants
+from mistworks.loaders import load_address, scheme
 from mistworks.model_folder import CONFIG_FILE, ModelConfig, Objective, read_model, write_model
 from mistworks.networks import (
     AnyNetworkConfig,
@@ -302,11 +303,18 @@ def quantiles_in_order(network: Network, representation: Tensor) -> Tensor:
 
 
 def load(folder: str | Path) -> Estimator:
-    """Read an estimator from the folder it was saved to.
+    """Read an estimator from the folder it was saved to, or a registered one.
+
+    Args:
+        folder: what `Estimator.save` wrote; or an address such as ``"models:/mist@champion"`` or
+            ``"models:/mist/3"``, looked up in the registry that ``MLFLOW_TRACKING_URI`` names.
 
     Raises:
-        MistworksError: a file is missing, was edited, or is of another version of the format.
+        MistworksError: a file is missing, was edited, or is of another version of the format; there is no
+            such registered estimator, or ``mistworks[pipeline]`` is not installed.
     """
+    if isinstance(folder, str) and scheme(folder) is not None:
+        return load_address(folder)
     return Estimator.load(folder)
 
 

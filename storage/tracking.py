@@ -20,7 +20,8 @@ from urllib.parse import quote
 
 from mistworks.errors import MistworksError
 from storage.moved import rebase
-from storage.outage import require_server, set_patience, shown, translated, translating
+from storage.outage import require_server, set_patience, translated, translating
+from storage.outage import shown as shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,6 +34,7 @@ _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
 # Any number will do, as long as it is always the same and nobody else's.

@@ -3,10 +3,13 @@
 import json
 import os
 import shutil
+import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,18 @@ from mistworks.evaluation.gate import Condition, Decision
 from mistworks.networks import SetTransformerConfig, build_network
 from storage.model_package import estimator_folder
 from storage.promotion import ChampionMovedError, champion, promote, rollback
-from storage.registry import RegisteredVersion, champions, load, lookup, register, versions
+from storage.registry import (
+    MissingModelError,
+    RegisteredVersion,
+    champions,
+    load,
+    lookup,
+    register,
+    versions,
+)
 from storage.runs import CodeRevision, StoreReference, find_run, start_or_resume
 from storage.tracking import local_tracking_uri, open_client
+from tasks.registration import compare_with_champion
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
@@ -615,3 +627,165 @@ def test_what_cannot_be_registered_is_refused(tracking_uri: str, tmp_path: Path)
 def test_the_estimator_is_found_only_where_there_is_one(tmp_path: Path) -> None:
     with pytest.raises(MistworksError, match=r"holds no model\.safetensors; register it again"):
         estimator_folder(tmp_path)
+
+
+# --- a root that was moved, models that are gone
+
+
+def test_a_root_that_was_moved_takes_its_models_with_it(tracking_uri: str, tmp_path: Path) -> None:
+    registered(tracking_uri, tmp_path)
+    promote("mist/1", PASSED, None, tracking_uri)
+    old, new = tmp_path / "root with a space", tmp_path / "somewhere" / "élse"
+    new.parent.mkdir()
+    old.rename(new)
+    uri = local_tracking_uri(new)
+    assert load("mist@champion", uri).weights_sha256 == estimator().weights_sha256
+    for table in ("experiments", "runs", "logged_models", "model_versions"):
+        with closing(sqlite3.connect(new / "mlflow.db")) as database:
+            assert str(old.as_uri()) not in str(database.execute(f"SELECT * FROM {table}").fetchall())
+    code = """
+import mlflow, pandas
+sample = [[1.0], [2.0], [3.0], [5.0], [8.0]]
+frame = pandas.DataFrame({"x": [sample], "y": [sample]})
+print(mlflow.pyfunc.load_model("models:/mist@champion").predict(frame)["mi"][0])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert registered(uri, tmp_path, seed=1, key="after").version == 2
+
+
+def test_a_moved_root_that_is_read_only_serves_its_models(
+    tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(tracking_uri, tmp_path)
+    (tmp_path / "root with a space").rename(tmp_path / "moved")
+    database = tmp_path / "moved" / "mlflow.db"
+    before = database.read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise MistworksError("cannot be written")
+
+    monkeypatch.setattr("storage.tracking.exclusive", refuse)
+    assert load("mist/1", local_tracking_uri(tmp_path / "moved")).weights_sha256 == estimator().weights_sha256
+    assert database.read_bytes() == before
+
+
+def test_a_root_by_another_name_is_not_a_moved_one(tracking_uri: str, tmp_path: Path) -> None:
+    registered(tracking_uri, tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "root with a space")
+    before = (tmp_path / "root with a space" / "mlflow.db").read_bytes()
+    assert load("mist/1", local_tracking_uri(tmp_path / "link")).weights_sha256 == estimator().weights_sha256
+    assert (tmp_path / "root with a space" / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_a_version_whose_model_is_gone_or_damaged_says_so(
+    harm: str, tracking_uri: str, tmp_path: Path
+) -> None:
+    registered(tracking_uri, tmp_path)
+    [weights] = (tmp_path / "root with a space").rglob("artifacts/estimator*/model.safetensors")
+    if harm == "missing":
+        weights.unlink()
+    else:
+        weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(
+        MissingModelError, match=r"the model of mist/1 at .*Restore its artifacts from a backup"
+    ):
+        load("mist/1", tracking_uri)
+    everything_before = tags(tracking_uri, 1)
+    with pytest.raises(MissingModelError, match="the model of mist/1"):
+        compare_with_champion.fn("mist/1", tracking_uri)
+    assert tags(tracking_uri, 1) == everything_before
+
+
+def test_what_cannot_be_compared_here_is_an_error_and_the_former_verdict_stays(
+    four: str, tmp_path: Path
+) -> None:
+    promote("mist/1", PASSED, None, four)
+    promote("mist/2", REFUSED, 1, four)
+    before = everything(four)
+    with pytest.raises(
+        MistworksError,
+        match=r"mist/2 cannot be compared here, nothing was decided\. Expected a store with validation data "
+        r"bbbbbbbbbbbb…, found none at or below .*nowhere\. Copy it",
+    ):
+        compare_with_champion.fn("mist/2", four, (str(tmp_path / "nowhere"),))
+    assert everything(four) == before
+
+
+# --- a registration that is killed
+
+KILLED = """
+import os, signal, sys
+from mlflow import MlflowClient
+method, when = sys.argv.pop(1).split(":")
+original = getattr(MlflowClient, method, None)
+
+def killed(*arguments, **options):
+    if when == "after":
+        original(*arguments, **options)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+if when:
+    setattr(MlflowClient, method, killed)
+from mistworks.evaluation.gate import Condition, Decision
+from storage.promotion import champion, promote
+from storage.registry import register
+from storage.runs import CodeRevision, StoreReference
+folder, uri, run_id = sys.argv[1:]
+data = StoreReference("validation", "/data", "b" * 64)
+version = register(folder, tracking_uri=uri, run_id=run_id, train=data, validation=data, validation_mse=0.5,
+                   preset="tiny", revision=CodeRevision("unknown", False, "unknown"))
+if not version.decided:
+    present = champion(uri)
+    promote(version.uri, Decision((Condition("coverage", True, "90%"),)), present and present.version, uri)
+"""
+
+
+@pytest.mark.parametrize(
+    "point",
+    [
+        "create_logged_model:after",
+        "log_model_artifacts:after",
+        "create_model_version:after",
+        "set_registered_model_alias:before",
+        *(
+            pytest.param(point, marks=pytest.mark.slow)
+            for point in (
+                "log_model_artifacts:before",
+                "create_registered_model:before",
+                "create_registered_model:after",
+                "create_model_version:before",
+                "set_model_version_tag:before",
+                "set_model_version_tag:after",
+                "set_registered_model_tag:before",
+                "set_registered_model_tag:after",
+                "set_registered_model_alias:after",
+            )
+        ),
+    ],
+)
+def test_a_registration_killed_at_any_step_is_finished_by_the_next(
+    point: str, tracking_uri: str, tmp_path: Path
+) -> None:
+    arguments = [str(saved(tmp_path / "estimator")), tracking_uri, run_of(tracking_uri, "key")]
+    codes = [
+        subprocess.run(
+            [sys.executable, "-c", KILLED, at, *arguments], cwd=REPOSITORY, capture_output=True, check=False
+        )
+        for at in (point, "nowhere:")
+    ]
+    assert [done.returncode for done in codes] == [-signal.SIGKILL, 0], codes[-1].stderr.decode()
+    [version] = versions(tracking_uri)
+    assert (version.version, version.decided, version.aliases) == (1, True, ("champion",))
+    assert numbers(tracking_uri) == (1,)
+    assert load("mist@champion", tracking_uri).weights_sha256 == estimator().weights_sha256
+    run = open_client(tracking_uri).get_run(version.lineage.run_id)
+    assert run.info.status == "FINISHED"
