@@ -8,15 +8,20 @@ from prefect import flow
 from pydantic import Field
 
 from flows.evaluate import evaluate_in
+from flows.generate import generate
 from flows.parameters import Where
 from flows.promote import settle
 from flows.workspace import Workspace
 from mistworks.evaluation import metrics
 from storage.catalogue import find_by_content
 from storage.folders import fetch_folder
-from storage.registry import RegisteredVersion
-from storage.runs import training_record
-from tasks.registration import register_version
+from storage.promotion import champion
+from storage.registry import RegisteredVersion, versions
+from storage.runs import find_run, training_record
+from storage.store import Store, open_store
+from storage.tracking import database_path
+from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version, shipped_key
+from tasks.training import store_reference
 
 
 @flow(name="register", flow_run_name="register-{run_id}", persist_result=False)
@@ -49,6 +54,59 @@ def register(
     figures = metrics(evaluated.accuracy(prior_mean))
     with fetch_folder(model) as folder:
         return register_measured.fn(folder, run_id, figures, where)
+
+
+@flow(name="register-shipped", persist_result=False)
+def register_shipped(
+    validation_store: Annotated[
+        str | None,
+        Field(
+            description="Path or URL of the store it is measured on. If left out, the champion's validation "
+            "data, or else the validation split of its own preset."
+        ),
+    ] = None,
+    workspace: Where = None,
+) -> RegisteredVersion:
+    """Register the estimator that comes with the package; it becomes champion if it passes the gate.
+
+    Registering it again returns the version that is there.
+
+    Args:
+        validation_store: the store it is measured on; if None the champion's validation data, and where there
+            is no champion the validation split of the preset it was made by, which is generated.
+        workspace: where stores, results, the registry and the Dask cluster are.
+
+    Raises:
+        MistworksError: the store is missing or of another split, or the champion's data are neither where
+            they were nor in the stores.
+    """
+    where = workspace or Workspace.of()
+    known = find_run(where.tracking_uri, shipped_key())
+    registered = [each for each in _versions(where.tracking_uri) if each.lineage.run_id == known]
+    if registered:
+        return settle(registered[0], where.tracking_uri, (where.stores,))
+    store = _validation_store(validation_store, where)
+    reference = store_reference(store, "validation", None)
+    run_id = record_shipped(reference, where.tracking_uri)
+    evaluated = evaluate_in([str(SHIPPED_FOLDER)], [store.url], where, run_id=run_id)
+    return register_measured.fn(SHIPPED_FOLDER, run_id, metrics(evaluated.accuracy()), where)
+
+
+def _versions(tracking_uri: str) -> list[RegisteredVersion]:
+    path = database_path(tracking_uri)
+    return [] if path is not None and not path.is_file() else versions(tracking_uri)
+
+
+def _validation_store(given: str | None, where: Workspace) -> Store:
+    if given is not None:
+        return open_store(given)
+    if _versions(where.tracking_uri) and (present := champion(where.tracking_uri)) is not None:
+        lineage = present.lineage
+        return find_by_content(
+            "validation", lineage.validation_hash, (lineage.validation_store, where.stores)
+        )
+    url = where.store("shipped", 0, "validation")
+    return open_store(generate(url, "validation", "shipped", workspace=where).url)
 
 
 @flow(name="register", flow_run_name="register-{run_id}", persist_result=False, validate_parameters=False)

@@ -1,6 +1,7 @@
 """The steps that register an estimator and decide whether it becomes champion."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +16,27 @@ from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
 from mistworks.evaluation.invariance import check_invariances
 from mistworks.evaluation.runner import random_part, run_chunk
 from mistworks.evaluation.suites.stored import StoredSuite
+from mistworks.model_folder import CARD_FILE
 from storage.catalogue import find_by_content
 from storage.promotion import champion, promote
 from storage.registry import MODEL, RegisteredVersion, load, lookup, register
-from storage.runs import training_record
+from storage.runs import (
+    CALIBRATION_TAG,
+    PRESET_TAG,
+    WEIGHTS_TAG,
+    CodeRevision,
+    StoreReference,
+    start_or_resume,
+    training_record,
+)
 from storage.store import StoreUnreachableError
 from tasks.alone import alone
 from tasks.retries import retried
+
+SHIPPED_FOLDER = Path(mistworks.__file__).parent / "weights"
+"""The estimator that comes with the package."""
+NOT_KEPT = "not kept"
+"""Where data lie of which nothing but the content hash is known."""
 
 _TIMED, _TURNS = 16, 5
 
@@ -78,6 +93,47 @@ def register_version(
             metrics=metrics,
             revision=record.revision,
         )
+
+
+def shipped_key() -> str:
+    """The training key of the estimator that comes with the package."""
+    return f"shipped-{mistworks.load(SHIPPED_FOLDER).sha256[:16]}"
+
+
+@retried
+def record_shipped(validation: StoreReference, tracking_uri: str) -> str:
+    """Make the run that stands for the training of the estimator that comes with the package.
+
+    Its model card says what it was made from. The data are known by their content alone.
+
+    Args:
+        validation: the store that it is measured on.
+        tracking_uri: where runs are kept.
+
+    Returns:
+        The identifier of the run: one for each estimator, however often it is asked for.
+    """
+    estimator = mistworks.load(SHIPPED_FOLDER)
+    card = (SHIPPED_FOLDER / CARD_FILE).read_text()
+    made_from = [
+        StoreReference(split, NOT_KEPT, content_hash)
+        for split, content_hash in re.findall(r"Data, (train|calibration): content hash `(\w+)`", card)
+    ]
+    commit = re.search(r"at commit `(\w+)`", card)
+    with start_or_resume(
+        tracking_uri,
+        training_key=shipped_key(),
+        name="shipped",
+        parameters={"network": estimator.network_config.model_dump(mode="json")},
+        datasets=[*made_from, validation],
+        tags={
+            PRESET_TAG: "shipped",
+            WEIGHTS_TAG: estimator.weights_sha256,
+            CALIBRATION_TAG: "" if estimator.calibration is None else estimator.calibration.sha256,
+        },
+        revision=CodeRevision(commit[1] if commit else "unknown", False, mistworks.__version__),
+    ) as run:
+        return run.run_id
 
 
 @retried

@@ -24,8 +24,22 @@ from flows.cli.options import (
 
 @app.command()
 def register(
-    model: Annotated[str, typer.Option(help="Path or URL of the folder of the estimator.")],
-    run_id: Annotated[str, typer.Option(help="MLflow run of its training.")],
+    model: Annotated[
+        str | None, typer.Option(help="Path or URL of the folder of the estimator.", show_default=False)
+    ] = None,
+    run_id: Annotated[
+        str | None, typer.Option(help="MLflow run of its training.", show_default=False)
+    ] = None,
+    shipped: Annotated[
+        bool, typer.Option("--shipped", help="Register the estimator that comes with the package instead.")
+    ] = False,
+    validation_store: Annotated[
+        str | None,
+        typer.Option(
+            help="With --shipped: path or URL of the store it is measured on. The champion's validation data "
+            "if left out, or else those of preset shipped, which takes minutes."
+        ),
+    ] = None,
     results: ResultsOption = None,
     stores: StoresOption = None,
     workers: WorkersOption = None,
@@ -35,6 +49,8 @@ def register(
     as_json: JsonOption = False,
 ) -> None:
     """Register a trained estimator; it becomes champion if it passes the gate."""
+    if shipped == (model is not None or run_id is not None) or (model is None) != (run_id is None):
+        raise typer.BadParameter("Expected --model with --run-id, or --shipped. Give one of the two.")
     from flows.services import announce, services
 
     announce()
@@ -48,8 +64,13 @@ def register(
     )
     with services(root):
         from flows.register import register as run
+        from flows.register import register_shipped
 
-        registered = run(model, run_id, workspace)
+        registered = (
+            register_shipped(validation_store, workspace)
+            if model is None or run_id is None
+            else run(model, run_id, workspace)
+        )
     from flows.console import print_json, print_version
 
     print_json(registered.as_dict()) if as_json else print_version(registered)
