@@ -23,6 +23,9 @@ from storage.tracking import database_path
 from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version, shipped_key
 from tasks.training import store_reference
 
+SHIPPED_COUNT = 1_000
+"""Validation datasets that the shipped estimator is measured on in an empty registry: the first of its own."""
+
 
 @flow(name="register", flow_run_name="register-{run_id}", persist_result=False)
 def register(
@@ -105,8 +108,8 @@ def _validation_store(given: str | None, where: Workspace) -> Store:
         return find_by_content(
             "validation", lineage.validation_hash, (lineage.validation_store, where.stores)
         )
-    url = where.store("shipped", 0, "validation")
-    return open_store(generate(url, "validation", "shipped", workspace=where).url)
+    url = where.store("shipped", 0, f"validation-{SHIPPED_COUNT}")
+    return open_store(generate(url, "validation", "shipped", SHIPPED_COUNT, workspace=where).url)
 
 
 @flow(name="register", flow_run_name="register-{run_id}", persist_result=False, validate_parameters=False)

@@ -37,7 +37,7 @@ def register(
         str | None,
         typer.Option(
             help="With --shipped: path or URL of the store it is measured on. The champion's validation data "
-            "if left out, or else those of preset shipped, which takes minutes."
+            "if left out, or else the first thousand of preset shipped, which are generated."
         ),
     ] = None,
     results: ResultsOption = None,
