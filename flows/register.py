@@ -24,7 +24,7 @@ from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version,
 from tasks.training import store_reference
 
 SHIPPED_COUNT = 1_000
-"""Validation datasets that the shipped estimator is measured on in an empty registry: the first of its own."""
+"""How many of its own validation datasets the shipped estimator is measured on in an empty registry."""
 
 
 @flow(name="register", flow_run_name="register-{run_id}", persist_result=False)

@@ -42,7 +42,7 @@ from tasks.registration import compare_with_champion
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
-VALIDATION = StoreReference("validation", "s3://bucket/validation.zarr", "b" * 64)
+VALIDATION = StoreReference("validation", "/data/validation.zarr", "b" * 64)
 REVISION = CodeRevision("c0ffee" * 6 + "c0ff", True, "1.2.3")
 PASSED = Decision(
     (
@@ -713,8 +713,8 @@ def test_what_cannot_be_compared_here_is_an_error_and_the_former_verdict_stays(
     before = everything(four)
     with pytest.raises(
         MistworksError,
-        match=r"mist/2 cannot be compared here, nothing was decided\. Expected a store with validation data "
-        r"bbbbbbbbbbbb…, found none at or below .*nowhere\. Copy it",
+        match=r"mist/2 cannot be compared here, nothing was decided\. Expected a store of the validation "
+        r"split with content bbbbbbbbbbbb…, found none from .*nowhere.*Give the place of the store",
     ):
         compare_with_champion.fn("mist/2", four, (str(tmp_path / "nowhere"),))
     assert everything(four) == before
