@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
 from prefect.filesystems import WritableFileSystem
 from prefect.runtime import flow_run as this_run
+from prefect.states import Cancelled
 
 from mistworks.errors import MistworksError
 
@@ -50,6 +51,7 @@ def flow(
             persist_result=False,
             validate_parameters=checked,
             on_failure=[_leave_note],
+            on_cancellation=[_end_as_cancelled],
         )
         return cast("Flow[P, R]", declared(run))
 
@@ -101,6 +103,12 @@ def _leave_note(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     except Exception:
         # What failed is told in the state and in the log too.
         logging.getLogger(__name__).warning("the failure could not be noted", exc_info=True)
+
+
+def _end_as_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """End a run that was started without a Prefect worker, which would do so, and has stopped."""
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(flow_run.id, Cancelled(), force=True)
 
 
 def _note(declared: Flow[..., Any], run: FlowRun, state: State) -> str:

@@ -16,8 +16,7 @@ from mistworks.splits import SplitName
 from storage.location import Location
 from storage.store import Store, create_store, find_manifest, open_store, to_be_completed
 from storage.verification import verify
-from tasks.cluster import check_cluster
-from tasks.dispatch import Job, run_on_dask
+from tasks.dispatch import Job, check_cluster, run_on_dask
 from tasks.generation import generate_partitions
 
 
@@ -124,7 +123,7 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
 def _alike(workspace: Workspace, url: str) -> Iterator[str]:
     """Address of a cluster whose machines can all make the partitions of a store, and just as this one."""
     with dask_cluster(workspace.dask_address, workspace.workers, generate_partitions.__module__) as address:
-        check_cluster(address, generate_partitions, [url])
+        check_cluster(generate_partitions, address, [url])
         yield address
 
 

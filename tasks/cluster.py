@@ -167,18 +167,6 @@ def no_workers(address: str, limits: Limits) -> MistworksError:
     )
 
 
-def check_cluster(
-    address: str, step: Step, places: Sequence[str] = (), limits: Limits | None = None, warn: Warn = print
-) -> None:
-    """Refuse a cluster that cannot do a step, or not just as this machine would: see `require_alike`.
-
-    Raises:
-        MistworksError: as there; or the scheduler does not answer.
-    """
-    with quiet(), connected(address) as client:
-        require_alike(client, step, places, limits or Limits.from_environment(), warn)
-
-
 def require_alike(
     client: distributed.Client, step: Step, places: Sequence[str], limits: Limits, warn: Warn
 ) -> None:

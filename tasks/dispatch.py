@@ -90,6 +90,16 @@ def run_on_dask(
     _run_on_dask(step, quote(jobs), title, address, report, quote(places), Limits.from_environment())
 
 
+def check_cluster(step: Step, address: str, places: Sequence[str] = ()) -> None:
+    """Refuse a cluster that cannot do a step, or not just as this machine would: see `require_alike`.
+
+    Raises:
+        MistworksError: as there; or the scheduler does not answer.
+    """
+    with quiet(), connected(address) as client:
+        require_alike(client, step, places, Limits.from_environment(), _warn)
+
+
 @task(name="dask", task_run_name="{title}", persist_result=False, cache_policy=NO_CACHE)
 def _run_on_dask(
     step: Step,
@@ -520,7 +530,7 @@ def _cancellation() -> Iterator[Callable[[], bool]]:
 
 
 def _is_cancelled() -> bool:
-    identifiers = {flow_run.id, flow_run.root_flow_run_id} - {None}
+    identifiers = {UUID(text) for text in (flow_run.id, flow_run.root_flow_run_id) if text}
     with get_client(sync_client=True) as client:
-        states = [client.read_flow_run(UUID(identifier)).state for identifier in identifiers]
+        states = [client.read_flow_run(identifier).state for identifier in identifiers]
     return any(state is not None and (state.is_cancelling() or state.is_cancelled()) for state in states)
