@@ -1,10 +1,10 @@
 """A Dask scheduler and workers as real processes on loopback, to be killed."""
 
 import os
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,7 @@ class Cluster:
         self, *, paths: tuple[Path, ...] = (), nanny: bool = False, prefix: tuple[str, ...] = ()
     ) -> "subprocess.Popen[bytes]":
         """A worker with one thread, whose modules come from these folders first."""
-        found = os.pathsep.join(map(str, (*paths, REPOSITORY, REPOSITORY / "tests")))
+        found = os.pathsep.join(map(str, (*paths, REPOSITORY)))
         options = [self.address, "--nthreads", "1", "--no-dashboard", "--host", "127.0.0.1"]
         options += [
             "--nanny" if nanny else "--no-nanny",
@@ -51,9 +51,7 @@ class Cluster:
     ) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(
             [*prefix, sys.executable, "-m", f"distributed.cli.{module}", *options],
-            env={"PYTHONPATH": f"{REPOSITORY}{os.pathsep}{REPOSITORY / 'tests'}"}
-            | self.environment
-            | environment,
+            env={"PYTHONPATH": str(REPOSITORY)} | self.environment | environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             # Not in the repository, whose modules would then come before those of the paths.
@@ -83,10 +81,13 @@ class Cluster:
             process.wait(30)
 
 
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> Any:
-    deadline = time.monotonic() + seconds
-    while not (met := condition()):
-        if time.monotonic() > deadline:
-            raise TimeoutError
-        time.sleep(0.02)
-    return met
+def copy_with_a_change(folder: Path) -> Path:
+    """The packages that workers import, with one line of the generating code changed."""
+    for package in ("mistworks", "storage", "tasks", "tests"):
+        shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
+    source = folder / "mistworks/randomness.py"
+    text = source.read_text()
+    changed = text.replace("\ndef stream(", "\n_CHANGED = 1\n\n\ndef stream(", 1)
+    assert changed != text
+    source.write_text(changed)
+    return folder

@@ -1,7 +1,5 @@
 """What becomes of work on Dask when workers, scheduler, storage or the run itself go away: real processes."""
 
-import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,13 +11,14 @@ from pathlib import Path
 
 import dask
 import pytest
-from dask_processes import REPOSITORY, Cluster, until
-from dask_steps import Subject, leave_files
 
 from mistworks.errors import MistworksError
 from storage.store import StoreUnreachableError
-from tasks.cluster import Limits, check_cluster, require_encryption
-from tasks.dispatch import Job, dispatch
+from tasks.cluster import Limits, require_encryption
+from tasks.dispatch import Job, check_cluster, dispatch
+from tests.commands import until
+from tests.dask_processes import REPOSITORY, Cluster, copy_with_a_change
+from tests.dask_steps import Subject, leave_files
 
 QUICK = Limits(workers_timeout=20, patience=20, share_seconds=0.3)
 
@@ -168,7 +167,7 @@ class TestWork:
 def test_a_run_that_is_killed_leaves_nothing(pair: Cluster, tmp_path: Path) -> None:
     """At most the item in hand is finished, though each share is of many."""
     script = (
-        "from pathlib import Path; from test_dispatch import Work, QUICK; "
+        "from pathlib import Path; from tests.test_dispatch import Work, QUICK; "
         f"Work(Path({str(tmp_path)!r}), 100, seconds=0.3)"
         f".run({pair.address!r}, QUICK.model_copy(update={{'share_seconds': 60.0}}))"
     )
@@ -183,7 +182,7 @@ def test_a_run_that_is_killed_leaves_nothing(pair: Cluster, tmp_path: Path) -> N
     assert len(list(tmp_path.iterdir())) == before < 20
 
 
-_PATH = {"PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'tests'}"}
+_PATH = {"PYTHONPATH": str(REPOSITORY)}
 
 
 class TestWorkers:
@@ -252,16 +251,7 @@ class TestScheduler:
 
 @pytest.fixture
 def other_code(tmp_path: Path) -> Path:
-    """The package with one line of the generating code changed."""
-    folder = tmp_path / "other"
-    for package in ("mistworks", "storage", "tasks"):
-        shutil.copytree(REPOSITORY / package, folder / package, ignore=shutil.ignore_patterns("__pycache__"))
-    source = folder / "mistworks/randomness.py"
-    text = source.read_text()
-    changed = re.sub(r"\n(def stream\()", r"\n_CHANGED = 1\n\n\n\1", text)
-    assert changed != text
-    source.write_text(changed)
-    return folder
+    return copy_with_a_change(tmp_path / "other")
 
 
 @pytest.fixture
@@ -287,7 +277,7 @@ class TestMachines:
         with pytest.raises(MistworksError, match=told):
             work.run(cluster.address)
         with pytest.raises(MistworksError, match=told):
-            check_cluster(cluster.address, leave_files, [work.subject.folder], QUICK)
+            check_cluster(leave_files, cluster.address, [work.subject.folder])
         assert work.done() == 0
         assert list((tmp_path / "work").iterdir()) == []
 
@@ -323,7 +313,7 @@ class TestMachines:
         with pytest.raises(
             MistworksError, match=rf"Expected the Dask worker tcp://.* to see {place}/s\.zarr"
         ):
-            check_cluster(cluster.address, leave_files, [str(place / "s.zarr")], QUICK)
+            check_cluster(leave_files, cluster.address, [str(place / "s.zarr")])
         assert list(place.iterdir()) == []
 
 
