@@ -32,8 +32,8 @@ from prefect.runtime import flow_run
 from prefect.utilities.annotations import quote
 
 from mistworks.errors import MistworksError
+from storage.errors import StoreUnreachableError
 from storage.fingerprint import fingerprint
-from storage.store import StoreUnreachableError
 from tasks.cluster import Limits, Warn, connected, differs, no_workers, quiet, require_alike, threads
 from tasks.worker import Outcome, Step, Terms, do_share
 
@@ -438,6 +438,8 @@ class _Run:
         told = _told(failed, outcome)
         if not outcome.failure.passing:
             self._fail(failed.queue, failed.items, told)
+            if outcome.failure.common:
+                self._give_up_all()
             return
         self._troubled = self._troubled or not outcome.done
         failed = failed.delayed(outcome.address)
@@ -446,9 +448,8 @@ class _Run:
             return
         self._fail(failed.queue, failed.items, told)
         if self._troubled:
-            # Nothing has succeeded since: others would fail the same way.
-            for queue in self._queues:
-                self._give_up(queue)
+            # Nothing has succeeded since.
+            self._give_up_all()
 
     def _refuse(self, outcome: Outcome) -> None:
         if outcome.address not in self._refused:
@@ -465,6 +466,10 @@ class _Run:
         queue.give_up()
         queue.failed |= {item for share in self._delayed if share.queue is queue for item in share.items}
         self._delayed = [share for share in self._delayed if share.queue is not queue]
+
+    def _give_up_all(self) -> None:
+        for queue in self._queues:
+            self._give_up(queue)
 
     def _read_marks(self) -> None:
         """Look how far the shares are that workers have, which do their items in order."""

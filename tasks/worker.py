@@ -15,9 +15,9 @@ from typing import Any, TypedDict
 import distributed
 
 from mistworks.errors import MistworksError
+from storage.errors import StoreRefusedError, StoreUnreachableError
 from storage.fingerprint import Fingerprint, fingerprint
 from storage.generation import TransientPartitionError
-from storage.store import StoreUnreachableError
 
 # Among the logs of the worker, which a local cluster keeps off the screen.
 _log = logging.getLogger("distributed.worker.mistworks")
@@ -50,17 +50,20 @@ class Failure:
         message: one sentence if it is an error that users can mend, else the exception.
         known: whether it is such an error.
         passing: whether the next minute may cure it.
+        common: whether every item will fail so: an object store refuses what is asked.
     """
 
     message: str
     known: bool
     passing: bool
+    common: bool
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
         """Describe an exception, which itself may not survive the way to another process."""
         known = isinstance(error, MistworksError)
-        return cls(str(error) if known else repr(error), known, may_pass(error))
+        refused = isinstance(error, StoreRefusedError)
+        return cls(str(error) if known else repr(error), known, may_pass(error), refused)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mistworks.errors import MistworksError
+from storage.errors import StoreRefusedError
 from tasks.worker import Terms
 
 
@@ -20,6 +21,8 @@ class Subject:
     broken: tuple[int, ...] = ()
     deadly: tuple[int, ...] = ()
     away: tuple[int, ...] = ()
+    refused: tuple[int, ...] = ()
+    held: tuple[int, ...] = ()
 
     def missing(self, items: Sequence[int]) -> list[int]:
         return [item for item in items if not self.is_done(item)]
@@ -37,11 +40,15 @@ def leave_files(subject: Subject, items: Sequence[int], _terms: Terms) -> Iterat
             os.kill(os.getpid(), signal.SIGKILL)
         if item in subject.broken:
             raise MistworksError(f"Expected item {item} to be whole, got a broken one. Mend it.")
+        if item in subject.refused:
+            raise StoreRefusedError("the store s3://b/s refuses (403); check the credentials")
         if item in subject.away and not (Path(subject.folder) / "back").exists():
             raise ConnectionError("away")
         if subject.is_done(item):
             yield 1
             continue
+        while item in subject.held and not (Path(subject.folder) / "back").exists():
+            time.sleep(0.05)
         time.sleep(subject.seconds)
         with (Path(subject.folder) / str(item)).open("a") as file:
             file.write("x")

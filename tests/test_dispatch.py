@@ -123,6 +123,12 @@ class TestWork:
             work.run(pair.address)
         assert work.reports[-1] == work.done() <= 4
 
+    def test_what_an_object_store_refuses_ends_the_run_at_once(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 200, refused=tuple(range(200)))
+        with pytest.raises(MistworksError, match=r"refuses \(403\); check the credentials"):
+            work.run(pair.address)
+        assert work.reports[-1] == 0
+
     def test_what_passes_is_tried_again(self, pair: Cluster, tmp_path: Path) -> None:
         work = Work(tmp_path, 12, away=(2, 7))
         thread = work.in_background(pair.address)
@@ -285,12 +291,14 @@ class TestMachines:
         self, cluster: Cluster, tmp_path: Path, other_code: Path
     ) -> None:
         cluster.add_worker()
-        work = Work(tmp_path / "work", 80, seconds=0.1)
+        work = Work(tmp_path / "work", 20, held=(0,))
         thread = work.in_background(cluster.address)
-        until(lambda: work.done() > 0)
+        cluster.wait_for(1)
         cluster.add_worker(paths=(other_code,))
+        until(lambda: work.warnings)
+        (tmp_path / "work" / "back").touch()
         thread.join(60)
-        assert work.times() == [1] * 80
+        assert work.times() == [1] * 20
         [warning] = work.warnings
         assert "is left out: code" in warning
 
