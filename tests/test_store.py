@@ -741,6 +741,11 @@ class TestPlaces:
             made = filled(path, manifest())
             assert made.content_hash() == open_store(str(whole)).content_hash()
 
+    def test_a_local_folder_is_asked_for(self, tmp_path: Path) -> None:
+        assert Location.require_local(str(tmp_path), "runs") == tmp_path
+        with pytest.raises(MistworksError, match="Expected a local folder for runs, got s3://bucket/root"):
+            Location.require_local("s3://bucket/root", "runs")
+
     def test_file_urls_and_odd_names(self, tmp_path: Path, whole_hash: str) -> None:
         path = tmp_path / "über #1 100%" / "s?.zarr"
         assert filled(path, manifest()).content_hash() == whole_hash
