@@ -52,11 +52,21 @@ class ResultStore:
 
     Attributes:
         url: an absolute local path, or a URL with a scheme.
+
+    Raises:
+        MistworksError: there can be no such place.
     """
 
     def __init__(self, url: str) -> None:
         self._location = Location.parse(url)
         self.url = self._location.url
+        if (path := self._location.path) is not None:
+            # Without making it: reading takes no right to write.
+            there = next(folder for folder in (path, *path.parents) if folder.exists())
+            if not there.is_dir():
+                raise MistworksError(f"Expected a folder for results at {path}, got a file at {there}.")
+        else:
+            _ = self._files
 
     @cached_property
     def _files(self) -> "ObjectStore":

@@ -328,8 +328,15 @@ def test_a_damaged_file_is_left_out_and_told(
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(MistworksError, match="a store is a path or a URL"):
+    with pytest.raises(MistworksError, match=r"Expected a folder for results at .*, got a file at .*file\."):
         ResultStore(str(tmp_path / "file" / "results"))
+    with pytest.raises(MistworksError, match="a store is a path or a URL"):
+        ResultStore("nope://bucket/results")
+
+
+def test_reading_results_makes_nothing(tmp_path: Path) -> None:
+    assert ResultStore(str(tmp_path / "results")).read("suite", "1", "estimator", "1") is None
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

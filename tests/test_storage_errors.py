@@ -20,14 +20,14 @@ from storage.errors import (
 def answered(status: str, code: str, message: str = "As it is.") -> str:
     return (
         "Generic S3 error: Error performing PUT http://127.0.0.1:9/b/x in 1.2s, after 10 retries, "
-        f"max_retries: 10, retry_timeout: 180s  - Server returned non-2xx status code: {status}: <?xml version='1.0'?>\n"
+        f"max_retries: 10  - Server returned non-2xx status code: {status}: <?xml version='1.0'?>\n"
         f"<Error><Code>{code}</Code><Message>{message}</Message></Error>\n\nDebug source:\nGeneric {{}}"
     )
 
 
 REFUSED = (
     "Generic S3 error: Error performing GET http://127.0.0.1:9/b/x in 2.13s, after 8 retries, "
-    "max_retries: 10, retry_timeout: 180s  - HTTP error: error sending request\n\nDebug source:\nOs {\n code: 111,\n"
+    "max_retries: 10  - HTTP error: error sending request\n\nDebug source:\nOs {\n code: 111,\n"
     ' message: "Connection refused",\n}'
 )
 METADATA = (
@@ -89,8 +89,8 @@ def test_the_machine_and_what_to_do_are_told() -> None:
         access_error("s3://b/x cannot be read", GenericError(answered("403 Forbidden", "AccessDenied")), "")
     )
     assert told == (
-        f"s3://b/x cannot be read from {socket.gethostname()} (403 Forbidden, AccessDenied: As it is.); check "
-        "the credentials in the environment and what they allow"
+        f"s3://b/x cannot be read from {socket.gethostname()} (403 Forbidden, AccessDenied: As it is.); "
+        "check the credentials in the environment and what they allow"
     )
 
 
