@@ -36,10 +36,9 @@ def load_address(address: str) -> "Estimator":
             f"{address!r}. Install the reader of registered models: pip install 'mistworks[pipeline]'."
         )
     try:
-        read = point.load()
+        return cast("Estimator", point.load()(address))
     except ModuleNotFoundError as error:
         raise MistworksError(
             f"Expected {error.name} to read {address!r}, which is not installed. Install it: pip install "
             "'mistworks[pipeline]'."
         ) from None
-    return cast("Estimator", read(address))

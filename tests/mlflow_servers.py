@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import shutil
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from flows.services import _free_port
+from flows.services import _free_port as free_port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -26,7 +25,7 @@ def postgres(folder: Path) -> Iterator[str]:
     """A PostgreSQL server with an empty database; its URL."""
     if not BINARIES:
         pytest.skip("PostgreSQL is not installed here")
-    bin_, data, port = BINARIES[-1], folder / "data", _free_port()
+    bin_, data, port = BINARIES[-1], folder / "data", free_port()
     folder.mkdir()
     # PostgreSQL refuses to run as root.
     user = pwd.getpwnam("postgres").pw_uid if os.getuid() == 0 else None
@@ -52,7 +51,7 @@ def postgres(folder: Path) -> Iterator[str]:
 @contextmanager
 def mlflow_server(database: str, artifacts: Path, *options: str, port: int | None = None) -> Iterator[str]:
     """An MLflow server; its address."""
-    port = port or _free_port()
+    port = port or free_port()
     command = ["-m", "flows.guard", sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
     command += ["--port", str(port), "--workers", "1", "--backend-store-uri", database]
     command += ["--serve-artifacts", "--artifacts-destination", str(artifacts), *options]
@@ -116,10 +115,9 @@ class Machine:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # What it starts ends with its group.
+            start_new_session=True,
         )
-
-    def remove(self) -> None:
-        shutil.rmtree(self.folder)
 
 
 def at_once(*processes: "subprocess.Popen[str]") -> list[tuple[int, str, str]]:

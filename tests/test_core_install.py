@@ -49,6 +49,14 @@ for module in pkgutil.walk_packages(mistworks.__path__, "mistworks."):
 print("all")
 """
 
+LOAD = """
+import os
+import mistworks
+
+os.environ["MLFLOW_TRACKING_URI"] = "http://127.0.0.1:9"
+mistworks.load("models:/mist@champion")
+"""
+
 COMMAND = """
 from flows.entry import main
 
@@ -119,6 +127,13 @@ def test_the_public_functions_work(tmp_path: Path) -> None:
     done = run(USE, tmp_path / "model", tmp_path / "pair.npz")
     assert done.returncode == 0, done.stderr
     assert "p = " in done.stdout
+
+
+def test_a_registered_estimator_tells_what_to_install() -> None:
+    done = run(LOAD)
+    assert done.returncode == 1
+    told = "Expected mlflow to read 'models:/mist@champion', which is not installed. Install it: pip install"
+    assert told in done.stderr.splitlines()[-1]
 
 
 def test_every_module_of_the_science_can_be_imported() -> None:

@@ -19,7 +19,7 @@ from mistworks.errors import MistworksError
 from mistworks.evaluation.gate import GateConfig
 from storage import registry
 from storage.tracking import local_tracking_uri
-from tasks.registration import compare_with_champion, promote_version, register_version
+from tasks.registration import SHIPPED_FOLDER, compare_with_champion, promote_version, register_version
 
 
 def run(*arguments: object, root: Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
@@ -271,3 +271,19 @@ def test_training_refuses_stores_of_another_split(root: Path, registered: Any) -
     assert done.returncode == 1
     assert "training needs a store of the train split" in done.stderr
     assert len(done.stderr.strip().splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_the_shipped_estimator_is_registered_once_and_beats_a_demonstration(
+    root: Path, registered: Any, tmp_path: Path
+) -> None:
+    empty = tmp_path / "empty"
+    stores = ("--validation-store", registered["lineage"]["validation_store"])
+    first = output("register", "--shipped", *stores, root=empty)
+    assert (first["version"], first["lineage"]["preset"]) == (1, "shipped")
+    assert first["lineage"]["weights_sha256"] == mistworks.load(SHIPPED_FOLDER).weights_sha256
+    assert first["lineage"]["train_hash"].startswith("f6c84153e833"), "what its card says"
+    assert output("register", "--shipped", *stores, root=empty) == first
+    beside = output("register", "--shipped", root=root)
+    assert beside["lineage"]["validation_hash"] == registered["lineage"]["validation_hash"]
+    assert output("register", "--shipped", root=root) == beside

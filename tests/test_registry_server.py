@@ -1,23 +1,30 @@
 """The registry on a real MLflow server with PostgreSQL: machines that share nothing but its address."""
 
 import json
+import os
 import shutil
+import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.request import Request, urlopen
 
 import pytest
 from mlflow.server.security_utils import INVALID_HOST_MSG
+from prefect.testing.utilities import prefect_test_harness
 
 from mistworks.errors import MistworksError
 from storage.outage import TrackingRefusedError, TrackingUnreachableError
 from storage.promotion import promote
 from storage.registry import load, lookup, versions
 from storage.runs import KEY_TAG, find_run
-from storage.tracking import exclusive, open_client
-from tests.mlflow_servers import Machine, at_once, mlflow_server, postgres
+from storage.tracking import exclusive, fluent, open_client
+from tasks.alone import alone
+from tests.mlflow_servers import WAIT_SECONDS, Machine, answers, at_once, free_port, mlflow_server, postgres
 from tests.test_registry import PASSED, estimator, pairs, registered, saved
 
 TRAIN_AND_REGISTER = """
@@ -174,8 +181,6 @@ def test_a_version_whose_artifacts_are_gone_is_an_error_that_names_it(server: st
     made = registered(server, tmp_path, seed=40, key="gone")
     client = open_client(server)
     model_id = str(client.get_model_version("mist", str(made.version)).source).removeprefix("models:/")
-    from storage.tracking import fluent
-
     with fluent(server):
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
@@ -259,3 +264,57 @@ except TrackingUnreachableError as error:
     assert 4 < float(seconds) < 20
     assert told.startswith(f"Expected MLflow at {url} to answer, got connection refused.")
     assert err == "MLflow does not answer; waiting for it\n"
+
+
+@pytest.mark.slow
+def test_mlflow_serves_the_champion_over_http(server: str, machines: list[Machine], tmp_path: Path) -> None:
+    made = registered(server, tmp_path, seed=50, key="served")
+    x, y = pairs()[0]
+    port = free_port()
+    options = ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
+    code = "import sys; from mlflow.cli import cli; cli(sys.argv[1:])"
+    process = machines[0].start(code, "models", "serve", "-m", made.uri, *options)
+    try:
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not answers(f"http://127.0.0.1:{port}/ping"):
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        body = {
+            "dataframe_split": {"columns": ["x", "y"], "data": [[x.tolist(), y.tolist()]]},
+            "params": {"quantiles": [0.05, 0.95]},
+        }
+        request = Request(
+            f"http://127.0.0.1:{port}/invocations",
+            data=json.dumps(body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        with urlopen(request, timeout=60) as answer:
+            [row] = json.load(answer)["predictions"]
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.communicate(timeout=60)
+    expected = estimator(50).estimate(x, y)
+    assert row == {
+        "mi": expected.mi,
+        "q05": expected.quantile(0.05),
+        "q95": expected.quantile(0.95),
+    }
+
+
+def test_machines_that_share_prefect_hold_a_registry_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+
+    def wait_for_it() -> None:
+        with alone("http://other-name:5000", "mist"):
+            order.append("second")
+
+    with prefect_test_harness():
+        monkeypatch.setenv("PREFECT_API_URL", "set")
+        with alone("http://mlflow:5000", "mist"):
+            waiting = threading.Thread(target=copy_context().run, args=(wait_for_it,))
+            waiting.start()
+            waiting.join(timeout=2)
+            order.append("first")
+        waiting.join(timeout=60)
+    assert order == ["first", "second"]
