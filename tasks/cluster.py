@@ -41,12 +41,12 @@ class Limits(FrozenConfig):
 
     @classmethod
     def from_environment(cls) -> Self:
-        """Read ``MISTWORKS_WORKERS_TIMEOUT`` and ``MISTWORKS_PATIENCE``, in seconds.
+        """Read ``MISTWORKS_WORKERS_TIMEOUT`` and ``MISTWORKS_DASK_PATIENCE``, in seconds.
 
         Raises:
             MistworksError: one is not a positive number.
         """
-        names = {"MISTWORKS_WORKERS_TIMEOUT": "workers_timeout", "MISTWORKS_PATIENCE": "patience"}
+        names = {"MISTWORKS_WORKERS_TIMEOUT": "workers_timeout", "MISTWORKS_DASK_PATIENCE": "patience"}
         return cls.parse({field: _seconds(name) for name, field in names.items() if name in os.environ})
 
 

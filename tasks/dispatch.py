@@ -192,16 +192,17 @@ class _Share:
     fragile: bool = False
     bound: frozenset[str] | None = None
 
-    def delayed(self, worker: str) -> "_Share":
-        """The same, to be tried again some time later on another worker."""
+    def delayed(self, outcome: Outcome) -> "_Share":
+        """The same, to be tried again some time later on another worker than that which failed."""
         now = time.monotonic()
         longest = min(_FIRST_DELAY_SECONDS * 2**self.attempts, _LONGEST_DELAY_SECONDS)
         return replace(
             self,
-            failing_since=now if self.failing_since is None else self.failing_since,
+            # What reads and writes may have tried for long before it gave up.
+            failing_since=now - outcome.seconds if self.failing_since is None else self.failing_since,
             attempts=self.attempts + 1,
             start=now + longest * random.uniform(0.5, 1.0),
-            avoid=worker,
+            avoid=outcome.address,
         )
 
     def failing_for(self) -> float:
@@ -237,11 +238,11 @@ class _Run:
         self._total = sum(len(queue.waiting) for queue in self._queues)
         self._delayed: list[_Share] = []
         self._running: dict[_Future, _Share] = {}
-        self._marked: dict[_Future, int] = {}
+        self._marks = _Marks()
         self._refused: dict[str, str] = {}
         self._threads: dict[str, int] = {}
         self._last_worker = time.monotonic()
-        self._troubled = self._warned_of_marks = False
+        self._troubled = False
         self._losses = 0
 
     def serve(self, client: distributed.Client, places: Sequence[str]) -> bool:
@@ -274,7 +275,6 @@ class _Run:
         for share in self._running.values():
             share.queue.put_back(share.items)
         self._running.clear()
-        self._marked.clear()
         self._refused.clear()
         # Workers leave alone what is done, so that this is for progress only.
         with suppress(StoreUnreachableError):
@@ -310,7 +310,9 @@ class _Run:
         for future in self._ended(client):
             self._take(client, future)
             future.release()
-        self._read_marks()
+        self._marks.look(dict(self._running))
+        if told := self._marks.complaint():
+            self._warn(told)
         self._report(self._done())
 
     def _look_for_workers(self, client: distributed.Client) -> None:
@@ -391,7 +393,6 @@ class _Run:
         return [future for future in self._running if future.done()]
 
     def _forget(self, future: "_Future") -> _Share:
-        self._marked.pop(future, None)
         return self._running.pop(future)
 
     def _take(self, client: distributed.Client, future: "_Future") -> None:
@@ -442,7 +443,7 @@ class _Run:
                 self._give_up_all()
             return
         self._troubled = self._troubled or not outcome.done
-        failed = failed.delayed(outcome.address)
+        failed = failed.delayed(outcome)
         if failed.failing_for() < self._limits.patience:
             self._delayed.append(failed)
             return
@@ -471,26 +472,51 @@ class _Run:
         for queue in self._queues:
             self._give_up(queue)
 
-    def _read_marks(self) -> None:
-        """Look how far the shares are that workers have, which do their items in order."""
-        try:
-            for future, share in self._running.items():
-                if (is_done := share.queue.job.is_done) is None:
-                    continue
-                marked = self._marked.get(future, 0)
-                while marked < len(share.items) and is_done(share.items[marked]):
-                    marked += 1
-                self._marked[future] = marked
-        except (MistworksError, OSError) as error:
-            # Work goes on that cannot be looked at; where it fails, it says so itself.
-            if not self._warned_of_marks:
-                self._warn(f"Progress cannot be read at the moment ({error}).")
-                self._warned_of_marks = True
-
     def _done(self) -> int:
         waiting = sum(len(queue.waiting) + len(queue.failed) for queue in self._queues)
         handed_out = sum(len(share.items) for share in (*self._delayed, *self._running.values()))
-        return self._total - waiting - handed_out + sum(self._marked.values())
+        return self._total - waiting - handed_out + self._marks.among(self._running)
+
+
+class _Marks:
+    """Counts what is done of shares that workers have, which do their items in order.
+
+    In a thread, since a place that does not answer is asked for minutes before that is an error.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[_Future, int] = {}
+        self._errors: list[Exception] = []
+        self._thread: threading.Thread | None = None
+        self._complained = False
+
+    def look(self, shares: "dict[_Future, _Share]") -> None:
+        """Have the marks of some shares read, unless the last look is still going on."""
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._read, args=(shares,), daemon=True)
+            self._thread.start()
+
+    def among(self, running: "Collection[_Future]") -> int:
+        """Items that were seen to be done of shares that still run."""
+        return sum(self._counts.get(future, 0) for future in running)
+
+    def complaint(self) -> str | None:
+        """Why marks could not be read, once: work goes on, and where it fails, it says so itself."""
+        if self._complained or not self._errors:
+            return None
+        self._complained = True
+        return f"Progress cannot be read at the moment ({self._errors[0]})."
+
+    def _read(self, shares: "dict[_Future, _Share]") -> None:
+        counts = {future: self._counts.get(future, 0) for future in shares}
+        try:
+            for future, share in shares.items():
+                if (is_done := share.queue.job.is_done) is not None:
+                    while counts[future] < len(share.items) and is_done(share.items[counts[future]]):
+                        counts[future] += 1
+        except (MistworksError, OSError) as error:
+            self._errors.append(error)
+        self._counts = counts
 
 
 def _told(share: _Share, outcome: Outcome) -> str:

@@ -75,6 +75,7 @@ class Outcome:
         address: of the worker.
         done: items that were done: the first of the share.
         failure: why the next was not; None if time was up, or the worker was told to stop.
+        seconds: how long that one was tried.
         differences: in what the machine is not as expected; nothing was done if there are any.
     """
 
@@ -82,6 +83,7 @@ class Outcome:
     address: str
     done: int = 0
     failure: Failure | None = None
+    seconds: float = 0.0
     differences: tuple[str, ...] = ()
 
 
@@ -103,17 +105,18 @@ def do_share(step: Step, subject: Any, items: Sequence[int], terms: Terms) -> Ou
     A share that Dask has taken back, because its run was cancelled or is gone, ends before its next item.
     """
     started, done = time.monotonic(), 0
+    begun = started
     host, address = socket.gethostname(), distributed.get_worker().address
     if differences := terms.expected.differences(fingerprint()):
         return Outcome(host, address, differences=tuple(differences))
     try:
         for count in step(subject, items, terms):
-            done += count
-            if time.monotonic() - started >= terms.seconds or _is_taken_back():
+            done, begun = done + count, time.monotonic()
+            if begun - started >= terms.seconds or _is_taken_back():
                 break
     except Exception as error:
         _log.warning("%s failed", step.__name__, exc_info=True)
-        return Outcome(host, address, done, Failure.of(error))
+        return Outcome(host, address, done, Failure.of(error), time.monotonic() - begun)
     return Outcome(host, address, done)
 
 

@@ -158,6 +158,22 @@ class TestWork:
         [warning] = work.warnings
         assert "503" in warning
 
+    def test_marks_that_take_long_to_read_hold_nothing_up(self, pair: Cluster, tmp_path: Path) -> None:
+        work = Work(tmp_path, 20, seconds=0.05)
+        asked = threading.Event()
+
+        def slow(_item: int) -> bool:
+            asked.set()
+            time.sleep(60.0)
+            return False
+
+        work.is_done = slow
+        started = time.monotonic()
+        work.run(pair.address)
+        assert asked.is_set()
+        assert time.monotonic() - started < 30
+        assert work.times() == [1] * 20
+
     def test_a_cancelled_run_leaves_nothing(self, pair: Cluster, tmp_path: Path) -> None:
         work = Work(tmp_path, 100, seconds=0.3)
         threading.Timer(1.0, work.cancelled.set).start()
@@ -385,8 +401,8 @@ def _certificates(folder: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("text", ["soon", "-1", "nan", "inf"])
 def test_a_limit_that_is_none(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MISTWORKS_PATIENCE", text)
+    monkeypatch.setenv("MISTWORKS_DASK_PATIENCE", text)
     with pytest.raises(
-        MistworksError, match=f"Expected MISTWORKS_PATIENCE to be a positive number.*'{text}'"
+        MistworksError, match=f"Expected MISTWORKS_DASK_PATIENCE to be a positive number.*'{text}'"
     ):
         Limits.from_environment()
