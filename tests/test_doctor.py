@@ -26,7 +26,14 @@ PREFECT: Answers = {
     "/api/work_pools/filter": (200, [{"name": "pool"}]),
     "/api/work_pools/pool/workers/filter": (200, [{"status": "ONLINE"}, {"status": "OFFLINE"}]),
     "/api/deployments/filter": (200, [{"name": "nightly"}, {"name": "evaluate"}]),
-    "/api/v2/concurrency_limits/filter": (200, [{"name": "registry"}]),
+    "/api/v2/concurrency_limits/filter": (
+        200,
+        [
+            {"name": "store-a", "active_slots": 1},
+            {"name": "store-b", "active_slots": 0},
+            {"name": "deployment:1", "active_slots": 1},
+        ],
+    ),
 }
 MLFLOW: Answers = {
     "/version": (200, version("mlflow")),
@@ -118,6 +125,7 @@ class TestPrefect:
         assert all(check.ok for check in checks.values())
         assert checks["prefect workers"].what == "1 online in the pool pool"
         assert checks["deployments"].what == "evaluate, nightly"
+        assert checks["writers"].what == "2 stores, written now: store-a"
 
     @pytest.mark.parametrize(
         ("path", "answer", "name", "what", "remedy"),
@@ -141,7 +149,6 @@ class TestPrefect:
                 "Run `prefect worker start --pool pool`",
             ),
             ("deployments/filter", (200, []), "deployments", "none", "Run `mistworks deploy`"),
-            ("v2/concurrency_limits/filter", (200, []), "global limits", "none", "Run `mistworks deploy`"),
             ("deployments/filter", (500, []), "prefect api", "500 Internal", "See what it logs"),
         ],
     )

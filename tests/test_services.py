@@ -163,7 +163,7 @@ class TestSecureFile:
         with Topology((COMPOSE_FILE, SECURE_FILE), values) as topology:
             environment = topology.environment
             checks = doctor(environment)
-            assert {name for name, ok in checks.items() if not ok} <= {"deployments", "global limits"}
+            assert all(checks.values()), checks
             stranger = {
                 key: text for key, text in environment.items() if not re.search(r"AUTH|USERNAME", key)
             }
@@ -188,7 +188,6 @@ def doctor(environment: dict[str, str]) -> dict[str, bool]:
     return {check["name"]: check["ok"] for check in json.loads(done.stdout)}
 
 
-@pytest.mark.timeout(360)
 def test_a_pipeline_through_the_services(capsys: pytest.CaptureFixture[str]) -> None:
     trial.run(print)
     assert capsys.readouterr().out.splitlines()[-1] == "nothing is left running"

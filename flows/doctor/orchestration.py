@@ -11,6 +11,7 @@ from flows.doctor.check import Check, http_client, same_version
 from storage.errors import reason
 
 _Ask = Callable[..., httpx.Response]
+STORE_LIMIT = "store-"
 _DEPLOY = "Run `mistworks deploy`."
 
 
@@ -27,8 +28,8 @@ def prefect_checks(url: str) -> Iterator[Check]:
         yield refused or same_version("prefect api", url, "prefect", str(answer.json()))
         if refused is None:
             yield _workers(client.post)
-            yield _names("deployments", client.post, "/deployments/filter")
-            yield _names("global limits", client.post, "/v2/concurrency_limits/filter")
+            yield _deployments(client.post)
+            yield _limits(client.post)
 
 
 def _authorization() -> dict[str, str]:
@@ -78,6 +79,16 @@ def _workers(ask: _Ask) -> Check:
     )
 
 
-def _names(name: str, ask: _Ask, path: str) -> Check:
-    names = sorted(str(found["name"]) for found in _found(ask(path, json={})))
-    return Check.of(name, bool(names), ", ".join(names) or "none", _DEPLOY)
+def _deployments(ask: _Ask) -> Check:
+    names = sorted(str(found["name"]) for found in _found(ask("/deployments/filter", json={})))
+    return Check.of("deployments", bool(names), ", ".join(names) or "none", _DEPLOY)
+
+
+def _limits(ask: _Ask) -> Check:
+    """The stores that are being written to; each has a limit of one writer from its first run on."""
+    limits = _found(ask("/v2/concurrency_limits/filter", json={}))
+    stores = [limit for limit in limits if str(limit["name"]).startswith(STORE_LIMIT)]
+    held = sorted(str(limit["name"]) for limit in stores if limit["active_slots"])
+    written = f"written now: {', '.join(held)}" if held else "none is being written"
+    what = f"{len(stores)} stores, {written}"
+    return Check("writers", True, what)

@@ -186,9 +186,11 @@ class Topology:
     @property
     def environment(self) -> dict[str, str]:
         """What a client of all services needs, credentials of the object store among it."""
+        root = self.folder / "client"
+        (root / "prefect").mkdir(parents=True, exist_ok=True)
         return self._environment_of(self.processes["prefect-worker"]) | {
-            "MISTWORKS_ROOT": str(self.folder / "client"),
-            "PREFECT_HOME": str(self.folder / "client" / "prefect"),
+            "MISTWORKS_ROOT": str(root),
+            "PREFECT_HOME": str(root / "prefect"),
             "HOME": str(self.folder),
             processes.MARK: f"{self.mark}/client",
         }
