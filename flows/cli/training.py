@@ -99,11 +99,11 @@ def evaluate(
     from flows.root import local_root
     from flows.services import announce, dask_cluster, services
 
+    sample_sizes = None if sizes is None else numbers(sizes, "--sizes")
     announce()
     workspace = workspace_of(
         root, results=results, tracking_uri=tracking_uri, dask_address=dask_address, workers=workers
     )
-    sample_sizes = None if sizes is None else numbers(sizes, "--sizes")
     with services(root, dask_cluster(dask_address, workers, "tasks.evaluation")) as address:
         from flows.evaluate import evaluate as run
 
