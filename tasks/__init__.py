@@ -1,1 +1,1 @@
-"""One thin Prefect task a step."""
+"""Steps: what runs on Dask workers, and tasks of the flow's own process."""
