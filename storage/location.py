@@ -20,6 +20,7 @@ from zarr.storage import LocalStore, ObjectStore
 
 from mistworks.errors import MistworksError
 from storage.errors import ACCESS_ERRORS, StoreRefusedError, cause_of, reason
+from storage.settings import seconds
 
 Answer = TypeVar("Answer")
 
@@ -147,16 +148,7 @@ def patience() -> float:
     Raises:
         MistworksError: the environment says something other than a number.
     """
-    text = os.environ.get(PATIENCE_VARIABLE, "")
-    try:
-        seconds = float(text or _PATIENCE_SECONDS)
-    except ValueError:
-        seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise MistworksError(
-            f"Expected {PATIENCE_VARIABLE} in seconds, got {text!r}. Set a number such as 300."
-        )
-    return seconds
+    return seconds(PATIENCE_VARIABLE, _PATIENCE_SECONDS)
 
 
 def _takes_direct_io(directory: Path) -> bool:

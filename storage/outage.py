@@ -16,6 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from mistworks.errors import MistworksError
+from storage.settings import seconds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -82,13 +83,7 @@ def set_patience() -> None:
     Raises:
         MistworksError: the time is not a number of seconds.
     """
-    text = os.environ.get(PATIENCE_VARIABLE, str(_PATIENCE_SECONDS))
-    try:
-        factor, retries = _spread(float(text))
-    except ValueError:
-        raise MistworksError(
-            f"Expected {PATIENCE_VARIABLE} as a number of seconds, got {text!r}. Set it to 300, for example."
-        ) from None
+    factor, retries = _spread(seconds(PATIENCE_VARIABLE, _PATIENCE_SECONDS))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(retries))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", str(factor))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(_REQUEST_SECONDS))
@@ -97,10 +92,10 @@ def set_patience() -> None:
         logger.addFilter(_WaitNotice())
 
 
-def _spread(seconds: float) -> tuple[int, int]:
+def _spread(wanted: float) -> tuple[int, int]:
     """The whole factor and the number of retries whose sleeps together come closest to a time."""
     return min(
-        product((1, 2, 3, 4, 5), range(_MOST_RETRIES + 1)), key=lambda pair: abs(_slept(*pair) - seconds)
+        product((1, 2, 3, 4, 5), range(_MOST_RETRIES + 1)), key=lambda pair: abs(_slept(*pair) - wanted)
     )
 
 

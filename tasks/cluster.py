@@ -1,7 +1,6 @@
 """The way to a Dask cluster: connecting, waiting, and asking every machine what it is before it has work."""
 
 import logging
-import math
 import os
 import secrets
 import time
@@ -11,12 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import distributed
-from pydantic import PositiveFloat
+from pydantic import NonNegativeFloat
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from storage.fingerprint import Fingerprint, fingerprint
 from storage.location import Location
+from storage.settings import seconds
 from tasks.worker import Description, Step
 
 CONNECT_SECONDS = 10.0
@@ -35,30 +35,21 @@ class Limits(FrozenConfig):
         share_seconds: time after which a worker begins no further item of its share.
     """
 
-    workers_timeout: PositiveFloat = 60.0
-    patience: PositiveFloat = 300.0
-    share_seconds: PositiveFloat = 10.0
+    workers_timeout: NonNegativeFloat = 60.0
+    patience: NonNegativeFloat = 300.0
+    share_seconds: NonNegativeFloat = 10.0
 
     @classmethod
     def from_environment(cls) -> Self:
         """Read ``MISTWORKS_WORKERS_TIMEOUT`` and ``MISTWORKS_DASK_PATIENCE``, in seconds.
 
         Raises:
-            MistworksError: one is not a positive number.
+            MistworksError: one is not a number from 0 on.
         """
-        names = {"MISTWORKS_WORKERS_TIMEOUT": "workers_timeout", "MISTWORKS_DASK_PATIENCE": "patience"}
-        return cls.parse({field: _seconds(name) for name, field in names.items() if name in os.environ})
-
-
-def _seconds(name: str) -> float:
-    text = os.environ[name]
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise MistworksError(f"Expected {name} to be a positive number of seconds, got {text!r}. Change it.")
-    return seconds
+        return cls(
+            workers_timeout=seconds("MISTWORKS_WORKERS_TIMEOUT", 60.0),
+            patience=seconds("MISTWORKS_DASK_PATIENCE", 300.0),
+        )
 
 
 def require_encryption(address: str) -> None:
