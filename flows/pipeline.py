@@ -28,6 +28,7 @@ from storage.folders import working_folder
 from storage.registry import RegisteredVersion
 from storage.runs import training_record
 from storage.store import open_store
+from storage.tracking import require_tracking
 from tasks.training import Trained
 
 # What an estimator was fitted to says nothing of its accuracy.
@@ -88,6 +89,7 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     Raises:
         MistworksError: see `pipeline`.
     """
+    require_tracking(workspace.tracking_uri)
     before = present_champion(workspace.tracking_uri)
     with dask_cluster(workspace.dask_address, workspace.workers) as address:
         here = workspace.on(address)

@@ -66,6 +66,16 @@ def is_server(tracking_uri: str) -> bool:
     return tracking_uri.startswith(("http://", "https://"))
 
 
+def require_tracking(tracking_uri: str) -> None:
+    """Make sure, before work starts, that what keeps its result answers; a local file is made when needed.
+
+    Raises:
+        MistworksError: a server or database does not answer, or refuses.
+    """
+    if database_path(tracking_uri) is None:
+        open_client(tracking_uri)
+
+
 def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
     """A client of the tracking store and model registry at one URI.
 

@@ -93,9 +93,10 @@ class Machine:
         self.tracking_uri = tracking_uri
         for name in ("home", "tmp", "root"):
             (folder / name).mkdir(parents=True)
-        kept = ("PATH", "LANG", "COVERAGE_PROCESS_START")
+        kept = ("LANG", "COVERAGE_PROCESS_START")
         self.environment: Mapping[str, str] = {
             **{name: os.environ[name] for name in kept if name in os.environ},
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder / "home"),
             "TMPDIR": str(folder / "tmp"),
             "MISTWORKS_ROOT": str(folder / "root"),
