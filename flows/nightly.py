@@ -15,7 +15,7 @@ from flows.plans import plan_pipeline, require_room
 from flows.retention import remove_old_nights
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
-from storage.registry import CHAMPION, RegisteredVersion, versions
+from storage.registry import RegisteredVersion, versions
 
 Keep = Annotated[
     int | None,
@@ -65,8 +65,7 @@ def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
     reference = f"{version.name}/{version.version}"
     made = sum(store.made for store in produced.stores.values())
     if version.version not in {each.version for each in before}:
-        outcome = "is champion now" if CHAMPION in version.aliases else "is not champion"
-        return f"{reference} {outcome}: {version.promotion.removeprefix('not champion: ')}"
+        return f"{reference} is {version.promotion}"
     if made:
         return f"Made {made} missing partitions again; {reference} is as it was."
     return (

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated
 
-from prefect import flow
 from prefect.events import emit_event
 from pydantic import Field
 
+from flows.declaration import flow
 from flows.parameters import Where
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
@@ -22,7 +22,7 @@ PROMOTED_EVENT = "mistworks.champion.promoted"
 _ROUNDS = 5
 
 
-@flow(name="promote", flow_run_name="promote-{reference}", persist_result=False)
+@flow("promote", "promote-{reference}")
 def promote(
     reference: Annotated[str, Field(description="A registered version, such as mist/4.")],
     force: Annotated[bool, Field(description="Promote whatever the gate finds; it is recorded.")] = False,

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from prefect import flow
 from pydantic import Field
 
+from flows.declaration import flow
 from flows.evaluate import evaluate_in
 from flows.generate import generate
 from flows.parameters import Where
@@ -27,7 +27,7 @@ SHIPPED_COUNT = 1_000
 """How many of its own validation datasets the shipped estimator is measured on in an empty registry."""
 
 
-@flow(name="register", flow_run_name="register-{run_id}", persist_result=False)
+@flow("register", "register-{run_id}")
 def register(
     model: Annotated[str, Field(min_length=1, description="Path or URL of the folder of the estimator.")],
     run_id: Annotated[str, Field(min_length=1, description="MLflow run of its training.")],
@@ -59,7 +59,7 @@ def register(
         return register_measured.fn(folder, run_id, figures, where)
 
 
-@flow(name="register-shipped", persist_result=False)
+@flow("register-shipped", "register-shipped")
 def register_shipped(
     validation_store: Annotated[
         str | None,
@@ -112,7 +112,7 @@ def _validation_store(given: str | None, where: Workspace) -> Store:
     return open_store(generate(url, "validation", "shipped", SHIPPED_COUNT, workspace=where).url)
 
 
-@flow(name="register", flow_run_name="register-{run_id}", persist_result=False, validate_parameters=False)
+@flow("register", "register-{run_id}", checked=False)
 def register_measured(
     folder: Path, run_id: str, metrics: Mapping[str, float], workspace: Workspace
 ) -> RegisteredVersion:

@@ -8,15 +8,23 @@ from mistworks.errors import MistworksError
 
 ROOT_VARIABLE = "MISTWORKS_ROOT"
 DEFAULT_ROOT = "mistworks-data"
+# Prefect sets it for the processes that workers and `serve` start.
+_RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 
 
 def local_root(root: Path | None = None) -> Path:
     """The directory given, else the one that ``MISTWORKS_ROOT`` names, else ``mistworks-data``.
 
     Raises:
-        MistworksError: a URL was given.
+        MistworksError: a URL was given; or nothing was, to a run that a worker started.
     """
-    chosen = str(root or os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT)
+    given = root or os.environ.get(ROOT_VARIABLE)
+    if not given and _RUN_VARIABLE in os.environ:
+        raise MistworksError(
+            f"Expected {ROOT_VARIABLE} in the environment of the worker, got none: each run works in a "
+            "folder that is removed after it. Set it to an absolute path, then start the worker again."
+        )
+    chosen = str(given or DEFAULT_ROOT)
     # As a Path, s3://bucket has lost one slash.
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", chosen):
         raise MistworksError(

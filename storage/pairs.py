@@ -20,6 +20,7 @@ import numpy as np
 import obstore
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
+from obstore.exceptions import AlreadyExistsError
 
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
@@ -243,7 +244,7 @@ def claim_target(target: str, source: str) -> None:
         try:
             obstore.put(files, _SOURCE_FILE, json.dumps({"source": mine}).encode(), mode="create")
             return
-        except FileExistsError:
+        except AlreadyExistsError:
             held = json.loads(bytes(obstore.get(files, _SOURCE_FILE).bytes()))["source"]
     except ACCESS_ERRORS as error:
         raise _unreachable(target, error) from error

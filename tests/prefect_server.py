@@ -44,6 +44,10 @@ class Server:
     def start_run(self, name: str, parameters: Mapping[str, Any], **content: Any) -> str:
         path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
         answer = self.post(path, parameters=dict(parameters), **content)
+        # What a server says while its SQLite database is busy.
+        while answer.status_code == 503:
+            time.sleep(1)
+            answer = self.post(path, parameters=dict(parameters), **content)
         answer.raise_for_status()
         return str(answer.json()["id"])
 

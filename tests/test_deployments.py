@@ -107,7 +107,7 @@ class TestDeploy:
         assert {change.outcome for change in changes} == {"as it should be"}
         assert {change.name for change in changes if change.kind == "deployment"} == DEPLOYMENTS
         assert {change.name for change in changes if change.kind == "automation"} == {
-            "score when mistworks.promoted",
+            "score when mistworks.champion.promoted",
             "crashed when heartbeats stop",
         }
 
