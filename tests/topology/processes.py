@@ -35,11 +35,11 @@ def kill(mark: str, name: str | None = None, seconds: float = 10.0) -> None:
         time.sleep(0.05)
 
 
-def reaper(mark: str) -> "subprocess.Popen[bytes]":
-    """A process that kills all that carries the mark once this process is gone, by whatever signal."""
+def reaper(mark: str, folder: Path) -> "subprocess.Popen[bytes]":
+    """A process that ends all with the mark and removes the folder once this process is gone."""
     environment = {key: value for key, value in os.environ.items() if key != MARK}
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.topology.reaper", mark],
+        [sys.executable, "-m", "tests.topology.reaper", mark, str(folder)],
         stdin=subprocess.PIPE,
         env=environment,
         start_new_session=True,

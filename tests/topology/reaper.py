@@ -1,5 +1,6 @@
-"""Ends what carries a mark once whoever started this is gone: ``python -m tests.topology.reaper MARK``."""
+"""Ends what an owner that is gone has left: ``python -m tests.topology.reaper MARK FOLDER``."""
 
+import shutil
 import signal
 import sys
 
@@ -10,3 +11,4 @@ if __name__ == "__main__":
     # The kernel closes the pipe with the process that holds its other end.
     sys.stdin.read()
     processes.kill(sys.argv[1])
+    shutil.rmtree(sys.argv[2], ignore_errors=True)

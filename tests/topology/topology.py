@@ -66,7 +66,7 @@ class Topology:
         self._chosen = _with_needs(self.processes, services)
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
-        self._reaper = processes.reaper(self.mark)
+        self._reaper = processes.reaper(self.mark, self.folder)
 
     def __enter__(self) -> Self:
         try:
