@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ PROJECT_FILE = "prefect.yaml"
 HEARTBEATS_STOPPED_SECONDS = 90
 _ENDED = ("Completed", "Failed", "Crashed", "Cancelled")
 _POLL_SECONDS = 10
+_WHEN = " when "
 
 
 class PoolSpec(FrozenConfig):
@@ -114,7 +115,7 @@ class Change:
 
     kind: str
     name: str
-    outcome: Literal["made", "changed", "as it should be"]
+    outcome: Literal["made", "changed", "removed", "as it should be"]
 
 
 def project_file(given: Path | None = None) -> Path:
@@ -186,7 +187,9 @@ def serve(file: Path, on_ready: Callable[[list[Change]], None]) -> None:
             runner.add_deployment(_Registered(name=spec.name, identifier=identifier))
         changes.append(_put_automation(client, crashed_when_heartbeats_stop()))
     on_ready(changes)
-    asyncio.run(runner.start())
+    # Ctrl-C is how it is told to stop.
+    with suppress(KeyboardInterrupt):
+        asyncio.run(runner.start())
 
 
 def crashed_when_heartbeats_stop() -> AutomationCore:
@@ -343,25 +346,34 @@ def _require_no_pool(client: SyncPrefectClient, spec: DeploymentSpec) -> None:
 
 
 def _put_triggers(client: SyncPrefectClient, spec: DeploymentSpec, identifier: UUID) -> list[Change]:
+    wanted = [_automation_of(trigger, spec.name, identifier) for trigger in spec.triggers]
     return [
-        _put_automation(
-            client,
-            AutomationCore(
-                name=f"{spec.name} when {', '.join(trigger.expect)}",
-                description=f"Starts {spec.name}.",
-                trigger=EventTrigger(
-                    match=trigger.match,
-                    expect=set(trigger.expect),
-                    posture=Posture.Reactive,
-                    threshold=1,
-                ),
-                actions=[
-                    RunDeployment(source="selected", deployment_id=identifier, parameters=trigger.parameters)
-                ],
-            ),
-        )
-        for trigger in spec.triggers
+        *_remove_former(client, spec.name, {each.name for each in wanted}),
+        *(_put_automation(client, each) for each in wanted),
     ]
+
+
+def _automation_of(trigger: TriggerSpec, name: str, identifier: UUID) -> AutomationCore:
+    return AutomationCore(
+        name=f"{name}{_WHEN}{', '.join(trigger.expect)}",
+        description=f"Starts {name}.",
+        trigger=EventTrigger(
+            match=trigger.match, expect=set(trigger.expect), posture=Posture.Reactive, threshold=1
+        ),
+        actions=[RunDeployment(source="selected", deployment_id=identifier, parameters=trigger.parameters)],
+    )
+
+
+def _remove_former(client: SyncPrefectClient, name: str, wanted: set[str]) -> list[Change]:
+    """Remove what started a deployment by events that its file names no more."""
+    former = [
+        each
+        for each in client.read_automations()
+        if each.name.startswith(f"{name}{_WHEN}") and each.name not in wanted
+    ]
+    for each in former:
+        client.delete_automation(each.id)
+    return [Change("automation", each.name, "removed") for each in former]
 
 
 def _put_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Change:

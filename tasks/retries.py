@@ -17,6 +17,8 @@ def retried(function: Callable[P, R]) -> Task[P, R]:
     step: Callable[[Callable[P, R]], Task[P, R]] = task(
         retries=2,
         retry_delay_seconds=[5, 30],
+        # Runs that one outage stops do not all come back at once.
+        retry_jitter_factor=0.5,
         retry_condition_fn=_failure_may_pass,
         persist_result=False,
         cache_policy=NO_CACHE,

@@ -165,6 +165,16 @@ class TestDeploy:
         assert crons == ["15 4 * * *"]
         deploy(project_file())
 
+    def test_an_event_that_is_named_no_more_starts_nothing(self, api: Server, tmp_path: Path) -> None:
+        text = project_file().read_text()
+        file = tmp_path / "prefect.yaml"
+        file.write_text(text.replace("[mistworks.champion.promoted]", "[mistworks.other]"))
+        told = {change.name: change.outcome for change in deploy(file) if change.kind == "automation"}
+        assert told["score when mistworks.champion.promoted"] == "removed"
+        assert told["score when mistworks.other"] == "made"
+        assert deploy(project_file())
+        assert {change.outcome for change in deploy(project_file())} == {"as it should be"}
+
     @pytest.mark.parametrize("command", ["deploy", "serve"])
     def test_without_a_server_it_says_what_to_start(
         self, command: str, server: Server, monkeypatch: pytest.MonkeyPatch
