@@ -42,6 +42,17 @@ def leave_result(version: RegisteredVersion, before: RegisteredVersion | None, t
     )
 
 
+def leave_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
+    """Leave a table.
+
+    Args:
+        key: of lower-case letters, digits and dashes.
+        rows: by column.
+        description: one line.
+    """
+    _leave(lambda: create_table_artifact(rows, key, description))
+
+
 def leave_note(key: str, text: str, description: str) -> None:
     """Leave some Markdown.
 

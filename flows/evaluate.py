@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from pydantic import Field
 
+from flows.artifacts import leave_table
 from flows.declaration import flow
 from flows.parameters import Models, Suites, Where, run_name
 from flows.progress import progress
@@ -134,7 +135,10 @@ def evaluate(
         MistworksError: an estimator, a suite or the run is not there, or datasets could not be evaluated.
     """
     where = workspace or Workspace.of()
-    return evaluate_in(models, suites, where, sizes=sizes, slow_limit=slow_limit, run_id=run_id)
+    evaluated = evaluate_in(models, suites, where, sizes=sizes, slow_limit=slow_limit, run_id=run_id)
+    rows = [asdict(row) for row in evaluated.summary()]
+    leave_table("evaluation", rows, f"{len(rows)} pairings of estimators and suites, in nats and nats²")
+    return evaluated
 
 
 def evaluate_in(

@@ -1,13 +1,15 @@
-"""One writer per store, over all runs on all machines that one Prefect server knows."""
+"""One writer per store: by a lock of files on disk, by a limit of the Prefect server in object stores."""
 
 import hashlib
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 
 from prefect.client.orchestration import get_client
 from prefect.concurrency.asyncio import AcquireConcurrencySlotTimeoutError
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import MissingContextError, ObjectAlreadyExists
+from prefect.logging import get_run_logger
 
 from flows.services import is_embedded
 from mistworks.errors import MistworksError
@@ -17,6 +19,7 @@ from storage.lock import exclusive
 # What a killed run held is free again a lease and a round of the server later.
 LEASE_SECONDS = 60.0
 WAIT_SECONDS = 180.0
+_WARN_AFTER_SECONDS = 2.0
 
 
 @contextmanager
@@ -34,7 +37,10 @@ def one_writer(url: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
     Raises:
         MistworksError: another run holds it, or a local path cannot be written.
     """
-    with nullcontext() if is_embedded() else _limit(Location.parse(url).url, wait), exclusive(url):
+    place = Location.parse(url)
+    # Where there is a lock of files it tells at once, and is free at once when its holder dies.
+    limited = place.path is None and not is_embedded()
+    with exclusive(url), _limit(place.url, wait) if limited else nullcontext():
         yield
 
 
@@ -50,17 +56,37 @@ def _limit(url: str, wait: float) -> Iterator[None]:
     # Of two that make it at once, one is told that it is there.
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         client.upsert_global_concurrency_limit_by_name(name, 1)
+    with ExitStack() as held:
+        try:
+            held.enter_context(_slot(name, min(wait, _WARN_AFTER_SECONDS)))
+        except AcquireConcurrencySlotTimeoutError:
+            _warn(f"Another run writes to {url}; waiting up to {wait:.0f} s for it to end.")
+            _wait_for(held, name, url, wait)
+        yield
+
+
+def _wait_for(held: ExitStack, name: str, url: str, wait: float) -> None:
     try:
-        with concurrency(
-            name,
-            timeout_seconds=wait,
-            lease_duration=LEASE_SECONDS,
-            strict=True,
-            raise_on_lease_renewal_failure=False,
-        ):
-            yield
+        held.enter_context(_slot(name, wait))
     except AcquireConcurrencySlotTimeoutError:
         raise MistworksError(
             f"Expected to be the only writer of {url}, got another run that holds the limit {name}. Wait for "
             "it to end, then run again."
         ) from None
+
+
+def _slot(name: str, wait: float) -> AbstractContextManager[None]:
+    return concurrency(
+        name,
+        timeout_seconds=wait,
+        lease_duration=LEASE_SECONDS,
+        strict=True,
+        raise_on_lease_renewal_failure=False,
+    )
+
+
+def _warn(text: str) -> None:
+    """Tell on the screen, whatever logging is set to, and in the log of the run."""
+    sys.stderr.write(f"warning: {text}\n")
+    with suppress(MissingContextError):
+        get_run_logger().warning(text)

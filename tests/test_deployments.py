@@ -243,6 +243,15 @@ class TestOneWriter:
         with one_writer("s3://bucket/other.zarr"), one_writer(url):
             pass
 
+    def test_on_a_disk_it_is_refused_at_once(self, api: Server, tmp_path: Path) -> None:
+        url = str(tmp_path / "train.zarr")
+        with (
+            one_writer(url),
+            pytest.raises(MistworksError, match="is being written by another run"),
+            one_writer(url),
+        ):
+            pass
+
     def test_limits_are_named_so_that_people_know_them(self) -> None:
         assert limit_of("s3://bucket/stores/tiny-seed-0/train.zarr").startswith("store-tiny-seed-0-train-")
         assert limit_of("/a/b/train.zarr") != limit_of("/c/b/train.zarr")
