@@ -8,7 +8,7 @@ from pathlib import Path
 import obstore
 
 from flows.workspace import Workspace
-from flows.writers import one_writer
+from flows.writers import forget_limit, one_writer
 from mistworks.errors import MistworksError
 from mistworks.presets import preset_name
 from mistworks.splits import SPLITS
@@ -87,6 +87,7 @@ def _remove_night(workspace: Workspace, preset: str, seed: int, needed: set[str]
         for url in present:
             with one_writer(url, wait=1.0):
                 _remove(url)
+            forget_limit(url)
     except (MistworksError, *ACCESS_ERRORS):
         # What cannot be read, or is written to, stays for the next night to decide.
         return False

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from prefect.client.orchestration import get_client
 from prefect.concurrency.asyncio import AcquireConcurrencySlotTimeoutError
 from prefect.concurrency.sync import concurrency
-from prefect.exceptions import MissingContextError, ObjectAlreadyExists
+from prefect.exceptions import MissingContextError, ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_run_logger
 
 from flows.services import is_embedded
@@ -42,6 +42,13 @@ def one_writer(url: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
     limited = place.path is None and not is_embedded()
     with exclusive(url), _limit(place.url, wait) if limited else nullcontext():
         yield
+
+
+def forget_limit(url: str) -> None:
+    """Remove the limit of a store that is gone; there may be none."""
+    if Location.parse(url).path is None and not is_embedded():
+        with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+            client.delete_global_concurrency_limit_by_name(limit_of(url))
 
 
 def limit_of(url: str) -> str:

@@ -16,7 +16,7 @@ from flows.declaration import flow
 from flows.deployments import crashed_when_heartbeats_stop, deploy, project_file, read_project
 from flows.parameters import run_name
 from flows.progress import progress
-from flows.writers import limit_of, one_writer
+from flows.writers import forget_limit, limit_of, one_writer
 from mistworks.errors import MistworksError
 from tests.prefect_server import Server, prefect_server
 
@@ -242,6 +242,15 @@ class TestOneWriter:
             pass
         with one_writer("s3://bucket/other.zarr"), one_writer(url):
             pass
+
+    def test_the_limit_of_a_store_that_is_gone_goes(self, api: Server) -> None:
+        url = "s3://bucket/gone.zarr"
+        with one_writer(url):
+            pass
+        forget_limit(url)
+        forget_limit(url)
+        names = {limit["name"] for limit in api.post("/v2/concurrency_limits/filter").json()}
+        assert limit_of(url) not in names
 
     def test_on_a_disk_it_is_refused_at_once(self, api: Server, tmp_path: Path) -> None:
         url = str(tmp_path / "train.zarr")
