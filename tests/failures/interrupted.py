@@ -12,9 +12,13 @@ import sys
 import time
 from typing import Any
 
+from flows.services import quieten
+
 
 def main(place: str, moment: str, number: str, *command: str) -> None:
     """Prepare the interruption, then run the command."""
+    # As the command line does before it imports anything of Prefect.
+    quieten()
     module, _, name = place.partition(":")
     _interrupt(importlib.import_module(module), name, moment, signal.Signals[number])
     from flows.cli import main as run
