@@ -1,5 +1,6 @@
 """Keeps nights from filling the disk: stores of earlier dates are removed, but for those of champions."""
 
+import json
 import re
 from contextlib import suppress
 from datetime import date
@@ -15,9 +16,10 @@ from mistworks.splits import SPLITS
 from storage.errors import ACCESS_ERRORS, reason
 from storage.location import Location
 from storage.registry import versions
-from storage.store import find_manifest, open_store
+from storage.store import ATTRIBUTE, find_manifest, open_store
 
 _BATCH = 1_000
+_GROUP = "zarr.json"
 
 
 def remove_old_nights(workspace: Workspace, preset: str, tonight: int, keep: int) -> list[int]:
@@ -103,14 +105,23 @@ def _content(url: str) -> str:
 
 
 def _remove(url: str) -> None:
-    """Delete a store such that what is left at any time is a store that lacks partitions, or nothing."""
+    """Delete a store such that what is left at any time is a store that lacks partitions, or none.
+
+    In a bucket an empty ``zarr.json`` stays, as of a store that was only begun: some object stores go on
+    listing folders that are empty, which would be taken for something else than a store.
+    """
     files = Location.parse(url).object_store()
     paths = [str(entry["path"]) for batch in obstore.list(files) for entry in batch]
-    paths.sort(key=lambda path: (path == "zarr.json", not path.startswith("partition_digest/c"), path))
+    paths = sorted(set(paths) - {_GROUP}, key=lambda path: (not path.startswith("partition_digest/c"), path))
     for start in range(0, len(paths), _BATCH):
         obstore.delete(files, paths[start : start + _BATCH])
     if (path := Location.parse(url).path) is not None:
+        obstore.delete(files, _GROUP)
         _remove_empty(path)
+        return
+    group = json.loads(bytes(obstore.get(files, _GROUP).bytes()))
+    group["attributes"][ATTRIBUTE] = {"format": group["attributes"][ATTRIBUTE]["format"]}
+    obstore.put(files, _GROUP, json.dumps(group).encode())
 
 
 def _remove_empty(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
+import obstore
 import pytest
 
 import flows.retention
@@ -17,9 +18,11 @@ from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from storage.generation import generate_partition
+from storage.location import Location
 from storage.manifest import Manifest
 from storage.registry import Lineage, RegisteredVersion
 from storage.store import create_store, find_manifest, open_store
+from tests.object_stores import BUCKET, SeaweedFS, s3_environment
 
 
 def version(number: int, *, champion: bool = False, train_hash: str = "") -> RegisteredVersion:
@@ -110,6 +113,23 @@ class TestRetention:
         assert left == {"tiny-seed-20260101", "tiny-seed-20260103", "tiny-seed-20260104"}
         for seed in (20260101, 20260103, 20260104):
             assert open_store(workspace.store("tiny", seed, "train")).content_hash() == hashes[seed]
+
+    def test_nights_in_a_bucket_are_removed_as_well(
+        self, workspace: Workspace, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in s3_environment(object_store.endpoint).items():
+            monkeypatch.setenv(name, value)
+        there = workspace.model_copy(update={"stores": f"s3://{BUCKET}/nights"})
+        self.registered(monkeypatch)
+        for seed in (20260101, 20260102):
+            self.night(there, seed)
+        assert remove_old_nights(there, "tiny", 20260102, keep=1) == [20260101]
+        assert find_manifest(there.store("tiny", 20260101, "train")) is None
+        left = Location.parse(there.store("tiny", 20260101, "train")).object_store()
+        assert [entry["path"] for batch in obstore.list(left) for entry in batch] == ["zarr.json"]
+        # It may be made again.
+        self.night(there, 20260101)
+        assert open_store(there.store("tiny", 20260102, "train")).missing() == []
 
     def test_what_is_not_an_earlier_night_of_the_preset_is_left_alone(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
