@@ -1,5 +1,6 @@
 """What a run is about to make, checked before anything is started: no Prefect, no Dask."""
 
+import math
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.splits import SPLITS, SplitName
 from storage.location import Location
-from storage.manifest import Manifest
+from storage.manifest import CHUNK_VALUES, Manifest
 from storage.store import find_manifest, open_store
 
 if TYPE_CHECKING:
@@ -46,8 +47,10 @@ class StorePlan:
             manifest.meta_distribution.draw(manifest.root_seed, manifest.split, position)
             for position in positions
         ]
-        values = sum(draw.n * (draw.joint.dx + draw.joint.dy) for draw in draws)
-        return int(_OVERHEAD * _VALUE_BYTES * values / len(draws) * manifest.count)
+        values = sum(draw.n * (draw.joint.dx + draw.joint.dy) for draw in draws) / len(draws) * manifest.count
+        # Each partition ends with a chunk that is filled up.
+        chunks = manifest.partitions * math.ceil(values / manifest.partitions / CHUNK_VALUES)
+        return int(_OVERHEAD * _VALUE_BYTES * CHUNK_VALUES * chunks)
 
     def missing_bytes(self) -> int:
         """Size of the partitions that are not there yet.

@@ -27,6 +27,7 @@ from storage.results import ResultStore
 from storage.store import Store, StoreDamagedError, create_store, open_store
 from storage.summaries import create_summaries, has_statistics, open_summaries, summarise_partition
 from storage.verification import verify
+from tests.failures.observations import Observe
 from tests.object_stores import (
     BUCKET,
     READER,
@@ -238,7 +239,7 @@ def test_a_server_that_is_gone_may_come_back(use: str, monkeypatch: pytest.Monke
     ids=lambda value: getattr(value, "code", ""),
 )
 def test_a_server_that_refuses_is_asked_once(
-    use: str, fault: Fault, told: str, proxy: FaultyProxy, whole: str
+    use: str, fault: Fault, told: str, proxy: FaultyProxy, whole: str, observe: Observe
 ) -> None:
     proxy.fault = fault
     with pytest.raises(StoreRefusedError, match=rf"cannot be \w+ from {HOST} .*{told}") as caught:
@@ -246,6 +247,11 @@ def test_a_server_that_refuses_is_asked_once(
     assert "xml" not in str(caught.value)
     assert "\n" not in str(caught.value)
     assert proxy.requests == 1
+    observe(
+        f"object store that answers {fault.status}, {fault.code}",
+        seen=str(caught.value),
+        afterwards="it was asked once, and nothing was written",
+    )
 
 
 @pytest.mark.parametrize("use", EVERY_USE_OF_AN_OPEN_STORE)
@@ -288,13 +294,24 @@ def test_a_fault_while_a_store_is_read_is_no_damage(
     ids=lambda fault: f"{fault.kind}-{fault.status}",
 )
 def test_faults_that_pass_are_outlasted(
-    url: str, proxy: FaultyProxy, fault: Fault, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str,
+    proxy: FaultyProxy,
+    fault: Fault,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    observe: Observe,
 ) -> None:
     monkeypatch.setenv(PATIENCE_VARIABLE, "60")
     proxy.fault = fault
     made = filled(url, 8)
     assert verify(made).content_hash == filled(str(tmp_path / "local.zarr"), 8).content_hash()
     assert proxy.failed > 5
+    kinds = {"status": f"answers {fault.status}", "close": "hangs up", "cut": "cuts answers off"}
+    observe(
+        f"object store that {kinds.get(fault.kind, 'is slow')} in {fault.share:.0%} of the requests",
+        seen="the work goes on",
+        afterwards=f"same hash, after {proxy.failed} faults",
+    )
 
 
 @pytest.mark.parametrize(
@@ -307,16 +324,26 @@ def test_faults_that_pass_are_outlasted(
     ids=["503", "403", "413"],
 )
 def test_a_partition_that_cannot_be_written_is_named(
-    url: str, proxy: FaultyProxy, fault: Fault, kind: type[MistworksError], monkeypatch: pytest.MonkeyPatch
+    url: str,
+    proxy: FaultyProxy,
+    fault: Fault,
+    kind: type[MistworksError],
+    monkeypatch: pytest.MonkeyPatch,
+    observe: Observe,
 ) -> None:
     monkeypatch.setenv(PATIENCE_VARIABLE, "0.3")
     store = create_store(url, manifest())
     proxy.fault = fault
     told = rf"partition 1 of the store .* could not be written from {HOST} \({fault.status} .*{fault.code}"
-    with pytest.raises(kind, match=told):
+    with pytest.raises(kind, match=told) as caught:
         generate_partition(store, 1)
     proxy.fault = None
     assert store.missing() == [0, 1, 2]
+    observe(
+        f"object store that answers every write with {fault.status}",
+        seen=str(caught.value),
+        afterwards="the partition counts as missing",
+    )
 
 
 def test_a_server_that_is_stopped_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,7 +412,7 @@ class TestWithoutTheRightToWrite:
             ResultStore(f"{whole}-results").write(results_of([9], [0.0], [0.1]))
 
 
-def test_a_slow_writer_who_is_killed_leaves_what_another_finished(url: str) -> None:
+def test_a_slow_writer_who_is_killed_leaves_what_another_finished(url: str, observe: Observe) -> None:
     """The slow one looked for the mark before the other set it, and is killed between two of its writes."""
     create_store(url, manifest())
     with slow_writer(url, 1) as writer:
@@ -394,6 +421,11 @@ def test_a_slow_writer_who_is_killed_leaves_what_another_finished(url: str) -> N
         writer.kill()
     found = verify(open_store(url))
     assert (found.faulty, found.content_hash) == ([], whole)
+    observe(
+        "a slow writer killed halfway over a finished partition",
+        seen="the store is whole",
+        afterwards="same hash, the mark stands",
+    )
 
 
 def test_failing_requests_are_not_taken_for_damage(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

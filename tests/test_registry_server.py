@@ -24,6 +24,7 @@ from storage.registry import load, lookup, versions
 from storage.runs import KEY_TAG, find_run
 from storage.tracking import exclusive, fluent, open_client
 from tasks.alone import alone
+from tests.failures.observations import Observe
 from tests.mlflow_servers import WAIT_SECONDS, Machine, answers, at_once, free_port, mlflow_server, postgres
 from tests.test_registry import PASSED, estimator, pairs, registered, saved
 
@@ -124,7 +125,7 @@ def test_it_is_so_each_time(attempt: int, server: str, machines: list[Machine], 
 
 
 def test_of_two_promotions_on_two_machines_one_comes_first_and_the_other_is_told(
-    server: str, machines: list[Machine], tmp_path: Path
+    server: str, machines: list[Machine], tmp_path: Path, observe: Observe
 ) -> None:
     made = [registered(server, tmp_path, seed=seed, key=f"promoted-{seed}") for seed in (20, 21, 22)]
     numbers = [version.version for version in made]
@@ -139,6 +140,11 @@ def test_of_two_promotions_on_two_machines_one_comes_first_and_the_other_is_told
     winner, loser = numbers[1:] if ended[0][0] == 0 else numbers[:0:-1]
     assert lookup("mist@champion", server).version == winner
     assert not lookup(f"mist/{loser}", server).decided, "it is to be compared with the new champion"
+    observe(
+        "two promotions at once on two machines",
+        seen=next(err.strip().splitlines()[-1] for code, _, err in ended if code == 3),
+        afterwards="one champion; the other is not decided and is compared again",
+    )
 
 
 def test_a_machine_without_credentials_loads_the_champion_by_its_address(
@@ -177,7 +183,9 @@ def test_the_lock_of_a_database_spans_machines(database: str) -> None:
     assert order == ["first", "second"]
 
 
-def test_a_version_whose_artifacts_are_gone_is_an_error_that_names_it(server: str, tmp_path: Path) -> None:
+def test_a_version_whose_artifacts_are_gone_is_an_error_that_names_it(
+    server: str, tmp_path: Path, observe: Observe
+) -> None:
     made = registered(server, tmp_path, seed=40, key="gone")
     client = open_client(server)
     model_id = str(client.get_model_version("mist", str(made.version)).source).removeprefix("models:/")
@@ -185,8 +193,15 @@ def test_a_version_whose_artifacts_are_gone_is_an_error_that_names_it(server: st
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         get_artifact_repository(client.get_logged_model(model_id).artifact_location).delete_artifacts()
-    with pytest.raises(MistworksError, match=rf"the model of mist/{made.version} at .*Restore its artifacts"):
+    with pytest.raises(
+        MistworksError, match=rf"the model of mist/{made.version} at .*Restore its artifacts"
+    ) as caught:
         load(made.uri, server)
+    observe(
+        "a registered version whose artifacts are gone",
+        seen=str(caught.value),
+        afterwards="nothing is recorded about it",
+    )
 
 
 # --- an MLflow server that does not answer, or lets nobody in
@@ -239,7 +254,7 @@ def test_a_server_that_lets_nobody_in_is_told_with_the_remedy(status: int, body:
         open_client(url)
 
 
-def test_an_outage_is_waited_for_and_then_told_in_a_sentence(tmp_path: Path) -> None:
+def test_an_outage_is_waited_for_and_then_told_in_a_sentence(tmp_path: Path, observe: Observe) -> None:
     code = """
 import sys, time
 from storage.outage import TrackingUnreachableError
@@ -264,6 +279,11 @@ except TrackingUnreachableError as error:
     assert 4 < float(seconds) < 20
     assert told.startswith(f"Expected MLflow at {url} to answer, got connection refused.")
     assert err == "MLflow does not answer; waiting for it\n"
+    observe(
+        "MLflow gone in mid-run, for good",
+        seen=f"{err.strip()}. Then: {told.strip()}",
+        afterwards="one error",
+    )
 
 
 @pytest.mark.slow

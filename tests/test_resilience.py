@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.request import Request, urlopen
 
@@ -20,6 +21,7 @@ from storage.manifest import Manifest
 from storage.store import create_store, open_store
 from storage.verification import verify
 from tests.commands import Run, hash_in, one_sentence, until
+from tests.failures.observations import Observe
 
 COUNT, SIZE = 10_000, 125
 PARTITIONS = COUNT // SIZE
@@ -160,7 +162,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(disk)], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=300m", "tmpfs", str(disk)], capture_output=True
     )
     if mounted.returncode:
         pytest.skip(f"mounting a small disk is not permitted here: {mounted.stderr.decode().strip()}")
@@ -170,30 +172,60 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+def fill(disk: Path) -> Path:
+    """Take all the room that is left on a disk; the file that has it."""
+    ballast = disk / "ballast"
+    with ballast.open("wb") as file, suppress(OSError):
+        while True:
+            file.write(bytes(2**20))
+            file.flush()
+    return ballast
+
+
 @pytest.mark.slow
-def test_full_disk_with_the_databases_on_it(small_disk: Path, whole_hash: str) -> None:
-    subprocess.run(["mount", "-o", "remount,size=40m", str(small_disk)], check=True)
+def test_full_disk_with_the_databases_on_it(small_disk: Path, whole_hash: str, observe: Observe) -> None:
     arguments = ["generate", "--store", str(small_disk / "s.zarr"), *JOB]
-    for told in ("could not be written (No space left", "root cannot be written (No space left on device)"):
-        code, _, err = Run(*arguments, root=small_disk / "root").end()
-        assert code == 1
-        # The workers' log records may have failed to reach Prefect, which says so on a line before.
-        assert told in err.splitlines()[-1]
-        assert "Traceback" not in err
-    subprocess.run(["mount", "-o", "remount,size=300m", str(small_disk)], check=True)
+    run = Run(*arguments, root=small_disk / "root")
+    until(lambda: marked(small_disk / "s.zarr") > 3 or run.process.poll() is not None)
+    ballast = fill(small_disk)
+    code, _, err = run.end()
+    # The workers' log records may have failed to reach Prefect, which says so on a line before.
+    told = err.splitlines()[-1]
+    assert (code, "Traceback" in err) == (1, False)
+    assert "could not be written (No space left" in told
+    code, _, err = Run(*arguments, root=small_disk / "root").end()
+    assert (code, "Traceback" in err) == (1, False)
+    assert "of free space at" in err.splitlines()[-1]
+    ballast.unlink()
     code, out, err = Run(*arguments, root=small_disk / "root").end()
     assert (code, hash_in(out)) == (0, whole_hash), err
+    observe(
+        "disk full, with the databases on it", seen=told, afterwards="with more room, run again: same hash"
+    )
 
 
-def test_full_disk_then_more_room(small_disk: Path, root: Path, api: str, whole_hash: str) -> None:
-    arguments = ["generate", "--store", str(small_disk / "s.zarr"), *JOB]
-    code, _, err = Run(*arguments, root=root, api=api).end()
+def test_full_disk_then_more_room(
+    small_disk: Path, root: Path, api: str, whole_hash: str, observe: Observe
+) -> None:
+    store = small_disk / "s.zarr"
+    arguments = ["generate", "--store", str(store), *JOB]
+    run = Run(*arguments, root=root, api=api)
+    until(lambda: marked(store) > 3 or run.process.poll() is not None)
+    ballast = fill(small_disk)
+    code, _, err = run.end()
     assert code == 1
-    assert "No space left on device" in one_sentence(err)
-    assert "free space" in err
-    subprocess.run(["mount", "-o", "remount,size=300m", str(small_disk)], check=True)
+    told = one_sentence(err)
+    assert "No space left on device" in told
+    assert "free space" in told
+    missing = open_store(str(store)).missing()
+    assert 0 < len(missing) < PARTITIONS
+    code, _, err = Run(*arguments, root=root, api=api).end()
+    assert (code, "of free space at" in one_sentence(err)) == (1, True)
+    ballast.unlink()
+    assert open_store(str(store)).missing() == missing
     code, out, err = Run(*arguments, root=root, api=api).end()
     assert (code, hash_in(out)) == (0, whole_hash), err
+    observe("disk full", seen=told, afterwards="with more room, run again: same hash, nothing lost")
 
 
 class TestFailures:

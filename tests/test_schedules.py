@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.failures.observations import Observe
 from tests.prefect_server import Server, prefect_server
 
 pytestmark = pytest.mark.slow
@@ -67,7 +68,7 @@ def kill(process: psutil.Process) -> None:
         process.kill()
 
 
-def test_after_five_missed_slots_one_run_catches_up(server: Server) -> None:
+def test_after_five_missed_slots_one_run_catches_up(server: Server, observe: Observe) -> None:
     due = datetime.now(UTC) - timedelta(hours=1)
     missed = [
         server.start_run(
@@ -83,18 +84,31 @@ def test_after_five_missed_slots_one_run_catches_up(server: Server) -> None:
     with server.worker():
         ended = [server.await_run(run, 120)["state_type"] for run in missed]
     assert sorted(ended) == ["CANCELLED"] * 4 + ["COMPLETED"]
+    observe(
+        "a worker away for five slots of a schedule",
+        seen=f"runs that were due: {', '.join(sorted(ended)).lower()}",
+        afterwards="one run catches up",
+    )
 
 
-def test_of_two_runs_that_overlap_the_second_is_cancelled(server: Server) -> None:
+def test_of_two_runs_that_overlap_the_second_is_cancelled(server: Server, observe: Observe) -> None:
     with server.worker():
         first = server.start_run("busy/one", {"seconds": 20})
         await_process(server, first)
         second = server.start_run("busy/one", {"seconds": 20})
-        assert server.await_run(second, 60)["state_type"] == "CANCELLED"
+        refused = server.await_run(second, 60)
+        assert refused["state_type"] == "CANCELLED"
         assert server.await_run(first, 60)["state_type"] == "COMPLETED"
+    observe(
+        "two nightly runs that overlap",
+        seen=f"the second: {refused['state']['message']}",
+        afterwards="the first completes",
+    )
 
 
-def test_a_run_that_is_cancelled_by_the_api_ends_within_half_a_minute(server: Server) -> None:
+def test_a_run_that_is_cancelled_by_the_api_ends_within_half_a_minute(
+    server: Server, observe: Observe
+) -> None:
     with server.worker():
         run = server.start_run("busy/free", {"seconds": 600})
         await_process(server, run)
@@ -103,6 +117,11 @@ def test_a_run_that_is_cancelled_by_the_api_ends_within_half_a_minute(server: Se
         assert server.await_run(run, 60, {"CANCELLED"})["state_type"] == "CANCELLED"
         assert time.monotonic() - started < 30
         assert processes_of(run) == []
+    observe(
+        "a run cancelled by the API",
+        seen="the run is shown as cancelled within 30 s",
+        afterwards="its processes are gone",
+    )
 
 
 def test_the_clock_of_the_server_starts_runs(server: Server) -> None:
@@ -140,7 +159,7 @@ def test_a_run_without_a_root_says_what_the_worker_needs(server: Server) -> None
 
 
 def test_runs_of_a_machine_that_is_gone_are_crashed_within_two_minutes_and_busy_ones_are_not(
-    server: Server,
+    server: Server, observe: Observe
 ) -> None:
     with server.worker() as lost:
         gone = server.start_run("busy/free", {"seconds": 1_000})
@@ -159,6 +178,11 @@ def test_runs_of_a_machine_that_is_gone_are_crashed_within_two_minutes_and_busy_
         # Two minutes after the last heartbeat, and one that a busy machine takes.
         assert time.monotonic() - died < 180
         assert server.await_run(healthy, 300)["state_type"] == "COMPLETED"
+    observe(
+        "a machine gone with its worker and run",
+        seen=ended["state"]["message"],
+        afterwards="the run is shown as crashed; a busy run of 200 s beside it completes",
+    )
 
 
 def test_serve_runs_deployments_and_stops_at_a_signal(tmp_path: Path) -> None:
