@@ -120,7 +120,7 @@ def test_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
         assert first["state_type"] == "COMPLETED", first["state"]["message"]
         assert first["auto_scheduled"]
-        assert first["state"]["message"].startswith("mist/1 is champion now: accuracy against")
+        assert first["state"]["message"].startswith("mist/1 is champion: accuracy against")
         assert second["state"]["message"].startswith("Nothing new: mist/1 was made from this data")
 
         told = subprocess.run(
