@@ -147,5 +147,5 @@ def test_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         assert scored["state_type"] == "COMPLETED", scored["state"]["message"]
         rows = scores().to_pylist()
         assert len(rows) == PAIRS
-        assert {str(row["model_version"]) for row in rows} == {"1"}
+        assert {row["model"] for row in rows} == {"mist/1"}
         assert {row["weights_sha256"] for row in rows} == {weights}
