@@ -22,4 +22,8 @@ COPY tasks tasks
 COPY flows flows
 RUN pip install --constraint constraints.txt --editable '.[pipeline,server]'
 
+# There is no repository in the image: COMMIT=$(git rev-parse HEAD) tells registered versions what made them.
+ARG COMMIT=
+ENV MISTWORKS_COMMIT=${COMMIT}
+
 USER 1001:1001

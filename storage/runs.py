@@ -1,6 +1,7 @@
 """Training and evaluation recorded as MLflow runs, such that a training that was killed continues its run."""
 
 import json
+import os
 import re
 import subprocess
 import tempfile
@@ -72,7 +73,10 @@ class CodeRevision:
 
 
 def code_revision() -> CodeRevision:
-    """The revision of the installed package: its own repository's, never that of a folder around it."""
+    """The revision of the installed package: its own repository's, never that of a folder around it.
+
+    Outside of a repository it is what ``MISTWORKS_COMMIT`` says, which an image is built with.
+    """
     source = Path(mistworks.errors.__file__).resolve()
     try:
         package = version("mistworks")
@@ -80,7 +84,7 @@ def code_revision() -> CodeRevision:
         package = "unknown"
     # An installed copy inside someone else's repository is not tracked there.
     if _git(source.parent, "ls-files", "--error-unmatch", source.name) is None:
-        return CodeRevision("unknown", False, package)
+        return CodeRevision(os.environ.get("MISTWORKS_COMMIT") or "unknown", False, package)
     commit = _git(source.parent, "rev-parse", "HEAD") or "unknown"
     changes = _git(source.parent, "status", "--porcelain", "--untracked-files=no")
     return CodeRevision(commit, bool(changes), package)

@@ -173,6 +173,14 @@ def test_the_code_revision_is_that_of_the_repository_the_package_lies_in() -> No
     assert code_revision().commit == (head.stdout.strip() if head.returncode == 0 else "unknown")
 
 
+def test_an_image_says_what_it_was_built_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.runs._git", lambda *_: None)
+    monkeypatch.setenv("MISTWORKS_COMMIT", "c0ffee")
+    assert code_revision().commit == "c0ffee"
+    monkeypatch.delenv("MISTWORKS_COMMIT")
+    assert code_revision().commit == "unknown"
+
+
 def test_the_registry_is_held_by_one_at_a_time(tracking_uri: str) -> None:
     order: list[str] = []
 
