@@ -116,7 +116,10 @@ def test_a_run_that_is_cancelled_by_the_api_ends_within_half_a_minute(
         server.post(f"/flow_runs/{run}/set_state", state={"type": "CANCELLING"})
         assert server.await_run(run, 60, {"CANCELLED"})["state_type"] == "CANCELLED"
         assert time.monotonic() - started < 30
-        assert processes_of(run) == []
+        # It tells of its end a moment before that.
+        while left := processes_of(run):
+            assert time.monotonic() - started < 30, left
+            time.sleep(0.5)
     observe(
         "a run cancelled by the API",
         seen="the run is shown as cancelled within 30 s",
