@@ -28,9 +28,13 @@ def main() -> int:
     """Run the tests that observe failures, the slow ones too; the document is written where all pass."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"]
+        # Most of the time is spent waiting for what is gone.
+        command += ["-n", "3", "--dist", "loadfile"]
         chosen = sys.argv[1:] or ["tests", "--observing"]
-        done = subprocess.run([*command, *chosen], env={**os.environ, FOLDER_VARIABLE: folder})
+        done = subprocess.run(
+            [*command, *chosen], env={**os.environ, FOLDER_VARIABLE: folder, "OMP_NUM_THREADS": "1"}
+        )
         observations = read(Path(folder))
     if done.returncode != 0:
         return done.returncode
