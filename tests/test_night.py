@@ -128,8 +128,8 @@ def test_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             env=topology.registry_environment,
             capture_output=True,
             text=True,
-            check=True,
         )
+        assert told.returncode == 0, told.stderr
         champion = json.loads(told.stdout)
         assert (champion["version"], champion["promoted"]) == (1, True)
         used = subprocess.run(
@@ -137,8 +137,8 @@ def test_a_night(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             env=topology.registry_environment,
             capture_output=True,
             text=True,
-            check=True,
         )
+        assert used.returncode == 0, used.stderr
         weights, mi = json.loads(used.stdout)
         assert weights == champion["lineage"]["weights_sha256"]
         assert 0.0 <= mi < 5.0
