@@ -170,10 +170,9 @@ def evaluate_in(
             address,
             list(models),
             list(suites),
-            workspace.tracking_uri,
-            workspace.results,
             None if sizes is None else tuple(sizes),
             slow_limit,
+            workspace,
         )
     if run_id is not None:
         log_evaluation(workspace.tracking_uri, run_id, evaluated.results, prior_mean=prior_mean)
@@ -185,14 +184,13 @@ def evaluate_on_dask(
     dask_address: str,
     models: list[str],
     suites: list[str],
-    tracking_uri: str,
-    results: str,
     sizes: tuple[int, ...] | None,
     slow_limit: int,
+    workspace: Workspace,
 ) -> Evaluated:
     """What `evaluate` does, on a Dask cluster."""
     started = time.monotonic()
-    estimators, opened = find_estimators(models, tracking_uri), _open_suites(suites, sizes)
+    estimators, opened = find_estimators(models, workspace.tracking_uri), _open_suites(suites, sizes)
     pairings = [
         _Pairing(
             suite,
@@ -202,7 +200,7 @@ def evaluate_on_dask(
         for suite in opened
         for estimator in estimators
     ]
-    store = ResultStore(results)
+    store = ResultStore(workspace.results)
     jobs = [job for pairing in pairings if (job := pairing.job(store)).items]
     computed = sum(len(job.items) for job in jobs)
     if jobs:

@@ -5,12 +5,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
+from prefect import Flow
 
+from flows.evaluate import evaluate_on_dask
+from flows.generate import generate_split
 from flows.parameters import parse_ranges
+from flows.pipeline import pipeline
 from flows.plans import plan_pipeline, plan_store, require_room
+from flows.register import register_measured
 from flows.root import local_root
 from flows.services import PresetName
 from flows.workspace import Workspace
@@ -69,6 +74,25 @@ def test_secrets_are_refused_in_places_and_left_out_where_the_workspace_is_writt
     assert workspace.tracking_uri == "postgresql://me:secret@host/mlflow"
     assert "secret" not in workspace.model_dump_json()
     assert "secret" not in repr(workspace)
+
+
+@pytest.mark.parametrize(
+    ("flow", "others"),
+    [
+        (evaluate_on_dask, {"dask_address": "tcp://h:1", "models": ["ksg-3"], "suites": ["m-test"]}),
+        (pipeline, {"preset": "tiny", "seed": 1}),
+        (register_measured, {"folder": Path("/model"), "run_id": "1", "metrics": {}}),
+        (generate_split, {"plan": plan_store("s.zarr", "train", "tiny")}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_what_prefect_records_of_a_run_holds_no_password(
+    flow: Flow[..., Any], others: dict[str, Any]
+) -> None:
+    workspace = Workspace.of(tracking_uri="postgresql://me:secret@host/mlflow")
+    recorded = json.dumps(flow.serialize_parameters({**others, "workspace": workspace}))
+    assert "secret" not in recorded
+    assert "postgresql://me:…@host/mlflow" in json.loads(recorded)["workspace"]["tracking_uri"]
 
 
 def test_a_number_of_workers_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
