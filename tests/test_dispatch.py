@@ -19,6 +19,7 @@ from tasks.dispatch import Job, check_cluster, dispatch
 from tests.commands import until
 from tests.dask_processes import REPOSITORY, Cluster, copy_with_a_change
 from tests.dask_steps import Subject, leave_files
+from tests.failures.observations import Observe
 
 QUICK = Limits(workers_timeout=20, patience=20, share_seconds=0.3)
 
@@ -318,15 +319,20 @@ class TestMachines:
         [warning] = work.warnings
         assert "is left out: code" in warning
 
-    def test_a_worker_without_mistworks(self, cluster: Cluster, tmp_path: Path, no_mistworks: Path) -> None:
+    def test_a_worker_without_mistworks(
+        self, cluster: Cluster, tmp_path: Path, no_mistworks: Path, observe: Observe
+    ) -> None:
         cluster.add_worker(paths=(no_mistworks,))
         told = (
             "Expected the Dask worker tcp://.* to import mistworks and what it needs, got ModuleNotFoundError"
         )
-        with pytest.raises(MistworksError, match=told):
+        with pytest.raises(MistworksError, match=told) as caught:
             Work(tmp_path, 3).run(cluster.address)
+        observe("a Dask worker without the package", seen=str(caught.value), afterwards="nothing is written")
 
-    def test_a_local_place_that_workers_do_not_see(self, cluster: Cluster, tmp_path: Path) -> None:
+    def test_a_local_place_that_workers_do_not_see(
+        self, cluster: Cluster, tmp_path: Path, observe: Observe
+    ) -> None:
         place = tmp_path / "stores"
         place.mkdir()
         hide = f"mount -t tmpfs tmpfs '{place}' && exec \"$@\""
@@ -336,9 +342,12 @@ class TestMachines:
         cluster.add_worker(prefix=("unshare", "-m", "sh", "-c", hide, "sh"))
         with pytest.raises(
             MistworksError, match=rf"Expected the Dask worker tcp://.* to see {place}/s\.zarr"
-        ):
+        ) as caught:
             check_cluster(leave_files, cluster.address, [str(place / "s.zarr")])
         assert list(place.iterdir()) == []
+        observe(
+            "a local path that Dask workers do not see", seen=str(caught.value), afterwards="nothing is made"
+        )
 
 
 class TestEncryption:

@@ -128,7 +128,9 @@ def test_resumes_and_makes_again_what_is_lost(url: str) -> None:
 
 @pytest.mark.parametrize("key", ["index/mi/c/1", "index/digest/c/1/0", "values/c/{chunk}"])
 @pytest.mark.parametrize("content", [None, b"", b"not what was written"])
-def test_damage_is_found_named_and_mended(url: str, key: str, content: bytes | None) -> None:
+def test_damage_is_found_named_and_mended(
+    url: str, key: str, content: bytes | None, observe: Observe
+) -> None:
     whole = filled(url).content_hash()
     key = key.format(chunk=manifest().capacity // 262_144)
     if content is None:
@@ -140,12 +142,18 @@ def test_damage_is_found_named_and_mended(url: str, key: str, content: bytes | N
     assert f"partition 1 of the store {url} is damaged" in found.damaged[1]
     told = rf"partition 1 of the store {re.escape(url)} is damaged .*; run `mistworks regenerate"
     for read in (lambda: open_store(url).partition(1), lambda: list(open_store(url))):
-        with pytest.raises(StoreDamagedError, match=told):
+        with pytest.raises(StoreDamagedError, match=told) as caught:
             read()
     store = open_store(url, read_only=False)
     store.unmark(1)
     generate_partition(store, 1)
     assert verify(open_store(url)).content_hash == whole
+    kind = "gone" if content is None else "changed" if content else "empty"
+    observe(
+        f"a file of a partition {kind}, found when it is read",
+        seen=str(caught.value),
+        afterwards="made anew: same hash",
+    )
 
 
 def test_another_configuration_is_refused(url: str) -> None:
