@@ -28,11 +28,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture
-def observe() -> Observe:
+def observe(request: pytest.FixtureRequest) -> Observe:
     """Keep what a test saw when it provoked a failure, for docs/reliability.md."""
 
     def observe(failure: str, *, seen: str, afterwards: str) -> None:
-        keep(Observation(failure, seen, afterwards))
+        keep(Observation(failure, seen, afterwards, request.node.nodeid))
 
     return observe
 

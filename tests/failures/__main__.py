@@ -1,11 +1,14 @@
-"""Provokes every failure and writes docs/reliability.md: `python -m tests.failures [pytest options]`."""
+"""Provokes every failure and writes docs/reliability.md: `python -m tests.failures [pytest options]`.
+
+With ``MISTWORKS_OBSERVATIONS`` set to a folder, what was seen is kept there: tests that failed can be run again
+alone, and the document has what all saw.
+"""
 
 import os
 import platform
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from tests.failures.observations import FOLDER_VARIABLE, read, table
@@ -24,27 +27,31 @@ means that the same command, run again, finishes with the content hash of a run 
 """
 
 
-def main() -> int:
-    """Run the tests that observe failures, the slow ones too; the document is written where all pass."""
-    started = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow"]
-        # Most of the time is spent waiting for what is gone.
-        command += ["-n", "3", "--dist", "loadfile"]
-        chosen = sys.argv[1:] or ["tests", "--observing"]
-        done = subprocess.run(
-            [*command, *chosen], env={**os.environ, FOLDER_VARIABLE: folder, "OMP_NUM_THREADS": "1"}
-        )
-        observations = read(Path(folder))
+def main(keep: Path, chosen: list[str]) -> int:
+    """Run the tests that observe failures, the slow ones too, and write the document if all pass.
+
+    Args:
+        keep: folder where what the tests saw is kept; what others saw that were run before counts as well.
+        chosen: options of pytest that choose some of the tests; none for all.
+    """
+    keep.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", "--observing"]
+    # Most of the time is spent waiting for what is gone.
+    command += ["-n", "3", "--dist", "loadfile", *(chosen or ["tests"])]
+    environment = {**os.environ, FOLDER_VARIABLE: str(keep.absolute()), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment)
     if done.returncode != 0:
         return done.returncode
+    observations = read(keep)
     counts = (
-        f"{len(observations)} failures were provoked in {(time.monotonic() - started) / 60:.0f} minutes on "
-        f"{os.cpu_count()} cores ({platform.machine()}), and each held what its row says."
+        f"{len(observations)} failures were provoked on {os.cpu_count()} cores ({platform.machine()}), and "
+        "each held what its row says."
     )
     DOCUMENT.write_text(HEAD.format(counts=counts, table=table(observations)), encoding="utf-8")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(os.environ.get(FOLDER_VARIABLE, folder))
+        sys.exit(main(place, sys.argv[1:]))

@@ -28,11 +28,13 @@ class Observation:
         failure: what was done, such as ``"Dask worker killed"``.
         seen: what the user sees, word for word: the last line of a failed command, or how it went on.
         afterwards: what was found to hold afterwards.
+        test: the test that saw it.
     """
 
     failure: str
     seen: str
     afterwards: str
+    test: str = ""
 
 
 def keep(observation: Observation) -> None:
@@ -45,9 +47,10 @@ def keep(observation: Observation) -> None:
 
 
 def read(folder: Path) -> list[Observation]:
-    """All observations of a run of the tests."""
-    lines = [line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines()]
-    return [Observation(**json.loads(line)) for line in lines]
+    """What each test saw the last time that it ran."""
+    paths = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    found = [Observation(**json.loads(line)) for path in paths for line in path.read_text().splitlines()]
+    return list({(each.test, each.failure): each for each in found}.values())
 
 
 def table(observations: Iterable[Observation]) -> str:
