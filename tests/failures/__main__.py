@@ -1,7 +1,7 @@
 """Provokes every failure and writes docs/reliability.md: `python -m tests.failures [pytest options]`.
 
-With ``MISTWORKS_OBSERVATIONS`` set to a folder, what was seen is kept there: tests that failed can be run again
-alone, and the document has what all saw.
+With ``MISTWORKS_OBSERVATIONS`` set to a folder, what was seen is kept there: tests that failed can be run
+again alone, and the document has what all saw.
 """
 
 import os
