@@ -62,6 +62,7 @@ sys.stdin.readline()
 try:
     promote(reference, Decision((Condition("coverage", True, "90%"),)), int(against), uri)
 except ChampionMovedError as error:
+    print(error, file=sys.stderr)
     sys.exit(3)
 """
 

@@ -77,11 +77,11 @@ class Generation:
         return len(list((self.store / "partition_digest" / "c").glob("*/0")))
 
     def finish(self, run: Run) -> tuple[str, list[str]]:
-        """The content hash, which `verify` confirms, and the lines that were written beside it."""
+        """The content hash, which `verify` confirms, and the lines that were written beside progress."""
         code, out, err = run.end(300)
         assert code == 0, err
         assert verify(open_store(str(self.store))).content_hash == hash_in(out)
-        return hash_in(out), err.strip().splitlines()
+        return hash_in(out), [line for line in err.splitlines() if not line.startswith("generate train: ")]
 
     def again(self) -> str:
         return self.finish(self.start())[0]

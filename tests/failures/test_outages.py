@@ -81,8 +81,8 @@ LOST = "Lost the Dask scheduler"
 FAILURES = [
     Failure("Dask worker killed", gone("dask-worker-1", 3, kill=True)),
     Failure("both Dask workers killed, back after 15 s", lambda topology: _both_workers(topology, 15)),
-    Failure("Dask scheduler killed, back after 5 s", gone("dask-scheduler", 5, kill=True), LOST),
-    Failure("Dask scheduler killed, back after 60 s", gone("dask-scheduler", 60, kill=True), LOST),
+    Failure("Dask scheduler killed, back after 5 s", lambda topology: _scheduler(topology, 5), LOST),
+    Failure("Dask scheduler killed, back after 60 s", lambda topology: _scheduler(topology, 60), LOST),
     Failure("object store stopped for 30 s", gone("seaweedfs", 30)),
     Failure("object store killed, back after 10 s", gone("seaweedfs", 10, kill=True)),
     Failure("PostgreSQL restarted", lambda topology: topology.restart("postgres")),
@@ -99,6 +99,17 @@ def _both_workers(topology: Topology, seconds: float) -> None:
     time.sleep(seconds)
     for name in workers:
         topology.start_service(name)
+
+
+def _scheduler(topology: Topology, seconds: float) -> None:
+    """Its workers end when it has gone; in containers `restart: unless-stopped` starts them again."""
+    topology.kill("dask-scheduler")
+    time.sleep(seconds)
+    topology.start_service("dask-scheduler")
+    for name in topology.processes:
+        if name.startswith("dask-worker"):
+            until(lambda name=name: not topology.pids(name))  # type: ignore[misc]
+            topology.start_service(name)
 
 
 def marks(url: str) -> dict[str, tuple[str | None, object]]:
