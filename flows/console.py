@@ -243,7 +243,7 @@ def print_changes(changes: "Sequence[Change]") -> None:
     """What became of deployments and of what belongs to them."""
     facts: dict[str, object] = {f"{change.kind} {change.name}": change.outcome for change in changes}
     print_facts("registered", facts)
-    if all(change.outcome == "as it should be" for change in changes):
+    if all(change.outcome == "unchanged" for change in changes):
         Console(soft_wrap=True, highlight=False).print("nothing to change")
 
 

@@ -115,7 +115,7 @@ class Change:
 
     kind: str
     name: str
-    outcome: Literal["made", "changed", "removed", "as it should be"]
+    outcome: Literal["made", "changed", "removed", "unchanged"]
 
 
 def project_file(given: Path | None = None) -> Path:
@@ -245,7 +245,7 @@ def _put_pool(client: SyncPrefectClient, name: str) -> Change:
     except ObjectNotFound:
         client.create_work_pool(WorkPoolCreate(name=name, type="process"))
         return Change("work pool", name, "made")
-    return Change("work pool", name, "as it should be")
+    return Change("work pool", name, "unchanged")
 
 
 def _put_deployment(client: SyncPrefectClient, spec: DeploymentSpec, pool: str | None) -> tuple[UUID, Change]:
@@ -255,7 +255,7 @@ def _put_deployment(client: SyncPrefectClient, spec: DeploymentSpec, pool: str |
     schema = parameter_schema(flow).model_dump(exclude_unset=True) | {"additionalProperties": False}
     existing = _find_deployment(client, full_name)
     if existing is not None and _facts(existing) == _wanted(spec, pool, schema):
-        return existing.id, Change("deployment", full_name, "as it should be")
+        return existing.id, Change("deployment", full_name, "unchanged")
     limit = spec.concurrency_limit
     identifier = client.create_deployment(
         flow_id=client.create_flow_from_name(flow.name),
@@ -382,7 +382,7 @@ def _put_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Change
         client.create_automation(wanted)
         return Change("automation", wanted.name, "made")
     if _comparable(existing[0]) == _comparable(wanted):
-        return Change("automation", wanted.name, "as it should be")
+        return Change("automation", wanted.name, "unchanged")
     client.update_automation(existing[0].id, wanted)
     return Change("automation", wanted.name, "changed")
 

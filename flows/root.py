@@ -28,7 +28,7 @@ def local_root(root: Path | None = None) -> Path:
     # As a Path, s3://bucket has lost one slash.
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:/", chosen):
         raise MistworksError(
-            f"Expected a local directory as --root, got {chosen}. Give the URL to --stores, --checkpoints "
-            "and --results instead."
+            f"Expected a local directory as --root, got {re.sub(':/+', '://', chosen)}. Give the URL to "
+            "--stores, --checkpoints and --results instead."
         )
     return Path(chosen).expanduser().absolute()

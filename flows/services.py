@@ -290,9 +290,15 @@ def _require_answer(url: str) -> None:
         return  # It answers; whether it lets us in is for Prefect to say.
     except (OSError, ValueError) as error:
         raise MistworksError(
-            f"the Prefect API {url} does not answer ({error}); start it, or unset PREFECT_API_URL to have "
-            "one started"
+            f"Expected the Prefect API {url} to answer, got: {_cause(error)}. Start it, or unset "
+            "PREFECT_API_URL to have one started."
         ) from None
+
+
+def _cause(error: Exception) -> str:
+    """What the system said, without the names of libraries' classes."""
+    told = error.reason if isinstance(error, URLError) else error
+    return str(getattr(told, "strerror", None) or told)
 
 
 def _require_scheduler(address: str) -> None:

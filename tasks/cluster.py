@@ -100,8 +100,8 @@ def _connect(address: str, within: float) -> distributed.Client:
                 time.sleep(_RETRY_SECONDS)
                 continue
             raise MistworksError(
-                f"the Dask scheduler {address} does not answer ({_line(error)}); start it, or leave out "
-                "--dask-address to have a local cluster"
+                f"Expected the Dask scheduler {address} to answer, got: {_line(error)}. Start it, or unset "
+                "MISTWORKS_DASK_ADDRESS (--dask-address) to have a local cluster."
             ) from None
 
 

@@ -104,7 +104,7 @@ class TestFile:
 class TestDeploy:
     def test_again_changes_nothing(self, api: Server) -> None:
         changes = deploy(project_file())
-        assert {change.outcome for change in changes} == {"as it should be"}
+        assert {change.outcome for change in changes} == {"unchanged"}
         assert {change.name for change in changes if change.kind == "deployment"} == DEPLOYMENTS
         assert {change.name for change in changes if change.kind == "automation"} == {
             "score when mistworks.champion.promoted",
@@ -173,7 +173,7 @@ class TestDeploy:
         assert told["score when mistworks.champion.promoted"] == "removed"
         assert told["score when mistworks.other"] == "made"
         assert deploy(project_file())
-        assert {change.outcome for change in deploy(project_file())} == {"as it should be"}
+        assert {change.outcome for change in deploy(project_file())} == {"unchanged"}
 
     @pytest.mark.parametrize("command", ["deploy", "serve"])
     def test_without_a_server_it_says_what_to_start(

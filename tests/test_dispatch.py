@@ -268,7 +268,7 @@ class TestScheduler:
         cluster.add_worker()
         work = Work(tmp_path, 40, seconds=0.1)
         threading.Thread(target=lambda: (until(lambda: work.done() > 3), cluster.scheduler.kill())).start()
-        with pytest.raises(MistworksError, match=f"the Dask scheduler {cluster.address} does not answer"):
+        with pytest.raises(MistworksError, match=f"Expected the Dask scheduler {cluster.address} to answer"):
             work.run(cluster.address, QUICK.model_copy(update={"patience": 2.0}))
 
 

@@ -29,7 +29,10 @@ FileOption = Annotated[
 
 @app.command()
 def deploy(file: FileOption = None, as_json: JsonOption = False) -> None:
-    """Register schedules, automations and deployments for the workers of a pool; again to update."""
+    """Register deployments for workers.
+
+    Makes the work pool, schedules and automations of prefect.yaml; run again to update.
+    """
     from dataclasses import asdict
 
     from flows.console import print_changes, print_json
@@ -46,7 +49,10 @@ def deploy(file: FileOption = None, as_json: JsonOption = False) -> None:
 
 @app.command()
 def serve(file: FileOption = None, root: RootOption = None) -> None:
-    """Run schedules and deployments from this process, without a pool, until Ctrl-C or SIGTERM."""
+    """Run schedules from this process.
+
+    The deployments of prefect.yaml without a pool, until Ctrl-C or SIGTERM.
+    """
     from flows.console import print_changes
     from flows.root import ROOT_VARIABLE, local_root
     from flows.services import configure, require_server
@@ -87,7 +93,10 @@ def score(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Estimate pairs of samples in Parquet files; run again to resume, or to do what is new."""
+    """Estimate pairs of samples in Parquet.
+
+    Run again to resume, or to score what is new.
+    """
     from flows.services import announce, dask_cluster, services
     from storage.pairs import find_pairs
 

@@ -72,7 +72,10 @@ def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> N
 
 @app.command()
 def doctor(as_json: JsonOption = False) -> None:
-    """Check every service that the environment names, before work starts; exit with 1 if one fails."""
+    """Check every service the environment names.
+
+    In seconds, before work starts; exits with 1 if a check fails.
+    """
     from flows.console import print_json
     from flows.doctor import examine, lines
 

@@ -62,6 +62,9 @@ def _found(answer: httpx.Response) -> list[dict[str, Any]]:
 
 def _workers(ask: _Ask) -> Check:
     pools = [pool["name"] for pool in _found(ask("/work_pools/filter", json={}))]
+    deployments = _found(ask("/deployments/filter", json={}))
+    if deployments and not any(found.get("work_pool_name") for found in deployments):
+        return Check("prefect workers", True, "none needed: `mistworks serve` runs the deployments")
     online = {
         pool: sum(
             worker["status"] == "ONLINE"
