@@ -75,12 +75,13 @@ def is_embedded() -> bool:
     return _EMBEDDED in os.environ
 
 
-def announce(preset: str | None = None) -> None:
-    """Refuse a preset of no known name, then say that starting takes a moment, if it does.
+def announce(root: Path | None, preset: str | None = None) -> None:
+    """Refuse a root that is a URL and a preset of no known name, then say that starting takes a moment.
 
     Raises:
-        MistworksError: there is no preset of that name.
+        MistworksError: the root is not a local directory, or there is no preset of that name.
     """
+    local_root(root)
     if preset is not None and preset not in get_args(PresetName) and not preset.endswith(".json"):
         raise MistworksError(
             f"Expected a preset out of {', '.join(get_args(PresetName))} or the path of a .json file, got "

@@ -38,7 +38,7 @@ def generate(
     from flows.plans import plan_store, require_room
     from flows.services import announce, dask_cluster, services
 
-    announce(preset)
+    announce(root, preset)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
     plan = plan_store(store, split, preset, count, seed, partition_size)
     require_room([plan])
@@ -70,7 +70,7 @@ def regenerate(
     from flows.services import announce, dask_cluster, services
     from storage.store import open_store
 
-    announce()
+    announce(root)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
     manifest = open_store(store).manifest
     if partitions is not None:
@@ -111,7 +111,7 @@ def summarise(
     from flows.services import announce, dask_cluster, services
     from storage.store import open_store
 
-    announce()
+    announce(root)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
     open_store(store).require_complete()
     with services(root, dask_cluster(dask_address, workers, "tasks.statistics")) as address:

@@ -100,7 +100,7 @@ def score(
     from flows.services import announce, dask_cluster, services
     from storage.pairs import find_pairs
 
-    announce()
+    announce(root)
     workspace = workspace_of(
         root, results=results, tracking_uri=tracking_uri, dask_address=dask_address, workers=workers
     )

@@ -53,7 +53,7 @@ def register(
         raise typer.BadParameter("Expected --model with --run-id, or --shipped. Give one of the two.")
     from flows.services import announce, services
 
-    announce()
+    announce(root)
     workspace = workspace_of(
         root,
         stores=stores,
@@ -113,7 +113,7 @@ def promote(
     """Make a version champion if it is better, calibrated and keeps its invariants."""
     from flows.services import announce, services
 
-    announce()
+    announce(root)
     workspace = workspace_of(root, stores=stores, tracking_uri=tracking_uri)
     with services(root):
         from flows.promote import promote as run

@@ -40,7 +40,8 @@ def pipeline(
     from flows.plans import plan_pipeline, require_room
     from flows.services import announce, services
 
-    announce(preset)
+    number = dated_seed(seed)
+    announce(root, preset)
     workspace = workspace_of(
         root,
         stores=stores,
@@ -50,7 +51,6 @@ def pipeline(
         dask_address=dask_address,
         workers=workers,
     )
-    number = dated_seed(seed)
     require_room(plan_pipeline(preset, number, workspace).stores.values())
     with services(root):
         from flows.pipeline import pipeline as run

@@ -50,7 +50,7 @@ def train(
     from flows.services import announce, services
     from storage.store import open_store
 
-    announce(preset)
+    announce(root, preset)
     workspace = workspace_of(
         root, checkpoints=checkpoints, tracking_uri=tracking_uri, dask_address=dask_address, workers=workers
     )
@@ -100,7 +100,7 @@ def evaluate(
     from flows.services import announce, dask_cluster, services
 
     sample_sizes = None if sizes is None else numbers(sizes, "--sizes")
-    announce()
+    announce(root)
     workspace = workspace_of(
         root, results=results, tracking_uri=tracking_uri, dask_address=dask_address, workers=workers
     )
