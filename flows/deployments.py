@@ -28,6 +28,8 @@ from pydantic import Field
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
+from storage.registry import MODEL
+from tasks.alone import limit_of
 
 PROJECT_FILE = "prefect.yaml"
 # Three heartbeats, as few as two that come late would not be; a check adds up to half a minute.
@@ -108,7 +110,7 @@ class Change:
     """What became of one thing on the server.
 
     Attributes:
-        kind: deployment, automation or work pool.
+        kind: deployment, automation, work pool or limit.
         name: of it.
         outcome: what was done.
     """
@@ -160,6 +162,8 @@ def deploy(file: Path) -> list[Change]:
     with _client() as client:
         pools = {spec.work_pool.name for spec in project.deployments}
         changes = [_put_pool(client, pool) for pool in sorted(pools)]
+        # Limits of stores are made with the stores.
+        changes.append(_put_limit(client, limit_of(MODEL)))
         for spec in project.deployments:
             identifier, change = _put_deployment(client, spec, spec.work_pool.name)
             changes += [change, *_put_triggers(client, spec, identifier)]
@@ -246,6 +250,15 @@ def _put_pool(client: SyncPrefectClient, name: str) -> Change:
         client.create_work_pool(WorkPoolCreate(name=name, type="process"))
         return Change("work pool", name, "made")
     return Change("work pool", name, "unchanged")
+
+
+def _put_limit(client: SyncPrefectClient, name: str) -> Change:
+    try:
+        client.read_global_concurrency_limit_by_name(name)
+    except ObjectNotFound:
+        client.upsert_global_concurrency_limit_by_name(name, 1)
+        return Change("limit", name, "made")
+    return Change("limit", name, "unchanged")
 
 
 def _put_deployment(client: SyncPrefectClient, spec: DeploymentSpec, pool: str | None) -> tuple[UUID, Change]:

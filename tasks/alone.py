@@ -14,6 +14,11 @@ LEASE_SECONDS = 60.0
 """Least that Prefect takes; it is renewed while this process lives, and ends with it."""
 
 
+def limit_of(name: str) -> str:
+    """Name of the global limit of a registered model."""
+    return f"mistworks-registry-{name}"
+
+
 @contextmanager
 def alone(tracking_uri: str, name: str) -> Iterator[None]:
     """Hold a registered model alone, across machines that share a Prefect server.
@@ -29,7 +34,7 @@ def alone(tracking_uri: str, name: str) -> Iterator[None]:
     if not is_server(tracking_uri) or not os.environ.get("PREFECT_API_URL"):
         yield
         return
-    limit = f"mistworks-registry-{name}"
+    limit = limit_of(name)
     # Another machine may make it at this moment.
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         client.upsert_global_concurrency_limit_by_name(limit, 1)

@@ -105,6 +105,7 @@ class TestDeploy:
     def test_again_changes_nothing(self, api: Server) -> None:
         changes = deploy(project_file())
         assert {change.outcome for change in changes} == {"unchanged"}
+        assert [change.name for change in changes if change.kind == "limit"] == ["mistworks-registry-mist"]
         assert {change.name for change in changes if change.kind == "deployment"} == DEPLOYMENTS
         assert {change.name for change in changes if change.kind == "automation"} == {
             "score when mistworks.champion.promoted",
