@@ -17,7 +17,8 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 HEAD = """# Reliability
 
 Written by `python -m tests.failures`, which provokes each failure with real processes: servers, workers and
-runs are killed, stopped, cut off and filled up. {counts}
+runs are killed, stopped, cut off and filled up.
+{counts}
 
 A row says what was done, how often, what you see, and what the test found to hold afterwards. *Same hash*
 means that the same command, run again, finishes with the content hash of a run that nothing happened to.
