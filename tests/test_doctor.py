@@ -25,7 +25,10 @@ PREFECT: Answers = {
     "/api/ready": (200, "OK"),
     "/api/work_pools/filter": (200, [{"name": "pool"}]),
     "/api/work_pools/pool/workers/filter": (200, [{"status": "ONLINE"}, {"status": "OFFLINE"}]),
-    "/api/deployments/filter": (200, [{"name": "nightly"}, {"name": "evaluate"}]),
+    "/api/deployments/filter": (
+        200,
+        [{"name": "nightly", "work_pool_name": "pool"}, {"name": "evaluate", "work_pool_name": "pool"}],
+    ),
     "/api/v2/concurrency_limits/filter": (
         200,
         [
