@@ -130,6 +130,12 @@ class TestPrefect:
         assert checks["deployments"].what == "evaluate, nightly"
         assert checks["writers"].what == "2 stores, written now: store-a"
 
+    def test_deployments_that_are_served_need_no_pool(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        served = (200, [{"name": "nightly", "work_pool_name": None}])
+        answers: Answers = {"/api/work_pools/filter": (200, []), "/api/deployments/filter": served}
+        check = self.checks(monkeypatch, answers)["prefect workers"]
+        assert (check.ok, check.what) == (True, "none needed: `mistworks serve` runs the deployments")
+
     @pytest.mark.parametrize(
         ("path", "answer", "name", "what", "remedy"),
         [
