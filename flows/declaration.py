@@ -118,7 +118,7 @@ def _note(declared: Flow[..., Any], run: FlowRun, state: State) -> str:
     about = inspect.getdoc(declared.fn) or ""
     return (
         f"# {run.name} failed\n\n{told}\n\n## How to go on\n\n"
-        "Mend what the sentence names, then retry this run on its page, or start another with the same "
+        "Correct what the sentence names, then retry this run on its page, or start another with the same "
         "parameters: what is done is kept, and the rest is done with the same content hash.\n\n"
         f"## What was run\n\n{declared.name}: {about.splitlines()[0] if about else ''}\n\n"
         f"```json\n{given}\n```\n"

@@ -92,7 +92,7 @@ class DeploymentSpec(FrozenConfig):
             return load_flow_from_entrypoint(self.entrypoint)
         except (ImportError, AttributeError) as error:
             raise MistworksError(
-                f"Expected a flow at {self.entrypoint}, got: {error}. Mend the deployment {self.name}."
+                f"Expected a flow at {self.entrypoint}, got: {error}. Correct the deployment {self.name}."
             ) from None
 
 
@@ -215,7 +215,7 @@ def crashed_when_heartbeats_stop() -> AutomationCore:
             ChangeFlowRunState(
                 state=StateType.CRASHED,
                 name="Crashed",
-                message="No heartbeat came for 90 s: the process of the run, or its machine, is gone. Retry "
+                message="No heartbeat for 90 s: the process of the run, or its machine, is gone. Retry "
                 "the run to go on; what is done is kept.",
             )
         ],
@@ -239,7 +239,7 @@ def _client() -> Iterator[SyncPrefectClient]:
         except httpx.HTTPStatusError as error:
             told = f"{error.response.status_code}: {error.response.text[:300]}"
             raise MistworksError(
-                f"Expected the Prefect server to accept the deployments, got {told}. Mend the file."
+                f"Expected the Prefect server to accept the deployments, got {told}. Correct the file."
             ) from error
 
 

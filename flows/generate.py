@@ -6,7 +6,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from flows.declaration import flow
-from flows.parameters import Count, Partitions, PartitionSize, Preset, Seed, StoreUrl, Where, parse_ranges
+from flows.parameters import (
+    ChosenPreset,
+    Count,
+    Partitions,
+    PartitionSize,
+    Seed,
+    StoreUrl,
+    Where,
+    parse_ranges,
+)
 from flows.plans import StorePlan, plan_store, require_room
 from flows.progress import progress
 from flows.services import dask_cluster
@@ -47,7 +56,7 @@ class Generated:
 def generate(
     store: StoreUrl,
     split: SplitName = "train",
-    preset: Preset = "quick",
+    preset: ChosenPreset = "quick",
     count: Count | None = None,
     seed: Seed = 0,
     partition_size: PartitionSize | None = None,

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from flows.artifacts import leave_note
 from flows.declaration import flow
-from flows.parameters import DatedSeed, Preset, Where, seed_of
+from flows.parameters import ChosenPreset, DatedSeed, Where, seed_of
 from flows.pipeline import Produced, dated_name, produce
 from flows.plans import plan_pipeline, require_room
 from flows.retention import remove_old_nights
@@ -25,7 +25,7 @@ Keep = Annotated[
 
 @flow("nightly", dated_name("nightly"))
 def nightly(
-    preset: Preset = "quick", seed: DatedSeed = "date", keep: Keep = None, workspace: Where = None
+    preset: ChosenPreset = "quick", seed: DatedSeed = "date", keep: Keep = None, workspace: Where = None
 ) -> State[Produced]:
     """Make what is missing, train, evaluate, register, and promote through the gate; once per data and seed.
 

@@ -11,7 +11,7 @@ from flows.services import PresetName
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 
-Preset = Annotated[
+ChosenPreset = Annotated[
     PresetName | Annotated[str, Field(pattern=r"\.json$", title="JSON file")],
     Field(description="A preset: tiny (seconds), quick, shipped or paper, or the path of one in JSON."),
 ]

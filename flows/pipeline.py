@@ -11,7 +11,7 @@ from flows.artifacts import leave_result, present_champion
 from flows.declaration import flow
 from flows.evaluate import evaluate_in
 from flows.generate import Generated, generate_split
-from flows.parameters import DatedSeed, Preset, Where, run_name, seed_of
+from flows.parameters import ChosenPreset, DatedSeed, Where, run_name, seed_of
 from flows.plans import PipelinePlan, plan_pipeline, require_room
 from flows.register import register_measured
 from flows.services import dask_cluster
@@ -64,7 +64,7 @@ def dated_name(kind: str) -> Callable[[Mapping[str, Any]], str]:
 
 
 @flow("pipeline", dated_name("pipeline"))
-def pipeline(preset: Preset = "quick", seed: DatedSeed = None, workspace: Where = None) -> Produced:
+def pipeline(preset: ChosenPreset = "quick", seed: DatedSeed = None, workspace: Where = None) -> Produced:
     """Run every step for the splits that the preset has; what is done already is kept.
 
     Args:

@@ -38,7 +38,8 @@ def make_databases(server: str, names: list[str]) -> list[str]:
     except psycopg2.Error as error:
         reason = str(error).strip().splitlines()[0]
         raise MistworksError(
-            f"Expected a PostgreSQL server at {server}, got: {reason}. Start it, or mend user and PGPASSWORD."
+            f"Expected a PostgreSQL server at {server}, got: {reason}. Start it, or correct the user "
+            "and PGPASSWORD."
         ) from None
     return made
 
@@ -59,7 +60,8 @@ def make_bucket(name: str) -> bool:
         client.create_bucket(Bucket=name)
     except (BotoCoreError, ClientError) as error:
         raise MistworksError(
-            f"Expected to make the bucket {name}, got: {str(error).splitlines()[0]}. Mend the AWS_… values."
+            f"Expected to make the bucket {name}, got: {str(error).splitlines()[0]}. Correct "
+            "the AWS_… values."
         ) from None
     return True
 

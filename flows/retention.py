@@ -66,7 +66,8 @@ def _folders(url: str) -> list[str]:
         listed = obstore.list_with_delimiter(Location.parse(url).object_store())
     except ACCESS_ERRORS as error:
         raise MistworksError(
-            f"Expected to list the stores at {url}, got: {reason(error)}. Mend the path, or run without keep."
+            f"Expected to list the stores at {url}, got: {reason(error)}. Correct the path, or run "
+            "without keep."
         ) from None
     return [prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"]]
 

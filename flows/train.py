@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from flows.declaration import flow
-from flows.parameters import Preset, Seed, StoreUrl, Where
+from flows.parameters import ChosenPreset, Seed, StoreUrl, Where
 from flows.plans import TrainingPlan, plan_training
 from flows.progress import progress
 from flows.summarise import summarise_all
@@ -48,7 +48,7 @@ def train(
     calibration_store: Annotated[
         StoreUrl | None, Field(description="Store of the calibration split; not calibrated if left out.")
     ] = None,
-    preset: Preset = "quick",
+    preset: ChosenPreset = "quick",
     objective: Annotated[
         Objective | None, Field(description="What training minimises; the preset's if left out.")
     ] = None,

@@ -334,7 +334,7 @@ def _described(url: str, files: "ObjectStore", entry: Any) -> PairFile:
         raise _unreachable(url, error) from error
     except _ARROW_ERRORS as error:
         raise MistworksError(
-            f"Expected Parquet in {path} of {url}, got: {reason(error)}. Mend it, or take it away."
+            f"Expected Parquet in {path} of {url}, got: {reason(error)}. Correct it, or take it away."
         ) from None
     for name in ("x", "y"):
         if name not in schema.names or not _is_list(schema.field(name).type):
@@ -353,11 +353,11 @@ def _described(url: str, files: "ObjectStore", entry: Any) -> PairFile:
 
 
 def _no_pairs(source: str) -> MistworksError:
-    return MistworksError(f"Expected Parquet files at {source}, got none. Mend the path or URL.")
+    return MistworksError(f"Expected Parquet files at {source}, got none. Correct the path or URL.")
 
 
 def _unreachable(url: str, error: BaseException) -> MistworksError:
-    return access_error(f"the place {url} cannot be used", error, "mend it, then run again")
+    return access_error(f"the place {url} cannot be used", error, "correct it, then run again")
 
 
 __all__ = ["PAIRS_A_PART", "EstimateFolder", "PairFile", "Pairs", "claim_target", "find_pairs"]

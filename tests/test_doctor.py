@@ -147,7 +147,7 @@ class TestPrefect:
                 "Install the same version",
             ),
             ("admin/version", (401, {}), "prefect api", "refuses us (401)", "Set PREFECT_API_AUTH_STRING"),
-            ("admin/version", (404, {}), "prefect api", "answers 404", "Mend PREFECT_API_URL"),
+            ("admin/version", (404, {}), "prefect api", "answers 404", "Correct PREFECT_API_URL"),
             ("ready", (503, {}), "prefect api", "not its database (503)", "Start the database"),
             ("work_pools/filter", (200, []), "prefect workers", "no work pool", "Run `mistworks deploy`"),
             (

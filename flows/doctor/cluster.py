@@ -87,7 +87,7 @@ def _all(name: str, url: str, answers: Mapping[str, Any]) -> Check:
         return Check(name, True, url)
     where, answer = next(iter(failed.items()))
     what = f"{url}: {len(failed)} of {len(answers)} cannot, such as {where} ({answer})"
-    return Check(name, False, what, "Mend host names, routes or the AWS_… variables there.")
+    return Check(name, False, what, "Correct host names, routes or the AWS_… variables there.")
 
 
 def reach(url: str) -> str:

@@ -67,7 +67,7 @@ def _round_trip(url: str) -> Check:
         step = "deleted"
         bucket.delete(name)
     except (*ACCESS_ERRORS, ValueError) as error:
-        told = str(access_error(f"{url} cannot be {step}", error, "mend the URL"))
+        told = str(access_error(f"{url} cannot be {step}", error, "correct the URL"))
         what, _, remedy = told.rpartition("; ")
         return Check("object store", False, what, f"{remedy[0].upper()}{remedy[1:]}.")
     if not same:

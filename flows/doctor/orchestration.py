@@ -2,7 +2,7 @@
 
 import base64
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -22,13 +22,14 @@ def prefect_checks(url: str) -> Iterator[Check]:
             answer = client.get("/admin/version")
         except httpx.HTTPError as error:
             what = f"{url} does not answer ({reason(error)})"
-            yield Check("prefect api", False, what, "Start it, or mend PREFECT_API_URL.")
+            yield Check("prefect api", False, what, "Start it, or correct PREFECT_API_URL.")
             return
         refused = _refused(url, answer) or _unready(url, client.get("/ready"))
         yield refused or same_version("prefect api", url, "prefect", str(answer.json()))
         if refused is None:
-            yield _workers(client.post)
-            yield _deployments(client.post)
+            deployments = _found(client.post("/deployments/filter", json={}))
+            yield _workers(client.post, deployments)
+            yield _deployments(deployments)
             yield _limits(client.post)
 
 
@@ -43,7 +44,7 @@ def _refused(url: str, answer: httpx.Response) -> Check | None:
         return Check("prefect api", False, f"{url} refuses us ({answer.status_code})", remedy)
     if answer.status_code != 200:
         what = f"{url} answers {answer.status_code}"
-        return Check("prefect api", False, what, "Mend PREFECT_API_URL, or see what the server logs.")
+        return Check("prefect api", False, what, "Correct PREFECT_API_URL, or see what the server logs.")
     return None
 
 
@@ -60,10 +61,9 @@ def _found(answer: httpx.Response) -> list[dict[str, Any]]:
     return found
 
 
-def _workers(ask: _Ask) -> Check:
+def _workers(ask: _Ask, deployments: Sequence[Mapping[str, Any]]) -> Check:
     pools = [pool["name"] for pool in _found(ask("/work_pools/filter", json={}))]
-    deployments = _found(ask("/deployments/filter", json={}))
-    if deployments and not any(found.get("work_pool_name") for found in deployments):
+    if deployments and not any(each["work_pool_name"] for each in deployments):
         return Check("prefect workers", True, "none needed: `mistworks serve` runs the deployments")
     online = {
         pool: sum(
@@ -82,8 +82,8 @@ def _workers(ask: _Ask) -> Check:
     )
 
 
-def _deployments(ask: _Ask) -> Check:
-    names = sorted(str(found["name"]) for found in _found(ask("/deployments/filter", json={})))
+def _deployments(deployments: Sequence[Mapping[str, Any]]) -> Check:
+    names = sorted(str(each["name"]) for each in deployments)
     return Check.of("deployments", bool(names), ", ".join(names) or "none", _DEPLOY)
 
 

@@ -25,7 +25,7 @@ def mlflow_checks(url: str) -> Iterator[Check]:
             answer = client.get(f"{_API}/experiments/get-by-name", params={"experiment_name": EXPERIMENT})
         except httpx.HTTPError as error:
             what = f"{url} does not answer ({reason(error)})"
-            yield Check("mlflow", False, what, "Start it, or mend MLFLOW_TRACKING_URI.")
+            yield Check("mlflow", False, what, "Start it, or correct MLFLOW_TRACKING_URI.")
             return
         refused = _refused(url, answer)
         yield refused or same_version("mlflow", url, "mlflow", there)
@@ -49,7 +49,7 @@ def _refused(url: str, answer: httpx.Response) -> Check | None:
         return Check("mlflow", False, f"{url} refuses us ({answer.status_code})", remedy)
     if answer.status_code not in (200, 404):
         what = f"{url} answers {answer.status_code}"
-        return Check("mlflow", False, what, "Mend MLFLOW_TRACKING_URI, or see what the server logs.")
+        return Check("mlflow", False, what, "Correct MLFLOW_TRACKING_URI, or see what the server logs.")
     return None
 
 
