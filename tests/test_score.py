@@ -188,7 +188,7 @@ class TestResumption:
 
 class TestRefusals:
     def test_nothing_there(self, tmp_path: Path) -> None:
-        with pytest.raises(MistworksError, match=r"Expected Parquet files at .*none, got none\. Mend"):
+        with pytest.raises(MistworksError, match=r"Expected Parquet files at .*none, got none\. Correct"):
             find_pairs(str(tmp_path / "none"))
         (tmp_path / "empty").mkdir()
         with pytest.raises(MistworksError, match="Expected Parquet files at"):
