@@ -11,6 +11,9 @@ assigned cells, faster rotations by the norm and the members that are always tur
 look at the kinds of distributions of that suite on which an earlier model erred, never with their parameters.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from mistworks.distributions import (
     AdditiveNoiseFamily,
     AnyFamily,
@@ -36,6 +39,7 @@ from mistworks.distributions import (
 )
 from mistworks.distributions.block_maps import BlockMaps
 from mistworks.distributions.priors import LogUniformInteger
+from mistworks.errors import MistworksError
 from mistworks.meta_distribution import (
     EqualDimensions,
     Member,
@@ -53,6 +57,35 @@ _MOST_VALUES = 2**17
 _MAPS = BlockMaps(probability=0.4)
 _FEW_MAPS = BlockMaps(probability=0.25)
 _TURNED = BlockMaps(probability=1.0, rotation=0.0, norm_rotation=1.0, coupling=0.0, linear=0.0, flow=0.0)
+
+_GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "elliptical": ("normal", "student"),
+        "pairs": ("additive", "pairs", "atoms"),
+        "tables": ("checkerboard", "cells"),
+        "mixtures": ("mixture", "channel", "readouts", "independent"),
+        "observed": ("observed", "copies"),
+        "labels": ("labels", "bits"),
+        "strong": ("strong",),
+    }
+)
+FAMILY_GROUPS: tuple[str, ...] = tuple(_GROUPS)
+"""Groups of families that are alike: calibration leaves out one at a time, as a user's family is left out."""
+
+
+def group_of(family: str) -> str:
+    """The group of a family, given its name in the index of a store, such as ``"student-sparse"``.
+
+    Raises:
+        MistworksError: no group has a family of that name.
+    """
+    kind = family.partition("-")[0]
+    for group, kinds in _GROUPS.items():
+        if kind in kinds:
+            return group
+    raise MistworksError(
+        f"Expected the name of a family with a group, got {family!r}. Add it to the groups of mistworks.general."
+    )
 
 
 def general_meta_distribution() -> MetaDistribution:
