@@ -25,7 +25,7 @@ from mistworks.evaluation.suites import Suite, suite
 from mistworks.inputs import ranked_pair
 from mistworks.networks import SummaryNetworkConfig
 from mistworks.presets import PRESETS
-from mistworks.statistics import GROUPS, summarise_many
+from mistworks.statistics import GROUPS, Ranked, summarise_many
 from mistworks.statistics.table import SummarySource, summarise_block
 from mistworks.training import Progress, TrainingConfig, train
 from storage.store import Store, open_store
@@ -59,12 +59,10 @@ class Measured:
         chosen = suite(name)
         cases = list(chosen.cases())
         pairs = (ranked_pair(*chosen.sample(position)) for position in range(len(chosen)))
-        statistics = summarise_many(
-            [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in pairs], os.cpu_count() or 1
-        )
+        statistics = summarise_many([Ranked.of(x, y) for x, y in pairs], os.cpu_count() or 1)
         return cls(
             chosen,
-            statistics.numpy(),
+            statistics,
             np.array([case.n for case in cases]),
             np.array([case.dx + case.dy for case in cases]),
             np.array([case.mi for case in cases]),

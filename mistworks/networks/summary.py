@@ -11,7 +11,7 @@ from torch.nn import functional
 from mistworks.config import FrozenConfig
 from mistworks.networks.base import Invariance, Network
 from mistworks.networks.batch import Batch
-from mistworks.statistics import GROUPS, VERSION, statistic_names, summarise_many
+from mistworks.statistics import GROUPS, VERSION, Ranked, statistic_names, summarise_many
 
 _KNOTS = 25
 _OUTERMOST = 3.25
@@ -55,7 +55,7 @@ class SummaryNetworkConfig(FrozenConfig):
     """
 
     network: Literal["summary"] = "summary"
-    statistics: Literal["2"] = VERSION
+    statistics: Literal["3"] = VERSION
     groups: tuple[str, ...] = tuple(GROUPS)
     members: Annotated[int, Field(ge=1, le=64)] = 4
     hidden: Annotated[int, Field(ge=1, le=4096)] = 192
@@ -164,8 +164,9 @@ class SummaryNetwork(Network):
         """The statistics of each sample, shape (B, S), on as many threads as torch may use."""
         sizes = zip(batch.n.tolist(), batch.dx.tolist(), batch.dy.tolist(), strict=True)
         x, y = batch.x.cpu(), batch.y.cpu()
-        pairs = [(x[b, :n, :dx], y[b, :n, :dy]) for b, (n, dx, dy) in enumerate(sizes)]
-        return summarise_many(pairs, torch.get_num_threads()).to(self.centre.device)
+        samples = [Ranked.of(x[b, :n, :dx], y[b, :n, :dy]) for b, (n, dx, dy) in enumerate(sizes)]
+        table = summarise_many(samples, torch.get_num_threads())
+        return torch.from_numpy(table).to(self.centre.device)
 
     def encode_statistics(self, table: Tensor) -> Tensor:
         """Quantile functions from statistics of shape (B, S).

@@ -10,6 +10,10 @@ from scipy.special import ndtr, ndtri, stdtrit
 from torch import Tensor
 from torch.nn import functional
 
+from mistworks.statistics import ranked
+from mistworks.statistics.ranked import Ranked
+from mistworks.statistics.untied import untied
+
 SUBSET = 512
 """Points that statistics of quadratic cost are computed on, where there are more."""
 
@@ -35,29 +39,28 @@ class Samples:
     """Samples of one shape by the ranks of their coordinates.
 
     Attributes:
-        ranks: half ranks of X, then of Y: 2 (rank − 1) with ties averaged, from 0 to 2n − 2, shape
-            (B, n, dx + dy), float64.
+        ranks: half ranks of X, then of Y: 0, 2, …, 2n − 2 with ties broken, shape (B, n, dx + dy), float64;
+            smooth functions of the values where ``smooth``.
         dx: dimension of X.
-        smoothed: the half ranks themselves, where ``ranks`` are smooth functions of the values instead, for
-            gradients; None where they are not.
+        exact_ranks: half ranks with ties averaged; None in the constructor if none are tied.
+        untied_ranks: half ranks with ties broken, never smooth; None in the constructor for ``ranks``.
+        smooth: whether ranks and counts are smooth functions of the values, for gradients.
     """
 
     ranks: Tensor
     dx: int
-    smoothed: Tensor | None = None
+    exact_ranks: Tensor = None  # type: ignore[assignment]
+    untied_ranks: Tensor = None  # type: ignore[assignment]
+    smooth: bool = False
+
+    def __post_init__(self) -> None:
+        if self.untied_ranks is None:
+            object.__setattr__(self, "untied_ranks", self.ranks)
+        if self.exact_ranks is None:
+            object.__setattr__(self, "exact_ranks", self.untied_ranks)
 
     def __len__(self) -> int:
         return len(self.ranks)
-
-    @property
-    def smooth(self) -> bool:
-        """Whether ranks and counts are smooth functions of the values."""
-        return self.smoothed is not None
-
-    @property
-    def exact_ranks(self) -> Tensor:
-        """The half ranks without smoothing, shape (B, n, dx + dy)."""
-        return self.ranks if self.smoothed is None else self.smoothed
 
     @property
     def n(self) -> int:
@@ -123,7 +126,7 @@ class Samples:
         """
         if self.n <= most:
             return self.scores
-        chosen = torch.stack([_chosen(ranks, most) for ranks in self.exact_ranks.long()])
+        chosen = torch.stack([_chosen(ranks, most) for ranks in self.untied_ranks.long()])
         return self.scores.gather(1, chosen[..., None].expand(-1, -1, self.dimension))
 
 
@@ -189,32 +192,28 @@ def _student_curves() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def half_ranks(values: Tensor) -> Tensor:
     """2 (rank − 1) in each column with ties averaged, shape (n, d), float64; no gradient passes."""
-    found = values.detach().cpu()
-    # NumPy knows no bfloat16.
-    columns = np.ascontiguousarray((found.float() if found.dtype == torch.bfloat16 else found).numpy().T)
-    if _are_ranks(columns):
-        return torch.from_numpy(2.0 * columns.T.astype(np.float64))
-    order = np.argsort(columns, axis=1)
-    ordered = np.take_along_axis(columns, order, axis=1)
-    if (ordered[:, 1:] == ordered[:, :-1]).any():
-        sorted_columns, all_columns = torch.from_numpy(ordered), torch.from_numpy(columns)
-        below = torch.searchsorted(sorted_columns, all_columns)
-        not_above = torch.searchsorted(sorted_columns, all_columns, right=True)
-        return (below + not_above - 1).T.to(torch.float64)
-    ranks = np.empty(columns.shape)
-    np.put_along_axis(ranks, order, 2.0 * np.arange(columns.shape[1])[None], axis=1)
-    return torch.from_numpy(ranks.T)
+    return torch.from_numpy(ranked.half_ranks(ranked.columns(values)).T.astype(np.float64))
 
 
-def _are_ranks(columns: NDArray[np.floating]) -> bool:
-    """Whether every row holds 0, …, n − 1 once each, as ranks without ties do, which need no sorting."""
-    n = columns.shape[1]
-    if columns.min() != 0 or columns.max() != n - 1:
-        return False
-    whole = columns.astype(np.intp)
-    found = np.zeros(columns.shape, dtype=np.bool_)
-    np.put_along_axis(found, whole, True, axis=1)
-    return bool(found.all() and (whole == columns).all())
+def partly_smooth(values: Tensor, sample: Ranked) -> Samples:
+    """One sample whose continuous columns are smooth functions of the values.
+
+    A column of fewer than n/2 distinct values is discrete: it stands with its ties broken and passes no
+    gradient, because smoothing a staircase would give it a slope that it does not have. In the others ties
+    are broken by a constant.
+
+    Args:
+        values: shape (n, dx + dy).
+        sample: its ranks.
+    """
+    parted = torch.from_numpy(untied(sample).T.astype(np.float64))
+    exact = torch.from_numpy(sample.ranks.T.astype(np.float64))
+    distinct = 1 + (exact.sort(dim=0).values.diff(dim=0) != 0).sum(dim=0)
+    continuous = 2 * distinct > sample.n
+    smooth = parted.clone()
+    if continuous.any():
+        smooth[:, continuous] = smooth_half_ranks(values[:, continuous]) + (parted - exact)[:, continuous]
+    return Samples(smooth[None], sample.dx, exact[None], parted[None], smooth=True)
 
 
 def smooth_half_ranks(values: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from mistworks.dataset import Block, FloatArray, Index
 from mistworks.statistics import statistic_names, summarise
@@ -50,7 +49,7 @@ def summarise_block(block: Block) -> FloatArray:
     """Statistics of each dataset of a block, shape (N, S), float32."""
     rows = np.empty((len(block), len(statistic_names())), dtype=np.float32)
     for row, dataset in enumerate(block):
-        rows[row] = summarise(torch.from_numpy(dataset.x), torch.from_numpy(dataset.y)).numpy()
+        rows[row] = summarise(dataset.x, dataset.y)
     return rows
 
 

@@ -1,0 +1,69 @@
+"""Names of the statistics in their order, without the code that computes them: no torch is needed."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Literal
+
+VERSION: Literal["3"] = "3"
+"""Changes whenever a statistic does; tables kept under another version are not used."""
+
+GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
+    {
+        "sizes": {"log": 10},
+        "ties": {"means": 2, "greatest": 2},
+        "discrete": {
+            "states": 3,
+            "sides": 6,
+            "joint": 3,
+            "mi": 3,
+            "least": 2,
+            "singletons": 3,
+            "cap": 3,
+            "freedom": 2,
+        },
+        "pairs": {"matched": 6, "ordered": 5, "kinds": 4},
+        "gaussian": {
+            "shrunk": 10,
+            "oracle_shrinkage": 1,
+            "unbiased": 1,
+            "all": 5,
+            "sides": 4,
+            "effective": 2,
+            "across": 4,
+            "across_square": 1,
+            "within": 8,
+            "within_square": 2,
+            "ridge_0.02": 9,
+            "ridge_0.15": 9,
+            "ridge_0.5": 9,
+        },
+        "sparse": {"pairs": 9, "ordered": 5, "mi": 3},
+        "factors": {"mi": 3},
+        "tails": {"average": 5, "profile": 5, "correlation": 1, "spread": 2, "across": 3, "means": 3},
+        "polynomials": {
+            "energy": 10,
+            "best": 3,
+            "matched": 2,
+            "ridge_0.1": 8,
+            "ridge_0.4": 8,
+            "strongest": 5,
+            "strongest_energy": 1,
+        },
+        "neighbours": {"ksg": 4, "rectangles": 1},
+        "metric": {"ksg": 2, "alignment": 2, "regression": 16, "distance_correlation": 1},
+        "classes": {"mi": 4, "entropy": 2, "flag": 2},
+    }
+)
+"""Group, statistic, number of values. What computes them stands in the same order in `oracle.FUNCTIONS`."""
+
+
+@lru_cache(maxsize=1)
+def statistic_names() -> tuple[str, ...]:
+    """Names of the statistics in their order, such as ``"gaussian.shrunk.0"``: group, statistic, position."""
+    return tuple(
+        f"{group}.{name}.{position}"
+        for group, statistics in GROUPS.items()
+        for name, count in statistics.items()
+        for position in range(count)
+    )

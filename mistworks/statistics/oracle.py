@@ -1,0 +1,136 @@
+"""The statistics in torch: readable, differentiable, and what the compiled code is tested against."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mistworks.statistics import classes, discrete, gaussian, neighbours, pairs, polynomials, tails, ties
+from mistworks.statistics.layout import GROUPS
+from mistworks.statistics.ranked import Ranked, columns, half_ranks
+from mistworks.statistics.sample import SUBSET, Samples, partly_smooth
+from mistworks.statistics.untied import untied
+
+# In the largest array of samples that are computed together: more of them leave a core's cache.
+_MOST_VALUES = 2**20
+# Fewer parts than threads would leave threads idle.
+_MOST_TOGETHER = 32
+
+Statistics = Callable[[Samples], dict[str, Tensor]]
+
+FUNCTIONS: Mapping[str, tuple[Statistics, ...]] = MappingProxyType(
+    {
+        "sizes": (ties.sizes,),
+        "ties": (ties.ties,),
+        "discrete": (discrete.discrete,),
+        "pairs": (pairs.pairs,),
+        "gaussian": (gaussian.shrunk, gaussian.spectra, gaussian.correlations, gaussian.canonical),
+        "sparse": (gaussian.matched, gaussian.thresholded),
+        "factors": (gaussian.factor_models,),
+        "tails": (tails.t_copula, tails.radii, tails.squares),
+        "polynomials": (polynomials.nonlinear,),
+        "neighbours": (neighbours.nearest,),
+        "metric": (neighbours.metric,),
+        "classes": (classes.classes,),
+    }
+)
+"""The statistics by group, in the order of `layout.GROUPS`."""
+
+
+def summarise_many(samples: Sequence[Ranked], threads: int = 1) -> NDArray[np.float32]:
+    """The statistics of many samples, those of one shape together; see `mistworks.statistics`.
+
+    Args:
+        samples: of any shapes.
+        threads: how many samples are computed at a time, each on one of torch's own threads.
+
+    Returns:
+        Shape (len(samples), S), float32. What rows are beside each other may change the last digits of them.
+    """
+    _keep_memory()
+    with _threads(min(threads, len(samples))) as apply:
+        alike = _alike(samples)
+        parts = list(apply(lambda rows: statistics_of(stacked([samples[row] for row in rows])), alike))
+    table = torch.cat(parts).numpy()
+    return np.asarray(table[np.argsort([row for rows in alike for row in rows])])
+
+
+def summarise_smoothly(x: Tensor, y: Tensor) -> Tensor:
+    """The same of one sample with smooth ranks and counts, through which gradients pass, shape (S,), float32.
+
+    Constant columns are not left out. See `mistworks.statistics.sample.partly_smooth`.
+    """
+    values = torch.cat([x, y], dim=1)
+    ranks = half_ranks(columns(values))
+    dx = x.shape[1]
+    return statistics_of(partly_smooth(values, Ranked(ranks, dx)))[0]
+
+
+def stacked(samples: Sequence[Ranked]) -> Samples:
+    """Samples of one shape as the statistics in torch see them."""
+    exact = np.stack([sample.ranks for sample in samples])
+    parted = np.stack([untied(sample) for sample in samples])
+    as_tensor = [torch.from_numpy(ranks).mT.double().contiguous() for ranks in (parted, exact)]
+    return Samples(as_tensor[0], samples[0].dx, as_tensor[1])
+
+
+def statistics_of(samples: Samples) -> Tensor:
+    """The statistics of samples of one shape, shape (B, S), float32, all finite.
+
+    Raises:
+        AssertionError: a function returns other statistics than `layout.GROUPS` tells.
+    """
+    parts: list[Tensor] = []
+    for group, functions in FUNCTIONS.items():
+        found = {name: values for function in functions for name, values in function(samples).items()}
+        sizes = {name: values.shape[1] for name, values in found.items()}
+        assert list(sizes.items()) == list(GROUPS[group].items()), f"{group}: {sizes}"
+        parts += found.values()
+    return torch.nan_to_num(torch.cat(parts, dim=1), nan=0.0, posinf=1e3, neginf=-1e3).float()
+
+
+@lru_cache(maxsize=1)
+def _keep_memory() -> None:
+    """Free one large block, after which glibc keeps those up to its size for the next sample.
+
+    Else it would hand each back to the kernel, and the time to get it anew is a tenth of an estimate's. The
+    block itself is never touched.
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """A function like `map`, on so many threads."""
+    if count <= 1:
+        yield map
+        return
+    before = torch.get_num_threads()
+    try:
+        # A thread of torch's own for each: they would wait for one another's parts of every operation.
+        with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool.map
+    finally:
+        # What a thread sets holds for all that are begun after it.
+        torch.set_num_threads(before)
+
+
+def _alike(samples: Sequence[Ranked]) -> list[list[int]]:
+    """Positions of samples of one shape, as many together as a core works on best."""
+    groups: dict[tuple[int, int, int], list[int]] = {}
+    for row, sample in enumerate(samples):
+        groups.setdefault((sample.n, sample.dx, sample.dy), []).append(row)
+    parts = []
+    for (n, dx, dy), rows in groups.items():
+        d = dx + dy
+        # The points, their distances, and the correlation matrices under every shrinkage.
+        most = min(_MOST_TOGETHER, max(1, _MOST_VALUES // max(n * d, min(n, SUBSET) ** 2, 10 * d**2)))
+        parts += [rows[start : start + most] for start in range(0, len(rows), most)]
+    return parts
