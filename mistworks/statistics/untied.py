@@ -1,22 +1,23 @@
 """Ties broken such that neither the order of points, columns and sides nor a reflection changes the result.
 
-Noise below the spacing of a lattice column loses nothing: I(X + noise; Y + noise) = I(X;Y). Here a hash of the
-sample itself takes the place of the noise.
+Noise below the spacing of a lattice column loses nothing: I(X + noise; Y + noise) = I(X;Y). Here a hash of
+the sample itself takes the place of the noise.
 
 1. kᵢ, the key of row i: a hash of Σⱼ H(fᵢⱼ) over all columns, with fᵢⱼ = min(hᵢⱼ, 2n − 2 − hᵢⱼ) the half
    rank folded, of the row's number among equal rows, and of how many are equal.
 2. The orientation of column j: the sign of Aⱼ = Σᵢ (hᵢⱼ − (n − 1)) uᵢ, uᵢ the highest 16 bits of kᵢ. A
    reflection changes the sign alone.
-3. wᵢ = Σⱼ H(sign(Aⱼ) (hᵢⱼ − (n − 1))), which tells rows apart that folding made equal; kᵢ ← H(kᵢ + wᵢ).
-   Columns with Aⱼ = 0 are left out.
-4. The signature of column j: H(Σᵢ H(fᵢⱼ + kᵢ)) + H(|Aⱼ|), and the number of equal signatures before it.
-   Sides are gone through in the order of the sums of their signatures.
-5. Within a group of ties, points are in the order of H(kᵢ + signatureⱼ) from the outer end inwards: ascending
+3. The signature of column j: sⱼ = H(Σᵢ H(fᵢⱼ + kᵢ)) + H(|Aⱼ|).
+4. kᵢ ← H(kᵢ + Σⱼ H(sign(Aⱼ) (hᵢⱼ − (n − 1)) + sⱼ)), which tells rows apart that folding and the sum over
+   columns made equal. Then sⱼ ← H(sⱼ + the number of equal signatures before it), where the sides are gone
+   through in the order of the sums of their signatures.
+5. Within a group of ties, points are in the order of H(kᵢ + sⱼ) from the outer end inwards: ascending
    below the middle, descending above; in a group whose mean rank is the middle itself, as Aⱼ says. What is
-   equal still, Σⱼ H(hᵢⱼ) tells apart.
+   equal still, Σⱼ H(hᵢⱼ + 2nj) tells apart.
 
-H is the finalizer of SplitMix64 after one increment; all sums are modulo 2⁶⁴. Only a sample that a reflection
-maps to itself, such as a full factorial design, can depend on the signs of its columns.
+H is the finalizer of SplitMix64 after one increment; all sums are modulo 2⁶⁴. Only a sample that
+other signs or another order of the columns leave as it is, such as a full factorial design, can depend on
+them; no function that parts ties could do better.
 """
 
 import numpy as np
@@ -71,28 +72,26 @@ def _all_differ(row: NDArray[np.int32]) -> bool:
 
 
 def _keys(sample: Ranked) -> tuple[Keys, Keys, Keys, NDArray[np.int64]]:
-    """Keys of the rows, what orders rows of equal keys, signatures of the columns and their orientations."""
+    """Keys of the rows, what orders different rows of equal keys, signatures of the columns and their orientations."""
     ranks, n = sample.ranks.astype(np.int64), sample.n
     folded = np.minimum(ranks, 2 * n - 2 - ranks).astype(np.uint64)
-    number, multiplicity = _copies(ranks)
+    offsets = 2 * n * np.arange(len(ranks))[:, None]
+    rows = hashed((ranks + offsets).astype(np.uint64)).sum(axis=0, dtype=np.uint64)
+    number, multiplicity = _copies(rows)
     sums = hashed(folded).sum(axis=0, dtype=np.uint64)
     keys = hashed(hashed(sums + number) + multiplicity)
     centred = ranks - (n - 1)
     moments = centred @ (keys >> _WEIGHT_SHIFT).astype(np.int64)
     signs = np.sign(moments)
-    oriented = hashed((centred * signs[:, None]).view(np.uint64))
-    keys = hashed(keys + oriented[signs != 0].sum(axis=0, dtype=np.uint64))
-    signatures = hashed(hashed(folded + keys).sum(axis=1, dtype=np.uint64)) + hashed(
-        np.abs(moments).astype(np.uint64)
-    )
-    fallback = hashed(ranks.view(np.uint64)).sum(axis=0, dtype=np.uint64)
-    return keys, fallback, _told_apart(signatures, sample.dx), signs
+    moment_sizes = np.abs(moments).astype(np.uint64)
+    signatures = hashed(hashed(folded + keys).sum(axis=1, dtype=np.uint64)) + hashed(moment_sizes)
+    oriented = hashed((centred * signs[:, None]).view(np.uint64) + signatures[:, None])
+    keys = hashed(keys + oriented.sum(axis=0, dtype=np.uint64))
+    return keys, rows, _told_apart(signatures, sample.dx), signs
 
 
-def _copies(ranks: NDArray[np.int64]) -> tuple[Keys, Keys]:
+def _copies(rows: Keys) -> tuple[Keys, Keys]:
     """How many equal rows come before each, and how many equal it."""
-    offsets = 2 * ranks.shape[1] * np.arange(len(ranks))[:, None]
-    rows = hashed((ranks + offsets).astype(np.uint64)).sum(axis=0, dtype=np.uint64)
     order = np.argsort(rows, kind="stable")
     _, first, counts = np.unique(rows[order], return_index=True, return_counts=True)
     number = np.empty(len(rows), dtype=np.uint64)
