@@ -34,7 +34,17 @@ from prefect.utilities.annotations import quote
 from mistworks.errors import MistworksError
 from storage.errors import StoreUnreachableError
 from storage.fingerprint import fingerprint
-from tasks.cluster import Limits, Warn, connected, differs, no_workers, quiet, require_alike, threads
+from tasks.cluster import (
+    Limits,
+    Warn,
+    await_workers,
+    connected,
+    differs,
+    no_workers,
+    quiet,
+    require_alike,
+    threads,
+)
 from tasks.worker import Outcome, Step, Terms, do_share
 
 if TYPE_CHECKING:
@@ -244,6 +254,7 @@ class _Run:
         self._last_worker = time.monotonic()
         self._troubled = False
         self._losses = 0
+        self._begun = False
 
     def serve(self, client: distributed.Client, places: Sequence[str]) -> bool:
         """Work until all items are done or failed; return whether the scheduler was lost before.
@@ -252,7 +263,12 @@ class _Run:
             MistworksError: the cluster cannot do the work, or the run was cancelled.
         """
         try:
-            require_alike(client, self._step, places, self._limits, self._warn)
+            if self._begun:
+                # Whoever differs now is left out, like others that come while work goes on.
+                await_workers(client, self._limits, self._warn)
+            else:
+                require_alike(client, self._step, places, self._limits, self._warn)
+            self._begun = True
             self._last_worker = time.monotonic()
             self._report(self._done())
             while self._running or self._delayed or any(queue.waiting for queue in self._queues):

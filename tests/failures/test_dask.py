@@ -91,6 +91,7 @@ def test_a_worker_is_killed(
     cluster: Cluster, tmp_path: Path, api: str, whole_hash: str, observe: Observe
 ) -> None:
     workers = [cluster.add_worker() for _ in range(2)]
+    cluster.wait_for(2)
     generation = Generation(cluster, tmp_path, api)
     run = generation.started()
     # Not those that are being written, which the kill may cut short.
@@ -111,6 +112,7 @@ def test_the_scheduler_is_killed_and_started_again(
     seconds: int, cluster: Cluster, tmp_path: Path, api: str, whole_hash: str, observe: Observe
 ) -> None:
     cluster.add_worker()
+    cluster.wait_for(1)
     generation = Generation(cluster, tmp_path, api)
     run = generation.started()
     cluster.scheduler.kill()
