@@ -84,7 +84,8 @@ def group_of(family: str) -> str:
         if kind in kinds:
             return group
     raise MistworksError(
-        f"Expected the name of a family with a group, got {family!r}. Add it to the groups of mistworks.general."
+        f"Expected the name of a family with a group, got {family!r}. Add it to the groups of "
+        "mistworks.general."
     )
 
 

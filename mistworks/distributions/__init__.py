@@ -7,9 +7,11 @@ from pydantic import Field
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
 from mistworks.distributions.atoms import Atoms, AtomsFamily
 from mistworks.distributions.base import Family, JointDistribution
+from mistworks.distributions.bits import Bits, BitsFamily
 from mistworks.distributions.cells import Cells, CellsFamily
 from mistworks.distributions.channel import Channel, ChannelFamily
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
+from mistworks.distributions.copies import Copies, CopiesFamily
 from mistworks.distributions.dispersion import (
     Dense,
     Factor,
@@ -19,11 +21,14 @@ from mistworks.distributions.dispersion import (
     TwoPair,
 )
 from mistworks.distributions.independent import Independent, IndependentFamily
+from mistworks.distributions.labels import Labels, LabelsFamily
 from mistworks.distributions.mixture import Mixture, MixtureFamily
 from mistworks.distributions.normal import Normal, NormalFamily
+from mistworks.distributions.observed import Observed, ObservedFamily
 from mistworks.distributions.pairs import Pairs, PairsFamily
 from mistworks.distributions.priors import LogUniform, Uniform, UniformInteger
 from mistworks.distributions.readouts import Readouts, ReadoutsFamily
+from mistworks.distributions.strong import SharpPair, Strong, StrongFamily
 from mistworks.distributions.student import Student, StudentFamily
 from mistworks.distributions.transforms import TRANSFORMS, Transform
 
@@ -38,7 +43,12 @@ AnyFamily = Annotated[
     | MixtureFamily
     | ChannelFamily
     | ReadoutsFamily
-    | IndependentFamily,
+    | IndependentFamily
+    | ObservedFamily
+    | LabelsFamily
+    | BitsFamily
+    | StrongFamily
+    | CopiesFamily,
     Field(discriminator="family"),
 ]
 """Every family a meta-distribution may name. A new family is a new file and an entry here."""
@@ -50,30 +60,41 @@ __all__ = [
     "AnyFamily",
     "Atoms",
     "AtomsFamily",
+    "Bits",
+    "BitsFamily",
     "Cells",
     "CellsFamily",
     "Channel",
     "ChannelFamily",
     "Checkerboard",
     "CheckerboardFamily",
+    "Copies",
+    "CopiesFamily",
     "Dense",
     "Factor",
     "Family",
     "Independent",
     "IndependentFamily",
     "JointDistribution",
+    "Labels",
+    "LabelsFamily",
     "LatentVariable",
     "LogUniform",
     "Mixture",
     "MixtureFamily",
     "Normal",
     "NormalFamily",
+    "Observed",
+    "ObservedFamily",
     "Pairs",
     "PairsFamily",
     "RandomPairs",
     "Readouts",
     "ReadoutsFamily",
+    "SharpPair",
     "Sparse",
+    "Strong",
+    "StrongFamily",
     "Student",
     "StudentFamily",
     "Transform",

@@ -1,0 +1,334 @@
+"""The labels family: a label on each side, and columns that tell it whatever else they hold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.special import ndtr
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.checkerboard import table_information
+from mistworks.distributions.coordinates import Coordinates, draw_coordinates
+from mistworks.distributions.dispersion import cholesky_factor, factor_matrix
+from mistworks.distributions.priors import Probability, log_uniform
+from mistworks.distributions.tables import draw_table
+
+Codes = NDArray[np.int64]
+
+_MOST_STATES = 500
+_MOST_PATTERNED = 64
+_MOST_CLUSTERS = 32
+
+
+class Encoder(Protocol):
+    """Columns from which a label can be read: the supports of different labels do not meet."""
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+
+    def __call__(self, label: Codes, rng: np.random.Generator) -> FloatArray:
+        """Columns of points with these labels, shape (n, size), float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """Each label has a level in each column; within its level a column is a constant or scattered.
+
+    Column j is T[label, j] plus noise in [0, w), w < 1, so that its floor is the level.
+
+    Attributes:
+        levels: T, all rows different, shape (labels, size).
+        width: w; 0 for columns that hold the levels themselves.
+        steps: the noise takes so many values, evenly spaced; 0 for continuous noise.
+        sparse: columns are 0 exactly where their level is 0.
+        factor: Cholesky factor of the correlation of the normal scores of the noise, shape (size, size).
+    """
+
+    levels: Codes
+    width: float = 0.0
+    steps: int = 0
+    sparse: bool = False
+    factor: Array | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return int(self.levels.shape[1])
+
+    def __call__(self, label: Codes, rng: np.random.Generator) -> FloatArray:
+        """Columns of points with these labels, shape (n, size), float32."""
+        values: FloatArray = self.levels.astype(np.float32)[label]
+        if self.width == 0.0:
+            return values
+        if self.factor is None:
+            noise: FloatArray = rng.random(values.shape, dtype=np.float32)
+        else:
+            noise = ndtr(
+                rng.standard_normal(values.shape, dtype=np.float32) @ self.factor.T.astype(np.float32)
+            )
+        # Φ is 1 in float32 from z = 5.4, and w may be close to 1.
+        noise = np.minimum(noise, np.float32(0.999))
+        if self.steps:
+            noise = np.floor(noise * np.float32(self.steps)) / np.float32(self.steps)
+        scattered = values + np.float32(self.width) * noise
+        return np.where(values == 0.0, values, scattered) if self.sparse else scattered
+
+
+@dataclass(frozen=True, eq=False)
+class Clusters:
+    """Each label has a ball, and points are spread about its centre; balls do not meet.
+
+    Attributes:
+        centres: shape (labels, size).
+        radius: of each ball, less than half of the distance of any two centres.
+        concentration: points lie at radius · U^concentration from their centre, U uniform: 1/size fills the
+            ball evenly.
+    """
+
+    centres: FloatArray
+    radius: float
+    concentration: float
+
+    @property
+    def size(self) -> int:
+        """Number of columns."""
+        return int(self.centres.shape[1])
+
+    def __call__(self, label: Codes, rng: np.random.Generator) -> FloatArray:
+        """Columns of points with these labels, shape (n, size), float32."""
+        direction = rng.standard_normal((len(label), self.size), dtype=np.float32)
+        length = np.sqrt(np.square(direction).sum(axis=1, keepdims=True)) + np.float32(1e-12)
+        distance = self.radius * rng.random((len(label), 1)) ** self.concentration
+        return np.asarray(self.centres[label] + direction * (distance / length).astype(np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Labels(JointDistribution):
+    """(L, L′) is drawn from a table p; columns of X tell L, columns of Y tell L′, and others are noise.
+
+    Given its label a side says nothing of the other, and it tells its label:
+    I(X;Y) = I(L;L′) = Σ p log(p / (p_row p_column)), whatever the columns look like.
+
+    Attributes:
+        table: p, shape (labels of X, labels of Y), with sum 1.
+        x: the columns that tell L.
+        y: the columns that tell L′.
+        x_order: the places in X of the columns that tell L, then those of the noise, shape (dx,).
+        y_order: the same for Y.
+        x_noise: the other columns of X.
+        y_noise: the other columns of Y.
+    """
+
+    table: Array
+    x: Encoder
+    y: Encoder
+    x_order: Codes
+    y_order: Codes
+    x_noise: Coordinates
+    y_noise: Coordinates
+    cumulative: Array = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "cumulative", np.cumsum(self.table))
+
+    @property
+    def dx(self) -> int:  # type: ignore[override]
+        """Dimension of X."""
+        return len(self.x_order)
+
+    @property
+    def dy(self) -> int:  # type: ignore[override]
+        """Dimension of Y."""
+        return len(self.y_order)
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        return table_information(self.table)
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw n points: shapes (n, dx) and (n, dy), float32."""
+        cell = np.searchsorted(self.cumulative, rng.random(n) * self.cumulative[-1], side="right")
+        row, column = np.divmod(np.minimum(cell, self.table.size - 1), self.table.shape[1])
+        return (
+            _side(self.x(row, rng), self.x_order, self.x_noise, rng),
+            _side(self.y(column, rng), self.y_order, self.y_noise, rng),
+        )
+
+
+def _side(telling: FloatArray, order: Codes, noise: Coordinates, rng: np.random.Generator) -> FloatArray:
+    values = np.empty((len(telling), len(order)), dtype=np.float32)
+    values[:, order] = np.hstack([telling, noise.sample(len(telling), rng)])
+    return values
+
+
+class LabelsFamily(Family):
+    """Random tables of 2 to 500 labels a side, and random columns that tell them.
+
+    Tables: a label with itself, with a function of it, with a noisy copy, with another of no relation, or any
+    (`draw_table`); their shares equal, random, falling as a power, or with one label that is nearly always.
+
+    Attributes:
+        independent: probability that the labels are independent.
+        most: largest number of labels of a side.
+    """
+
+    family: Literal["labels"] = "labels"
+    independent: Probability = 0.3
+    most: Annotated[int, Field(ge=2, le=_MOST_STATES)] = _MOST_STATES
+
+    @property
+    def name(self) -> str:
+        """Always ``"labels"``."""
+        return "labels"
+
+    def require_dimensions(self, dx: int, dy: int) -> None:
+        """Any dx and dy."""
+        require_at_least("dimension of labels", min(dx, dy), 1)
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Labels:
+        """Labels with their table, the columns that tell them and the noise drawn at random."""
+        self.require_dimensions(dx, dy)
+        table = self._table(rng)
+        x, y = draw_encoder(table.shape[0], dx, rng), draw_encoder(table.shape[1], dy, rng)
+        return Labels(
+            table,
+            x,
+            y,
+            rng.permutation(dx),
+            rng.permutation(dy),
+            draw_coordinates(dx - x.size, rng),
+            draw_coordinates(dy - y.size, rng),
+        )
+
+    def _table(self, rng: np.random.Generator) -> Array:
+        count = int(log_uniform(2.0, self.most + 1.0, rng))
+        other = int(log_uniform(2.0, self.most + 1.0, rng))
+        shares = _shares(count, rng)
+        if rng.random() < self.independent:
+            return np.outer(shares, _shares(other, rng))
+        kind = rng.random()
+        if kind < 0.25:
+            table = np.diag(shares)
+        elif kind < 0.5:
+            table = _function(shares, min(other, count), rng)
+        elif kind < 0.75:
+            table = _noisy(shares, rng)
+        else:
+            table = draw_table(min(count, 64), min(other, 64), rng)
+        return np.ascontiguousarray(table if rng.random() < 0.5 else table.T)
+
+
+def _shares(count: int, rng: np.random.Generator) -> Array:
+    """Probabilities of labels, with sum 1."""
+    kind = rng.random()
+    if kind < 0.3:
+        weights = np.ones(count)
+    elif kind < 0.6:
+        weights = rng.gamma(log_uniform(0.3, 5.0, rng), size=count) + 1e-3
+    elif kind < 0.8:
+        weights = rng.permutation(np.arange(1.0, count + 1.0) ** -rng.uniform(0.5, 2.0))
+    else:
+        # One label nearly always, the others together with a probability down to 0.001.
+        weights = rng.gamma(2.0, size=count) + 0.01
+        rare = log_uniform(0.001, 0.5, rng)
+        usual = int(rng.integers(count))
+        weights *= rare / (weights.sum() - weights[usual])
+        weights[usual] = 1.0 - rare
+    return np.asarray(weights / weights.sum())
+
+
+def _function(shares: Array, values: int, rng: np.random.Generator) -> Array:
+    """A table in which each row has one column: at random, or in order."""
+    count = len(shares)
+    choice = rng.permutation(count) % values if rng.random() < 0.7 else np.arange(count) * values // count
+    table = np.zeros((count, values))
+    table[np.arange(count), choice] = shares
+    return table
+
+
+def _noisy(shares: Array, rng: np.random.Generator) -> Array:
+    """A copy that is, with some probability, another label: any by its share, any alike, or a neighbour."""
+    count, error = len(shares), log_uniform(0.005, 1.0, rng)
+    kind = int(rng.integers(3))
+    if kind == 0:
+        wrong = np.outer(shares, shares)
+    elif kind == 1:
+        wrong = np.outer(shares, np.full(count, 1.0 / count))
+    else:
+        wrong = np.zeros((count, count))
+        wrong[np.arange(count), (np.arange(count) + 1) % count] = shares
+    table = error * wrong
+    table.flat[:: count + 1] += (1.0 - error) * shares
+    return table
+
+
+def draw_encoder(labels: int, room: int, rng: np.random.Generator) -> Encoder:
+    """Random columns that tell a label, at most ``room`` of them."""
+    kinds: list[Callable[[int, int, np.random.Generator], Encoder]] = [_code, _code, _code]
+    if room > 1:
+        kinds += [_digits, _digits]
+        if labels <= _MOST_PATTERNED:
+            kinds += [_pattern, _pattern, _pattern]
+    if labels <= _MOST_CLUSTERS:
+        kinds += [_clusters] * (1 if room == 1 else 2)
+    return kinds[int(rng.integers(len(kinds)))](labels, room, rng)
+
+
+def _code(labels: int, _room: int, rng: np.random.Generator) -> Encoder:
+    """One column: a class code in random order, ordered integers, or the place in the bin of the label."""
+    code = rng.permutation(labels) if rng.random() < 0.5 else np.arange(labels)
+    return Template(code[:, None], *_scatter(rng, 0.6))
+
+
+def _digits(labels: int, room: int, rng: np.random.Generator) -> Encoder:
+    """The digits of the code in the smallest base for a random number of columns, in random order or not."""
+    columns = int(log_uniform(2.0, min(room, 12) + 1.0, rng))
+    base = max(2, int(np.ceil(labels ** (1.0 / columns) - 1e-9)))
+    code = rng.permutation(base**columns)[:labels] if base**columns < 100_000 else np.arange(labels)
+    digits = (code[:, None] // base ** np.arange(columns)) % base
+    if rng.random() < 0.5:
+        digits = np.stack([rng.permutation(base)[column] for column in digits.T], axis=1)
+    return Template(digits, *_scatter(rng, 0.7))
+
+
+def _pattern(labels: int, room: int, rng: np.random.Generator) -> Encoder:
+    """Pixels: a level for each label and column, many of them 0, and noise that columns share in part."""
+    columns = int(log_uniform(2.0, room + 1.0, rng))
+    depth, present = int(log_uniform(2.0, 9.0, rng)), rng.uniform(0.2, 1.0)
+    levels = rng.integers(0, depth, (labels, columns)) * (rng.random((labels, columns)) < present)
+    if len(np.unique(levels, axis=0)) < labels:
+        levels[:, int(rng.integers(columns))] = rng.permutation(labels)
+    width, steps = _scatter(rng, 0.2)
+    factor = None
+    if width > 0 and rng.random() < 0.5:
+        factor = cholesky_factor(factor_matrix(columns, log_uniform(0.2, 3.0, rng), rng))
+    return Template(levels, width, steps, bool(rng.random() < 0.5), factor)
+
+
+def _clusters(labels: int, room: int, rng: np.random.Generator) -> Encoder:
+    """Balls about random centres, from far apart to nearly touching."""
+    columns = int(log_uniform(1.0, room + 1.0, rng))
+    centres = rng.standard_normal((labels, columns))
+    if columns == 1:
+        centres = rng.permutation(np.cumsum(rng.uniform(0.3, 1.0, labels)))[:, None]
+    distance = np.sqrt(np.square(centres[:, None] - centres[None]).sum(axis=2))
+    distance[np.diag_indices(labels)] = np.inf
+    radius = 0.49 * float(distance.min()) * log_uniform(0.05, 1.0, rng)
+    # Far closer than the mean distance, float32 would round what lies within.
+    if radius < 1e-3:
+        return _code(labels, room, rng)
+    return Clusters(centres.astype(np.float32), radius, float(rng.choice([1.0 / columns, 0.5, 1.0])))
+
+
+def _scatter(rng: np.random.Generator, constant: float) -> tuple[float, int]:
+    """Width and steps of the noise of a template."""
+    if rng.random() < constant:
+        return 0.0, 0
+    steps = 0 if rng.random() < 0.6 else int(log_uniform(2.0, 32.0, rng))
+    return float(rng.uniform(0.05, 0.99)), steps

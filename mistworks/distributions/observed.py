@@ -1,0 +1,217 @@
+"""The observed family: normal quantities as tables hold them, rounded, counted, classed, rare or censored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from pydantic import field_validator
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.coarsening import (
+    Coarsening,
+    coarse_information,
+    draw_coarsening,
+    joint,
+)
+from mistworks.distributions.dispersion import Matrix, cholesky_factor, factor_matrix
+from mistworks.distributions.priors import LogUniform, Probability, log_uniform, within
+
+_MOST_KINDS = 4
+_MISSING = np.float32(-99.0)
+_STRONGEST = 6.0
+_MOST_INFORMATION = 60.0
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """One column of a side: what is recorded of one latent quantity.
+
+    Attributes:
+        latent: number of the quantity within the side.
+        coarsening: what is recorded.
+        kept: probability that it is; else, independently of all, the column holds −99, which nothing else is.
+    """
+
+    latent: int
+    coarsening: Coarsening
+    kept: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The columns of X, or of Y.
+
+    Attributes:
+        columns: each reads one latent quantity; the first quantities are those of the pairs.
+        noise: correlation matrix of the latent quantities beyond the pairs, shape (m, m).
+    """
+
+    columns: tuple[Column, ...]
+    noise: Matrix
+
+    def sample(self, pairs: FloatArray, rng: np.random.Generator) -> FloatArray:
+        """What is recorded, shape (n, d), float32, given the latents of the pairs, shape (n, k)."""
+        n, k = pairs.shape
+        noise = rng.standard_normal((n, len(self.noise)), dtype=np.float32)
+        if len(self.noise):
+            noise = noise @ cholesky_factor(self.noise).astype(np.float32).T
+        values = np.empty((n, len(self.columns)), dtype=np.float32)
+        for place, column in enumerate(self.columns):
+            own = column.latent
+            recorded = column.coarsening(pairs[:, own] if own < k else noise[:, own - k])
+            if column.kept < 1.0:
+                recorded = np.where(rng.random(n) < column.kept, recorded, _MISSING)
+            values[:, place] = recorded
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class Observed(JointDistribution):
+    """Columns that record standard normal quantities, of which Uᵢ in X and Vᵢ in Y have correlation ρᵢ.
+
+    Pairs (Uᵢ, Vᵢ) are independent of each other and of the quantities that only one side reads. With xᵢ what
+    the columns of X tell of Uᵢ together, I(X;Y) = Σᵢ I(xᵢ(Uᵢ); yᵢ(Vᵢ)) (`coarse_information`), times the
+    probability that both are kept where a column may be missing.
+
+    Attributes:
+        correlations: ρ, shape (k,).
+        x: the columns of X.
+        y: the columns of Y.
+        information: I(X;Y) in nats, as `observed_information` computes it.
+    """
+
+    correlations: Array
+    x: Side
+    y: Side
+    information: float
+
+    @property
+    def dx(self) -> int:  # type: ignore[override]
+        """Dimension of X."""
+        return len(self.x.columns)
+
+    @property
+    def dy(self) -> int:  # type: ignore[override]
+        """Dimension of Y."""
+        return len(self.y.columns)
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        return self.information
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw n points: shapes (n, dx) and (n, dy), float32."""
+        u = rng.standard_normal((n, len(self.correlations)), dtype=np.float32)
+        rho = self.correlations
+        v = u * rho.astype(np.float32)
+        v += np.sqrt(1.0 - rho**2).astype(np.float32) * rng.standard_normal(u.shape, dtype=np.float32)
+        return self.x.sample(u, rng), self.y.sample(v, rng)
+
+
+def observed_information(correlations: Array, x: Side, y: Side) -> float:
+    """I(X;Y) of `Observed` in nats. A quantity that may be missing is read by one column only."""
+    known: dict[tuple[object, ...], float] = {}
+    total = 0.0
+    for pair, rho in enumerate(correlations.tolist()):
+        views = [[column for column in side.columns if column.latent == pair] for side in (x, y)]
+        key = (rho, *(tuple(id(column.coarsening) for column in side) for side in views))
+        if key not in known:
+            both = (joint([column.coarsening for column in side]) for side in views)
+            known[key] = coarse_information(rho, *both)
+        total += known[key] * float(np.prod([column.kept for side in views for column in side]))
+    return total
+
+
+class ObservedFamily(Family):
+    """Pairs of normal quantities and noise, each seen through a random coarsening (`draw_coarsening`).
+
+    Attributes:
+        independent: probability that no pair is shared: all columns are noise, correlated within their side
+            half of the time.
+        identical: probability that the quantities of pairs are the same on both sides, up to sign.
+        information: prior of the information of a pair before it is coarsened, in nats.
+        missing: probability that columns are missing now and then.
+        repeated: probability that pairs are read by a second column of their side, coarsened otherwise.
+    """
+
+    family: Literal["observed"] = "observed"
+    independent: Probability = 0.3
+    identical: Probability = 0.12
+    information: LogUniform = LogUniform(low=0.02, high=3.0)
+    missing: Probability = 0.1
+    repeated: Probability = 0.12
+
+    @field_validator("information")
+    @classmethod
+    def _resolved(cls, prior: LogUniform) -> LogUniform:
+        return within(prior, 0.0, _STRONGEST, "information")
+
+    @property
+    def name(self) -> str:
+        """Always ``"observed"``."""
+        return "observed"
+
+    def require_dimensions(self, dx: int, dy: int) -> None:
+        """Any dx and dy."""
+        require_at_least("dimension of observed", min(dx, dy), 1)
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
+        """Pairs, noise and coarsenings drawn at random, at random places: at most 60 nats."""
+        self.require_dimensions(dx, dy)
+        while (drawn := self._draw(dx, dy, rng)).information > _MOST_INFORMATION:
+            pass
+        return drawn
+
+    def _draw(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
+        pairs = 0 if rng.random() < self.independent else _draw_pairs(min(dx, dy), rng)
+        # A few kinds of columns, not one a column: as tables are, and each label an integral less.
+        kinds = int(rng.integers(1, min(_MOST_KINDS, max(pairs, 2)), endpoint=True))
+        kind = np.sort(rng.integers(kinds, size=pairs))
+        x_kinds, y_kinds = ([draw_coarsening(rng) for _ in range(kinds)] for _ in range(2))
+        correlations = np.array([self._correlation(x_kinds[i], y_kinds[i], rng) for i in range(kinds)])[kind]
+        kept = rng.uniform(0.2, 0.98, 2) if rng.random() < self.missing else np.ones(2)
+        x = self._side(dx, [x_kinds[i] for i in kind], x_kinds, float(kept[0]), rng)
+        y = self._side(dy, [y_kinds[i] for i in kind], y_kinds, float(kept[1]), rng)
+        return Observed(correlations, x, y, observed_information(correlations, x, y))
+
+    def _correlation(self, x: Coarsening, y: Coarsening, rng: np.random.Generator) -> float:
+        sign = 1.0 if rng.random() < 0.5 else -1.0
+        if rng.random() < self.identical:
+            if x.atoms.all() or y.atoms.all():
+                return sign
+            return float(sign * np.sqrt(-np.expm1(-2.0 * rng.uniform(1.0, _STRONGEST))))
+        return float(sign * np.sqrt(-np.expm1(-2.0 * self.information.draw(rng))))
+
+    def _side(
+        self,
+        size: int,
+        paired: Sequence[Coarsening],
+        kinds: Sequence[Coarsening],
+        kept: float,
+        rng: np.random.Generator,
+    ) -> Side:
+        pairs, spare = len(paired), size - len(paired)
+        columns = [Column(pair, coarsening, kept) for pair, coarsening in enumerate(paired)]
+        if kept == 1.0 and pairs and rng.random() < self.repeated:
+            second = draw_coarsening(rng)
+            # What records all else would make of an identical pair infinite information.
+            if second.atoms.all():
+                columns += [Column(pair, second) for pair in range(min(pairs, spare))]
+        spare = size - len(columns)
+        for latent in range(pairs, pairs + spare):
+            columns.append(Column(latent, kinds[int(rng.integers(len(kinds)))], kept))
+        noise = np.eye(spare)
+        if spare > 1 and rng.random() < 0.5:
+            noise = factor_matrix(spare, log_uniform(0.1, 3.0, rng), rng)
+        return Side(tuple(columns[place] for place in rng.permutation(size)), noise)
+
+
+def _draw_pairs(most: int, rng: np.random.Generator) -> int:
+    """1, all that there is room for, or a number between."""
+    kind = rng.random()
+    if kind < 0.3:
+        return 1
+    return most if kind < 0.55 else int(log_uniform(1.0, most + 1.0, rng))

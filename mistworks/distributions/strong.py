@@ -1,0 +1,248 @@
+"""The strong family: sharp pairs of continuous coordinates, up to 10 nats each and 60 together."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.special import lambertw, ndtr
+
+from mistworks.dataset import FloatArray
+from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.block_maps import haar
+from mistworks.distributions.priors import Probability, log_uniform
+from mistworks.distributions.student import tail_mutual_information
+
+PairKind = Literal["normal", "student", "uniform", "blurred"]
+
+_MOST_OF_A_PAIR = 10.0
+_WEAKEST_BLURRED = 1.2
+# −∫ Φ(t) log Φ(t) dt over the real line: the entropy that an edge adds to a blurred uniform distribution.
+_EDGE = 0.9031972855686
+_MARGINS = 4
+
+
+@dataclass(frozen=True)
+class SharpPair:
+    """A pair (U, V) of one coordinate each, in nats of information.
+
+    Attributes:
+        kind: ``normal``; ``student``, a bivariate t; ``uniform``, U ~ U(0, 1) and V = U + U(−ε, ε);
+            ``blurred``, U ~ U(0, 1) and V = U + σ Z with Z standard normal.
+        sharpness: √(1 − ρ²) of a normal or Student pair, ε, or σ < 0.1.
+        degrees_of_freedom: ν of a Student pair.
+        swapped: U and V are swapped.
+        negative: V is −V.
+    """
+
+    kind: PairKind
+    sharpness: float
+    degrees_of_freedom: float = 0.0
+    swapped: bool = False
+    negative: bool = False
+
+    @property
+    def information(self) -> float:
+        """I(U;V) in nats.
+
+        −½ log(1 − ρ²); that plus what the shared scale of a Student-t tells; ε − log 2ε, or 1/(4ε) from ε = ½
+        on; and h(V) − h(σZ), where the two edges of the blurred uniform distribution make h(V) = 2 c σ for
+        σ < 0.1, with c = −∫ Φ log Φ = 0.903.
+        """
+        s = self.sharpness
+        match self.kind:
+            case "normal":
+                return float(-np.log(s))
+            case "student":
+                return float(-np.log(s)) + tail_mutual_information(1, 1, self.degrees_of_freedom)
+            case "uniform":
+                return float(s - np.log(2 * s)) if s <= 0.5 else 1 / (4 * s)
+            case "blurred":
+                return float(2 * _EDGE * s - np.log(s) - 0.5 * np.log(2 * np.pi * np.e))
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        """n draws of (U, V), standardised about, shape (n, 2)."""
+        s = self.sharpness
+        if self.kind in ("normal", "student"):
+            z = rng.standard_normal((n, 2))
+            u, v = z[:, 0], np.sqrt(1.0 - s**2) * z[:, 0] + s * z[:, 1]
+            if self.kind == "student":
+                scale = np.sqrt(self.degrees_of_freedom / rng.chisquare(self.degrees_of_freedom, n))
+                u, v = u * scale, v * scale
+        else:
+            u = rng.random(n) - 0.5
+            noise = rng.uniform(-s, s, n) if self.kind == "uniform" else s * rng.standard_normal(n)
+            u, v = np.sqrt(12.0) * u, np.sqrt(12.0) * (u + noise)
+        v = -v if self.negative else v
+        return np.column_stack([v, u] if self.swapped else [u, v])
+
+
+@dataclass(frozen=True, eq=False)
+class Strong(JointDistribution):
+    """Independent sharp pairs and normal noise, each side under a map of each coordinate and then a matrix.
+
+    I(X;Y) is the sum over pairs. With a shared scale all coordinates are those of a multivariate t, which
+    adds `tail_mutual_information`. Computed in double precision and rounded once: what is sharp stays so.
+
+    Attributes:
+        pairs: the first coordinates of both sides before the matrices.
+        x_margins: number of the map of each coordinate of X (`_margin`), shape (dx,).
+        y_margins: the same for Y.
+        x_matrix: applied to X as x A, invertible, shape (dx, dx).
+        y_matrix: the same for Y.
+        shared: ν of a scale that all coordinates share, of normal pairs without maps; 0 for none.
+    """
+
+    pairs: tuple[SharpPair, ...]
+    x_margins: NDArray[np.int64]
+    y_margins: NDArray[np.int64]
+    x_matrix: Array
+    y_matrix: Array
+    shared: float = 0.0
+
+    @property
+    def dx(self) -> int:  # type: ignore[override]
+        """Dimension of X."""
+        return len(self.x_matrix)
+
+    @property
+    def dy(self) -> int:  # type: ignore[override]
+        """Dimension of Y."""
+        return len(self.y_matrix)
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        tails = tail_mutual_information(self.dx, self.dy, self.shared) if self.shared else 0.0
+        return sum(pair.information for pair in self.pairs) + tails
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw n points: shapes (n, dx) and (n, dy), float32."""
+        u, v = rng.standard_normal((n, self.dx)), rng.standard_normal((n, self.dy))
+        for place, pair in enumerate(self.pairs):
+            u[:, place], v[:, place] = pair.sample(n, rng).T
+        if self.shared:
+            scale = np.sqrt(self.shared / rng.chisquare(self.shared, (n, 1)))
+            u, v = u * scale, v * scale
+        return (
+            np.ascontiguousarray(_margin(u, self.x_margins) @ self.x_matrix, dtype=np.float32),
+            np.ascontiguousarray(_margin(v, self.y_margins) @ self.y_matrix, dtype=np.float32),
+        )
+
+
+def _margin(values: Array, margins: NDArray[np.int64]) -> Array:
+    """Each coordinate by its number: as it is, 3 Φ(v), v + v³/3 or exp(v/2), linear beyond v = 10."""
+    mapped = values.copy()
+    for column, kind in enumerate(margins):
+        v = values[:, column]
+        if kind == 1:
+            mapped[:, column] = 3.0 * ndtr(v)
+        elif kind == 2:
+            mapped[:, column] = np.where(
+                np.abs(v) < 10.0, v + v**3 / 3.0, 101.0 * v - np.copysign(2000.0 / 3, v)
+            )
+        elif kind == 3:
+            edge = np.exp(5.0)
+            mapped[:, column] = np.where(
+                v < 10.0, np.exp(0.5 * np.minimum(v, 10.0)), edge + edge / 2 * (v - 10.0)
+            )
+    return mapped
+
+
+class StrongFamily(Family):
+    """Sharp pairs whose information adds up to what is drawn first: weak, middle and strong are all there.
+
+    The sum is up to 10 nats for one pair and 3.5 more for each further pair, at most ``most``; uniform half
+    of the time, else log-uniform from 0.1. No pair has more than 10 nats.
+
+    Attributes:
+        most: largest sum, in nats.
+        shared: probability of a scale that all coordinates share, that is, of a multivariate Student-t.
+        mixed: probability that a side is under a matrix: a rotation, or rotations and scales of up to 3.
+    """
+
+    family: Literal["strong"] = "strong"
+    most: Annotated[float, Field(gt=0.1, le=100.0)] = 60.0
+    shared: Probability = 0.1
+    mixed: Probability = 0.5
+
+    @property
+    def name(self) -> str:
+        """Always ``"strong"``."""
+        return "strong"
+
+    def require_dimensions(self, dx: int, dy: int) -> None:
+        """Any dx and dy."""
+        require_at_least("dimension of strong", min(dx, dy), 1)
+
+    def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Strong:
+        """Pairs with their number, kinds, sharpness, margins and matrices drawn at random."""
+        self.require_dimensions(dx, dy)
+        small = min(dx, dy)
+        count = small if rng.random() < 0.5 else int(rng.integers(1, small, endpoint=True))
+        most = min(self.most, _MOST_OF_A_PAIR + 3.5 * (count - 1))
+        total = rng.uniform(0.1, most) if rng.random() < 0.5 else log_uniform(0.1, most, rng)
+        shares = rng.gamma(log_uniform(0.3, 10.0, rng), size=count) + 1e-6
+        if rng.random() < 0.4:
+            shares[:] = 1.0
+        information = np.minimum(total * shares / shares.sum(), _MOST_OF_A_PAIR)
+        shared = float(rng.uniform(2.0, 10.0)) if rng.random() < self.shared else 0.0
+        kind: PairKind | None = "normal" if shared else None
+        if kind is None and rng.random() < 0.7:
+            kind = _KINDS[int(rng.integers(len(_KINDS)))]
+        pairs = tuple(
+            draw_pair(kind or _KINDS[int(rng.integers(len(_KINDS)))], nats, rng)
+            for nats in information.tolist()
+        )
+        mixed = (rng.random(2) < self.mixed).tolist()
+        x_margins, y_margins = (
+            np.zeros(size, dtype=np.int64) if shared else _draw_margins(size, matrix, rng)
+            for size, matrix in zip((dx, dy), mixed, strict=True)
+        )
+        x_matrix, y_matrix = (
+            _draw_matrix(size, matrix, rng) for size, matrix in zip((dx, dy), mixed, strict=True)
+        )
+        return Strong(pairs, x_margins, y_margins, x_matrix, y_matrix, shared)
+
+
+_KINDS: tuple[PairKind, ...] = ("normal", "normal", "student", "uniform", "blurred")
+
+
+def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> SharpPair:
+    """A pair of a kind with the information asked for in nats, where the kind can have so little."""
+    swapped, negative = (rng.random(2) < 0.5).tolist()
+    if kind == "student":
+        nu = float(rng.uniform(2.0, 12.0))
+        gaussian = max(information - tail_mutual_information(1, 1, nu), 1e-3)
+        return SharpPair(kind, float(np.exp(-gaussian)), nu, swapped, negative)
+    if kind == "blurred" and information > _WEAKEST_BLURRED:
+        sigma = np.exp(-information) / np.sqrt(2 * np.pi * np.e)
+        # A contraction of factor 2 c σ < 0.2.
+        for _ in range(30):
+            sigma = np.exp(2 * _EDGE * sigma - information) / np.sqrt(2 * np.pi * np.e)
+        return SharpPair(kind, float(sigma), 0.0, swapped, negative)
+    if kind in ("uniform", "blurred"):
+        width = 1 / (4 * information) if information < 0.5 else -lambertw(-0.5 * np.exp(-information)).real
+        return SharpPair("uniform", float(width), 0.0, swapped, negative)
+    return SharpPair("normal", float(np.exp(-information)), 0.0, swapped, negative)
+
+
+def _draw_margins(size: int, mixed: bool, rng: np.random.Generator) -> NDArray[np.int64]:
+    """One map for all coordinates, or one for each; only bounded ones where coordinates are then mixed.
+
+    What a heavy tail is mixed with would be lost in the rounding of float32.
+    """
+    kinds = 2 if mixed else _MARGINS
+    if rng.random() < 0.6:
+        return np.full(size, rng.integers(kinds))
+    return rng.integers(kinds, size=size)
+
+
+def _draw_matrix(size: int, mixed: bool, rng: np.random.Generator) -> Array:
+    """A permutation; or a rotation, or rotations and scales."""
+    if not mixed:
+        return np.eye(size)[rng.permutation(size)]
+    if rng.random() < 0.7:
+        return haar(size, rng)
+    return (haar(size, rng) * np.exp(rng.uniform(-np.log(3.0), np.log(3.0), size))) @ haar(size, rng)
