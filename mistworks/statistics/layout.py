@@ -16,11 +16,11 @@ GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
             "states": 3,
             "sides": 6,
             "joint": 3,
-            "mi": 3,
+            "mi": 4,
             "least": 2,
             "singletons": 3,
             "cap": 3,
-            "freedom": 2,
+            "freedom": 3,
         },
         "pairs": {"matched": 6, "ordered": 5, "kinds": 4},
         "gaussian": {
