@@ -17,6 +17,8 @@ _LEADING = 5
 _RANKS = (1, 2, 4, 8, 16)
 _QUANTILES = (0.5, 0.8, 0.95, 1.0)
 _MOST = 1 - 1e-6
+# Keeps apart what rounding would make singular, and takes nothing off less than 10 nats a pair.
+RIDGE = 1e-10
 
 
 def both_sides(of_x: Tensor, of_y: Tensor) -> Tensor:
@@ -53,16 +55,27 @@ def gaussian_mi(matrices: Tensor, dx: int) -> Tensor:
 def shrunk(samples: Samples) -> dict[str, Tensor]:
     """Gaussian MI in nats of (1 − λ) R + λ I for several λ, the last by oracle approximating shrinkage.
 
-    Then that λ, and the MI at the least λ less the bias of an unshrunk one (`bias`), or where n ≤ d + 1 the
-    MI at the next λ.
+    Then that λ, and the MI without shrinkage less its bias (`bias`), or the MI at the second λ where
+    `many_points` does not hold.
     """
-    n, d = samples.n, samples.dimension
+    n = samples.n
     chosen = _oracle_approximating(samples.correlation, n)[:, None]
-    fixed = torch.tensor(_SHRINKAGES, dtype=torch.float64).expand(len(samples), -1)
+    fixed = torch.tensor((RIDGE, *_SHRINKAGES), dtype=torch.float64).expand(len(samples), -1)
     levels = torch.cat([fixed, chosen], dim=1)[..., None, None]
     values = gaussian_mi(with_unit_diagonal((1 - levels) * samples.correlation[:, None]), samples.dx)
-    plain = values[:, :1] - bias(n, samples.dx, samples.dy) if n > d + 1 else values[:, 1:2]
-    return {"shrunk": values, "oracle_shrinkage": chosen, "unbiased": plain}
+    many = many_points(n, samples.dimension)
+    plain = values[:, :1] - bias(n, samples.dx, samples.dy) if many else values[:, 2:3]
+    return {"shrunk": values[:, 1:], "oracle_shrinkage": chosen, "unbiased": plain}
+
+
+def many_points(n: int, d: int) -> bool:
+    """Whether a covariance of n points in d dimensions says something without shrinkage: n > 1.5 d + 2."""
+    return 2 * n > 3 * d + 4
+
+
+def least_residual(n: int) -> float:
+    """The least 1 − r² that scores tell from 0: a swap of two neighbours in the middle costs 13 / n³."""
+    return max(1.0 / n**3, RIDGE)
 
 
 def _oracle_approximating(correlation: Tensor, n: int) -> Tensor:
@@ -122,13 +135,19 @@ def canonical(samples: Samples) -> dict[str, Tensor]:
     return {f"ridge_{ridge}": found[:, row] for row, ridge in enumerate(_RIDGES)}
 
 
-def canonical_correlations(matrices: Tensor, dx: int) -> Tensor:
-    """Canonical correlations of positive definite matrices, the greatest first, shape (…, min(dx, dy))."""
+def canonical_correlations(matrices: Tensor, dx: int, most: float = _MOST) -> Tensor:
+    """Canonical correlations of positive definite matrices, the greatest first, shape (…, min(dx, dy)).
+
+    Args:
+        matrices: shape (…, d, d), X first.
+        dx: dimension of X.
+        most: upper bound of what is returned.
+    """
     x_factor = torch.linalg.cholesky_ex(matrices[..., :dx, :dx]).L
     y_factor = torch.linalg.cholesky_ex(matrices[..., dx:, dx:]).L
     half = torch.linalg.solve_triangular(x_factor, matrices[..., :dx, dx:], upper=False)
     whitened = torch.linalg.solve_triangular(y_factor, half.mT, upper=False)
-    found: Tensor = torch.linalg.svdvals(whitened).clamp(0.0, _MOST)
+    found: Tensor = torch.linalg.svdvals(whitened).clamp(0.0, most)
     return found
 
 
@@ -149,7 +168,8 @@ def matched(samples: Samples) -> dict[str, Tensor]:
     pairs with n r² > t log(dx dy) + t, log(1 + their number), and the mean of r² among them; and |r| of the
     first, second, fourth … of all such pairs.
     """
-    square = samples.correlation[:, : samples.dx, samples.dx :].square().clamp(max=_MOST)
+    square = samples.correlation[:, : samples.dx, samples.dx :].square()
+    square = square.clamp(max=1 - least_residual(samples.n))
     pairs = (square * mutually_best(square)).flatten(1)
     terms = -0.5 * torch.log1p(-pairs)
     values = []

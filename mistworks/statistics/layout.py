@@ -39,6 +39,7 @@ GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
             "ridge_0.5": 9,
         },
         "sparse": {"pairs": 9, "ordered": 5, "mi": 3},
+        "rotations": {"best": 1, "plain": 1, "gain": 1, "sides": 2, "equal": 3, "unequal": 3},
         "factors": {"mi": 3},
         "tails": {"average": 5, "profile": 5, "correlation": 1, "spread": 2, "across": 3, "means": 3},
         "polynomials": {
@@ -52,6 +53,7 @@ GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
         },
         "neighbours": {"ksg": 4, "rectangles": 1},
         "metric": {"ksg": 2, "alignment": 2, "regression": 16, "distance_correlation": 1},
+        "local": {"corrected": 4, "spread": 1, "kendall": 3, "matched": 1, "displacement": 3, "canonical": 3},
         "classes": {"mi": 4, "entropy": 2, "flag": 2},
     }
 )

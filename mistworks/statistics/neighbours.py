@@ -1,5 +1,6 @@
 """Statistics of distances: nearest neighbours, kernels and distance correlation."""
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.special import psi
 from torch import Tensor
 
 from mistworks.statistics.gaussian import both_sides
-from mistworks.statistics.sample import PAIR_SUBSET, SUBSET, Samples, with_unit_diagonal
+from mistworks.statistics.sample import PAIR_SUBSET, POINTS, SUBSET, Samples, with_unit_diagonal
 
 NEIGHBOURS = (1, 3, 6, 12)
 _MAHALANOBIS_NEIGHBOURS = (1, 4)
@@ -25,6 +26,8 @@ _SMOOTHING = 0.0015
 _TINY = 1e-9
 _LEAST_NORM = 1e-4
 _FEW = 128
+# Distances of more queries would leave a core's cache where there are many points.
+_QUERIES_TOGETHER = 64
 _LEAST_EXPONENT = -20.0
 
 
@@ -32,49 +35,61 @@ def nearest(samples: Samples) -> dict[str, Tensor]:
     """KSG estimates in nats for several k under the maximum norm, by both algorithms.
 
     Kraskov, Stögbauer, Grassberger, "Estimating mutual information", Physical Review E 2004, equations 8 and
-    9. Where the k-th neighbour is at distance 0, k becomes the number of points there (Gao, Kannan, Oh,
-    Viswanath, "Estimating mutual information for discrete-continuous mixtures", NeurIPS 2017). The norm is
-    the same to the bit in whatever order coordinates come.
+    9. Neighbours of at most `SUBSET` points are counted among at most `POINTS`. The norm is the same to the
+    bit in whatever order coordinates come.
     """
-    # Of many points at one distance the tree finds any.
-    in_plane = samples.n > SUBSET or not samples.tied_shares.any()
-    if samples.dx == samples.dy == 1 and in_plane and not samples.smooth:
+    if samples.dx == samples.dy == 1 and not samples.smooth:
         points = samples.subset(PAIR_SUBSET).float().double().numpy()
         planes = [nearest_in_plane(sample) for sample in points]
         return {name: torch.stack([plane[name] for plane in planes]) for name in planes[0]}
-    scores = samples.subset(SUBSET).float()
-    sides = [maximum_distances(part) for part in (scores[..., : samples.dx], scores[..., samples.dx :])]
-    ordered = None if samples.smooth else [_sorted(side) for side in sides]
-    constant = psi(scores.shape[1])
-    return {
-        "ksg": _ksg_terms(sides, ordered, NEIGHBOURS).mean(dim=1) + constant,
-        "rectangles": _rectangle_terms(sides, ordered).mean(dim=1, keepdim=True) + constant,
-    }
+    scores = samples.subset(POINTS).float()
+    terms = [_nearest_terms(part, samples) for part in query_distances(scores, samples.dx)]
+    values = torch.cat(terms, dim=1).mean(dim=1) + psi(scores.shape[1])
+    return {"ksg": values[:, :-1], "rectangles": values[:, -1:]}
 
 
-def maximum_distances(points: Tensor) -> Tensor:
-    """Maximum norm between all points of each sample, shape (B, m, m)."""
-    if points.requires_grad:
-        return torch.cdist(points.contiguous(), points.contiguous(), p=torch.inf)
+def _nearest_terms(distances: list[Tensor], samples: Samples) -> Tensor:
+    terms = [ksg_terms(distances, NEIGHBOURS, samples.smooth), _rectangle_terms(distances, samples.smooth)]
+    return torch.cat(terms, dim=2)
+
+
+def query_distances(points: Tensor, dx: int) -> Iterator[list[Tensor]]:
+    """Maximum norm between points within X and within Y, for some of the first `SUBSET` points at a time.
+
+    Args:
+        points: shape (B, m, dx + dy), in the order of the subset.
+        dx: dimension of X.
+
+    Yields:
+        Two of shape (B, q, m), each query at distance 0 from itself.
+    """
+    sides = points[..., :dx].contiguous(), points[..., dx:].contiguous()
+    queries = min(SUBSET, points.shape[1])
+    if queries == points.shape[1] and not points.requires_grad:
+        yield [_all_distances(side) for side in sides]
+        return
+    for rows in torch.arange(queries).split(queries if queries == points.shape[1] else _QUERIES_TOGETHER):
+        yield [torch.cdist(side[:, rows], side, p=torch.inf) for side in sides]
+
+
+def _all_distances(points: Tensor) -> Tensor:
     # Each pair once, which takes a seventh of the time that `cdist` does.
-    pairs = [torch.nn.functional.pdist(sample, p=torch.inf).numpy() for sample in points.contiguous()]
+    pairs = [torch.nn.functional.pdist(sample, p=torch.inf).numpy() for sample in points]
     return torch.from_numpy(np.stack([squareform(distances) for distances in pairs]))
 
 
 def nearest_in_plane(points: NDArray[np.float64]) -> dict[str, Tensor]:
-    """The same for points of shape (m, 2), by a tree and by sorting, in far less than m² steps."""
+    """The same for points of shape (m, 2), by a tree and by sorting, in far less than m² steps.
+
+    Every point is a query.
+    """
     m = len(points)
-    used = [min(k, m - 1) for k in NEIGHBOURS]
-    distance, found = KDTree(points).query(points, max(used) + 1, p=np.inf)
+    used = np.array([min(k, m - 1) for k in NEIGHBOURS])
+    distance, nearest_points = KDTree(points).query(points, used.max() + 1, p=np.inf)
     radii = np.asarray(distance)[:, used]
-    counts = [_between(axis, radii * (1 - _TOLERANCE)) for axis in points.T]
-    equal = [_between(axis, np.zeros((m, 1))) for axis in points.T]
-    tied = radii <= 0
-    _, which, copies = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    inside = np.where(tied, (copies[which.reshape(-1)] - 1)[:, None], np.array(used, dtype=np.float64))
-    x, y = (np.where(tied, same, count) for same, count in zip(equal, counts, strict=True))
-    estimates = (psi(inside) - psi(x + 1) - psi(y + 1)).mean(axis=0) + psi(m)
-    away = np.abs(points[np.asarray(found)] - points[:, None])
+    x, y = (_between(axis, radii * (1 - _TOLERANCE)) for axis in points.T)
+    estimates = (psi(used) - psi(x + 1) - psi(y + 1)).mean(axis=0) + psi(m)
+    away = np.abs(points[np.asarray(nearest_points)] - points[:, None])
     key = away.max(axis=2) + _TIE_BREAK * away.min(axis=2)
     k = min(_RECTANGLE, m - 1)
     near = np.where((key <= np.sort(key, axis=1)[:, [k]])[..., None], away, 0.0).max(axis=1)
@@ -89,52 +104,40 @@ def _between(axis: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[n
     """How many others lie within each radius of each value or on it, shape (m, K)."""
     ordered, centre = np.sort(axis), axis[:, None]
     above = np.searchsorted(ordered, centre + radii, side="right")
-    return np.asarray(above - np.searchsorted(ordered, centre - radii, side="left") - 1.0)
+    return np.asarray(above - np.searchsorted(ordered, centre - radii, side="left") - 1.0).clip(min=0.0)
 
 
-def _ksg_terms(distances: list[Tensor], ordered: list[Tensor] | None, neighbours: tuple[int, ...]) -> Tensor:
-    """ψ(k) − ψ(n_x + 1) − ψ(n_y + 1) of all points, in nats.
+def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...], smooth: bool) -> Tensor:
+    """ψ(k) − ψ(n_x + 1) − ψ(n_y + 1) of each query, in nats.
 
     Args:
-        distances: within X, and within Y, shape (B, m, m).
-        ordered: the same with each row in ascending order; None to count smoothly, for gradients.
+        distances: within X, and within Y, shape (B, q, m).
         neighbours: the values of k.
+        smooth: count smoothly, for gradients.
 
     Returns:
-        Shape (B, m, K), float64.
+        Shape (B, q, K), float64.
     """
-    joint = _sorted(torch.maximum(*distances))
-    used = [min(k, joint.shape[-1] - 1) for k in neighbours]
-    radii = joint[..., used].contiguous()
-    inside = torch.tensor(used).expand(radii.shape)
-    if ordered is None:
-        counts = [_smooth_count(part, radii, -1.0) - 1.0 for part in distances]
-    else:
-        counts = [_within(part, radii) for part in ordered]
-    if bool((tied := radii <= _TINY).any()):
-        here = torch.full_like(radii[..., :1], _TINY).detach()
-        inside = torch.where(tied, _up_to(joint.detach(), here), inside)
-        for side, part in enumerate(ordered or [_sorted(part.detach()) for part in distances]):
-            counts[side] = torch.where(tied, _up_to(part, here), counts[side])
-    return _digamma(inside) - _digamma(counts[0] + 1) - _digamma(counts[1] + 1)
+    used = [min(k, distances[0].shape[-1] - 1) for k in neighbours]
+    radii = _smallest(torch.maximum(*distances), max(used) + 1)[..., used]
+    terms = torch.from_numpy(psi(np.array(used))).expand(radii.shape)
+    for part in distances:
+        # What is as far as the neighbour itself is out, whatever rounding did to it.
+        counts = _smooth_count(part, radii, -1.0) if smooth else _count(part, radii * (1 - _TOLERANCE))
+        terms = terms - _digamma(counts.clamp_min(1))
+    return terms
 
 
-def _sorted(matrices: Tensor) -> Tensor:
-    """Each row in ascending order. NumPy's sort is vectorised; torch's is not, but passes gradients."""
-    if matrices.requires_grad:
-        return matrices.sort(dim=-1).values
-    return torch.from_numpy(np.sort(matrices.numpy(), axis=-1))
+def _smallest(values: Tensor, count: int) -> Tensor:
+    """The smallest along the last axis, in ascending order."""
+    if values.requires_grad:
+        return values.topk(count, dim=-1, largest=False).values
+    return torch.from_numpy(np.sort(np.partition(values.numpy(), count - 1)[..., :count]))
 
 
-def _within(ordered: Tensor, radii: Tensor) -> Tensor:
-    """How many others lie strictly within each radius of each point, shape (B, m, K), int64."""
-    # What is as far as the neighbour itself is out, whatever rounding did to it.
-    return (torch.searchsorted(ordered, radii * (1 - _TOLERANCE)) - 1).clamp_min(0)
-
-
-def _up_to(ordered: Tensor, radii: Tensor) -> Tensor:
-    """How many others lie within each radius of each point or on it, shape (B, m, K), int64."""
-    return torch.searchsorted(ordered, radii * (1 + _TOLERANCE), right=True) - 1
+def _count(part: Tensor, radii: Tensor) -> Tensor:
+    """How many distances lie within each radius, that of the query to itself included, shape (B, q, K)."""
+    return torch.stack([(part <= radius).sum(dim=-1) for radius in radii[..., None].unbind(dim=-2)], dim=-1)
 
 
 def _smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
@@ -147,20 +150,20 @@ def _smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
     return torch.stack(counts, dim=-1).double().clamp_min(1.0)
 
 
-def _rectangle_terms(distances: list[Tensor], ordered: list[Tensor] | None) -> Tensor:
+def _rectangle_terms(distances: list[Tensor], smooth: bool) -> Tensor:
     """ψ(k) − 1/k − ψ(n_x) − ψ(n_y) with points within the smallest rectangle around the k nearest.
 
-    Arguments as in `_ksg_terms`; shape (B, m), float64.
+    Arguments as in `ksg_terms`; shape (B, q, 1), float64.
     """
     # Points at one distance are told apart by the lesser of their two distances, not by their order.
     key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK).detach()
     k = min(_RECTANGLE, key.shape[-1] - 1)
-    inside = torch.from_numpy(key.numpy() <= _sorted(key).numpy()[..., k, None])
-    terms = torch.full(key.shape[:-1], psi(k) - 1 / k, dtype=torch.float64)
-    for side, part in enumerate(distances):
+    inside = key <= _smallest(key, k + 1)[..., k, None]
+    terms = torch.full((*key.shape[:-1], 1), psi(k) - 1 / k, dtype=torch.float64)
+    for part in distances:
         radii = _masked(part, inside).amax(dim=-1, keepdim=True)
-        count = _smooth_count(part, radii, 1.0) - 1.0 if ordered is None else _up_to(ordered[side], radii)
-        terms = terms - _digamma(count[..., 0].clamp_min(1))
+        counts = _smooth_count(part, radii, 1.0) if smooth else _count(part, radii * (1 + _TOLERANCE))
+        terms = terms - _digamma((counts - 1).clamp_min(1))
     return terms
 
 
@@ -181,7 +184,7 @@ def _digamma(counts: Tensor) -> Tensor:
 
 @lru_cache(maxsize=1)
 def _digamma_table() -> Tensor:
-    return torch.from_numpy(np.asarray(psi(np.arange(SUBSET + 2.0))))
+    return torch.from_numpy(np.asarray(psi(np.arange(POINTS + 2.0))))
 
 
 def metric(samples: Samples) -> dict[str, Tensor]:
@@ -193,11 +196,15 @@ def metric(samples: Samples) -> dict[str, Tensor]:
     X to Y and back: R² of the best and of the mean coordinate. Distance correlation (Székely, Rizzo,
     "Partial distance correlation with methods for dissimilarities", Annals of Statistics 2014).
     """
-    scores = samples.subset(SUBSET)
-    squares = [_squares(part) for part in whitened_blocks(samples, scores)]
+    points = samples.subset(POINTS)
+    scores = points[:, :SUBSET]
+    blocks = whitened_blocks(samples, points)
+    squares = [_squares(part[:, :SUBSET], part[:, :SUBSET]) for part in blocks]
     targets = _targets(scores[..., samples.dx :].float()), _targets(scores[..., : samples.dx].float())
-    ordered = None if samples.smooth else [_sorted(part) for part in squares]
-    ksg = _ksg_terms(squares, ordered, _MAHALANOBIS_NEIGHBOURS)
+    ksg = [
+        ksg_terms([_squares(part[:, rows], part) for part in blocks], _MAHALANOBIS_NEIGHBOURS, samples.smooth)
+        for rows in torch.arange(scores.shape[1]).split(_QUERIES_TOGETHER)
+    ]
     distances = [part.clamp_min(_TINY).sqrt_() for part in squares]
     alignment, gains = [], []
     for kernels in _kernels(squares):
@@ -208,7 +215,7 @@ def metric(samples: Samples) -> dict[str, Tensor]:
         ]
         gains.append(both_sides(*(_gain(*pair) for pair in zip(predicted, targets, strict=True))))
     return {
-        "ksg": ksg.mean(dim=1) + psi(scores.shape[1]),
+        "ksg": torch.cat(ksg, dim=1).mean(dim=1) + psi(points.shape[1]),
         "alignment": torch.stack(alignment, dim=1),
         "regression": torch.cat(gains, dim=1).double(),
         "distance_correlation": _centred_correlation(*distances)[:, None],
@@ -227,11 +234,11 @@ def whitened_blocks(samples: Samples, scores: Tensor) -> list[Tensor]:
     return found
 
 
-def _squares(points: Tensor) -> Tensor:
-    """Squared distances between points, as one product: ‖a‖² + ‖b‖² − 2 a·b, shape (B, m, m), float32."""
-    norms, ones = points.square().sum(dim=2, keepdim=True), torch.ones_like(points[..., :1])
-    left = torch.cat([-2.0 * points, norms, ones], dim=2)
-    right = torch.cat([points, ones, norms], dim=2)
+def _squares(queries: Tensor, points: Tensor) -> Tensor:
+    """Squared distances as one product: ‖a‖² + ‖b‖² − 2 a·b, shape (B, q, m), float32."""
+    query_norms, norms = (part.square().sum(dim=2, keepdim=True) for part in (queries, points))
+    left = torch.cat([-2.0 * queries, query_norms, torch.ones_like(query_norms)], dim=2)
+    right = torch.cat([points, torch.ones_like(norms), norms], dim=2)
     return (left @ right.mT).float().clamp_min_(0.0)
 
 

@@ -12,7 +12,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mistworks.statistics import classes, discrete, gaussian, neighbours, pairs, polynomials, tails, ties
+from mistworks.statistics import (
+    classes,
+    discrete,
+    gaussian,
+    local,
+    neighbours,
+    pairs,
+    polynomials,
+    rotations,
+    tails,
+    ties,
+)
 from mistworks.statistics.layout import GROUPS
 from mistworks.statistics.ranked import Ranked, columns, half_ranks
 from mistworks.statistics.sample import SUBSET, Samples, partly_smooth
@@ -33,11 +44,13 @@ FUNCTIONS: Mapping[str, tuple[Statistics, ...]] = MappingProxyType(
         "pairs": (pairs.pairs,),
         "gaussian": (gaussian.shrunk, gaussian.spectra, gaussian.correlations, gaussian.canonical),
         "sparse": (gaussian.matched, gaussian.thresholded),
+        "rotations": (rotations.rotated,),
         "factors": (gaussian.factor_models,),
         "tails": (tails.t_copula, tails.radii, tails.squares),
         "polynomials": (polynomials.nonlinear,),
         "neighbours": (neighbours.nearest,),
         "metric": (neighbours.metric,),
+        "local": (local.corrected, local.monotone, local.canonical),
         "classes": (classes.classes,),
     }
 )

@@ -15,7 +15,10 @@ from mistworks.statistics.ranked import Ranked
 from mistworks.statistics.untied import untied
 
 SUBSET = 512
-"""Points that statistics of quadratic cost are computed on, where there are more."""
+"""Points that statistics of quadratic cost are computed on, where there are more; the queries of others."""
+
+POINTS = 16_384
+"""Points that neighbours of the queries are looked for among, where there are more."""
 
 PAIR_SUBSET = 4096
 """The same for the neighbours of one coordinate a side, which a tree finds in less."""
@@ -116,33 +119,27 @@ class Samples:
         return 1.0 - (1 + (ordered[:, 1:] != ordered[:, :-1]).sum(dim=1)).double() / self.n
 
     def subset(self, most: int) -> Tensor:
-        """Normal scores of at most so many points, for statistics of quadratic cost.
-
-        Chosen by a hash of the ranks, which the order of the points, the order of the coordinates, their
-        signs and a swap of X and Y leave as it is.
+        """Normal scores of at most so many points; of a smaller subset they are the first.
 
         Returns:
             Shape (B, min(n, most), dx + dy).
         """
-        if self.n <= most:
-            return self.scores
-        chosen = torch.stack([_chosen(ranks, most) for ranks in self.untied_ranks.long()])
+        return (self.scores if self.n <= SUBSET else self._in_order)[:, :most]
+
+    @cached_property
+    def _in_order(self) -> Tensor:
+        """Normal scores of at most `POINTS` points, in an order by a hash of their ranks.
+
+        The orders of points and of coordinates, signs and a swap of X and Y leave it as it is.
+        """
+        chosen = torch.stack([_order(ranks)[:POINTS] for ranks in self.untied_ranks.long()])
         return self.scores.gather(1, chosen[..., None].expand(-1, -1, self.dimension))
 
 
-def _chosen(ranks: Tensor, most: int) -> Tensor:
-    """Which points of one sample make the subset, shape (most,)."""
+def _order(ranks: Tensor) -> Tensor:
+    """The points of one sample in the order of their hashes, shape (n,)."""
     folded = torch.minimum(ranks, 2 * len(ranks) - 2 - ranks)
-    keys = hashed(folded).sum(dim=1) + _copies(ranks)
-    return hashed(keys).argsort(stable=True)[:most]
-
-
-def _copies(ranks: Tensor) -> Tensor:
-    """How many equal points come before each: else a subset would hold whole cells of tied data."""
-    offsets = torch.arange(ranks.shape[1]) * 2 * len(ranks)
-    ordered, order = hashed(ranks + offsets).sum(dim=1).sort(stable=True)
-    first = torch.searchsorted(ordered, ordered)
-    return torch.empty_like(order).scatter_(0, order, torch.arange(len(order)) - first)
+    return hashed(hashed(folded).sum(dim=1)).argsort(stable=True)
 
 
 def with_unit_diagonal(matrix: Tensor) -> Tensor:

@@ -16,6 +16,8 @@ from mistworks.statistics.sample import (
 )
 
 _LEAST_SHRINKAGE = 0.01
+# Across the sides shrinkage hides strong dependence.
+_LEAST_SHRINKAGE_OF_ALL = 1e-4
 # The ν that stands for the normal copula in means of log ν.
 _NORMAL = 60.0
 _QUANTILES = (0.5, 0.9, 1.0)
@@ -32,7 +34,7 @@ def t_copula(samples: Samples) -> dict[str, Tensor]:
     the normal copula's for each ν, divided by √d and kept within ±3.
     """
     n, d, dx, dy = samples.n, samples.dimension, samples.dx, samples.dy
-    shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.25 * d / n))
+    shrinkage = min(0.5, max(_LEAST_SHRINKAGE_OF_ALL, 0.25 * d / n))
     start = with_unit_diagonal((1 - shrinkage) * samples.correlation)
     nu = torch.tensor(DEGREES_OF_FREEDOM, dtype=torch.float64)[:, None]
     z = samples.quantiles(slice(1, None))
