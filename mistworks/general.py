@@ -1,8 +1,10 @@
 """The meta-distribution ``general``: wider than the published one in families, dimensions and sizes.
 
 It holds the published families at their own sizes and at others; random covariances; kinds of dependence that
-no covariance tells: tables, noise channels, mixtures, atoms, readouts; independent blocks of every structure;
-and maps of whole blocks that keep the mutual information. Weights and priors are plain configuration.
+no covariance tells: tables, noise channels, mixtures, atoms, readouts; a third of ordinary data: integers,
+rounded readings, counts, classes, rare events, images of labels, bits, near-copies; strong dependence;
+independent blocks of every structure; and maps of whole blocks that keep the mutual information. Weights
+and priors are plain configuration.
 
 No distribution of the suite ``beyond``, with its parameters, is among them, though many are of the same
 kinds and some of the same form (spirals, waves, a parabola, equal sensors, classes), and not by chance: the
@@ -18,20 +20,25 @@ from mistworks.distributions import (
     AdditiveNoiseFamily,
     AnyFamily,
     AtomsFamily,
+    BitsFamily,
     CellsFamily,
     ChannelFamily,
     CheckerboardFamily,
+    CopiesFamily,
     Dense,
     Factor,
     IndependentFamily,
+    LabelsFamily,
     LatentVariable,
     LogUniform,
     MixtureFamily,
     NormalFamily,
+    ObservedFamily,
     PairsFamily,
     RandomPairs,
     ReadoutsFamily,
     Sparse,
+    StrongFamily,
     StudentFamily,
     TwoPair,
     Uniform,
@@ -50,6 +57,7 @@ from mistworks.meta_distribution import (
 
 _SIZES = LogUniformInteger(low=5, high=800)
 _PUBLISHED_SIZES = UniformInteger(low=10, high=500)
+_SMALL_SIZES = LogUniformInteger(low=5, high=100)
 _LARGE_SIZES = LogUniformInteger(low=800, high=10_000)
 _PUBLISHED_DIMENSIONS = EqualDimensions(d=UniformInteger(low=2, high=32))
 _ONE_EACH = EqualDimensions(d=UniformInteger(low=1, high=1))
@@ -92,7 +100,16 @@ def group_of(family: str) -> str:
 def general_meta_distribution() -> MetaDistribution:
     """The meta-distribution: n from 5 to 10,000, dx and dy from 1 to 64, mutual information from 0 up."""
     return MetaDistribution(
-        members=(*_published(), *_elliptical(), *_other(), *_fine(), *_large()),
+        members=(
+            *_published(),
+            *_small(),
+            *_elliptical(),
+            *_other(),
+            *_fine(),
+            *_ordinary(),
+            *_strong(),
+            *_large(),
+        ),
         design=RandomDesign(n=_SIZES),
         dimensions=_up_to(32),
         max_values=_MOST_VALUES,
@@ -123,7 +140,7 @@ def _published() -> list[Member]:
     members = []
     for family, weight in _families():
         members.append(
-            Member(family=family, weight=2.2 * weight, n=_PUBLISHED_SIZES, dimensions=_PUBLISHED_DIMENSIONS)
+            Member(family=family, weight=2.0 * weight, n=_PUBLISHED_SIZES, dimensions=_PUBLISHED_DIMENSIONS)
         )
         low = 2 if family.name.endswith("2pair") else 1
         elsewhere = _up_to(64, low=low)
@@ -139,6 +156,27 @@ def _published() -> list[Member]:
         else:
             members.append(Member(family=family, weight=0.7 * weight, dimensions=elsewhere, block_maps=_MAPS))
     return members
+
+
+def _small() -> list[Member]:
+    """The published families with few points, and few points of many coordinates."""
+    many = MixedDimensions(d=LogUniformInteger(low=12, high=64), equal=0.6, single=0.0)
+    families: tuple[tuple[AnyFamily, float], ...] = (
+        (NormalFamily(dispersion=Factor()), 2.5),
+        (NormalFamily(dispersion=RandomPairs()), 2.5),
+        (NormalFamily(dispersion=Sparse()), 1.5),
+        (StudentFamily(dispersion=Factor()), 1.5),
+    )
+    return [
+        *(
+            Member(family=family, weight=0.5 * weight, n=_SMALL_SIZES, dimensions=_PUBLISHED_DIMENSIONS)
+            for family, weight in _families()
+        ),
+        *(
+            Member(family=family, weight=weight, n=_SMALL_SIZES, dimensions=many)
+            for family, weight in families
+        ),
+    ]
 
 
 def _elliptical() -> list[Member]:
@@ -228,21 +266,72 @@ def _fine() -> list[Member]:
     ]
 
 
-def _large() -> list[Member]:
-    """Few samples of many points."""
-    chosen: tuple[tuple[AnyFamily, float, MixedDimensions | EqualDimensions], ...] = (
-        (NormalFamily(dispersion=Factor()), 0.5, _up_to(48)),
-        (StudentFamily(dispersion=Factor()), 0.5, _up_to(24)),
-        (NormalFamily(dispersion=Sparse()), 0.5, _up_to(48)),
-        (StudentFamily(dispersion=Sparse()), 0.4, _up_to(16)),
-        (CheckerboardFamily(), 1.0, _ONE_EACH),
-        (PairsFamily(), 0.4, _up_to(8)),
-        (MixtureFamily(), 0.4, _up_to(8)),
-        (ChannelFamily(), 0.3, _up_to(6)),
-        (IndependentFamily(), 0.6, _up_to(12)),
-        (ReadoutsFamily(), 0.3, _up_to(12, equal=0.2, single=0.5)),
+def _ordinary() -> list[Member]:
+    """What people's tables hold: integers, rounded readings, counts, classes, rare events, images, copies."""
+    apart = IndependentFamily(
+        kinds=(
+            ObservedFamily(),
+            ObservedFamily(),
+            LabelsFamily(),
+            LabelsFamily(),
+            LabelsFamily(),
+            BitsFamily(),
+            CopiesFamily(),
+            NormalFamily(dispersion=Factor()),
+        )
     )
     return [
-        Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions, block_maps=_MAPS)
-        for family, weight, dimensions in chosen
+        Member(family=ObservedFamily(), weight=14.0, dimensions=_ONE_EACH),
+        Member(family=ObservedFamily(), weight=18.0, dimensions=_up_to(8)),
+        Member(family=ObservedFamily(), weight=8.0, dimensions=_up_to(64)),
+        Member(family=LabelsFamily(), weight=9.0, dimensions=_ONE_EACH),
+        Member(family=LabelsFamily(), weight=12.0, dimensions=_up_to(8)),
+        Member(family=LabelsFamily(), weight=10.0, dimensions=_up_to(64)),
+        Member(family=BitsFamily(), weight=7.0, dimensions=_up_to(16)),
+        Member(family=BitsFamily(), weight=2.0, dimensions=_up_to(64)),
+        Member(family=CopiesFamily(), weight=10.0, dimensions=_up_to(64)),
+        Member(family=apart, weight=7.0, dimensions=_up_to(64)),
+    ]
+
+
+def _strong() -> list[Member]:
+    """Up to 10 nats in one to three dimensions, and up to 60 in many."""
+    maps = BlockMaps(probability=0.15, flow=0.0)
+    return [
+        Member(family=StrongFamily(), weight=5.0, dimensions=_ONE_EACH),
+        Member(family=StrongFamily(), weight=11.0, dimensions=_up_to(3), block_maps=maps),
+        Member(family=StrongFamily(), weight=6.0, dimensions=_up_to(64)),
+    ]
+
+
+def _large() -> list[Member]:
+    """Samples of many points."""
+    chosen: tuple[tuple[AnyFamily, float, MixedDimensions | EqualDimensions], ...] = (
+        (NormalFamily(dispersion=Factor()), 1.0, _up_to(48)),
+        (StudentFamily(dispersion=Factor()), 1.0, _up_to(24)),
+        (NormalFamily(dispersion=Sparse()), 1.0, _up_to(48)),
+        (StudentFamily(dispersion=Sparse()), 0.8, _up_to(16)),
+        (CheckerboardFamily(), 1.6, _ONE_EACH),
+        (PairsFamily(), 0.8, _up_to(8)),
+        (MixtureFamily(), 0.8, _up_to(8)),
+        (ChannelFamily(), 0.7, _up_to(6)),
+        (IndependentFamily(), 0.8, _up_to(12)),
+        (ReadoutsFamily(), 0.7, _up_to(12, equal=0.2, single=0.5)),
+    )
+    unmapped: tuple[tuple[AnyFamily, float, MixedDimensions], ...] = (
+        (ObservedFamily(), 2.5, _up_to(12)),
+        (LabelsFamily(), 2.0, _up_to(12)),
+        (BitsFamily(), 0.6, _up_to(12)),
+        (CopiesFamily(), 0.5, _up_to(12)),
+        (StrongFamily(), 2.0, _up_to(3)),
+    )
+    return [
+        *(
+            Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions, block_maps=_MAPS)
+            for family, weight, dimensions in chosen
+        ),
+        *(
+            Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions)
+            for family, weight, dimensions in unmapped
+        ),
     ]

@@ -289,6 +289,6 @@ def _all_atoms(cuts: NDArray[np.floating], order: NDArray[np.int64] | None = Non
     """One atom between neighbouring cuts, without those so far out that nothing lies beyond them."""
     cuts = np.unique(cuts[np.abs(cuts) < 0.9 * _LIMIT].astype(np.float64))
     if not len(cuts):
-        cuts = np.zeros(1)
+        cuts = np.zeros(1, dtype=np.float64)
     codes = np.arange(len(cuts) + 1) if order is None or len(order) != len(cuts) + 1 else order
-    return Coarsening(cuts, np.ones(len(cuts) + 1, dtype=np.bool_), codes.astype(np.float32))
+    return Coarsening(np.asarray(cuts), np.ones(len(cuts) + 1, dtype=np.bool_), codes.astype(np.float32))

@@ -9,11 +9,15 @@ from pydantic import Field, field_validator
 from mistworks.dataset import FloatArray
 from mistworks.distributions.atoms import AtomsFamily
 from mistworks.distributions.base import Family, JointDistribution, require_at_least
+from mistworks.distributions.bits import BitsFamily
 from mistworks.distributions.cells import CellsFamily
 from mistworks.distributions.channel import ChannelFamily
+from mistworks.distributions.copies import CopiesFamily
 from mistworks.distributions.dispersion import Dense, Factor
+from mistworks.distributions.labels import LabelsFamily
 from mistworks.distributions.mixture import MixtureFamily
 from mistworks.distributions.normal import NormalFamily
+from mistworks.distributions.observed import ObservedFamily
 from mistworks.distributions.pairs import PairsFamily
 from mistworks.distributions.priors import Uniform
 from mistworks.distributions.readouts import ReadoutsFamily
@@ -27,7 +31,11 @@ BlockFamily = Annotated[
     | AtomsFamily
     | MixtureFamily
     | ChannelFamily
-    | ReadoutsFamily,
+    | ReadoutsFamily
+    | ObservedFamily
+    | LabelsFamily
+    | BitsFamily
+    | CopiesFamily,
     Field(discriminator="family"),
 ]
 """Families whose X, or whose Y, can stand alone: those defined at 1 beside any dimension."""
