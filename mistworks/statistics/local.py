@@ -70,7 +70,7 @@ def corrected(samples: Samples) -> dict[str, Tensor]:
     keys, places = (torch.cat(parts, dim=1) for parts in zip(*nearest, strict=True))
     queries = counted.shape[1]
     around = points.gather(1, places.flatten(1)[..., None].expand(-1, -1, d))
-    around = around.unflatten(1, (queries, -1))
+    around = around.reshape(len(samples), queries, -1, d)
     lattice = _LATTICE * 2 * math.pi / m**2 * points[:, :queries].detach().square().exp()
     values, spread = [], counted
     for position, k in enumerate(neighbours):
@@ -170,7 +170,7 @@ def _inversions(x: Tensor, y: Tensor, smooth: bool) -> Tensor:
     order = x.argsort(dim=1)
     rows = y.gather(1, order).long().mT.flatten(0, 1).numpy()
     counts = torch.tensor([inversions(row) for row in rows], dtype=torch.float64)
-    return counts.unflatten(0, (x.shape[0], x.shape[2]))
+    return counts.reshape(x.shape[0], x.shape[2])
 
 
 def inversions(ranks: NDArray[np.int64]) -> int:

@@ -68,7 +68,7 @@ def query_distances(points: Tensor, dx: int) -> Iterator[list[Tensor]]:
     if queries == points.shape[1] and not points.requires_grad:
         yield [_all_distances(side) for side in sides]
         return
-    for rows in torch.arange(queries).split(queries if queries == points.shape[1] else _QUERIES_TOGETHER):
+    for rows in torch.split(torch.arange(queries), _QUERIES_TOGETHER):
         yield [torch.cdist(side[:, rows], side, p=torch.inf) for side in sides]
 
 
@@ -203,7 +203,7 @@ def metric(samples: Samples) -> dict[str, Tensor]:
     targets = _targets(scores[..., samples.dx :].float()), _targets(scores[..., : samples.dx].float())
     ksg = [
         ksg_terms([_squares(part[:, rows], part) for part in blocks], _MAHALANOBIS_NEIGHBOURS, samples.smooth)
-        for rows in torch.arange(scores.shape[1]).split(_QUERIES_TOGETHER)
+        for rows in torch.split(torch.arange(scores.shape[1]), _QUERIES_TOGETHER)
     ]
     distances = [part.clamp_min(_TINY).sqrt_() for part in squares]
     alignment, gains = [], []

@@ -67,7 +67,7 @@ def _grid(samples: Samples) -> Tensor:
         both = torch.cat([of_x, of_y], dim=2)
         matrices = with_unit_diagonal((1 - _RIDGE) * both.mT @ both / m)
         values.append(gaussian_mi(matrices, of_x.shape[2]) - bias(m, of_x.shape[2], of_y.shape[2]))
-    return torch.stack(values, dim=1).unflatten(1, (len(SPEEDS), len(SPEEDS)))
+    return torch.stack(values, dim=1).reshape(-1, len(SPEEDS), len(SPEEDS))
 
 
 def _turned(side: Tensor, norm: Tensor, speed: float) -> Tensor:
@@ -82,7 +82,8 @@ def _kept(sides: tuple[Tensor, Tensor], norms: list[Tensor], most: int) -> list[
     x, y = (
         _standardised(torch.cat([side, norm * side], dim=2)) for side, norm in zip(sides, norms, strict=True)
     )
-    across = (x.mT @ y / x.shape[1]).abs().unflatten(2, (2, -1)).unflatten(1, (2, -1)).amax(dim=(1, 3))
+    dx, dy = (side.shape[2] for side in sides)
+    across = (x.mT @ y / x.shape[1]).abs().reshape(-1, 2, dx, 2, dy).amax(dim=(1, 3))
     kept = []
     for side, strength in zip(sides, (across, across.mT), strict=True):
         rank = strength.amax(dim=2) + _SECOND * strength.square().mean(dim=2)

@@ -92,7 +92,10 @@ class Samples:
     @cached_property
     def correlation(self) -> Tensor:
         """Correlation matrix of the normal scores, shape (B, dx + dy, dx + dy)."""
-        return with_unit_diagonal(self.scores.mT @ self.scores / self.n)
+        moments = self.scores.mT @ self.scores
+        # Variances are 1 but for single precision, which would hide correlations that are nearly 1.
+        scale = moments.diagonal(dim1=1, dim2=2).clamp_min(1e-300).rsqrt()
+        return with_unit_diagonal(scale[..., None] * moments * scale[..., None, :])
 
     def quantiles(self, tables: int | slice) -> Tensor:
         """Quantiles at the levels rank / (n + 1): normal for table 0, Student-t for those after it.
