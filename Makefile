@@ -2,10 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pipeline test test-slow check services clean
+.PHONY: pipeline native test test-slow check services clean
 
 pipeline: .venv/ready
 	$(BIN)/mistworks pipeline --preset quick
+
+# The compiled statistics anew, in place.
+native: .venv/ready
+	$(BIN)/python setup.py --quiet build_ext --inplace
 
 # Two files at a time, a thread each: most of the time is spent waiting for servers to start.
 test: .venv/ready

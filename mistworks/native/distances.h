@@ -1,0 +1,127 @@
+// Rows of distances from one point to all, in single precision: nearest neighbours and counts within radii.
+//
+// A row has `m` values and is padded to a multiple of 64 (`padded_floats`) with points that are far from all, FAR.
+#pragma once
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "simd.h"
+#ifdef __AVX512BW__
+#include <immintrin.h>
+#endif
+
+namespace mistworks {
+
+// Coordinate of padding points; its square is finite.
+constexpr float FAR = 1e15f;
+// Relative; what rounding may part, and far less than what tells neighbours apart.
+constexpr float TOLERANCE = 1e-6f;
+// Distances below this are those of equal points, but for rounding.
+constexpr float TINY = 1e-9f;
+
+// Maximum norm between the centre and m points: `points` has `dims` rows of `length` (padded) values; the centre's
+// coordinates are `stride` apart.
+MISTWORKS_INLINE void maximum_row(const float* points, int length, int dims, const float* centre, size_t stride,
+                                  float* out) {
+    for (int j = 0; j < length; j += 4 * FLOATS) {
+        Floats most[4] = {Floats{}, Floats{}, Floats{}, Floats{}};
+        for (int k = 0; k < dims; ++k) {
+            const float* row = points + static_cast<size_t>(k) * length + j;
+            const float c = centre[k * stride];
+            for (int v = 0; v < 4; ++v) most[v] = greater(most[v], absolute(load(row + FLOATS * v) - c));
+        }
+        for (int v = 0; v < 4; ++v) store(out + j + FLOATS * v, most[v]);
+    }
+}
+
+// Squared Euclidean distances, summed in double precision.
+MISTWORKS_INLINE void square_row(const double* points, int length, int dims, const double* centre, size_t stride,
+                                 float* out) {
+    for (int j = 0; j < length; j += 4 * DOUBLES) {
+        Doubles total[4] = {Doubles{}, Doubles{}, Doubles{}, Doubles{}};
+        for (int k = 0; k < dims; ++k) {
+            const double* row = points + static_cast<size_t>(k) * length + j;
+            const double c = centre[k * stride];
+            for (int v = 0; v < 4; ++v) {
+                const Doubles t = load(row + DOUBLES * v) - c;
+                total[v] += t * t;
+            }
+        }
+        for (int v = 0; v < 4; ++v)
+            for (int t = 0; t < DOUBLES; ++t) out[j + DOUBLES * v + t] = static_cast<float>(total[v][t]);
+    }
+}
+
+MISTWORKS_INLINE void greater_row(const float* a, const float* b, int length, float* out) {
+    for (int j = 0; j < length; j += FLOATS) store(out + j, greater(load(a + j), load(b + j)));
+}
+
+// Positions of all values up to `slack` times the (k+1)-th least, k ≤ 15, and some more; returns how many. `found` has
+// room for length + 16.
+MISTWORKS_INLINE int candidates(const float* row, int length, int m, int k, float slack, uint16_t* found) {
+    // The (k+1)-th least of 16 lanes' least values is at least that of the row.
+    Floats lanes[PER_16];
+    for (int l = 0; l < PER_16; ++l) lanes[l] = load(row + FLOATS * l);
+    for (int j = 16; j < length; j += 16)
+        for (int l = 0; l < PER_16; ++l) lanes[l] = lesser(load(row + j + FLOATS * l), lanes[l]);
+    float least[16];
+    for (int l = 0; l < PER_16; ++l) store(least + FLOATS * l, lanes[l]);
+    for (int i = 1; i < 16; ++i) {
+        const float v = least[i];
+        int j = i;
+        for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
+        least[j] = v;
+    }
+    const float bound = least[k < 15 ? k : 15] * slack;
+    int count = 0;
+#ifdef __AVX512BW__
+    const __m512 bounds = _mm512_set1_ps(bound);
+    const __m512i steps = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    for (int j = 0; j < length; j += 16) {
+        const __mmask16 near = _mm512_cmp_ps_mask(_mm512_loadu_ps(row + j), bounds, _CMP_LE_OQ);
+        const __m512i packed = _mm512_maskz_compress_epi32(near, _mm512_add_epi32(steps, _mm512_set1_epi32(j)));
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(found + count), _mm512_cvtepi32_epi16(packed));
+        count += __builtin_popcount(near);
+    }
+    while (count && found[count - 1] >= m) --count;
+#else
+    for (int j = 0; j < m; ++j) {
+        found[count] = static_cast<uint16_t>(j);
+        count += row[j] <= bound;
+    }
+#endif
+    return count;
+}
+
+// The `keep` least of the values at those positions, ascending.
+MISTWORKS_INLINE void least_of_row(const float* row, const uint16_t* positions, int count, int keep, float* least) {
+    int have = 0;
+    for (int i = 0; i < count; ++i) {
+        const float v = row[positions[i]];
+        if (have == keep && v >= least[keep - 1]) continue;
+        int j = have < keep ? have++ : keep - 1;
+        for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
+        least[j] = v;
+    }
+}
+
+// How many values of the row are below each of K radii; padding is beyond all of them.
+template <int K>
+MISTWORKS_INLINE void count_below(const float* row, int length, const float* radii, int32_t* counts) {
+    Ints total[K];
+    for (int k = 0; k < K; ++k) total[k] = Ints{};
+    for (int j = 0; j < length; j += FLOATS) {
+        const Floats v = load(row + j);
+        for (int k = 0; k < K; ++k) total[k] -= (Ints)(v < radii[k]);
+    }
+    for (int k = 0; k < K; ++k) {
+        counts[k] = 0;
+        for (int i = 0; i < FLOATS; ++i) counts[k] += total[k][i];
+    }
+}
+
+// For counts of values up to r rather than below it.
+MISTWORKS_INLINE float just_above(float r) { return std::nextafter(r, 3e38f); }
+
+}  // namespace mistworks

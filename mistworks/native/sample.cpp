@@ -1,0 +1,152 @@
+// What several groups of statistics need of a sample: quantile tables, correlations, spectrum, subset.
+#include "sample.h"
+
+#include <cmath>
+
+#include "algebra.h"
+#include "hash.h"
+
+namespace mistworks {
+namespace {
+
+// Distinct values of each column. Half ranks of different values differ.
+void count_ties(Sample& s) {
+    s.tied_shares = s.arena.get<double>(s.d);
+    s.tied = false;
+    Arena::Scope scope(s.arena);
+    const size_t words = (2 * static_cast<size_t>(s.n) + 63) / 64;
+    uint64_t* seen = s.arena.get<uint64_t>(words);
+    for (int j = 0; j < s.d; ++j) {
+        std::fill(seen, seen + words, 0);
+        const int32_t* r = s.exact_column(j);
+        for (int i = 0; i < s.n; ++i) seen[r[i] >> 6] |= uint64_t(1) << (r[i] & 63);
+        int distinct = 0;
+        for (size_t w = 0; w < words; ++w) distinct += __builtin_popcountll(seen[w]);
+        s.tied_shares[j] = 1.0 - static_cast<double>(distinct) / s.n;
+        s.tied |= distinct < s.n;
+    }
+}
+
+void tabulate(Sample& s) {
+    const int n = s.n;
+    s.score = s.arena.get<double>(n);
+    for (auto& table : s.student) table = s.arena.get<double>(n);
+    const StudentCurves& curves = student_curves();
+    double tails[STUDENTS] = {}, variance = 0;
+    for (int r = n / 2; r < n; ++r) {
+        const int mirrored = n - 1 - r;
+        const bool middle = r == mirrored;
+        const double z = middle ? 0.0 : normal_quantile_upper((r + 1.0) / (n + 1.0));
+        s.score[r] = z;
+        s.score[mirrored] = -z;
+        variance += (middle ? 1 : 2) * z * z;
+        const double place = std::min(z, StudentCurves::FARTHEST) * ((StudentCurves::GRID - 1) / StudentCurves::FARTHEST);
+        const int cell = std::min(static_cast<int>(place), StudentCurves::GRID - 2);
+        for (int k = 0; k < STUDENTS; ++k) {
+            const double* curve = curves.curve[k].data() + cell;
+            const double up = std::exp(curve[0] + (place - cell) * (curve[1] - curve[0]));
+            const double t = middle ? 0.0 : 0.5 * (up - 1 / up);
+            s.student[k][r] = t;
+            s.student[k][mirrored] = -t;
+            tails[k] += (middle ? 1 : 2) * std::log1p(t * t / DEGREES_OF_FREEDOM[k]);
+        }
+    }
+    for (int k = 0; k < STUDENTS; ++k) s.log_tail[k] = tails[k] / n;
+    // In single precision, as in sample.py.
+    const double scale = 1 / std::sqrt(static_cast<double>(static_cast<float>(variance / n)));
+    for (int r = 0; r < n; ++r) s.score[r] *= scale;
+}
+
+void correlate(Sample& s) {
+    s.ld = padded(s.d);
+    s.correlation = s.arena.zeros<double>(s.ld * s.d);
+    Arena::Scope scope(s.arena);
+    double* block = s.arena.get<double>(static_cast<size_t>(s.d) * BLOCK);
+    for (int first = 0; first < s.n; first += BLOCK) {
+        const int count = std::min(BLOCK, s.n - first);
+        gather(s, s.score, first, count, block);
+        gemm_nt(block, BLOCK, block, BLOCK, s.correlation, s.ld, s.d, s.d, padded(count), true);
+    }
+    for (int i = 0; i < s.d; ++i)
+        for (int j = 0; j <= i; ++j) s.correlation[i * s.ld + j] = i == j ? 1.0 : s.correlation[i * s.ld + j] / s.n;
+    mirror(s.correlation, s.d, s.ld);
+    // What gemm_nt leaves beyond the lower triangle's tiles lies within d columns and is mirrored over.
+}
+
+void decompose(Sample& s) {
+    Spectrum& spectrum = s.spectrum;
+    spectrum.all = s.arena.get<double>(s.d);
+    spectrum.of_x = s.arena.get<double>(s.dx);
+    spectrum.of_y = s.arena.get<double>(s.dy);
+    spectrum.diagonal = s.arena.get<double>(s.d);
+    spectrum.off = s.arena.get<double>(s.d);
+    spectrum.taus = s.arena.get<double>(s.d);
+    spectrum.reflectors = s.arena.get<double>(s.ld * s.d);
+    Arena::Scope scope(s.arena);
+    double *work = s.arena.get<double>(s.d), *off = s.arena.get<double>(s.d);
+    std::copy(s.correlation, s.correlation + s.ld * s.d, spectrum.reflectors);
+    tridiagonal(spectrum.reflectors, s.d, s.ld, spectrum.diagonal, spectrum.off, spectrum.taus, work);
+    std::copy(spectrum.diagonal, spectrum.diagonal + s.d, spectrum.all);
+    std::copy(spectrum.off, spectrum.off + s.d, off);
+    eigenvalues(spectrum.all, off, s.d);
+    for (int side = 0; side < 2; ++side) {
+        const int size = side ? s.dy : s.dx;
+        const size_t ld = padded(size);
+        double* block = s.arena.zeros<double>(ld * size);
+        copy_block(s.correlation, s.ld, side ? s.dx : 0, size, block, ld);
+        symmetric_eigenvalues(block, size, ld, side ? spectrum.of_y : spectrum.of_x, s.arena);
+    }
+}
+
+}  // namespace
+
+void gather(const Sample& s, const double* table, int first, int count, double* out) {
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* r = s.column(j) + first;
+        double* to = out + static_cast<size_t>(j) * BLOCK;
+        for (int i = 0; i < count; ++i) to[i] = table[r[i]];
+        for (int i = count; i < BLOCK; ++i) to[i] = 0;
+    }
+}
+
+void choose(Sample& s, int most, int32_t* chosen) {
+    Arena::Scope scope(s.arena);
+    const int n = s.n;
+    uint64_t* keys = s.arena.zeros<uint64_t>(n);
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* r = s.column(j);
+        // Half ranks, folded.
+        for (int i = 0; i < n; ++i) keys[i] += hashed(2 * static_cast<uint64_t>(std::min(r[i], n - 1 - r[i])));
+    }
+    for (int i = 0; i < n; ++i) keys[i] = hashed(keys[i]);
+    int32_t* order = s.arena.get<int32_t>(n);
+    for (int i = 0; i < n; ++i) order[i] = i;
+    std::nth_element(order, order + most, order + n, [&](int32_t a, int32_t b) {
+        const int64_t first = static_cast<int64_t>(keys[a]), second = static_cast<int64_t>(keys[b]);
+        return first < second || (first == second && a < b);
+    });
+    std::copy(order, order + most, chosen);
+    std::sort(chosen, chosen + most);
+}
+
+void prepare_ranks(Sample& s) {
+    s.stride = (static_cast<size_t>(s.n) + 15) & ~size_t(15);
+    count_ties(s);
+    s.rank = s.arena.get<int32_t>(s.stride * s.d);
+    untie(s);
+}
+
+void prepare(Sample& s) {
+    prepare_ranks(s);
+    tabulate(s);
+    correlate(s);
+    decompose(s);
+    s.subset = nullptr;
+    s.subset_size = std::min(s.n, SUBSET);
+    if (s.n > SUBSET) {
+        s.subset = s.arena.get<int32_t>(SUBSET);
+        choose(s, SUBSET, s.subset);
+    }
+}
+
+}  // namespace mistworks

@@ -1,0 +1,135 @@
+// Ties broken by a hash of the sample itself, in six steps that mistworks/statistics/untied.py explains:
+//   kᵢ = H(H(Σⱼ H(fᵢⱼ) + number among equal rows) + how many are equal), fᵢⱼ = min(hᵢⱼ, 2n − 2 − hᵢⱼ)
+//   Aⱼ = Σᵢ (hᵢⱼ − (n − 1)) (kᵢ >> 48),  sⱼ = H(Σᵢ H(fᵢⱼ + kᵢ)) + H(|Aⱼ|)
+//   kᵢ ← H(kᵢ + Σⱼ H(sign(Aⱼ) (hᵢⱼ − (n − 1)) + sⱼ)),  sⱼ ← H(sⱼ + number among equal signatures)
+// Within a group of ties points are in the order of H(kᵢ + sⱼ), from the outer end inwards; what is equal still, the
+// hash of the row tells apart.
+#include "hash.h"
+#include "radix.h"
+#include "sample.h"
+
+namespace mistworks {
+namespace {
+
+typedef Entry<uint64_t> Keyed;
+
+struct Keys {
+    uint64_t *of_row, *fallback, *signature;
+    int* sign;
+};
+
+// keys[i] ← H(H(keys[i] + number of equal rows before) + how many are equal).
+void add_copies(const Sample& s, const uint64_t* rows, uint64_t* keys) {
+    Arena::Scope scope(s.arena);
+    Keyed *entries = s.arena.get<Keyed>(s.n), *scratch = s.arena.get<Keyed>(s.n);
+    for (int i = 0; i < s.n; ++i) entries[i] = {rows[i], static_cast<uint32_t>(i)};
+    entries = radix_sorted(entries, scratch, s.n);
+    for (int i = 0; i < s.n;) {
+        int end = i + 1;
+        while (end < s.n && entries[end].key == entries[i].key) ++end;
+        for (int k = i; k < end; ++k) {
+            uint64_t& key = keys[entries[k].row];
+            key = hashed(hashed(key + static_cast<uint64_t>(k - i)) + static_cast<uint64_t>(end - i));
+        }
+        i = end;
+    }
+}
+
+// Signatures that differ also between columns that are equal: numbered through the sides in the order of their sums.
+void tell_apart(const Sample& s, uint64_t* signature) {
+    uint64_t sums[2] = {0, 0};
+    for (int j = 0; j < s.d; ++j) sums[j >= s.dx] += signature[j];
+    const bool y_first = sums[1] < sums[0];
+    uint64_t* number = s.arena.zeros<uint64_t>(s.d);
+    for (int j = 0; j < s.d; ++j)
+        for (int k = 0; k < s.d; ++k) {
+            const bool before = (j >= s.dx) == (k >= s.dx) ? k < j : (k >= s.dx) == y_first;
+            number[j] += before && signature[k] == signature[j];
+        }
+    for (int j = 0; j < s.d; ++j) number[j] += signature[j];
+    for (int j = 0; j < s.d; ++j) signature[j] = hashed(number[j]);
+}
+
+Keys keys_of(const Sample& s) {
+    const int n = s.n;
+    const int64_t middle = n - 1;
+    Keys keys{s.arena.zeros<uint64_t>(n), s.arena.zeros<uint64_t>(n), s.arena.get<uint64_t>(s.d), s.arena.get<int>(s.d)};
+    auto folded = [middle](int32_t h) { return static_cast<uint64_t>(std::min<int64_t>(h, 2 * middle - h)); };
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* h = s.exact_column(j);
+        const uint64_t offset = static_cast<uint64_t>(j) * 2 * n;
+        for (int i = 0; i < n; ++i) {
+            keys.of_row[i] += hashed(folded(h[i]));
+            keys.fallback[i] += hashed(h[i] + offset);
+        }
+    }
+    add_copies(s, keys.fallback, keys.of_row);
+    uint64_t* oriented = s.arena.zeros<uint64_t>(n);
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* h = s.exact_column(j);
+        int64_t moment = 0;
+        uint64_t sum = 0;
+        for (int i = 0; i < n; ++i) {
+            moment += (h[i] - middle) * static_cast<int64_t>(keys.of_row[i] >> 48);
+            sum += hashed(folded(h[i]) + keys.of_row[i]);
+        }
+        const int sign = (moment > 0) - (moment < 0);
+        const uint64_t signature = hashed(sum) + hashed(static_cast<uint64_t>(moment < 0 ? -moment : moment));
+        for (int i = 0; i < n; ++i) oriented[i] += hashed(static_cast<uint64_t>((h[i] - middle) * sign) + signature);
+        keys.sign[j] = sign;
+        keys.signature[j] = signature;
+    }
+    for (int i = 0; i < n; ++i) keys.of_row[i] = hashed(keys.of_row[i] + oriented[i]);
+    tell_apart(s, keys.signature);
+    return keys;
+}
+
+void untie_column(Sample& s, int j, const Keys& keys) {
+    Arena::Scope scope(s.arena);
+    const int n = s.n;
+    const int32_t* h = s.exact_column(j);
+    int32_t* rank = s.rank + static_cast<size_t>(j) * s.stride;
+    Keyed *entries = s.arena.get<Keyed>(n), *scratch = s.arena.get<Keyed>(n);
+    const int lowest_above = keys.sign[j] >= 0 ? n : n - 1;
+    auto own = [&](uint32_t i) {
+        const uint64_t key = hashed(keys.of_row[i] + keys.signature[j]);
+        return h[i] >= lowest_above ? ~key : key;
+    };
+    auto last = [&](uint32_t i) { return h[i] >= lowest_above ? ~keys.fallback[i] : keys.fallback[i]; };
+    // Half ranks have at most 24 bits; 40 of the hash beside them leave few to compare in full.
+    for (int i = 0; i < n; ++i)
+        entries[i] = {static_cast<uint64_t>(h[i]) << 40 | own(i) >> 24, static_cast<uint32_t>(i)};
+    entries = radix_sorted(entries, scratch, n);
+    for (int i = 0; i < n;) {
+        int end = i + 1;
+        while (end < n && entries[end].key == entries[i].key) ++end;
+        if (end - i > 1)
+            std::sort(entries + i, entries + end, [&](const Keyed& a, const Keyed& b) {
+                const uint64_t of_a = own(a.row), of_b = own(b.row);
+                if (of_a != of_b) return of_a < of_b;
+                const uint64_t last_a = last(a.row), last_b = last(b.row);
+                return last_a != last_b ? last_a < last_b : a.row < b.row;
+            });
+        for (int k = i; k < end; ++k) rank[entries[k].row] = k;
+        i = end;
+    }
+}
+
+}  // namespace
+
+void untie(Sample& s) {
+    Arena::Scope scope(s.arena);
+    Keys keys{};
+    if (s.tied) keys = keys_of(s);
+    for (int j = 0; j < s.d; ++j) {
+        if (s.tied_shares[j] > 0) {
+            untie_column(s, j, keys);
+            continue;
+        }
+        const int32_t* h = s.exact_column(j);
+        int32_t* rank = s.rank + static_cast<size_t>(j) * s.stride;
+        for (int i = 0; i < s.n; ++i) rank[i] = h[i] / 2;
+    }
+}
+
+}  // namespace mistworks
