@@ -47,7 +47,7 @@ Estimator = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 LEAST_P = 1e-6
 BMI_TRUTH = Path(__file__).parent / "data" / "bmi40_truth.csv"
 BEYOND = pointwise_distributions()
-WITH_SIZES = ["bmi-40", "beyond", "null", "self-consistency"]
+WITH_SIZES = ["bmi-40", "beyond", "null", "ordinary", "strong", "self-consistency"]
 
 
 def first_cases(of: Suite) -> dict[str, Case]:
@@ -75,9 +75,9 @@ class TestRegistry:
         with pytest.raises(MistworksError, match=f"sizes of {name} are part of it"):
             suite(name, [100])
 
-    @pytest.mark.parametrize("sizes", [[], [9], [10_001], [100, 100]])
+    @pytest.mark.parametrize("sizes", [[], [9], [100_001], [100, 100]])
     def test_bad_sizes(self, sizes: list[int]) -> None:
-        with pytest.raises(MistworksError, match="different numbers of points from 10 to 10,000"):
+        with pytest.raises(MistworksError, match="different numbers of points from 10 to 100,000"):
             suite("null", sizes)
 
     @pytest.mark.parametrize("name", WITH_SIZES)
@@ -125,7 +125,9 @@ VERSIONS = {
     "m-test-extended": ("1", "30022bae6a881bfe"),
     "bmi-40": ("1", "572eb583904c5c14"),
     "beyond": ("1", "e02446a1f81f28e4"),
-    "null": ("1", "b9cb273c7fbbb330"),
+    "null": ("2", "5c9f50f6eea174da"),
+    "ordinary": ("1", "f04a19d68928e93e"),
+    "strong": ("1", "a3f1f9b8a356e05d"),
     "self-consistency": ("1", "d6f5feba25a1807c"),
 }
 

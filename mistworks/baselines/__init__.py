@@ -8,6 +8,7 @@ from mistworks.baselines.bootstrap import SUFFIX, Bootstrap
 from mistworks.baselines.gaussian import CanonicalCorrelation, GaussianCopula, ShrunkGaussianCopula
 from mistworks.baselines.neighbours import KSG
 from mistworks.baselines.neural import Neural
+from mistworks.baselines.plug_in import PlugIn
 from mistworks.baselines.prior import PriorMean
 from mistworks.baselines.student import StudentCopula
 from mistworks.baselines.trained import Trained
@@ -25,6 +26,7 @@ _CLASSICAL: tuple[Baseline, ...] = (
     KSG(neighbours=3, algorithm=2),
     KSG(neighbours=5, algorithm=2),
     KSG(neighbours=10, algorithm=2),
+    PlugIn(),
 )
 _NEURAL: tuple[Baseline, ...] = (
     Neural(bound="mine"),
@@ -85,6 +87,7 @@ __all__ = [
     "GaussianCopula",
     "MutualInformationEstimator",
     "Neural",
+    "PlugIn",
     "PriorMean",
     "ShrunkGaussianCopula",
     "StudentCopula",

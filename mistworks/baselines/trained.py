@@ -34,6 +34,11 @@ class Trained:
         """Milliseconds an estimate."""
         return False
 
+    @property
+    def reads_classes(self) -> bool:
+        """Always True: class labels reach it as strings."""
+        return True
+
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats of points x of shape (n, dx) and y of shape (n, dy).
 

@@ -5,20 +5,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.baselines import MutualInformationEstimator
-from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimate
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
-from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite
+from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite, labelled
 from mistworks.randomness import stream
 
-Pair = tuple[FloatArray, FloatArray]
+Pair = tuple[Any, Any]
+"""Two arrays of float32; for an estimator that reads classes, what `labelled` makes of them."""
+
 Identity = tuple[str, int, int]
 """Name, n and replicate: which dataset of a suite, whatever other sizes the suite holds."""
 
@@ -33,6 +34,15 @@ class BatchEstimator(Protocol):
 
     def estimate_many(self, pairs: Sequence[Pair]) -> Sequence[Estimate]:
         """One estimate for each pair (x, y) of shapes (n, dx) and (n, dy)."""
+
+
+@runtime_checkable
+class ClassReader(Protocol):
+    """An estimator that may read class labels as such; others get their codes as numbers."""
+
+    @property
+    def reads_classes(self) -> bool:
+        """Whether it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +143,15 @@ def _batches(
     estimator: MutualInformationEstimator, suite: Suite, positions: Sequence[int]
 ) -> Iterator[list[tuple[Case, Pair]]]:
     most = _BATCH_COUNT if isinstance(estimator, BatchEstimator) else 1
+    reads_classes = isinstance(estimator, ClassReader) and estimator.reads_classes
     batch: list[tuple[Case, Pair]] = []
     values = 0
     for position in positions:
         case, (x, y) = suite.case(position), suite.sample(position)
-        batch.append((case, (x, y)))
+        pair: Pair = x, y
+        if reads_classes:
+            pair = labelled(x, case.x_classes), labelled(y, case.y_classes)
+        batch.append((case, pair))
         values += x.size + y.size
         if len(batch) == most or values >= _BATCH_VALUES:
             yield batch
@@ -163,7 +177,7 @@ def _estimate_many(estimator: BatchEstimator, pairs: Sequence[Pair]) -> list[_Ou
     return [_outcome(estimate, share) for estimate, share in zip(estimates, shares, strict=True)]
 
 
-def _estimate_one(estimator: MutualInformationEstimator, x: FloatArray, y: FloatArray) -> _Outcome:
+def _estimate_one(estimator: MutualInformationEstimator, x: Any, y: Any) -> _Outcome:
     started = time.perf_counter()
     try:
         estimate = estimator.estimate(x, y)

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from mistworks.errors import MistworksError
-from mistworks.evaluation.suites.base import ROOT_SEED, Case, Entry, GridSuite, Suite
+from mistworks.evaluation.suites.base import ROOT_SEED, Case, Entry, GridSuite, Suite, labelled
 from mistworks.evaluation.suites.beyond import beyond
 from mistworks.evaluation.suites.bmi import bmi_40
 from mistworks.evaluation.suites.consistency import Violation, self_consistency, violations
 from mistworks.evaluation.suites.mtest import m_test, m_test_extended
 from mistworks.evaluation.suites.null import null
+from mistworks.evaluation.suites.ordinary import ordinary
+from mistworks.evaluation.suites.strong import strong
 
-MIN_SIZE, MAX_SIZE = 10, 10_000
+MIN_SIZE, MAX_SIZE = 10, 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ SUITES: Mapping[str, FixedSizes | AnySizes] = MappingProxyType(
         "bmi-40": AnySizes(bmi_40),
         "beyond": AnySizes(beyond),
         "null": AnySizes(null),
+        "ordinary": AnySizes(ordinary),
+        "strong": AnySizes(strong),
         "self-consistency": AnySizes(self_consistency),
     }
 )
@@ -47,7 +51,7 @@ def suite(name: str, sizes: Sequence[int] | None = None) -> Suite:
 
     Args:
         name: one of ``SUITES``.
-        sizes: numbers of points, each from 10 to 10,000; None for the suite's own.
+        sizes: numbers of points, each from 10 to 100,000; None for the suite's own.
 
     Raises:
         MistworksError: there is no such suite, or it does not run at these sizes.
@@ -80,6 +84,7 @@ __all__ = [
     "GridSuite",
     "Suite",
     "Violation",
+    "labelled",
     "suite",
     "violations",
 ]

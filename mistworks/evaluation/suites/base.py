@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
 from mistworks.randomness import stream
@@ -25,6 +27,8 @@ class Case:
         mi: true I(X;Y) in nats.
         mi_se: standard error of ``mi`` in nats; 0 where it is known in closed form.
         replicate: which of the samples of this distribution and n.
+        x_classes: columns of X whose numbers are codes of classes, see `labelled`.
+        y_classes: the same of Y.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Case:
     mi: float
     mi_se: float = 0.0
     replicate: int = 0
+    x_classes: tuple[int, ...] = ()
+    y_classes: tuple[int, ...] = ()
 
 
 class Suite(ABC):
@@ -75,12 +81,18 @@ class Entry:
         family: the group it is counted in.
         joint: the distribution.
         mi_se: standard error of its mutual information in nats, 0 where it is exact.
+        x_classes: columns of X whose numbers are codes of classes.
+        y_classes: the same of Y.
+        max_n: sizes above it are left out; None for all. For many columns, on which baselines take minutes.
     """
 
     name: str
     family: str
     joint: JointDistribution
     mi_se: float = 0.0
+    x_classes: tuple[int, ...] = ()
+    y_classes: tuple[int, ...] = ()
+    max_n: int | None = None
 
 
 class GridSuite(Suite):
@@ -99,23 +111,54 @@ class GridSuite(Suite):
         self.replicates = replicates
         self._entries = tuple(entries)
         self._mi = tuple(entry.joint.mutual_information for entry in entries)
+        self._plan = tuple(
+            (which, n, replicate)
+            for replicate in range(replicates)
+            for n in self.sizes
+            for which, entry in enumerate(self._entries)
+            if entry.max_n is None or n <= entry.max_n
+        )
 
     def __len__(self) -> int:
-        return len(self._entries) * len(self.sizes) * self.replicates
+        return len(self._plan)
 
     def case(self, position: int) -> Case:
         """The case at a position: distributions vary fastest, then sizes, then replicates."""
-        entry, mi, n, replicate = self._at(position)
+        which, n, replicate = self._plan[range(len(self))[position]]
+        entry = self._entries[which]
         joint = entry.joint
-        return Case(entry.name, entry.family, n, joint.dx, joint.dy, mi, entry.mi_se, replicate)
+        mi, classes = self._mi[which], (entry.x_classes, entry.y_classes)
+        return Case(entry.name, entry.family, n, joint.dx, joint.dy, mi, entry.mi_se, replicate, *classes)
 
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
         """The points of the case at a position."""
-        entry, _, n, replicate = self._at(position)
+        which, n, replicate = self._plan[range(len(self))[position]]
+        entry = self._entries[which]
         purpose = f"{entry.name} n={n}"
         return entry.joint.sample(n, stream(ROOT_SEED, f"suite-{self.name}", purpose, replicate))
 
-    def _at(self, position: int) -> tuple[Entry, float, int, int]:
-        rest, which = divmod(range(len(self))[position], len(self._entries))
-        replicate, size = divmod(rest, len(self.sizes))
-        return self._entries[which], self._mi[which], self.sizes[size], replicate
+
+def labelled(values: FloatArray, classes: Sequence[int]) -> object:
+    """One side of a sample as a user would pass it, its classes as strings.
+
+    Args:
+        values: shape (n, d).
+        classes: columns that hold codes of classes.
+
+    Returns:
+        The values where there is no class; an array of strings where all columns are classes; else a
+        DataFrame.
+    """
+    if not classes:
+        return values
+    names = {
+        column: np.char.add("class ", values[:, column].astype(np.int64).astype(np.str_))
+        for column in classes
+    }
+    if len(names) == values.shape[1]:
+        return np.stack([names[column] for column in range(values.shape[1])], axis=1)
+    # Imported here: pandas comes with the pipeline, not with the estimator.
+    import pandas as pd
+
+    columns = range(values.shape[1])
+    return pd.DataFrame({f"column {column}": names.get(column, values[:, column]) for column in columns})

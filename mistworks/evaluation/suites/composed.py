@@ -1,8 +1,10 @@
-"""Joint distributions made of others: blocks under invertible maps, and independent pairs of blocks."""
+"""Joint distributions made of others: blocks under invertible maps, side by side, and among empty columns."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
@@ -77,5 +79,74 @@ class Product(JointDistribution):
         return np.hstack(x_blocks), np.hstack(y_blocks)
 
 
-def _float32(values: FloatArray) -> FloatArray:
+@dataclass(frozen=True, eq=False)
+class Widened(JointDistribution):
+    """(X, Y) with further columns that tell nothing: copies of its own, exact sums of them, and noise.
+
+    I does not change: what is added to a side is a function of that side, or independent of everything.
+    The columns of (X, Y) come first.
+
+    Attributes:
+        joint: the distribution of (X, Y).
+        x_copies: number of copies of columns of X, in turn, each through the next map of ``COPY_MAPS``.
+        y_copies: the same of Y.
+        x_sums: number of sums of two different columns of X.
+        y_sums: the same of Y.
+        x_noise: number of columns of independent standard normals beside X.
+        y_noise: the same beside Y.
+    """
+
+    joint: JointDistribution
+    x_copies: int = 0
+    y_copies: int = 0
+    x_sums: int = 0
+    y_sums: int = 0
+    x_noise: int = 0
+    y_noise: int = 0
+
+    @property
+    def dx(self) -> int:  # type: ignore[override]
+        """Dimension of X with what is added."""
+        return self.joint.dx + self.x_copies + self.x_sums + self.x_noise
+
+    @property
+    def dy(self) -> int:  # type: ignore[override]
+        """Dimension of Y with what is added."""
+        return self.joint.dy + self.y_copies + self.y_sums + self.y_noise
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        return self.joint.mutual_information
+
+    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+        """Draw n points: shapes (n, dx) and (n, dy), float32."""
+        x, y = self.joint.sample(n, rng)
+        x_noise, y_noise = (rng.standard_normal((n, size)) for size in (self.x_noise, self.y_noise))
+        return (
+            _widened(x, self.x_copies, self.x_sums, x_noise),
+            _widened(y, self.y_copies, self.y_sums, y_noise),
+        )
+
+
+COPY_MAPS: tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], ...] = (
+    np.asarray,
+    np.negative,
+    lambda v: 10.0 * v + 3.0,
+    np.cbrt,
+    lambda v: np.exp(-v / np.abs(v).max()),
+)
+"""What a copy of a column goes through: strictly monotone maps, increasing or decreasing."""
+
+
+def _widened(values: FloatArray, copies: int, sums: int, noise: NDArray[np.float64]) -> FloatArray:
+    points = values.astype(np.float64)
+    width = points.shape[1]
+    own = list(points.T)
+    copied = [COPY_MAPS[number % len(COPY_MAPS)](own[number % width]) for number in range(copies)]
+    summed = [own[number % width] - (1 + number) * own[(number + 1) % width] for number in range(sums)]
+    return _float32(np.stack([*own, *copied, *summed, *noise.T], axis=1))
+
+
+def _float32(values: FloatArray | NDArray[np.float64]) -> FloatArray:
     return np.ascontiguousarray(values, dtype=np.float32)

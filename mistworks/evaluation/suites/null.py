@@ -1,6 +1,7 @@
 """Independent pairs under ugly margins, at many n, dx and dy: the truth is 0.
 
-Blocks may be dependent within themselves; only between X and Y nothing is.
+Blocks may be dependent within themselves; only between X and Y nothing is. Integers, classes and pixels are
+groups of their own, since false alarms are commonest there.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from mistworks.distributions import JointDistribution
 from mistworks.evaluation.suites.base import Entry, GridSuite
 
 NAME = "null"
-VERSION = "1"
+VERSION = "2"
 SIZES = (10, 30, 100, 300, 500, 1_000)
 REPLICATES = 2
 
@@ -28,7 +29,7 @@ class Independent(JointDistribution):
     """X and Y independent, each block drawn from the margin of a name: I(X;Y) = 0.
 
     Attributes:
-        x_margin: what X is drawn from, one of ``MARGINS``.
+        x_margin: what X is drawn from, one of ``MARGINS`` or ``DISCRETE_MARGINS``.
         y_margin: what Y is drawn from.
         dx: dimension of X.
         dy: dimension of Y.
@@ -46,8 +47,9 @@ class Independent(JointDistribution):
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw n points: shapes (n, dx) and (n, dy), float32."""
-        x = MARGINS[self.x_margin](rng, (n, self.dx))
-        y = MARGINS[self.y_margin](rng, (n, self.dy))
+        margins = {**MARGINS, **DISCRETE_MARGINS}
+        x = margins[self.x_margin](rng, (n, self.dx))
+        y = margins[self.y_margin](rng, (n, self.dy))
         return np.ascontiguousarray(x, dtype=np.float32), np.ascontiguousarray(y, dtype=np.float32)
 
 
@@ -72,6 +74,63 @@ def _entries() -> Iterator[Entry]:
         ("tiny", "huge"),
     ):
         yield _entry(x_margin, y_margin, 1, 1)
+    yield from _integers()
+    yield from _classes()
+    yield from _pixels()
+
+
+GROUPS = ("integers", "classes", "pixels")
+"""Families with their own shares of false alarms; all others are one group."""
+
+
+def _integers() -> Iterator[Entry]:
+    for x_margin, y_margin, dx, dy in (
+        ("ages", "percentages", 1, 1),
+        ("grades", "ages", 1, 1),
+        ("percentages", "normal", 1, 1),
+        ("thousands", "thousands", 1, 1),
+        ("grades", "grades", 3, 3),
+        ("ages", "percentages", 5, 2),
+        ("percentages", "percentages", 12, 12),
+        ("ages", "normal", 1, 8),
+    ):
+        independent = Independent(x_margin, y_margin, dx, dy)
+        yield Entry(f"{x_margin}-{y_margin}-{dx}x{dy}", "integers", independent)
+
+
+def _classes() -> Iterator[Entry]:
+    for x_margin, y_margin, dx, dy in (
+        ("3-classes", "3-classes", 1, 1),
+        ("10-classes", "10-classes", 1, 1),
+        ("40-classes", "10-classes", 1, 1),
+        ("200-classes", "3-classes", 1, 1),
+        ("10-classes", "normal", 1, 1),
+        ("3-classes", "normal", 1, 12),
+        ("40-classes", "lognormal", 1, 2),
+        ("10-classes", "3-classes", 3, 2),
+    ):
+        independent = Independent(x_margin, y_margin, dx, dy)
+        classes = [
+            tuple(range(size)) if margin.endswith("classes") else ()
+            for margin, size in ((x_margin, dx), (y_margin, dy))
+        ]
+        name = f"{x_margin}-{y_margin}-{dx}x{dy}"
+        yield Entry(name, "classes", independent, x_classes=classes[0], y_classes=classes[1])
+
+
+def _pixels() -> Iterator[Entry]:
+    for x_margin, y_margin, dx, dy in (
+        ("strokes", "strokes", 64, 64),
+        ("strokes", "strokes", 36, 16),
+        ("strokes", "normal", 49, 2),
+        ("blobs", "blobs", 64, 64),
+        ("blobs", "strokes", 25, 49),
+        ("blobs", "normal", 36, 1),
+        ("blobs", "percentages", 16, 4),
+        ("strokes", "grades", 25, 1),
+    ):
+        independent = Independent(x_margin, y_margin, dx, dy)
+        yield Entry(f"{x_margin}-{y_margin}-{dx}x{dy}", "pixels", independent)
 
 
 def _entry(x_margin: str, y_margin: str, dx: int, dy: int) -> Entry:
@@ -103,6 +162,39 @@ def _zero_inflated(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     return np.where(rng.random(shape) < 0.5, 0.0, rng.lognormal(0.0, 1.0, shape))
 
 
+def _classes_of(states: int, power: float) -> Margin:
+    """Codes of classes whose probabilities fall like rank^−power."""
+    weights = np.arange(1, states + 1) ** -power
+
+    def draw(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+        return rng.choice(states, shape, p=weights / weights.sum()).astype(np.float64)
+
+    return draw
+
+
+def _blobs(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+    """Square images of two bright spots each, in grey levels from 0 to 16: many pixels are mostly 0."""
+    n, side = shape[0], round(shape[1] ** 0.5)
+    places = np.arange(side)
+    image = np.zeros((n, side, side))
+    for _ in range(2):
+        row, column = rng.uniform(0.2 * side, 0.8 * side, (2, n, 1))
+        profile = [np.exp(-0.5 * ((places - middle) / (0.15 * side)) ** 2) for middle in (row, column)]
+        image += profile[0][:, :, None] * profile[1][:, None, :]
+    return np.asarray(np.rint(16 * np.minimum(image, 1.0)).reshape(n, -1))
+
+
+def _strokes(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+    """Square images of one straight line each, of one of three directions, in grey levels from 0 to 16."""
+    n, side = shape[0], round(shape[1] ** 0.5)
+    places = np.arange(side) - (side - 1) / 2
+    angle = np.pi / 3 * rng.integers(0, 3, (n, 1, 1)) + 0.1 * rng.standard_normal((n, 1, 1))
+    offset = side / 8 * rng.standard_normal((n, 1, 1))
+    distance = places[:, None] * np.cos(angle) + places * np.sin(angle) - offset
+    grey = 20 * np.exp(-0.5 * (distance / (side / 8)) ** 2) + rng.integers(-1, 2, (n, side, side))
+    return np.rint(np.clip(grey, 0, 16)).reshape(n, -1)
+
+
 MARGINS: Mapping[str, Margin] = MappingProxyType(
     {
         "normal": _normal,
@@ -126,3 +218,19 @@ MARGINS: Mapping[str, Margin] = MappingProxyType(
     }
 )
 """What a block is drawn from, by name: a generator and (n, d) → shape (n, d)."""
+
+DISCRETE_MARGINS: Mapping[str, Margin] = MappingProxyType(
+    {
+        "ages": lambda rng, shape: rng.integers(18, 76, shape).astype(np.float64),
+        "percentages": lambda rng, shape: rng.integers(0, 101, shape).astype(np.float64),
+        "grades": lambda rng, shape: rng.binomial(6, 0.6, shape).astype(np.float64),
+        "thousands": lambda rng, shape: (1_000 * rng.geometric(0.03, shape)).astype(np.float64),
+        "3-classes": _classes_of(3, 0.0),
+        "10-classes": _classes_of(10, 1.0),
+        "40-classes": _classes_of(40, 0.5),
+        "200-classes": _classes_of(200, 0.5),
+        "strokes": _strokes,
+        "blobs": _blobs,
+    }
+)
+"""The same for the groups of integers, classes and pixels; images are square."""
