@@ -9,10 +9,11 @@ All is in nats. With cᵢ of n points in state i, K states, and f₁ of them see
   estimation of Shannon's index of diversity when there are unseen species in sample", Environmental and
   Ecological Statistics 2003).
 
-MI is H(X) + H(Y) − H(X,Y) by each; and the plug-in Î less E, what a permutation of Y leaves of it in the mean,
-on a scale on which a function of the other side keeps its entropy: (Î − E) / (m − E) times the lesser entropy
-by Miller and Madow, m = min(Ĥ(X), Ĥ(Y)) (Vinh, Epps, Bailey, "Information theoretic measures for clusterings
-comparison", JMLR 2010). Of independent classes it is 0 in the mean also where most cells are empty.
+MI is H(X) + H(Y) − H(X,Y) by each; and the plug-in Î less E, what a permutation of Y leaves of it in the
+mean, on a scale on which a function of the other side keeps its entropy: (Î − E) / (m − E) times the lesser
+entropy by Miller and Madow, m = min(Ĥ(X), Ĥ(Y)) (Vinh, Epps, Bailey, "Information theoretic measures for
+clusterings comparison", JMLR 2010). Of independent classes it is 0 in the mean also where most cells are
+empty.
 """
 
 import math
@@ -51,7 +52,7 @@ def discrete(samples: Samples) -> dict[str, Tensor]:
     rows = [_of_sample(ranks.T.numpy(), samples.dx) for ranks in samples.exact_ranks]
     table = torch.from_numpy(np.array(rows))
     sizes = GROUPS["discrete"]
-    return dict(zip(sizes, table.split(list(sizes.values()), dim=1), strict=True))
+    return dict(zip(sizes, torch.split(table, list(sizes.values()), dim=1), strict=True))
 
 
 def _of_sample(ranks: Floats, dx: int) -> Floats:

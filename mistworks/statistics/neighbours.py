@@ -20,7 +20,7 @@ _RECTANGLE = 3
 _BANDWIDTH = 0.6
 _TIE_BREAK = 1e-3
 # Relative; what rounding may part, and far less than what tells neighbours apart.
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
 _SMOOTHING = 0.0015
 # Squared distances below this are those of equal points, but for rounding.
 _TINY = 1e-9
@@ -87,14 +87,14 @@ def nearest_in_plane(points: NDArray[np.float64]) -> dict[str, Tensor]:
     used = np.array([min(k, m - 1) for k in NEIGHBOURS])
     distance, nearest_points = KDTree(points).query(points, used.max() + 1, p=np.inf)
     radii = np.asarray(distance)[:, used]
-    x, y = (_between(axis, radii * (1 - _TOLERANCE)) for axis in points.T)
+    x, y = (_between(axis, radii * (1 - TOLERANCE)) for axis in points.T)
     estimates = (psi(used) - psi(x + 1) - psi(y + 1)).mean(axis=0) + psi(m)
     away = np.abs(points[np.asarray(nearest_points)] - points[:, None])
     key = away.max(axis=2) + _TIE_BREAK * away.min(axis=2)
     k = min(_RECTANGLE, m - 1)
     near = np.where((key <= np.sort(key, axis=1)[:, [k]])[..., None], away, 0.0).max(axis=1)
     sides = [
-        _between(axis, near[:, [side]] * (1 + _TOLERANCE)).clip(min=1.0) for side, axis in enumerate(points.T)
+        _between(axis, near[:, [side]] * (1 + TOLERANCE)).clip(min=1.0) for side, axis in enumerate(points.T)
     ]
     rectangle = psi(k) - 1 / k + psi(m) - (psi(sides[0]) + psi(sides[1])).mean()
     return {"ksg": torch.from_numpy(estimates), "rectangles": torch.tensor([float(rectangle)]).double()}
@@ -119,16 +119,16 @@ def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...], smooth: bool
         Shape (B, q, K), float64.
     """
     used = [min(k, distances[0].shape[-1] - 1) for k in neighbours]
-    radii = _smallest(torch.maximum(*distances), max(used) + 1)[..., used]
+    radii = smallest(torch.maximum(*distances), max(used) + 1)[..., used]
     terms = torch.from_numpy(psi(np.array(used))).expand(radii.shape)
     for part in distances:
         # What is as far as the neighbour itself is out, whatever rounding did to it.
-        counts = _smooth_count(part, radii, -1.0) if smooth else _count(part, radii * (1 - _TOLERANCE))
-        terms = terms - _digamma(counts.clamp_min(1))
+        counts = smooth_count(part, radii, -1.0) if smooth else _count(part, radii * (1 - TOLERANCE))
+        terms = terms - digamma(counts.clamp_min(1))
     return terms
 
 
-def _smallest(values: Tensor, count: int) -> Tensor:
+def smallest(values: Tensor, count: int) -> Tensor:
     """The smallest along the last axis, in ascending order."""
     if values.requires_grad:
         return values.topk(count, dim=-1, largest=False).values
@@ -140,7 +140,7 @@ def _count(part: Tensor, radii: Tensor) -> Tensor:
     return torch.stack([(part <= radius).sum(dim=-1) for radius in radii[..., None].unbind(dim=-2)], dim=-1)
 
 
-def _smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
+def smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
     """How many points lie within each radius, those at it in (side = 1) or out (side = −1), float64."""
     counts = []
     for radius in radii[..., None].unbind(dim=-2):
@@ -158,12 +158,12 @@ def _rectangle_terms(distances: list[Tensor], smooth: bool) -> Tensor:
     # Points at one distance are told apart by the lesser of their two distances, not by their order.
     key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK).detach()
     k = min(_RECTANGLE, key.shape[-1] - 1)
-    inside = key <= _smallest(key, k + 1)[..., k, None]
+    inside = key <= smallest(key, k + 1)[..., k, None]
     terms = torch.full((*key.shape[:-1], 1), psi(k) - 1 / k, dtype=torch.float64)
     for part in distances:
         radii = _masked(part, inside).amax(dim=-1, keepdim=True)
-        counts = _smooth_count(part, radii, 1.0) if smooth else _count(part, radii * (1 + _TOLERANCE))
-        terms = terms - _digamma((counts - 1).clamp_min(1))
+        counts = smooth_count(part, radii, 1.0) if smooth else _count(part, radii * (1 + TOLERANCE))
+        terms = terms - digamma((counts - 1).clamp_min(1))
     return terms
 
 
@@ -174,7 +174,7 @@ def _masked(values: Tensor, mask: Tensor) -> Tensor:
     return torch.from_numpy(values.numpy() * mask.numpy())
 
 
-def _digamma(counts: Tensor) -> Tensor:
+def digamma(counts: Tensor) -> Tensor:
     """ψ of counts, whole or smooth, float64."""
     if counts.is_floating_point():
         smooth: Tensor = torch.special.digamma(counts)

@@ -1,16 +1,17 @@
 """Pairs of one column of X and one of Y, each by what fits the pair: a table of its values, or correlation.
 
-A column is discrete where it has at most n/4 distinct values, K. Each pair has up to two strengths in nats, with a
-statistic G that without dependence has about the χ² distribution of ν degrees of freedom:
+A column is discrete where it has at most n/4 distinct values, K. Each pair has up to three strengths in nats,
+with a statistic G that without dependence has about the χ² distribution of ν degrees of freedom:
 
 - correlation r of the normal scores: −½ log(1 − r²) − 1/2n; G = −(n − 2) log(1 − r²), ν = 1;
 - two discrete columns, K K′ ≤ n: MI of the table by Miller and Madow (`mistworks.statistics.discrete`);
   G = 2n times the plug-in MI, ν = (K − 1)(K′ − 1);
 - two discrete columns with more cells: MI less what a permutation leaves, G = ν + 2n times that before it is
   scaled, ν at most n;
-- one discrete column: the table with the ranks of the other in 9 bins (5 if 9 K > n), as above; and the share η²
-  of the variance of the other's normal scores that lies between the values (analysis of variance):
-  ½ log((n − K) / ((n − 1)(1 − η²))), at most the entropy; G = −(n − 1 − K/2) log(1 − η²) (Bartlett 1938), ν = K − 1.
+- one discrete column: the table with the ranks of the other in 9 bins (5 if 9 K > n), as above;
+- the same: from the share η² of the variance of the other's normal scores that lies between the values
+  (analysis of variance), ½ log((n − K) / ((n − 1)(1 − η²))), at most the entropy;
+  G = −(n − 1 − K/2) log(1 − η²) (Bartlett 1938), ν = K − 1.
 
 The strength of a pair is the greatest of those with z > 2, else 0, and its z the greatest, where
 z = ((G/ν)^⅓ − 1 + 2/9ν) / √(2/9ν) is about normal (Wilson, Hilferty 1931).
@@ -38,8 +39,8 @@ def pairs(samples: Samples) -> dict[str, Tensor]:
     """Sums over the pairs whose columns are each other's strongest.
 
     Returns:
-        ``matched``: for several thresholds t the sum of strengths over the pairs with z² > t (1 + log(dx dy)), and
-        log(1 + their number). ``ordered``: strength of the first, second, fourth … of all. ``kinds``: of
+        ``matched``: for several thresholds t the sum of strengths over the pairs with z² > t (1 + log dx dy),
+        and log(1 + their number). ``ordered``: strength of the first, second, fourth … of all. ``kinds``: of
         the second threshold's, the sums over pairs of two discrete columns and of one; the share of
         discrete columns in each side.
     """

@@ -131,12 +131,18 @@ class Samples:
 
     @cached_property
     def _in_order(self) -> Tensor:
-        """Normal scores of at most `POINTS` points, in an order by a hash of their ranks.
+        return self.scores.gather(1, self.order[..., None].expand(-1, -1, self.dimension))
 
-        The orders of points and of coordinates, signs and a swap of X and Y leave it as it is.
+    @cached_property
+    def order(self) -> Tensor:
+        """At most `POINTS` points in an order by a hash of their ranks, shape (B, min(n, POINTS)).
+
+        The orders of points and of coordinates, signs and a swap of X and Y leave it as it is. A sample of at
+        most `SUBSET` points stays in its own order.
         """
-        chosen = torch.stack([_order(ranks)[:POINTS] for ranks in self.untied_ranks.long()])
-        return self.scores.gather(1, chosen[..., None].expand(-1, -1, self.dimension))
+        if self.n <= SUBSET:
+            return torch.arange(self.n).expand(len(self), -1)
+        return torch.stack([_order(ranks)[:POINTS] for ranks in self.untied_ranks.long()])
 
 
 def _order(ranks: Tensor) -> Tensor:

@@ -72,7 +72,7 @@ def _all_differ(row: NDArray[np.int32]) -> bool:
 
 
 def _keys(sample: Ranked) -> tuple[Keys, Keys, Keys, NDArray[np.int64]]:
-    """Keys of the rows, what orders different rows of equal keys, signatures of the columns and their orientations."""
+    """Keys and identities of the rows, signatures and orientations of the columns."""
     ranks, n = sample.ranks.astype(np.int64), sample.n
     folded = np.minimum(ranks, 2 * n - 2 - ranks).astype(np.uint64)
     offsets = 2 * n * np.arange(len(ranks))[:, None]
