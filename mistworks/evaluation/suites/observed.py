@@ -187,7 +187,7 @@ class Survival(ByTable):
         rate = np.exp(self.slope * x)[:, None]
         died = weights * rate * np.exp(-rate * time)
         law = np.column_stack([died, np.exp(-rate * self.end)])
-        return np.asarray((x_weights * np.exp(-0.5 * x**2))[:, None] * law
+        return np.asarray((x_weights * np.exp(-0.5 * x**2))[:, None] * law)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Draw n points in double precision: shapes (n, 1) and (n, 1)."""
@@ -429,7 +429,7 @@ def confusion_table(probabilities: Array, wrong: float) -> Array:
 def bit_table(share: float, missed: float = 0.0, false: float = 0.0) -> Array:
     """A bit that is 1 with a probability, and a reading of it that misses ones and reads zeros as ones."""
     law = np.array([[1 - false, false], [missed, 1 - missed]])
-    return np.asarray(np.array([[1 - share], [share]]) * law
+    return np.asarray(np.array([[1 - share], [share]]) * law)
 
 
 def binary_entropy(p: float) -> float:
