@@ -7,6 +7,19 @@
 
 namespace mistworks {
 
+// Keeps apart what rounding would make singular.
+constexpr double RIDGE = 1e-10;
+// Whether a covariance of n points in d dimensions says something without shrinkage.
+inline bool many_points(int n, int d) { return 2 * static_cast<int64_t>(n) > 3 * d + 4; }
+// The least 1 − r² that scores tell from 0.
+inline double least_residual(double n) { return std::max(1.0 / (n * n * n), RIDGE); }
+// Expected Gaussian MI of n > dx + dy independent normals: ½ Σ_{j ≤ dy} ψ((n − j)/2) − ψ((n − dx − j)/2).
+inline double bias(int n, int dx, int dy) {
+    double total = 0;
+    for (int j = 1; j <= dy; ++j) total += digamma((n - j) / 2.0) - digamma((n - dx - j) / 2.0);
+    return 0.5 * total;
+}
+
 // `matrix` has `dx` rows of X before d − dx of Y; it becomes (1 − ridge) M with ones for its diagonal (`unit`) or plus
 // ridge I. Appends `leading` + 4 values.
 inline void put_canonical(Sample& s, const double* matrix, size_t ld, int dx, int d, double ridge, bool unit,

@@ -17,7 +17,7 @@ namespace mistworks {
 constexpr float FAR = 1e15f;
 // Relative; what rounding may part, and far less than what tells neighbours apart.
 constexpr float TOLERANCE = 1e-6f;
-// Distances below this are those of equal points, but for rounding.
+// Least squared distance.
 constexpr float TINY = 1e-9f;
 
 // Maximum norm between the centre and m points: `points` has `dims` rows of `length` (padded) values; the centre's

@@ -1,7 +1,7 @@
 // What the correlation matrix R of the normal scores says; formulas as in mistworks/statistics/gaussian.py.
 //   shrunk:       ½ (log det xx + log det yy − log det) of (1 − λ) R + λ I for nine λ and for λ by oracle approximating
-//                 shrinkage (Chen, Wiesel, Eldar, Hero 2010, equation 23); that λ; the first less its expected bias
-//                 ½ Σ_{j ≤ dy} ψ((n − j)/2) − ψ((n − dx − j)/2). All from the eigenvalues of the three matrices.
+//                 shrinkage (Chen, Wiesel, Eldar, Hero 2010, equation 23), from the eigenvalues of the three matrices;
+//                 that λ; the MI at λ = 1e-10 less its expected bias, or at the second λ if n ≤ 1.5 d + 2.
 //   spectra:      leading eigenvalues; effective dimension (Σ λ)² / Σ λ² of each side.
 //   correlations: quantiles of |r| across and within the sides, mean of r² less 1/n.
 //   canonical:    canonical correlations ρ with ridges; log(1 + Σ ρ²), −½ Σ log(1 − ρ²), the latter where n ρ² > 9, and
@@ -17,12 +17,6 @@ namespace {
 
 constexpr double SHRINKAGES[] = {0.003, 0.01, 0.03, 0.08, 0.16, 0.3, 0.45, 0.6, 0.8};
 constexpr double QUANTILES[] = {0.5, 0.8, 0.95, 1.0};
-
-double bias(int n, int dx, int dy) {
-    double total = 0;
-    for (int j = 1; j <= dy; ++j) total += digamma((n - j) / 2.0) - digamma((n - dx - j) / 2.0);
-    return 0.5 * total;
-}
 
 double shrunk_mi(const Sample& s, double lambda) {
     const double keep = 1 - lambda;
@@ -49,7 +43,15 @@ void shrunk(Sample& s) {
     for (double level : SHRINKAGES) s.put(shrunk_mi(s, level));
     s.put(shrunk_mi(s, chosen));
     s.put(chosen);
-    s.put(s.n > s.d + 1 ? shrunk_mi(s, SHRINKAGES[0]) - bias(s.n, s.dx, s.dy) : shrunk_mi(s, SHRINKAGES[1]));
+    if (!many_points(s.n, s.d)) {
+        s.put(shrunk_mi(s, SHRINKAGES[1]));
+        return;
+    }
+    // By the Cholesky factor, which is better than eigenvalues that are nearly 0.
+    double* matrix = s.arena.zeros<double>(s.ld * s.d);
+    for (int i = 0; i < s.d; ++i)
+        for (int j = 0; j < s.d; ++j) matrix[i * s.ld + j] = i == j ? 1.0 : (1 - RIDGE) * s.correlation_of(i, j);
+    s.put(gaussian_mi(matrix, s.dx, s.d, s.ld, s.arena) - bias(s.n, s.dx, s.dy));
 }
 
 void spectra(Sample& s) {

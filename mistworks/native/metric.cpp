@@ -1,6 +1,6 @@
 // Statistics of Mahalanobis distances between normal scores with shrunk covariances; formulas as in
 // mistworks/statistics/neighbours.py.
-//   ksg:        as in neighbours.cpp, k = 1, 4, of squared distances.
+//   ksg:        as in neighbours.cpp, k = 1, 4, of squared distances; all others on the queries alone.
 //   alignment:  ⟨K, L⟩ / √(⟨K, K⟩ ⟨L, L⟩) of U-centred Gaussian kernels of bandwidths 0.6 and 0.3 (Song et al. 2012).
 //   regression: leave-one-out Nadaraya–Watson regression of scores and their squares on the other side: R² of the best
 //               and in the mean, for both bandwidths.
@@ -94,7 +94,7 @@ struct Targets {
             float* column = by_column + static_cast<size_t>(c) * length;
             double mean = 0, variance = 0;
             for (int i = 0; i < m; ++i) {
-                const float v = static_cast<float>(s.score[r[s.subset ? s.subset[i] : i]]);
+                const float v = static_cast<float>(s.score[r[s.point(i)]]);
                 mean += column[i] = c >= dims ? v * v : v;
             }
             mean /= m;
@@ -170,7 +170,7 @@ double* whitened(Sample& s, int m, int length) {
     double* z = s.arena.zeros<double>(static_cast<size_t>(s.d) * length);
     for (int j = 0; j < s.d; ++j) {
         const int32_t* r = s.column(j);
-        for (int i = 0; i < m; ++i) z[static_cast<size_t>(j) * length + i] = s.score[r[s.subset ? s.subset[i] : i]];
+        for (int i = 0; i < m; ++i) z[static_cast<size_t>(j) * length + i] = s.score[r[s.point(i)]];
     }
     for (int j = 0; j < s.d; ++j) {
         const bool of_y = j >= s.dx;
@@ -189,6 +189,47 @@ double* whitened(Sample& s, int m, int length) {
         for (int i = m; i < length; ++i) to[i] = FAR;
     }
     return white;
+}
+
+// KSG terms ψ(k) − ψ(n_x + 1) − ψ(n_y + 1) of rows of squared distances.
+struct Counter {
+    int m, length, used[2];
+    float* joint;
+    uint16_t* near;
+
+    Counter(Arena& arena, int m_, int length_)
+        : m(m_),
+          length(length_),
+          used{std::min(NEIGHBOURS[0], m_ - 1), std::min(NEIGHBOURS[1], m_ - 1)},
+          joint(arena.get<float>(length_)),
+          near(arena.get<uint16_t>(length_ + 64)) {}
+
+    void add(const float* of_x, const float* of_y, double* totals) {
+        greater_row(of_x, of_y, length, joint);
+        const int count = candidates(joint, length, m, used[1], 1.0f, near);
+        float least[NEIGHBOURS[1] + 1], radii[2];
+        least_of_row(joint, near, count, used[1] + 1, least);
+        int32_t x_count[2], y_count[2];
+        for (int k = 0; k < 2; ++k) radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
+        count_below<2>(of_x, length, radii, x_count);
+        count_below<2>(of_y, length, radii, y_count);
+        for (int k = 0; k < 2; ++k)
+            totals[k] += psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1));
+    }
+};
+
+// The terms of all queries among all points.
+void count_all(Sample& s, double* totals) {
+    Arena::Scope scope(s.arena);
+    const int length = padded_floats(s.points);
+    const double *x = whitened(s, s.points, length), *y = x + static_cast<size_t>(s.dx) * length;
+    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length);
+    Counter counter(s.arena, s.points, length);
+    for (int i = 0; i < s.queries; ++i) {
+        square_row(x, length, s.dx, x + i, length, of_x);
+        square_row(y, length, s.dy, y + i, length, of_y);
+        counter.add(of_x, of_y, totals);
+    }
 }
 
 // Kernels of one row for both bandwidths from squared distances: the narrow one is the wide one's fourth power.
@@ -221,13 +262,17 @@ void gains(const double* residuals, int dims, int m, double* out) {
 }  // namespace
 
 void metric(Sample& s) {
-    const int dx = s.dx, dy = s.dy, m = s.subset_size, length = padded_floats(m);
+    const int dx = s.dx, dy = s.dy, m = s.queries, length = padded_floats(m);
+    double ksg[2] = {0, 0};
+    // All points are counted for the KSG estimates, the queries alone for the rest.
+    const bool all = s.points == m;
+    if (!all) count_all(s, ksg);
     const double* white = whitened(s, m, length);
     const double* y_white = white + static_cast<size_t>(dx) * length;
     // What each side's kernel predicts.
     const Targets targets[2] = {Targets(s, dx, dy, m, length), Targets(s, 0, dx, m, length)};
-    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length), *joint = s.arena.get<float>(length);
-    uint16_t* near = s.arena.get<uint16_t>(length + 64);
+    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length);
+    Counter counter(s.arena, m, length);
     // Wide of X, wide of Y, narrow of X, narrow of Y.
     float* kernels[4];
     double* residuals[4];
@@ -240,8 +285,6 @@ void metric(Sample& s) {
         p.a_rows = s.arena.get<double>(m);
         p.b_rows = s.arena.get<double>(m);
     }
-    const int used[2] = {std::min(NEIGHBOURS[0], m - 1), std::min(NEIGHBOURS[1], m - 1)};
-    double ksg[2] = {0, 0};
     float inverse[4][ROWS];
     for (int first = 0; first < m; first += ROWS) {
         const int rows = std::min(ROWS, m - first);
@@ -249,24 +292,7 @@ void metric(Sample& s) {
             const int i = first + r;
             square_row(white, length, dx, white + i, length, of_x);
             square_row(y_white, length, dy, y_white + i, length, of_y);
-            greater_row(of_x, of_y, length, joint);
-            const int count = candidates(joint, length, m, used[1], 1.0f, near);
-            float least[NEIGHBOURS[1] + 1];
-            least_of_row(joint, near, count, used[1] + 1, least);
-            const float radii[2] = {least[used[0]] * (1 - TOLERANCE), least[used[1]] * (1 - TOLERANCE)};
-            int32_t x_count[2], y_count[2], here = 0, x_here = 0, y_here = 0;
-            count_below<2>(of_x, length, radii, x_count);
-            count_below<2>(of_y, length, radii, y_count);
-            if (least[used[0]] <= TINY) {
-                const float radius[1] = {just_above(TINY * (1 + TOLERANCE))};
-                count_below<1>(joint, length, radius, &here);
-                count_below<1>(of_x, length, radius, &x_here);
-                count_below<1>(of_y, length, radius, &y_here);
-            }
-            for (int k = 0; k < 2; ++k)
-                ksg[k] += least[used[k]] <= TINY
-                              ? psi(here - 1) - psi(x_here) - psi(y_here)
-                              : psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1));
+            if (all) counter.add(of_x, of_y, ksg);
             for (int side = 0; side < 2; ++side)
                 kernel_row(side ? of_y : of_x, i, m, length, kernels[side] + r * length, kernels[2 + side] + r * length);
             for (int j = 0; j < length; ++j) {
@@ -291,7 +317,7 @@ void metric(Sample& s) {
         for (int k = 0; k < 4; ++k)
             add_residuals(kernels[k], length, m, targets[k % 2], first, rows, inverse[k], residuals[k]);
     }
-    for (double total : ksg) s.put(total / m + psi(m));
+    for (double total : ksg) s.put(total / m + psi(s.points));
     s.put(products[0].correlation(m));
     s.put(products[1].correlation(m));
     for (int bandwidth = 0; bandwidth < 2; ++bandwidth) {

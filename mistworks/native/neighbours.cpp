@@ -1,9 +1,9 @@
 // KSG estimates (Kraskov, Stögbauer, Grassberger 2004) under the maximum norm of normal scores in single precision;
 // formulas as in mistworks/statistics/neighbours.py.
-//   ksg:        ψ(k) + ψ(m) − mean of ψ(n_x + 1) + ψ(n_y + 1), k = 1, 3, 6, 12 (equation 8); at distance 0, k is the
-//               number of points there (Gao, Kannan, Oh, Viswanath 2017).
+//   ksg:        ψ(k) + ψ(m) − mean of ψ(n_x + 1) + ψ(n_y + 1), k = 1, 3, 6, 12 (equation 8).
 //   rectangles: ψ(k) − 1/k + ψ(m) − mean of ψ(n_x) + ψ(n_y) for k = 3 (equation 9).
-// Rows of all distances; one coordinate a side and more than 192 points by walking along x and by bisection.
+// Means over the queries, neighbours among the points: rows of all distances. One coordinate a side and more than 192
+// points: all of at most 4,096 points are queries, by walking along x and by bisection.
 #include <cmath>
 
 #include "distances.h"
@@ -21,9 +21,9 @@ constexpr int FEW = 192;
 
 struct Totals {
     double ksg[4] = {}, rectangles = 0;
-    void put(Sample& s, int m, int k) const {
-        for (double total : ksg) s.put(total / m + psi(m));
-        s.put(rectangles / m + psi(k) - 1.0 / k + psi(m));
+    void put(Sample& s, int queries, int m, int k) const {
+        for (double total : ksg) s.put(total / queries + psi(m));
+        s.put(rectangles / queries + psi(k) - 1.0 / k + psi(m));
     }
 };
 
@@ -32,14 +32,14 @@ template <class T> T key_of(T x, T y) {
     return std::max(x, y) + T(TIE_BREAK) * std::min(x, y);
 }
 
-void by_rows(Sample& s, const float* x, const float* y, int m, int length) {
+void by_rows(Sample& s, const float* x, const float* y, int queries, int m, int length) {
     int used[4];
     for (int k = 0; k < 4; ++k) used[k] = std::min(NEIGHBOURS[k], m - 1);
     const int rectangle = std::min(RECTANGLE, m - 1);
     float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length), *joint = s.arena.get<float>(length);
     uint16_t* near = s.arena.get<uint16_t>(length + 64);
     Totals totals;
-    for (int i = 0; i < m; ++i) {
+    for (int i = 0; i < queries; ++i) {
         maximum_row(x, length, s.dx, x + i, length, of_x);
         maximum_row(y, length, s.dy, y + i, length, of_y);
         greater_row(of_x, of_y, length, joint);
@@ -64,30 +64,18 @@ void by_rows(Sample& s, const float* x, const float* y, int m, int length) {
             }
         }
         float x_radii[5], y_radii[5];
-        bool tied = false;
-        for (int k = 0; k < 4; ++k) {
-            const float radius = least[used[k]];
-            tied |= radius <= TINY;
-            x_radii[k] = y_radii[k] = radius * (1 - TOLERANCE);
-        }
+        // What is as far as the neighbour itself is out, whatever rounding did to it.
+        for (int k = 0; k < 4; ++k) x_radii[k] = y_radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
         x_radii[4] = just_above(x_side * (1 + TOLERANCE));
         y_radii[4] = just_above(y_side * (1 + TOLERANCE));
-        int32_t x_count[5], y_count[5], here = 0, x_here = 0, y_here = 0;
+        int32_t x_count[5], y_count[5];
         count_below<5>(of_x, length, x_radii, x_count);
         count_below<5>(of_y, length, y_radii, y_count);
-        if (tied) {
-            const float radius[1] = {just_above(TINY * (1 + TOLERANCE))};
-            count_below<1>(joint, length, radius, &here);
-            count_below<1>(of_x, length, radius, &x_here);
-            count_below<1>(of_y, length, radius, &y_here);
-        }
         for (int k = 0; k < 4; ++k)
-            totals.ksg[k] += least[used[k]] <= TINY
-                                 ? psi(here - 1) - psi(x_here) - psi(y_here)
-                                 : psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1));
+            totals.ksg[k] += psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1));
         totals.rectangles -= psi(std::max(x_count[4] - 1, 1)) + psi(std::max(y_count[4] - 1, 1));
     }
-    totals.put(s, m, rectangle);
+    totals.put(s, queries, m, rectangle);
 }
 
 // The nearest points of one in the plane, with their distances in x and in y.
@@ -163,22 +151,22 @@ void in_plane(Sample& s, const float* x_given, const float* y_given, int m) {
             }
         for (int k = 0; k < 4; ++k) {
             const double radius = nearest.distance[used[k]] * (1 - 1e-6);
-            totals.ksg[k] += psi(used[k]) - psi(within(x, m, x[i], radius) + 1) -
-                             psi(within(sorted_y, m, y[i], radius) + 1);
+            totals.ksg[k] += psi(used[k]) - psi(std::max(within(x, m, x[i], radius), 0) + 1) -
+                             psi(std::max(within(sorted_y, m, y[i], radius), 0) + 1);
         }
         totals.rectangles -= psi(std::max(within(x, m, x[i], x_side * (1 + 1e-6)), 1)) +
                              psi(std::max(within(sorted_y, m, y[i], y_side * (1 + 1e-6)), 1));
     }
-    totals.put(s, m, rectangle);
+    totals.put(s, m, m, rectangle);
 }
 
-// Scores of the chosen points (null: all) in single precision, shape (d, length), padded with FAR.
-float* scores_of(Sample& s, const int32_t* chosen, int m, int length) {
+// Scores of the first m points in single precision, shape (d, length), padded with FAR.
+float* scores_of(Sample& s, int m, int length) {
     float* scores = s.arena.get<float>(static_cast<size_t>(s.d) * length);
     for (int j = 0; j < s.d; ++j) {
         const int32_t* r = s.column(j);
         float* to = scores + static_cast<size_t>(j) * length;
-        for (int i = 0; i < m; ++i) to[i] = static_cast<float>(s.score[r[chosen ? chosen[i] : i]]);
+        for (int i = 0; i < m; ++i) to[i] = static_cast<float>(s.score[r[s.point(i)]]);
         for (int i = m; i < length; ++i) to[i] = FAR;
     }
     return scores;
@@ -189,18 +177,13 @@ float* scores_of(Sample& s, const int32_t* chosen, int m, int length) {
 void nearest(Sample& s) {
     if (s.d == 2 && s.n > FEW) {
         const int m = std::min(s.n, PAIR_SUBSET);
-        int32_t* chosen = nullptr;
-        if (s.n > m) {
-            chosen = s.arena.get<int32_t>(m);
-            choose(s, m, chosen);
-        }
-        const float* scores = scores_of(s, chosen, m, m);
+        const float* scores = scores_of(s, m, m);
         in_plane(s, scores, scores + m, m);
         return;
     }
-    const int m = s.subset_size, length = padded_floats(m);
-    const float* scores = scores_of(s, s.subset, m, length);
-    by_rows(s, scores, scores + static_cast<size_t>(s.dx) * length, m, length);
+    const int length = padded_floats(s.points);
+    const float* scores = scores_of(s, s.points, length);
+    by_rows(s, scores, scores + static_cast<size_t>(s.dx) * length, s.queries, s.points, length);
 }
 
 }  // namespace mistworks

@@ -5,6 +5,7 @@
 
 #include "algebra.h"
 #include "hash.h"
+#include "radix.h"
 
 namespace mistworks {
 namespace {
@@ -67,10 +68,15 @@ void correlate(Sample& s) {
         gather(s, s.score, first, count, block);
         gemm_nt(block, BLOCK, block, BLOCK, s.correlation, s.ld, s.d, s.d, padded(count), true);
     }
+    // Variances are 1 but for single precision, which would hide correlations that are nearly 1.
+    double* scale = s.arena.get<double>(s.d);
+    for (int i = 0; i < s.d; ++i) scale[i] = 1 / std::sqrt(std::max(s.correlation[i * s.ld + i], 1e-300));
     for (int i = 0; i < s.d; ++i)
-        for (int j = 0; j <= i; ++j) s.correlation[i * s.ld + j] = i == j ? 1.0 : s.correlation[i * s.ld + j] / s.n;
+        for (int j = 0; j <= i; ++j) {
+            double& r = s.correlation[i * s.ld + j];
+            r = i == j ? 1.0 : scale[i] * r * scale[j];
+        }
     mirror(s.correlation, s.d, s.ld);
-    // What gemm_nt leaves beyond the lower triangle's tiles lies within d columns and is mirrored over.
 }
 
 void decompose(Sample& s) {
@@ -98,6 +104,33 @@ void decompose(Sample& s) {
     }
 }
 
+// The first points by hash(Σ hash(folded half rank)), as signed numbers.
+void order_by_hash(Sample& s) {
+    const int n = s.n;
+    s.queries = std::min(n, SUBSET);
+    s.points = std::min(n, POINTS);
+    s.order = nullptr;
+    if (n <= SUBSET) return;
+    s.order = s.arena.get<int32_t>(s.points);
+    Arena::Scope scope(s.arena);
+    uint64_t* keys = s.arena.zeros<uint64_t>(n);
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* r = s.column(j);
+        for (int i = 0; i < n; ++i) keys[i] += hashed(2 * static_cast<uint64_t>(std::min(r[i], n - 1 - r[i])));
+    }
+    Entry<uint64_t>*entries = s.arena.get<Entry<uint64_t>>(n), *scratch = s.arena.get<Entry<uint64_t>>(n);
+    for (int i = 0; i < n; ++i) entries[i] = {hashed(keys[i]) ^ uint64_t(1) << 63, static_cast<uint32_t>(i)};
+    // Of many, only those are sorted that come first.
+    if (n > s.points) {
+        std::nth_element(entries, entries + s.points, entries + n, [](const auto& a, const auto& b) {
+            return a.key < b.key || (a.key == b.key && a.row < b.row);
+        });
+        std::sort(entries, entries + s.points, [](const auto& a, const auto& b) { return a.row < b.row; });
+    }
+    entries = radix_sorted(entries, scratch, s.points);
+    for (int i = 0; i < s.points; ++i) s.order[i] = static_cast<int32_t>(entries[i].row);
+}
+
 }  // namespace
 
 void gather(const Sample& s, const double* table, int first, int count, double* out) {
@@ -107,26 +140,6 @@ void gather(const Sample& s, const double* table, int first, int count, double* 
         for (int i = 0; i < count; ++i) to[i] = table[r[i]];
         for (int i = count; i < BLOCK; ++i) to[i] = 0;
     }
-}
-
-void choose(Sample& s, int most, int32_t* chosen) {
-    Arena::Scope scope(s.arena);
-    const int n = s.n;
-    uint64_t* keys = s.arena.zeros<uint64_t>(n);
-    for (int j = 0; j < s.d; ++j) {
-        const int32_t* r = s.column(j);
-        // Half ranks, folded.
-        for (int i = 0; i < n; ++i) keys[i] += hashed(2 * static_cast<uint64_t>(std::min(r[i], n - 1 - r[i])));
-    }
-    for (int i = 0; i < n; ++i) keys[i] = hashed(keys[i]);
-    int32_t* order = s.arena.get<int32_t>(n);
-    for (int i = 0; i < n; ++i) order[i] = i;
-    std::nth_element(order, order + most, order + n, [&](int32_t a, int32_t b) {
-        const int64_t first = static_cast<int64_t>(keys[a]), second = static_cast<int64_t>(keys[b]);
-        return first < second || (first == second && a < b);
-    });
-    std::copy(order, order + most, chosen);
-    std::sort(chosen, chosen + most);
 }
 
 void prepare_ranks(Sample& s) {
@@ -141,12 +154,7 @@ void prepare(Sample& s) {
     tabulate(s);
     correlate(s);
     decompose(s);
-    s.subset = nullptr;
-    s.subset_size = std::min(s.n, SUBSET);
-    if (s.n > SUBSET) {
-        s.subset = s.arena.get<int32_t>(SUBSET);
-        choose(s, SUBSET, s.subset);
-    }
+    order_by_hash(s);
 }
 
 }  // namespace mistworks

@@ -27,8 +27,10 @@
 
 namespace mistworks {
 
-// Points that statistics of quadratic cost are computed on, where there are more.
+// Points that statistics of quadratic cost are computed on, where there are more; the queries of others.
 constexpr int SUBSET = 512;
+// Points that neighbours of the queries are looked for among, where there are more.
+constexpr int POINTS = 16384;
 // The same for the neighbours of one coordinate a side.
 constexpr int PAIR_SUBSET = 4096;
 // Points that are gathered at a time.
@@ -60,9 +62,11 @@ struct Sample {
     double* correlation;
     size_t ld;
     Spectrum spectrum;
-    // The points of the subset of min(n, SUBSET), in ascending order; null for all points.
-    int32_t* subset;
-    int subset_size;
+    // The first min(n, POINTS) points in an order by a hash of their ranks, which the order of points and columns and the
+    // signs of columns leave as it is: the first of them make smaller subsets. Null, for all as they come, if n ≤ SUBSET.
+    int32_t* order;
+    // min(n, SUBSET) and min(n, POINTS).
+    int queries, points;
 
     float* out;
     int at;
@@ -78,6 +82,8 @@ struct Sample {
     }
     const int32_t* exact_column(int j) const { return exact + static_cast<size_t>(j) * n; }
     const int32_t* column(int j) const { return rank + static_cast<size_t>(j) * stride; }
+    // Which point is the i-th of the order.
+    int point(int i) const { return order ? order[i] : i; }
     double correlation_of(int i, int j) const { return correlation[i * ld + j]; }
 };
 
@@ -87,9 +93,6 @@ void prepare(Sample& sample);
 void prepare_ranks(Sample& sample);
 // Break ties: `rank` from `exact`.
 void untie(Sample& sample);
-// Which `most` < n points make a subset, by a hash of the untied ranks that the order of points and columns and the
-// signs of columns leave as it is; ascending.
-void choose(Sample& sample, int most, int32_t* chosen);
 
 // table[rank] of `count` ≤ BLOCK points from `first` on, shape (d, BLOCK); zeros behind the last.
 void gather(const Sample& sample, const double* table, int first, int count, double* out);

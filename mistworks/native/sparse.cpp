@@ -16,11 +16,12 @@ constexpr double LEAST_EIGENVALUE = 0.02;
 
 void matched(Sample& s) {
     const int dx = s.dx, dy = s.dy;
+    const double most = 1 - least_residual(s.n);
     double *row = s.arena.zeros<double>(dx), *column = s.arena.zeros<double>(dy);
     double *pairs = s.arena.get<double>(static_cast<size_t>(dx) * dy), *best = s.arena.get<double>(dx * size_t(dy));
     for (int i = 0; i < dx; ++i)
         for (int j = 0; j < dy; ++j) {
-            const double r = s.correlation_of(i, dx + j), square = std::min(r * r, 1 - 1e-6);
+            const double r = s.correlation_of(i, dx + j), square = std::min(r * r, most);
             pairs[i * dy + j] = square;
             row[i] = std::max(row[i], square);
             column[j] = std::max(column[j], square);

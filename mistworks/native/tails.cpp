@@ -15,11 +15,13 @@ namespace mistworks {
 namespace {
 
 constexpr double LEAST_SHRINKAGE = 0.01;
+// Across the sides shrinkage hides strong dependence.
+constexpr double LEAST_SHRINKAGE_OF_ALL = 1e-4;
 // The ν that stands for the normal copula in means of log ν.
 constexpr double NORMAL = 60.0;
 
-double shrinkage(const Sample& s, double factor) {
-    return std::min(0.5, std::max(LEAST_SHRINKAGE, factor * s.d / s.n));
+double shrinkage(const Sample& s, double factor, double least) {
+    return std::min(0.5, std::max(least, factor * s.d / s.n));
 }
 
 double log_constant(int d, double nu) {
@@ -135,7 +137,7 @@ Copula normal_copula(Sample& s, const Whitener& w, double* z) {
 }  // namespace
 
 void t_copula(Sample& s) {
-    const double keep = 1 - shrinkage(s, 0.25);
+    const double keep = 1 - shrinkage(s, 0.25, LEAST_SHRINKAGE_OF_ALL);
     double* z = s.arena.get<double>(static_cast<size_t>(s.d) * BLOCK);
     const Whitener start(s, s.correlation, keep);
     double* moments[STUDENTS];
@@ -164,7 +166,7 @@ void t_copula(Sample& s) {
 }
 
 void radii(Sample& s) {
-    const Whitener w(s, s.correlation, 1 - shrinkage(s, 0.5));
+    const Whitener w(s, s.correlation, 1 - shrinkage(s, 0.5, LEAST_SHRINKAGE));
     double* z = s.arena.get<double>(static_cast<size_t>(s.d) * BLOCK);
     Radii radii(s.arena);
     double x = 0, y = 0, xx = 0, yy = 0, xy = 0;
