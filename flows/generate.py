@@ -24,6 +24,7 @@ from flows.writers import one_writer
 from mistworks.splits import SplitName
 from storage.location import Location
 from storage.store import Store, create_store, find_manifest, open_store, to_be_completed
+from storage.summaries import create_summaries
 from storage.verification import verify
 from tasks.dispatch import Job, check_cluster, run_on_dask
 from tasks.generation import generate_partitions
@@ -144,6 +145,9 @@ def _fill(target: Store, numbers: list[int], dask_address: str | None) -> Genera
         if before[number] is not None:
             target.unmark(number)
     if numbers and dask_address is not None:
+        if not target.manifest.samples:
+            # Before the workers, each of which would make the place of the statistics anew.
+            create_summaries(target.url)
         url, split = target.url, target.manifest.split
         job = Job(
             url,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.splits import SPLITS, SplitName
+from mistworks.statistics.layout import statistic_names
 from storage.location import Location
 from storage.manifest import CHUNK_VALUES, Manifest
 from storage.store import find_manifest, open_store
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _REQUIRED_SPLITS: tuple[SplitName, ...] = ("train", "validation")
 _SAMPLED = 64
 _VALUE_BYTES = 4
+# A row of the index with its digest, and its share of small files.
+_INDEX_BYTES = 200
 # Index, metadata, and what a file system takes for itself.
 _OVERHEAD = 1.02
 
@@ -42,6 +45,8 @@ class StorePlan:
     def expected_bytes(self) -> int:
         """Size of the whole store, from the sizes of some of its datasets."""
         manifest = self.manifest
+        if not manifest.samples:
+            return int(_OVERHEAD * manifest.count * (_VALUE_BYTES * len(statistic_names()) + _INDEX_BYTES))
         positions = range(0, manifest.count, max(1, manifest.count // _SAMPLED))
         draws = [
             manifest.meta_distribution.draw(manifest.root_seed, manifest.split, position)
@@ -209,6 +214,7 @@ def _plan_store(
         preset.split(split, count),
         partition_size=preset.partition_size if partition_size is None else partition_size,
         root_seed=seed,
+        samples=split not in preset.statistics_only,
     )
     return StorePlan(Location.parse(store).url, manifest)
 

@@ -24,12 +24,14 @@ class Preset(FrozenConfig):
     Attributes:
         splits: what each split is drawn from, and its size.
         partition_size: datasets in a partition of a store.
+        statistics_only: splits of which the pipeline keeps statistics, and no samples.
         network: what is trained.
         training: how it is trained.
     """
 
     splits: Mapping[SplitName, SplitConfig]
     partition_size: Annotated[int, Field(ge=1)]
+    statistics_only: tuple[SplitName, ...] = ()
     network: AnyNetworkConfig
     training: TrainingConfig
 
@@ -101,8 +103,9 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             ),
         ),
         "shipped": Preset(
-            splits=general_splits(400_000, 8_000, 24_000),
+            splits=general_splits(2_000_000, 8_000, 24_000),
             partition_size=500,
+            statistics_only=("train", "calibration"),
             network=SummaryNetworkConfig(),
             training=TrainingConfig(
                 loss_scale="square-root",

@@ -2,9 +2,10 @@
 
 import errno
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from mistworks.dataset import Block
 from mistworks.errors import MistworksError
 from mistworks.generation import generate_block
 from storage.errors import ACCESS_ERRORS, access_error, cause_of, chain, from_object_store, reason
@@ -28,13 +29,19 @@ class TransientPartitionError(MistworksError):
     """A partition could not be made for a reason that may pass; the message names it."""
 
 
-def generate_partition(store: Store, number: int, expected: Fingerprint | None = None) -> None:
+def generate_partition(
+    store: Store,
+    number: int,
+    expected: Fingerprint | None = None,
+    then: Callable[[Block], None] = lambda block: None,
+) -> None:
     """Compute one partition from the manifest, write it and mark it done, unless it is done already.
 
     Args:
         store: where it is written.
         number: of the partition.
         expected: what the run that asks for it computes with; whatever runs here if None.
+        then: called with the partition after it is marked done, before its lock is released.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
@@ -50,6 +57,7 @@ def generate_partition(store: Store, number: int, expected: Fingerprint | None =
             return
         block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
         store.write(number, block)
+        then(block)
 
 
 @contextmanager

@@ -30,15 +30,16 @@ def columns_of(version: int) -> list[str]:
 def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
     """Make the empty arrays of a store, in place of any that are there."""
     count, rows = manifest.count, manifest.partition_size
-    make_array(
-        group,
-        "values",
-        shape=(manifest.partitions * manifest.capacity,),
-        chunks=(CHUNK_VALUES,),
-        dtype="float32",
-        fill_value=0,
-        dimension_names=("value",),
-    )
+    if manifest.samples:
+        make_array(
+            group,
+            "values",
+            shape=(manifest.partitions * manifest.capacity,),
+            chunks=(CHUNK_VALUES,),
+            dtype="float32",
+            fill_value=0,
+            dimension_names=("value",),
+        )
     index = patiently(lambda: group.require_group("index"))
     for name, (dtype, fill_value) in COLUMNS.items():
         make_array(

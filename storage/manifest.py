@@ -4,7 +4,7 @@ import platform
 from importlib.metadata import version
 from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
@@ -13,7 +13,8 @@ from mistworks.splits import SplitConfig, SplitName
 from storage.fingerprint import Fingerprint, fingerprint
 
 FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+WITHOUT_SAMPLES_VERSION = 3
+READABLE_VERSIONS = (1, 2, WITHOUT_SAMPLES_VERSION)
 CHUNK_VALUES = 262_144
 # What does not make two meta-datasets different.
 _INFORMATIVE = {"format", "versions"}
@@ -30,6 +31,8 @@ class Manifest(FrozenConfig):
         root_seed: root of every random stream.
         meta_distribution: what the datasets are drawn from.
         versions: of the libraries and the code that made the store; they do not make two stores different.
+        samples: whether the store keeps the samples; else its index, digests and statistics only, and a
+            sample that is read is drawn anew and compared with its digest.
     """
 
     format: int = FORMAT_VERSION
@@ -39,18 +42,38 @@ class Manifest(FrozenConfig):
     root_seed: Annotated[int, Field(ge=0)]
     meta_distribution: MetaDistribution
     versions: dict[str, str]
+    # Left out of the JSON where true, so that it stays what it was.
+    samples: bool = Field(default=True, exclude_if=bool)
+
+    @model_validator(mode="after")
+    def _version_of_its_layout(self) -> Self:
+        if not self.samples and self.format != WITHOUT_SAMPLES_VERSION:
+            raise ValueError(
+                f"Expected format {WITHOUT_SAMPLES_VERSION} of a store without samples, got {self.format}."
+            )
+        return self
 
     @classmethod
-    def of(cls, split: SplitName, config: SplitConfig, *, partition_size: int, root_seed: int) -> Self:
+    def of(
+        cls,
+        split: SplitName,
+        config: SplitConfig,
+        *,
+        partition_size: int,
+        root_seed: int,
+        samples: bool = True,
+    ) -> Self:
         """The manifest of a split that is to be generated here, with these libraries."""
         return cls.parse(
             {
+                "format": FORMAT_VERSION if samples else WITHOUT_SAMPLES_VERSION,
                 "split": split,
                 "count": config.count,
                 "partition_size": partition_size,
                 "root_seed": root_seed,
                 "meta_distribution": config.meta_distribution,
                 "versions": library_versions(),
+                "samples": samples,
             }
         )
 
@@ -109,7 +132,9 @@ class Manifest(FrozenConfig):
         Raises:
             MistworksError: other differs in more than its versions; the message names each key.
         """
-        mine, theirs = self.model_dump(mode="json"), other.model_dump(mode="json")
+        mine, theirs = (
+            {**manifest.model_dump(mode="json"), "samples": manifest.samples} for manifest in (self, other)
+        )
         different = [key for key in mine if key not in _INFORMATIVE and mine[key] != theirs[key]]
         if different:
             told = "; ".join(

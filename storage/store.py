@@ -4,7 +4,7 @@ The layout is specified in FORMAT.md. Every read is checked against the SHA-256 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, Literal, overload
@@ -13,15 +13,15 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from mistworks.dataset import Block, Dataset, Index, IntArray
+from mistworks.dataset import Block, Dataset, FloatArray, Index, IntArray
 from mistworks.errors import MistworksError
-from mistworks.generation import digests
+from mistworks.generation import digests, generate_block
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
 from storage.errors import StoreUnreachableError as StoreUnreachableError
 from storage.layout import DIGEST_BYTES, columns_of, create_arrays, open_array
 from storage.location import Location, entries, patiently
 from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
-from storage.manifest import CHUNK_VALUES, FORMAT_VERSION, READABLE_VERSIONS, Manifest, library_versions
+from storage.manifest import CHUNK_VALUES, READABLE_VERSIONS, Manifest, library_versions
 from storage.subset import Subset
 
 ATTRIBUTE = "mistworks"
@@ -45,7 +45,8 @@ class Store:
         self.url = url
         self.manifest = manifest
         with zarr.config.set(Location.parse(url).codec_pipeline(writable=not group.read_only)):
-            self._values = open_array(group, "values", (manifest.partitions * manifest.capacity,))
+            if manifest.samples:
+                self._values = open_array(group, "values", (manifest.partitions * manifest.capacity,))
             self._columns = {
                 name: open_array(group, f"index/{name}", (manifest.count,))
                 for name in columns_of(manifest.format)
@@ -142,6 +143,11 @@ class Store:
             rows = np.concatenate([self._read_marker(number) for number in range(self.manifest.partitions)])
         return [row.tobytes() if row.any() else None for row in rows]
 
+    def partition_digest(self, number: int) -> bytes | None:
+        """The checksum that one partition was marked done with, as `partition_digests` has it."""
+        marker = self._read_marker(number)
+        return marker.tobytes() if marker.any() else None
+
     def is_done(self, number: int) -> bool:
         """Whether a partition is written whole; one whose marker cannot be read is not."""
         return bool(self._read_marker(number).any())
@@ -185,18 +191,22 @@ class Store:
         hashes = np.frombuffer(b"".join(digests(block)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
         self._forget()
         base = number * self.manifest.capacity
-        # Whole chunks, the last filled up with zeros: part of one would be merged with what stands there,
-        # which fails if that is damaged.
-        whole = block.values.size // CHUNK_VALUES * CHUNK_VALUES
-        self._values[base : base + whole] = block.values[:whole]
-        tail = np.zeros(min(CHUNK_VALUES, self.manifest.capacity - whole), dtype=np.float32)
-        tail[: block.values.size - whole] = block.values[whole:]
-        self._values[base + whole : base + whole + tail.size] = tail
+        if self.manifest.samples:
+            self._write_values(base, block.values)
         for name, column in self._encode(block, base).items():
             self._columns[name][start:stop] = column
         self._columns["digest"][start:stop] = hashes
         mark = hashlib.sha256(hashes.tobytes()).digest()
         self._partition_digest[number] = np.frombuffer(mark, dtype=np.uint8)
+
+    def _write_values(self, base: int, values: FloatArray) -> None:
+        # Whole chunks, the last filled up with zeros: part of one would be merged with what stands there,
+        # which fails if that is damaged.
+        whole = values.size // CHUNK_VALUES * CHUNK_VALUES
+        self._values[base : base + whole] = values[:whole]
+        tail = np.zeros(min(CHUNK_VALUES, self.manifest.capacity - whole), dtype=np.float32)
+        tail[: values.size - whole] = values[whole:]
+        self._values[base + whole : base + whole + tail.size] = tail
 
     def unmark(self, number: int) -> None:
         """Take a partition's marker back, so that it counts as missing."""
@@ -300,7 +310,7 @@ class Store:
         *,
         whole_chunks: bool = False,
     ) -> Block:
-        """Read consecutive datasets of one partition and compare each with its digest.
+        """Read consecutive datasets of one partition, or draw them anew, and compare each with its digest.
 
         A part of a chunk is read without the chunk's own checksum, so that damage after it goes unseen.
         """
@@ -311,15 +321,35 @@ class Store:
         contiguous = np.array_equal(offsets[1:], offsets[:-1] + sizes[:-1])
         if not (shape_ok and contiguous and base <= first < last <= base + self.manifest.capacity):
             raise StoreDamagedError(self._damage_message(number, "its offsets do not fit its shapes"))
-        end = -(-last // CHUNK_VALUES) * CHUNK_VALUES if whole_chunks else last
-        values = self._read(self._values, slice(first, end), number)[: last - first]
+        if self.manifest.samples:
+            end = -(-last // CHUNK_VALUES) * CHUNK_VALUES if whole_chunks else last
+            values = self._read(self._values, slice(first, end), number)[: last - first]
+        else:
+            values = self._drawn_anew(start, index, number)
         block = Block(start, values, offsets - first, index)
         for row, digest in enumerate(digests(block)):
             if digest != hashes[row].tobytes():
-                raise StoreDamagedError(
-                    self._damage_message(number, f"dataset {start + row} fails its checksum")
-                )
+                fault = f"dataset {start + row} fails its checksum{self._other_code}"
+                raise StoreDamagedError(self._damage_message(number, fault))
         return block
+
+    def _drawn_anew(self, start: int, index: Index, number: int) -> FloatArray:
+        """Samples that the store does not keep; an index of other shapes is damaged, or by other code."""
+        manifest = self.manifest
+        block = generate_block(
+            manifest.meta_distribution, manifest.root_seed, manifest.split, start, start + len(index)
+        )
+        if not np.array_equal(block.index.sizes, index.sizes):
+            raise StoreDamagedError(
+                self._damage_message(number, f"its shapes are not those that are drawn{self._other_code}")
+            )
+        return block.values
+
+    @property
+    def _other_code(self) -> str:
+        """What is to be known of samples that are drawn anew and differ."""
+        other = () if self.manifest.samples else self.manifest.other_code
+        return f"; it was made by other code: {', '.join(other)}" if other else ""
 
     def _read(self, array: "zarr.Array[Any]", rows: slice, number: int) -> NDArray[Any]:
         try:
@@ -359,7 +389,7 @@ def create_store(url: str, manifest: Manifest) -> Store:
         return to_be_completed(open_store(url, read_only=False))
     with _making(url):
         # Marks the place as ours, so that a later run may make the arrays again.
-        mark: dict[str, Any] = {ATTRIBUTE: {"format": FORMAT_VERSION}}
+        mark: dict[str, Any] = {ATTRIBUTE: {"format": manifest.format}}
         group = zarr.open_group(
             location.zarr_store(read_only=False), mode="a", zarr_format=3, attributes=mark
         )
@@ -458,7 +488,7 @@ def find_manifest(url: str) -> Manifest | None:
     if attributes.get("format") not in READABLE_VERSIONS:
         raise MistworksError(
             f"the store {url} has format version {attributes.get('format')}, and this version of mistworks "
-            f"reads {' and '.join(map(str, READABLE_VERSIONS))}; use the mistworks that wrote it, or "
+            f"reads {_listed(READABLE_VERSIONS)}; use the mistworks that wrote it, or "
             "generate it again"
         )
     if attributes.keys() == {"format"}:
@@ -470,6 +500,10 @@ def find_manifest(url: str) -> Manifest | None:
             f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or "
             "delete the store and generate it again"
         ) from None
+
+
+def _listed(versions: Sequence[int]) -> str:
+    return f"{', '.join(map(str, versions[:-1]))} and {versions[-1]}"
 
 
 def _something_else(url: str, present: set[str]) -> MistworksError:

@@ -19,7 +19,8 @@ from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store
-from storage.generation import writing
+from storage.fingerprint import Fingerprint
+from storage.generation import generate_partition, writing
 from storage.layout import DIGEST_BYTES, make_array, open_array
 from storage.location import Location, patiently
 from storage.lock import partition_lock
@@ -74,7 +75,8 @@ class SummaryStore:
         """Write the statistics of one partition and mark them done, last."""
         start, stop = self.store.manifest.bounds(number)
         self._table[start:stop] = values
-        self._marks[number] = np.frombuffer(self._mark(number, values), dtype=np.uint8)
+        mark = _mark(self.store.partition_digest(number), values)
+        self._marks[number] = np.frombuffer(mark, dtype=np.uint8)
 
     def is_done(self, number: int) -> bool:
         """Whether the statistics of a partition are there and of what the store holds now."""
@@ -104,16 +106,17 @@ class SummaryStore:
 
     def _holds(self, number: int, values: FloatArray) -> bool:
         mark = self._read(self._marks, slice(number, number + 1))
-        return mark is not None and mark.tobytes() == self._mark(number, values)
-
-    def _mark(self, number: int, values: FloatArray) -> bytes:
-        digest = hashlib.sha256(self._partition_digests[number] or b"")
-        digest.update(np.ascontiguousarray(values, dtype="<f4").data)
-        return digest.digest()
+        return mark is not None and mark.tobytes() == _mark(self._partition_digests[number], values)
 
     @cached_property
     def _partition_digests(self) -> list[bytes | None]:
         return self.store.partition_digests()
+
+
+def _mark(partition_digest: bytes | None, values: FloatArray) -> bytes:
+    digest = hashlib.sha256(partition_digest or b"")
+    digest.update(np.ascontiguousarray(values, dtype="<f4").data)
+    return digest.digest()
 
 
 def open_summaries(url: str) -> SummaryStore:
@@ -133,10 +136,14 @@ def open_summaries(url: str) -> SummaryStore:
 def create_summaries(url: str) -> SummaryStore:
     """The statistics of a store, to be written; their place in it is made if need be.
 
+    A store without samples has its statistics from the beginning: it need not be complete.
+
     Raises:
         MistworksError: there is no complete store there, or it cannot be written.
     """
-    store = _complete(url)
+    store = open_store(url)
+    if store.manifest.samples:
+        store.require_complete()
     with _access(url, "written", "choose a store that can"):
         found = _open(store, read_only=False)
         if found is None:
@@ -197,6 +204,29 @@ def summarise_partition(summaries: SummaryStore, number: int) -> None:
         url = summaries.store.url
         with writing(f"the statistics of partition {number} of the store {url}"), partition_lock(url, number):
             summaries.write(number, values)
+
+
+def generate_and_summarise(
+    summaries: SummaryStore, target: Store, number: int, expected: Fingerprint | None = None
+) -> None:
+    """Make one partition and its statistics in one pass, unless it is done.
+
+    Where it is stopped between the two, the statistics count as missing, and are made from a partition that
+    is drawn anew.
+
+    Args:
+        summaries: the statistics, to be written.
+        target: the same store, to be written.
+        number: of the partition.
+        expected: what the run that asks for it computes with; whatever runs here if None.
+
+    Raises:
+        TransientPartitionError: writing failed for a reason that may pass.
+        MistworksError: see `storage.generation.generate_partition`.
+    """
+    generate_partition(
+        target, number, expected, then=lambda block: summaries.write(number, summarise_block(block))
+    )
 
 
 def _create(root: zarr.Group, store: Store) -> None:

@@ -4,16 +4,24 @@ from collections.abc import Iterator, Sequence
 
 from storage.generation import generate_partition
 from storage.store import open_store
+from storage.summaries import generate_and_summarise
+from tasks.statistics import summaries_to_write
 from tasks.worker import Terms
 
 
 def generate_partitions(url: str, numbers: Sequence[int], terms: Terms) -> Iterator[int]:
     """Make some partitions of a store; those that are done already are left alone.
 
+    One without samples has its statistics made in the same pass.
+
     Raises:
         MistworksError: a partition could not be made; the message names it.
     """
     store = open_store(url, read_only=False)
+    summaries = None if store.manifest.samples else summaries_to_write(url)
     for number in numbers:
-        generate_partition(store, number, terms.expected)
+        if summaries is None:
+            generate_partition(store, number, terms.expected)
+        else:
+            generate_and_summarise(summaries, store, number, terms.expected)
         yield 1

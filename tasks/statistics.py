@@ -1,11 +1,24 @@
 """The step that computes the statistics of the datasets of a store; runs on Dask's workers."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-import torch
-
-from storage.summaries import create_summaries, summarise_partition
+from storage.summaries import SummaryStore, create_summaries, summarise_partition
 from tasks.worker import Terms
+
+
+def summaries_to_write(url: str) -> SummaryStore:
+    """The statistics of a store on a worker: a process for every core, so a thread for every process.
+
+    Raises:
+        MistworksError: there is no store that may have statistics, or it cannot be written.
+    """
+    # Where the statistics are compiled, torch is not needed, but a machine that has it may fall back to it.
+    with suppress(ModuleNotFoundError):
+        import torch
+
+        torch.set_num_threads(1)
+    return create_summaries(url)
 
 
 def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Iterator[int]:
@@ -14,9 +27,7 @@ def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Ite
     Raises:
         MistworksError: a partition is missing or damaged; the message names it.
     """
-    # A process for every core, so a thread for every process.
-    torch.set_num_threads(1)
-    summaries = create_summaries(url)
+    summaries = summaries_to_write(url)
     for number in numbers:
         summarise_partition(summaries, number)
         yield 1
