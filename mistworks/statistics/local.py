@@ -71,7 +71,7 @@ def corrected(samples: Samples) -> dict[str, Tensor]:
     queries = counted.shape[1]
     around = points.gather(1, places.flatten(1)[..., None].expand(-1, -1, d))
     around = around.reshape(len(samples), queries, -1, d)
-    lattice = _LATTICE * 2 * math.pi / m**2 * points[:, :queries].detach().square().exp()
+    lattice = _LATTICE * 2 * math.pi / samples.n**2 * points[:, :queries].detach().square().exp()
     values, spread = [], counted
     for position, k in enumerate(neighbours):
         inside = keys <= keys[..., k, None] * (1 + _TOLERANCE)
