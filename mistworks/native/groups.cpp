@@ -15,6 +15,7 @@ const Group GROUPS[] = {
     {"gaussian", "canonical", 27, canonical},
     {"sparse", "matched", 14, matched},
     {"sparse", "thresholded", 3, thresholded},
+    {"rotations", "rotated", 11, rotated},
     {"factors", "factor_models", 3, factor_models},
     {"tails", "t_copula", 10, t_copula},
     {"tails", "radii", 3, radii},
@@ -22,6 +23,9 @@ const Group GROUPS[] = {
     {"polynomials", "polynomials", 37, polynomials},
     {"neighbours", "nearest", 5, nearest},
     {"metric", "metric", 21, metric},
+    {"local", "corrected", 5, corrected},
+    {"local", "monotone", 7, monotone},
+    {"local", "unshrunk", 3, unshrunk},
 };
 const int GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS;
 

@@ -30,6 +30,7 @@ void correlations(Sample&);
 void canonical(Sample&);
 void matched(Sample&);
 void thresholded(Sample&);
+void rotated(Sample&);
 void factor_models(Sample&);
 void t_copula(Sample&);
 void radii(Sample&);
@@ -37,5 +38,8 @@ void squares(Sample&);
 void polynomials(Sample&);
 void nearest(Sample&);
 void metric(Sample&);
+void corrected(Sample&);
+void monotone(Sample&);
+void unshrunk(Sample&);
 
 }  // namespace mistworks

@@ -1,0 +1,321 @@
+// Strong dependence; formulas as in mistworks/statistics/local.py.
+//   corrected:    KSG estimates for k = d + 2 and 2 d + 4 plus the mean Gaussian MI, less its bias, of each query with its
+//                 k neighbours (after Gao, Ver Steeg, Galstyan 2015), and the same with those MI below 0 taken as 0; the
+//                 standard deviation over the queries. For d ≤ 8, else 0.
+//   monotone:     −log sin(π (D + ½) / (N + 1)) of pairs (x_i, y_j) that correlate best with each other, with D of N pairs
+//                 of points inverted: the three greatest; the sum of the first eight with −½ log(1 − r²) of the others;
+//                 differences of ranks of the pair with the least inversions.
+//   unshrunk:     −½ log(1 − ρ²) of the leading canonical correlations without shrinkage.
+#include <cmath>
+
+#include "algebra.h"
+#include "canonical.h"
+#include "distances.h"
+#include "groups.h"
+
+namespace mistworks {
+namespace {
+
+constexpr int MOST_DIMENSIONS = 8;
+constexpr double LATTICE = 1e-3;
+constexpr float TIE_BREAK = 1e-3f;
+// So many points may tie with the last neighbour.
+constexpr int EQUAL = 4;
+constexpr int MOST_NEIGHBOURS = 2 * MOST_DIMENSIONS + 4;
+constexpr int MOST_AROUND = MOST_NEIGHBOURS + 1 + EQUAL;
+// Lanes whose least values bound those of a row.
+constexpr int LANES = 64;
+
+constexpr int LEADING = 3;
+constexpr int MOST_PAIRS = 8;
+constexpr double THRESHOLD = 2.0;
+constexpr int LEAST_POINTS = 8;
+constexpr double NO_CORRELATION = 1e-12;
+constexpr double SECOND = 1e-3;
+
+// Positions of all values up to `slack` times the (k+1)-th least, k < LANES, and some more; returns how many.
+int near_of_row(const float* row, int length, int m, int k, float slack, uint16_t* near) {
+    constexpr int VECTORS = LANES / FLOATS;
+    Floats lanes[VECTORS];
+    for (int v = 0; v < VECTORS; ++v) lanes[v] = load(row + FLOATS * v);
+    for (int j = LANES; j < length; j += LANES)
+        for (int v = 0; v < VECTORS; ++v) lanes[v] = lesser(lanes[v], load(row + j + FLOATS * v));
+    float least[LANES];
+    for (int v = 0; v < VECTORS; ++v) store(least + FLOATS * v, lanes[v]);
+    std::nth_element(least, least + k, least + LANES);
+    const float bound = least[k] * slack;
+    int count = 0;
+    for (int j = 0; j < m; ++j) {
+        near[count] = static_cast<uint16_t>(j);
+        count += row[j] <= bound;
+    }
+    return count;
+}
+
+// Gaussian MI of points whose sums of products, lower triangle, and sums are given.
+struct LocalGaussian {
+    int dx, d;
+    double products[MOST_DIMENSIONS][MOST_DIMENSIONS] = {}, sums[MOST_DIMENSIONS] = {};
+    int count = 0;
+    LocalGaussian(int dx_, int d_) : dx(dx_), d(d_) {}
+
+    void add(const double* point) {
+        ++count;
+        for (int i = 0; i < d; ++i) {
+            sums[i] += point[i];
+            for (int j = 0; j <= i; ++j) products[i][j] += point[i] * point[j];
+        }
+    }
+    // Σ log of the squared pivots of the Cholesky factor of rows from … d − 1, from `counted` on.
+    double log_pivots(const double* lattice, int from, int counted) const {
+        double l[MOST_DIMENSIONS][MOST_DIMENSIONS], product = 1;
+        for (int i = from; i < d; ++i)
+            for (int j = from; j <= i; ++j) {
+                double v = products[i][j] / count - sums[i] / count * (sums[j] / count) + (i == j ? lattice[i] : 0.0);
+                for (int k = from; k < j; ++k) v -= l[i][k] * l[j][k];
+                if (i > j)
+                    l[i][j] = v * l[j][j];
+                else {
+                    v = std::max(v, 1e-300);
+                    l[i][i] = 1 / std::sqrt(v);
+                    if (i >= counted) product *= v;
+                }
+            }
+        return std::log(std::max(product, 1e-300));
+    }
+    double mi(const double* lattice) const {
+        const double value = 0.5 * (log_pivots(lattice, dx, dx) - log_pivots(lattice, 0, dx));
+        return std::min(std::max(value, 0.0), 500.0);
+    }
+};
+
+// Pairs i < j with values[i] > values[j], by merging; `values` is sorted.
+int64_t inversions(int32_t* values, int32_t* scratch, int n) {
+    constexpr int RUN = 8;
+    int64_t total = 0;
+    for (int first = 0; first < n; first += RUN) {
+        const int last = std::min(first + RUN, n);
+        for (int i = first + 1; i < last; ++i) {
+            const int32_t v = values[i];
+            int j = i;
+            for (; j > first && values[j - 1] > v; --j) values[j] = values[j - 1];
+            values[j] = v;
+            total += i - j;
+        }
+    }
+    int32_t *from = values, *to = scratch;
+    for (int width = RUN; width < n; width *= 2) {
+        for (int first = 0; first < n; first += 2 * width) {
+            const int middle = std::min(first + width, n), last = std::min(first + 2 * width, n);
+            int i = first, j = middle, at = first;
+            while (i < middle && j < last) {
+                const bool right = from[j] < from[i];
+                to[at++] = right ? from[j] : from[i];
+                total += right ? middle - i : 0;
+                j += right;
+                i += !right;
+            }
+            std::copy(from + i, from + middle, to + at);
+            std::copy(from + j, from + last, to + at + (middle - i));
+        }
+        std::swap(from, to);
+    }
+    return total;
+}
+
+struct Pair {
+    double square;
+    int i, j;
+    bool negative;
+};
+
+struct Order {
+    double kendall, displacement[3];
+    double key() const { return kendall + SECOND * displacement[0]; }
+};
+
+Order order_of(Sample& s, const Pair& pair) {
+    Arena::Scope scope(s.arena);
+    const int n = s.n;
+    const int32_t *x = s.column(pair.i), *y = s.column(s.dx + pair.j);
+    int32_t *row = s.arena.get<int32_t>(n), *scratch = s.arena.get<int32_t>(n);
+    for (int i = 0; i < n; ++i) row[x[i]] = pair.negative ? n - 1 - y[i] : y[i];
+    double logs = 0, product = 1, squares = 0;
+    int same = 0;
+    for (int i = 0; i < n; ++i) {
+        const double apart = std::abs(row[i] - i);
+        product *= 2 * apart + 1;
+        squares += apart * apart;
+        same += apart == 0;
+        if (product > 1e250) {
+            logs += std::log(product);
+            product = 1;
+        }
+    }
+    logs += std::log(product);
+    const double points = n, count = points * (points - 1) / 2;
+    const double share = (inversions(row, scratch, n) + 0.5) / (count + 1);
+    Order order;
+    order.kendall = -std::log(std::sin(PI * std::min(share, 0.5)));
+    order.displacement[0] = std::log(points) - logs / n;
+    order.displacement[1] = -0.5 * std::log(12 * (squares / n + 1.0 / 12) / (points * points));
+    order.displacement[2] = static_cast<double>(same) / n;
+    return order;
+}
+
+}  // namespace
+
+void corrected(Sample& s) {
+    const int d = s.d, dx = s.dx;
+    if (d > MOST_DIMENSIONS) {
+        for (int i = 0; i < 5; ++i) s.put(0);
+        return;
+    }
+    const int m = s.points, length = padded_floats(m);
+    const int used[2] = {std::min(d + 2, m - 1), std::min(2 * d + 4, m - 1)};
+    const int around = std::min(m, used[1] + 1 + EQUAL);
+    float* scores = s.arena.get<float>(static_cast<size_t>(d) * length);
+    double* points = s.arena.get<double>(static_cast<size_t>(m) * d);
+    for (int c = 0; c < d; ++c) {
+        const int32_t* r = s.column(c);
+        float* to = scores + static_cast<size_t>(c) * length;
+        for (int i = 0; i < m; ++i) to[i] = static_cast<float>(points[static_cast<size_t>(i) * d + c] = s.score[r[s.point(i)]]);
+        for (int i = m; i < length; ++i) to[i] = FAR;
+    }
+    double biases[MOST_AROUND + 1] = {};
+    for (int count = d + 2; count <= around; ++count) biases[count] = bias(count, dx, d - dx);
+    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length), *key = s.arena.get<float>(length);
+    uint16_t* near = s.arena.get<uint16_t>(length + LANES);
+    struct Neighbour {
+        float key;
+        int point;
+    };
+    Neighbour* nearest = s.arena.get<Neighbour>(length);
+    double totals[2] = {}, positive[2] = {}, first_term = 0, sum = 0, square = 0;
+    const double unit = LATTICE * 2 * PI / (static_cast<double>(s.n) * s.n);
+    for (int i = 0; i < s.queries; ++i) {
+        maximum_row(scores, length, dx, scores + i, length, of_x);
+        maximum_row(scores + static_cast<size_t>(dx) * length, length, d - dx, scores + static_cast<size_t>(dx) * length + i,
+                    length, of_y);
+        for (int j = 0; j < length; j += FLOATS) {
+            const Floats a = load(of_x + j), b = load(of_y + j);
+            store(key + j, greater(a, b) + lesser(a, b) * TIE_BREAK);
+        }
+        // The key may exceed the distance by TIE_BREAK.
+        const int count = near_of_row(key, length, m, used[1], 1 + 1.1f * TIE_BREAK, near);
+        float least[MOST_NEIGHBOURS + 1];
+        int have = 0;
+        for (int t = 0; t < count; ++t) {
+            const int p = near[t];
+            nearest[t] = {key[p], p};
+            const float v = std::max(of_x[p], of_y[p]);
+            if (have == used[1] + 1 && v >= least[used[1]]) continue;
+            int j = have <= used[1] ? have++ : used[1];
+            for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
+            least[j] = v;
+        }
+        const int kept = std::min(count, around);
+        std::partial_sort(nearest, nearest + kept, nearest + count, [](const Neighbour& a, const Neighbour& b) {
+            return a.key < b.key || (a.key == b.key && a.point < b.point);
+        });
+        float radii[2];
+        for (int k = 0; k < 2; ++k) radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
+        int32_t x_count[2], y_count[2];
+        count_below<2>(of_x, length, radii, x_count);
+        count_below<2>(of_y, length, radii, y_count);
+        const double* centre = points + static_cast<size_t>(i) * d;
+        double lattice[MOST_DIMENSIONS], apart[MOST_DIMENSIONS];
+        for (int c = 0; c < d; ++c) lattice[c] = unit * std::exp(centre[c] * centre[c]);
+        LocalGaussian gaussian(dx, d);
+        int at = 0;
+        for (int k = 0; k < 2; ++k) {
+            const float last = nearest[used[k]].key * (1 + TOLERANCE);
+            for (; at < kept && nearest[at].key <= last; ++at) {
+                const double* p = points + static_cast<size_t>(nearest[at].point) * d;
+                for (int c = 0; c < d; ++c) apart[c] = p[c] - centre[c];
+                gaussian.add(apart);
+            }
+            const double counted = psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1)) + psi(m);
+            const double local = gaussian.mi(lattice) - biases[at];
+            totals[k] += counted + local;
+            positive[k] += counted + std::max(local, 0.0);
+            if (k) {
+                // About the first term, so that squares of like numbers do not cancel.
+                if (!i) first_term = counted + local;
+                const double term = counted + local - first_term;
+                sum += term;
+                square += term * term;
+            }
+        }
+    }
+    const double queries = s.queries;
+    for (int k = 0; k < 2; ++k) {
+        s.put(totals[k] / queries);
+        s.put(positive[k] / queries);
+    }
+    s.put(std::sqrt(std::max(square - sum * sum / queries, 0.0) / (queries - 1)));
+}
+
+void monotone(Sample& s) {
+    if (s.n < LEAST_POINTS) {
+        for (int i = 0; i < LEADING + 4; ++i) s.put(0);
+        return;
+    }
+    const int dx = s.dx, dy = s.dy;
+    const double most = 1 - least_residual(s.n);
+    auto square_of = [&](int i, int j) {
+        const double r = s.correlation_of(i, dx + j);
+        return std::min(r * r, most);
+    };
+    double *row = s.arena.zeros<double>(dx), *column = s.arena.zeros<double>(dy);
+    for (int i = 0; i < dx; ++i)
+        for (int j = 0; j < dy; ++j) {
+            row[i] = std::max(row[i], square_of(i, j));
+            column[j] = std::max(column[j], square_of(i, j));
+        }
+    Pair* pairs = s.arena.get<Pair>(static_cast<size_t>(dx) * dy);
+    int count = 0;
+    for (int i = 0; i < dx; ++i)
+        for (int j = 0; j < dy; ++j) {
+            const double square = square_of(i, j);
+            if (square >= least_of(row[i]) && square >= least_of(column[j]))
+                pairs[count++] = {square, i, j, s.correlation_of(i, dx + j) < 0};
+        }
+    const int ordered = std::min(count, MOST_PAIRS);
+    std::partial_sort(pairs, pairs + ordered, pairs + count,
+                      [](const Pair& a, const Pair& b) { return a.square > b.square; });
+    const double cut = THRESHOLD * (1 + std::log(static_cast<double>(dx) * dy));
+    double matched = 0, kendall[MOST_PAIRS] = {};
+    Order best = {-1, {}};
+    for (int p = 0; p < count; ++p) {
+        const bool clear = pairs[p].square * s.n > cut;
+        if (p >= ordered) {
+            matched -= clear ? 0.5 * std::log1p(-pairs[p].square) : 0.0;
+            continue;
+        }
+        Order order = order_of(s, pairs[p]);
+        matched += clear ? order.kendall : 0.0;
+        // Where r is 0 the order of y has no sign, and what is said of it must not depend on one.
+        if (pairs[p].square <= NO_CORRELATION) order = {};
+        kendall[p] = order.kendall;
+        if (order.key() > best.key()) best = order;
+    }
+    std::sort(kendall, kendall + MOST_PAIRS, [](double a, double b) { return a > b; });
+    s.put(kendall, LEADING);
+    s.put(matched);
+    s.put(best.displacement, 3);
+}
+
+void unshrunk(Sample& s) {
+    if (!many_points(s.n, s.d)) {
+        for (int i = 0; i < LEADING; ++i) s.put(0);
+        return;
+    }
+    double* squares = s.arena.get<double>(s.d);
+    const int count = squared_canonical(s.correlation, s.ld, s.dx, s.d, 1 - RIDGE, 0, true, squares, s.arena);
+    const double most = 1 - least_residual(s.n);
+    for (int i = 0; i < LEADING; ++i)
+        s.put(i < count ? -0.5 * std::log1p(-std::min(std::max(squares[i], 0.0), most)) : 0);
+}
+
+}  // namespace mistworks
