@@ -124,15 +124,17 @@ def nearest(scores: Tensor, labels: Tensor, smooth: bool) -> Tensor:
     """
     counts = labels.bincount()
     kept = counts[labels] > 1
-    if not kept.any():
+    queries = kept[:SUBSET].nonzero()[:, 0]
+    if not len(queries):
         return scores.new_zeros(())
-    scores, labels = scores[kept].float(), labels[kept]
-    own_count = counts[labels][:SUBSET]
+    scores, asking, of_asking = scores.float(), scores[queries].float(), labels[queries]
+    scores, labels = scores[kept].contiguous(), labels[kept]
+    own_count = counts[of_asking]
     neighbours = (own_count - 1).clamp_max(_NEIGHBOURS)
     terms = []
-    for rows in torch.split(torch.arange(len(own_count)), 64):
-        distances = torch.cdist(scores[rows].contiguous(), scores.contiguous(), p=math.inf)
-        of_class = torch.where(labels[rows, None] == labels, distances, math.inf)
+    for rows in torch.split(torch.arange(len(queries)), 64):
+        distances = torch.cdist(asking[rows], scores, p=math.inf)
+        of_class = torch.where(of_asking[rows, None] == labels, distances, math.inf)
         near = smallest(of_class, min(_NEIGHBOURS + 1, len(scores)))
         radius = near.gather(1, neighbours[rows, None])
         if smooth:

@@ -36,6 +36,8 @@ _LEVEL = 1.6448536269514722
 _UNSEEN = 1.2
 # Cells with more points than this in the mean: the moments say enough of them.
 _MANY = 40.0
+# Cells of different counts; with more of them counts are rounded.
+_MOST_CELLS = 10_000
 
 
 def discrete(samples: Samples) -> dict[str, Tensor]:
@@ -180,8 +182,11 @@ def permuted_mi(x_counts: Counts, y_counts: Counts) -> float:
     Cells with many points in the mean by moments of the hypergeometric distribution, the others term by term.
     """
     n = int(x_counts.sum())
-    a, a_times = np.unique(x_counts, return_counts=True)
-    b, b_times = np.unique(y_counts, return_counts=True)
+    (a, a_times), (b, b_times) = (np.unique(counts, return_counts=True) for counts in (x_counts, y_counts))
+    if len(a) * len(b) > _MOST_CELLS:
+        (a, a_times), (b, b_times) = (
+            np.unique(_rounded(counts), return_counts=True) for counts in (x_counts, y_counts)
+        )
     total = 0.0
     for first, first_times in zip(a.tolist(), a_times.tolist(), strict=True):
         for second, second_times in zip(b.tolist(), b_times.tolist(), strict=True):
@@ -189,6 +194,14 @@ def permuted_mi(x_counts: Counts, y_counts: Counts) -> float:
     return max(total, 0.0)
 
 
+def _rounded(counts: Counts) -> Counts:
+    """Counts above 63 to six binary digits, so that few of them differ."""
+    digits = np.frexp(counts)[1]
+    step = np.int64(1) << np.maximum(digits - 6, 0)
+    return np.asarray(np.minimum((counts + step // 2) // step * step, counts.sum() - 1))
+
+
+@lru_cache(maxsize=2**16)
 def _cell(a: int, b: int, n: int) -> float:
     """E[(N/n) log(n N / (a b))], N hypergeometric: points in state a of X that b points of Y meet."""
     mean = a * b / n
@@ -200,14 +213,7 @@ def _cell(a: int, b: int, n: int) -> float:
     first = max(1, a + b - n)
     last = min(a, b, int(mean + 12 * math.sqrt(mean) + 20))
     counts = np.arange(first, last + 1)
-    logs = _log_factorials(n)
-    probabilities = np.exp(
-        logs[a] + logs[b] + logs[n - a] + logs[n - b] - logs[n]
-        - logs[counts] - logs[a - counts] - logs[b - counts] - logs[n - a - b + counts]
-    )  # fmt: skip
+    logs = [gammaln(whole + 1.0) for whole in (counts, a - counts, b - counts, n - a - b + counts)]
+    known = gammaln(np.array([a, b, n - a, n - b]) + 1.0).sum() - gammaln(n + 1.0)
+    probabilities = np.exp(known - np.sum(logs, axis=0))
     return float((probabilities * counts * np.log(n * counts / (a * b))).sum()) / n
-
-
-@lru_cache(maxsize=8)
-def _log_factorials(n: int) -> Floats:
-    return np.asarray(gammaln(np.arange(n + 1) + 1.0))
