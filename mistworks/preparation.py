@@ -1,8 +1,9 @@
-"""A sample as it was read, brought to what the statistics read: the ranks of the columns that carry information.
+"""A sample as it was read, brought to what the statistics read: the ranks of columns that carry information.
 
 Mutual information does not change when a column is left out that the others of its side determine (Cover and
 Thomas, "Elements of Information Theory", 2nd ed., section 2.8: data processing, both ways). So constant
-columns, copies of columns and exact linear combinations go before anything is computed.
+columns, copies of columns and exact linear combinations go before anything is computed. Copies of points go
+where they are no natural ties, and class labels are numbered in an order that follows from the sample alone.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.dataset import FloatArray
-from mistworks.reading import Side, read_pair
+from mistworks.determinism import is_function
+from mistworks.labelling import canonical_codes
+from mistworks.reading import MIN_POINTS, Side, read_pair
+from mistworks.redundancy import distinct_columns, fingerprints, independent_columns
+from mistworks.repetition import tie_free, unrepeated_rows
 from mistworks.statistics.ranked import Ranked, half_ranks
 
 LOWER_BOUND = (
@@ -20,6 +25,9 @@ LOWER_BOUND = (
     "beyond what the sample can tell, and the estimate is a lower bound"
 )
 """The warning where `Prepared.infinite`, without its full stop."""
+
+# From this share of repeated rows on, estimates suffered before they were dropped.
+_MANY_REPEATED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +38,7 @@ class Prepared:
         x: the columns of X that are left, at the rows that are left.
         y: the same of Y.
         ranked: their ranks; a side without columns that vary has one constant column here.
-        rows: positions of the rows that are left, where repeated ones were dropped; else None.
+        rows: positions of the rows that are left, where copies of points were dropped; else None.
         constant: whether all columns of X or all of Y are constant, so that mutual information is 0.
         notes: what is unusual about the sample, a sentence each without its full stop.
     """
@@ -59,12 +67,18 @@ class Prepared:
 
     @cached_property
     def infinite(self) -> bool:
-        """Whether one side is a function of the other to rounding, so that the estimate is a lower bound."""
-        return False
+        """Whether one side is a function of the other to rounding, so that the estimate is a lower bound.
+
+        Takes about as long as the rest of the preparation.
+        """
+        return not self.constant and is_function(self.x, self.y, self.ranked.ranks)
 
     def raw(self) -> tuple[FloatArray, FloatArray]:
-        """The columns that are left as `mistworks.inputs.check_pair` gives them: float32, within [−1, 1]."""
-        raise NotImplementedError
+        """The columns that are left, of shapes (n, dx) and (n, dy), shifted and scaled into [−1, 1].
+
+        A shift and a scale in double precision keep columns far from 0 apart in single precision.
+        """
+        return fitted(self.x), fitted(self.y)
 
 
 def prepare(x: object, y: object) -> Prepared:
@@ -78,28 +92,131 @@ def prepare(x: object, y: object) -> Prepared:
         MistworksError: x and y are not a sample.
     """
     sides = read_pair(x, y)
-    varying, ranks = zip(*map(_ranked, sides), strict=True)
-    ranked = Ranked(np.ascontiguousarray(np.concatenate(ranks)), len(ranks[0]))
-    constant = not all(side.shape[1] for side in varying)
-    return Prepared(*varying, ranked, None, constant, ())
+    points = len(sides[0])
+    sides, ranks, free = _reduced(*sides)
+    rows = unrepeated_rows(sides, ranks, free) if ranks.size else None
+    notes: tuple[str, ...] = ()
+    if rows is not None and len(rows) >= MIN_POINTS:
+        notes = tuple(_notes_of_repeated(points - len(rows), points))
+        sides, ranks, _ = _reduced(*(side.rows(rows) for side in sides))
+    else:
+        rows = None
+    sides, ranks = _without_combinations(sides, ranks)
+    return _labelled(sides, ranks, points if rows is None else len(rows), rows, notes)
 
 
 def rank_pair(x: FloatArray, y: FloatArray) -> Ranked:
-    """The ranks of a sample that needs no checks, without what carries no information; for training.
+    """The ranks of a sample of numbers, without what carries no information; for training.
+
+    Nothing is checked, and repeated rows are kept.
 
     Args:
-        x: numbers of shape (n, dx), n ≥ 5.
+        x: finite numbers of shape (n, dx).
         y: shape (n, dy).
     """
-    return prepare(x, y).ranked
+    sides, ranks, _ = _reduced(*map(_trusted, (x, y)))
+    sides, ranks = _without_combinations(sides, ranks)
+    return _labelled(sides, ranks, len(x), None, ()).ranked
 
 
-def _ranked(side: Side) -> tuple[Side, NDArray[np.int32]]:
-    ranks = half_ranks(side.values)
+def fitted(side: Side) -> FloatArray:
+    """Columns less their median, in units of the largest deviation, shape (n, d); a constant column is 0."""
+    scaled = side.values / _largest(side.values)
+    centred = scaled - np.median(scaled, axis=1, keepdims=True)
+    return np.ascontiguousarray((centred / _largest(centred)).T, dtype=np.float32)
+
+
+def _largest(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    largest = np.abs(columns).max(axis=1, keepdims=True, initial=0.0)
+    return np.where(largest > 0, largest, 1.0)
+
+
+def _trusted(values: FloatArray) -> Side:
+    d = values.shape[1]
+    rounding = float(np.finfo(values.dtype).eps)
+    return Side(
+        np.array(values.T, dtype=np.float64, order="C"), np.zeros(d, np.bool_), tuple(range(d)), rounding
+    )
+
+
+def _reduced(x: Side, y: Side) -> tuple[tuple[Side, Side], NDArray[np.int32], NDArray[np.bool_]]:
+    """Both sides without constant and copied columns, half ranks of what is left, and which have no ties."""
+    ranks = half_ranks(np.concatenate([x.values, y.values]))
+    dx = x.shape[1]
     varies = (ranks != ranks[:, :1]).any(axis=1)
+    # In int64, where sums of products of ranks are exact modulo 2⁶⁴.
+    exact = ranks.astype(np.int64)
+    keys = fingerprints(exact)
+    kept = varies.copy()
+    for side, part in ((x, slice(None, dx)), (y, slice(dx, None))):
+        if side.shape[1] > 1:
+            kept[part] &= _distinct(side, ranks[part], keys[part], varies[part])
+    if kept.all():
+        return (x, y), ranks, tie_free(exact)
+    return (x.columns(kept[:dx]), y.columns(kept[dx:])), ranks[kept], tie_free(exact[kept])
+
+
+def _distinct(
+    side: Side, ranks: NDArray[np.int32], keys: NDArray[np.int64], varies: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     if varies.all():
-        return side, ranks
-    return side.columns(varies), ranks[varies] if varies.any() else ranks[:1]
+        return distinct_columns(side, ranks, keys)
+    kept = varies.copy()
+    kept[varies] = distinct_columns(side.columns(varies), ranks[varies], keys[varies])
+    return kept
 
 
-__all__ = ["LOWER_BOUND", "Prepared", "prepare", "rank_pair"]
+def _without_combinations(
+    sides: tuple[Side, Side], ranks: NDArray[np.int32]
+) -> tuple[tuple[Side, Side], NDArray[np.int32]]:
+    x, y = sides
+    dx = x.shape[1]
+    kept = np.concatenate([independent_columns(x, ranks[:dx]), independent_columns(y, ranks[dx:])])
+    if kept.all():
+        return sides, ranks
+    return (x.columns(kept[:dx]), y.columns(kept[dx:])), ranks[kept]
+
+
+def _labelled(
+    sides: tuple[Side, Side],
+    ranks: NDArray[np.int32],
+    n: int,
+    rows: NDArray[np.intp] | None,
+    notes: tuple[str, ...],
+) -> Prepared:
+    x, y = sides
+    dx, dy = x.shape[1], y.shape[1]
+    nominal = np.concatenate([x.nominal, y.nominal])
+    if nominal.any():
+        ranks = _with_canonical_labels(ranks, dx, nominal)
+    constant = not (dx and dy)
+    if constant:
+        still = np.full((1, n), n - 1, dtype=np.int32)
+        ranks = np.concatenate([ranks[:dx] if dx else still, ranks[dx:] if dy else still])
+    return Prepared(x, y, Ranked(np.ascontiguousarray(ranks), max(dx, 1)), rows, constant, notes)
+
+
+def _with_canonical_labels(
+    ranks: NDArray[np.int32], dx: int, nominal: NDArray[np.bool_]
+) -> NDArray[np.int32]:
+    # Two classes are in order either way round.
+    several = nominal & (
+        (ranks > ranks.min(axis=1, keepdims=True)) & (ranks < ranks.max(axis=1, keepdims=True))
+    ).any(axis=1)
+    if not several.any():
+        return ranks
+    labelled = ranks.copy()
+    labelled[several] = half_ranks(canonical_codes(ranks, dx, several).astype(np.float64))
+    return labelled
+
+
+def _notes_of_repeated(repeated: int, points: int) -> list[str]:
+    if repeated < _MANY_REPEATED * points:
+        return []
+    return [
+        f"{repeated:,} of {points:,} points are exact copies of others although the columns are continuous, as in "
+        "a bootstrap resample, and each point was counted once"
+    ]
+
+
+__all__ = ["LOWER_BOUND", "Prepared", "fitted", "prepare", "rank_pair"]

@@ -1,0 +1,304 @@
+"""Whether one side of a sample is a function of the other to rounding, so that mutual information is infinite.
+
+The sample has to tell a function from strong but finite dependence: 10 nats between two normal variables
+leave noise of 5 · 10⁻⁵ of their spread. A linear or quadratic relation is known by residuals as small as
+rounding; a smooth function by residuals of an interpolation that shrink with the distance of its points, as
+noise does not.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.reading import Side
+from mistworks.redundancy import dependent_columns, fingerprints, may_depend, outnumbered, standardised
+from mistworks.repetition import lattice_sites, multiplicities
+from mistworks.statistics.ranked import half_ranks
+from mistworks.statistics.untied import hashed
+
+_LEAST_POINTS = 20
+# A function shows on a part of the points.
+_MOST_POINTS = 4_096
+# Equal ranks of so many points leave no room for the noise of 10 nats, which would swap tens of them.
+_RANKS_SUFFICE = 1_000
+_SINGLES = 0.05
+# A column with less than this share of a combination is rounding.
+_NO_SHARE = 1e-6
+_MOST_INPUTS = 3
+_MOST_PAIRS = 64
+# Ranks of neighbours along a function differ by less than this share of n; by a third where there is none.
+_NEIGHBOURS_DIFFER = 0.1
+# Residuals of an interpolation relative to the differences of neighbours: small enough to be sure, and small
+# enough to be a function if they shrink by a factor when points come closer.
+_TINY = 1e-5
+_SMALL = 5e-3
+_SHRINKS = 5.0
+_CLOUD_POINTS = 256
+_GATE_POINTS = 128
+_QUERIES = 64
+_CLOUD_GATE = 0.1
+_CLOUD_SHRINKS = 3.0
+_NUGGET = 1e-10
+_WIDTHS = (2.0, 1.0, 4.0)
+_NEAR = 0.5
+
+
+def is_function(x: Side, y: Side, ranks: NDArray[np.int32]) -> bool:
+    """Whether a continuous column of one side, or a combination of such, is a function of the other side.
+
+    Args:
+        x: the columns of X, none of them redundant.
+        y: the same of Y.
+        ranks: half ranks, shape (dx + dy, n), X first.
+    """
+    if ranks.shape[1] < _LEAST_POINTS or not x.shape[1] or not y.shape[1]:
+        return False
+    if x.nominal.all() or y.nominal.all():
+        return False
+    values = np.concatenate([x.values, y.values])
+    if ranks.shape[1] > _MOST_POINTS:
+        values = values[:, :: -(-ranks.shape[1] // _MOST_POINTS)]
+        ranks = half_ranks(values)
+    sample = _Sample(
+        values, ranks, x.shape[1], np.concatenate([x.nominal, y.nominal]), max(x.rounding, y.rounding)
+    )
+    return sample.shares_ranks() or sample.is_linear() or sample.is_smooth()
+
+
+class _Sample:
+    """Both sides of a sample: values and half ranks of shape (dx + dy, n), X first."""
+
+    def __init__(
+        self,
+        values: NDArray[np.float64],
+        ranks: NDArray[np.int32],
+        dx: int,
+        nominal: NDArray[np.bool_],
+        rounding: float,
+    ) -> None:
+        self.values, self.ranks, self.dx, self.nominal, self.rounding = values, ranks, dx, nominal, rounding
+        self.n = ranks.shape[1]
+        self._continuous: dict[int, bool] = {}
+
+    def is_continuous(self, column: int) -> bool:
+        """Whether a column has values that occur once and lie on no lattice where ties would be natural."""
+        if column not in self._continuous:
+            self._continuous[column] = not self.nominal[column] and _is_continuous(
+                self.values[column], self.ranks[column]
+            )
+        return self._continuous[column]
+
+    def shares_ranks(self) -> bool:
+        """Whether a continuous column of X and one of Y have equal or reversed ranks, in many points."""
+        if self.n < _RANKS_SUFFICE:
+            return False
+        keys = fingerprints(self.ranks.astype(np.int64))
+        shared = np.flatnonzero(np.isin(keys[: self.dx], keys[self.dx :]))
+        return any(map(self.is_continuous, shared.tolist()))
+
+    def is_linear(self) -> bool:
+        """Whether a combination of columns of X equals one of columns of Y."""
+        numbers = np.flatnonzero(~self.nominal)
+        return self._are_tied(self.values[numbers], numbers, int((numbers < self.dx).sum()))
+
+    def _are_tied(self, columns: NDArray[np.float64], sources: NDArray[np.intp], width: int) -> bool:
+        """Whether a combination of the first columns equals one of the others, and tells more than classes do.
+
+        Args:
+            columns: shape (d, n).
+            sources: of which columns of the sample these are functions, shape (d,).
+            width: how many of them belong to the first side.
+        """
+        if not outnumbered(columns) or not may_depend(columns):
+            return False
+        scales = columns.std(axis=1)
+        for position, coefficients in dependent_columns(columns, self.rounding):
+            used = coefficients.copy()
+            used[position] = -1.0
+            shares = np.abs(used) * scales
+            used[shares < _NO_SHARE * shares.max()] = 0.0
+            sides = np.flatnonzero(used[:width]), width + np.flatnonzero(used[width:])
+            if all(any(self.is_continuous(int(sources[j])) for j in side) for side in sides):
+                shared = standardised((used[:width] @ columns[:width])[None])[0]
+                # Classes that two sides share have few values, up to rounding.
+                if len(np.unique(np.round(shared * 1e6))) >= max(10, _SINGLES * self.n):
+                    return True
+        return False
+
+    def is_smooth(self) -> bool:
+        """Whether a column of one side is a smooth function of one, or of all of two or three, of the other."""
+        x, y = np.split(np.arange(len(self.ranks)), [self.dx])
+        if len(x) * len(y) <= _MOST_PAIRS:
+            for column, outputs in [(j, y) for j in x] + [(j, x) for j in y]:
+                if self._follow_line(int(column), outputs):
+                    return True
+        return any(
+            1 < len(inputs) <= _MOST_INPUTS and self._follow_cloud(inputs, outputs)
+            for inputs, outputs in ((x, y), (y, x))
+        )
+
+    def _follow_line(self, column: int, outputs: NDArray[np.intp]) -> bool:
+        """Whether some outputs are smooth functions of one column, by interpolation of left-out points."""
+        order = np.argsort(self.ranks[column], kind="stable")
+        along = self.ranks[outputs][:, order]
+        change = np.abs(along[:, 1:] - along[:, :-1]).mean(axis=1)
+        near = outputs[change < 2 * self.n * _NEIGHBOURS_DIFFER]
+        if not len(near) or not self.is_continuous(column):
+            return False
+        singles = multiplicities(self.ranks[column]) == 1
+        for row in filter(self.is_continuous, near.tolist()):
+            points = order[(singles & (multiplicities(self.ranks[row]) == 1))[order]]
+            if len(points) >= _LEAST_POINTS and _interpolates(
+                self.values[column, points], self.values[row, points]
+            ):
+                return True
+        return False
+
+    def _follow_cloud(self, inputs: NDArray[np.intp], outputs: NDArray[np.intp]) -> bool:
+        """Whether some outputs are functions of two or three columns that are quadratic or smooth."""
+        if self.nominal[inputs].any():
+            return False
+        rows = _some_rows(self.ranks, _CLOUD_POINTS)
+        x = _scaled(self.values[inputs][:, rows])
+        if self.n > _QUERIES:
+            outputs = outputs[self._near(x, outputs, rows)]
+        outputs = np.array(
+            [column for column in outputs.tolist() if self.is_continuous(column)], dtype=np.intp
+        )
+        if not len(outputs) or not all(map(self.is_continuous, inputs.tolist())):
+            return False
+        return self._is_quadratic(inputs, outputs) or _shrink(x, _scaled(self.values[outputs][:, rows]))
+
+    def _near(
+        self, x: NDArray[np.float64], outputs: NDArray[np.intp], rows: NDArray[np.intp]
+    ) -> NDArray[np.bool_]:
+        """Which outputs change less between neighbours than between any two points, as functions do."""
+        queries = x[:, :_QUERIES]
+        distances = _square_distances(queries, x)
+        np.fill_diagonal(distances, np.inf)
+        y = self.ranks[outputs][:, rows]
+        change = np.abs(y[:, :_QUERIES] - y[:, distances.argmin(axis=1)]).mean(axis=1)
+        return np.asarray(change < _NEAR * np.abs(y[:, 1:] - y[:, :-1]).mean(axis=1))
+
+    def _is_quadratic(self, inputs: NDArray[np.intp], outputs: NDArray[np.intp]) -> bool:
+        """Whether a quadratic form of the inputs equals a combination of some outputs and their squares.
+
+        Such are norms and products.
+        """
+        outputs = outputs[:_MOST_INPUTS]
+        first, second = np.triu_indices(len(inputs))
+        x, y = standardised(self.values[inputs]), self.values[outputs]
+        y = y / np.maximum(np.abs(y).max(axis=1, keepdims=True), 1e-300)
+        features = np.concatenate([x, x[first] * x[second], y, y**2])
+        sources = np.concatenate([inputs, inputs[first], outputs, outputs])
+        return self._are_tied(features, sources, len(inputs) + len(first))
+
+
+def _is_continuous(column: NDArray[np.float64], ranks: NDArray[np.int32]) -> bool:
+    n = len(ranks)
+    singles = int((multiplicities(ranks) == 1).sum())
+    if singles < max(10, _SINGLES * n):
+        return False
+    sites = lattice_sites(column)
+    # Values without ties on a lattice that should have some are ranks.
+    return bool(np.isinf(sites) or (singles == n and sites < n**2 / 10))
+
+
+def _interpolates(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether polynomials through the neighbours of each point miss it by less the closer they are."""
+    reach = 3 if len(x) >= 2 * _LEAST_POINTS else 2
+    near = np.median(np.abs(y[2:] - y[:-2]))
+    fine = np.median(_residuals(x, y, reach, 1))
+    if fine < _TINY * near:
+        return True
+    return bool(fine < _SMALL * near and _SHRINKS * fine < np.median(_residuals(x, y, reach, 2)))
+
+
+def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int, step: int) -> NDArray[np.float64]:
+    """What polynomials through so many points on either side miss, each so many points apart."""
+    margin = reach * step
+    count = len(x) - 2 * margin
+    centre = x[margin : margin + count]
+    starts = [margin + shift * step for shift in range(-reach, reach + 1) if shift]
+    nodes = [x[start : start + count] for start in starts]
+    interpolated = np.zeros(count)
+    for j, start in enumerate(starts):
+        weight = np.ones(count)
+        for k, node in enumerate(nodes):
+            if k != j:
+                weight *= (centre - node) / (nodes[j] - node)
+        interpolated += weight * y[start : start + count]
+    return np.abs(interpolated - y[margin : margin + count])
+
+
+def _shrink(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether kernels through all points but one miss it by less the more points there are, for a row of y."""
+    distances = _square_distances(x, x)
+    np.fill_diagonal(distances, 0.0)
+    spread = np.median(np.abs(y), axis=1)
+    gate = slice(None, None, max(1, len(distances) // _GATE_POINTS))
+    gated = np.median(_left_out(x[:, gate], y[:, gate], distances[gate, gate], _WIDTHS[0]), axis=1)
+    promising = gated < _CLOUD_GATE * spread
+    if not promising.any():
+        return False
+    y, spread = y[promising], spread[promising]
+    few = slice(None, None, 4)
+    for width in _WIDTHS:
+        fine = np.median(_left_out(x, y, distances, width), axis=1)
+        coarse = np.median(_left_out(x[:, few], y[:, few], distances[few, few], width), axis=1)
+        if ((fine < _TINY * spread) | ((fine < _SMALL * spread) & (_CLOUD_SHRINKS * fine < coarse))).any():
+            return True
+    return False
+
+
+def _left_out(
+    x: NDArray[np.float64], y: NDArray[np.float64], distances: NDArray[np.float64], width: float
+) -> NDArray[np.float64]:
+    """Residuals of points that are left out of an interpolation by normal kernels and a quadratic form.
+
+    They are those of a linear system (Rippa, "An algorithm for selecting a good value for the parameter c in
+    radial basis function interpolation", Adv. Comput. Math. 11, 1999).
+
+    Args:
+        x: inputs, shape (d, n).
+        y: outputs, shape (k, n).
+        distances: squared distances of the inputs, shape (n, n).
+        width: of the kernels.
+
+    Returns:
+        Shape (k, n).
+    """
+    first, second = np.triu_indices(len(x))
+    features = np.concatenate([np.ones((1, x.shape[1])), x, x[first] * x[second]])
+    basis = np.linalg.qr(features.T)[0]
+    kernel = np.exp(-distances / (2.0 * width**2))
+    kernel[np.diag_indices_from(kernel)] += _NUGGET
+    inverse = np.linalg.inv(kernel)
+    # What is orthogonal to the form is left to the kernels.
+    lost = inverse @ basis
+    inverse -= lost @ np.linalg.solve(basis.T @ lost, lost.T)
+    diagonal = inverse.diagonal()
+    return np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf))
+
+
+def _square_distances(x: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+    squares = np.einsum("dn,dn->n", x, x)[:, None] + np.einsum("dn,dn->n", others, others)
+    return np.maximum(squares - 2.0 * x.T @ others, 0.0)
+
+
+def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns less their median, in units of their median deviation, shape (d, n)."""
+    centred = values - np.median(values, axis=1, keepdims=True)
+    deviation = np.median(np.abs(centred), axis=1, keepdims=True)
+    return np.asarray(centred / np.where(deviation > 0, deviation, 1.0))
+
+
+def _some_rows(ranks: NDArray[np.int32], most: int) -> NDArray[np.intp]:
+    """Positions of at most so many rows, whatever the order of rows and columns."""
+    n = ranks.shape[1]
+    if n <= most:
+        return np.arange(n)
+    folded = np.abs(ranks.astype(np.int64) - (n - 1)).astype(np.uint64)
+    return np.argsort(hashed(hashed(folded).sum(axis=0, dtype=np.uint64)))[:most]
+
+
+__all__ = ["is_function"]

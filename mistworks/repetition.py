@@ -1,0 +1,111 @@
+"""Rows that are copies of others among continuous columns, as in a bootstrap resample or a table joined badly.
+
+They are no independent draws: each copy of a point would be taken for an atom of the distribution. Among class
+labels, integers and rounded values equal rows are natural, so that a column counts as continuous only if its
+values lie on no lattice and, once copies are dropped, hardly any of them is tied.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.reading import Side
+from mistworks.statistics.untied import hashed
+
+# A value that more points bear than a resample would give one is an atom, such as the 0 of rainfall.
+_FEW_COPIES = 12
+_MOST_ATOMS = 3
+# A resample of a sample has 1.6 copies of each point that is drawn; classes have many.
+_MEAN_COPIES = 5.0
+_CONTINUOUS = 0.95
+_LEAST_GROUPS = 3
+# A lattice with more sites for each point makes ties so rare that they tell nothing.
+_SITES = 100
+_OFF_LATTICE = 0.02
+
+
+def tie_free(ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which columns have no two equal values, shape (d,), by their half ranks of shape (d, n)."""
+    n = ranks.shape[1]
+    # Averaging ranks lowers the sum of their squares; modulo 2⁶⁴, as is the sum itself.
+    squares = np.einsum("dn,dn->d", ranks, ranks)
+    return np.asarray(squares == _as_int64(2 * n * (n - 1) * (2 * n - 1) // 3))
+
+
+def _as_int64(number: int) -> int:
+    return (number + 2**63) % 2**64 - 2**63
+
+
+def lattice_sites(column: NDArray[np.float64]) -> float:
+    """How many sites the lattice has that the values, shape (n,), lie on; infinity where they lie on none.
+
+    A lattice with a hundred sites for each point counts as none.
+    """
+    distinct = np.unique(column)
+    if len(distinct) <= 2:
+        return 2.0
+    reach = distinct[-1] - distinct[0]
+    spacing = np.diff(distinct).min()
+    # Integers may lie on a lattice of which no two sites next to each other are taken.
+    if reach <= _SITES * len(column) and (distinct == np.rint(distinct)).all():
+        return float(reach) + 1.0
+    if not reach <= _SITES * len(column) * spacing:
+        return np.inf
+    steps = (distinct - distinct[0]) / spacing
+    return float(steps[-1]) + 1.0 if (np.abs(steps - np.rint(steps)) < _OFF_LATTICE).all() else np.inf
+
+
+def multiplicities(row: NDArray[np.int32]) -> NDArray[np.intp]:
+    """How many points have the value of each point, shape (n,)."""
+    return np.bincount(row)[row]
+
+
+def unrepeated_rows(
+    sides: tuple[Side, Side], ranks: NDArray[np.int32], free: NDArray[np.bool_]
+) -> NDArray[np.intp] | None:
+    """Positions of the rows that remain when copies of points go; None where all remain.
+
+    Args:
+        sides: X and Y, without constant columns.
+        ranks: their half ranks, shape (dx + dy, n).
+        free: which columns have no ties: see `tie_free`.
+    """
+    if free.any() or not len(free):
+        return None
+    counts = {column: multiplicities(row) for column, row in enumerate(ranks)}
+    columns = [(side.values[j], bool(side.nominal[j])) for side in sides for j in range(side.shape[1])]
+    candidates = [
+        column
+        for column, (values, nominal) in enumerate(columns)
+        if not nominal and _may_be_continuous(counts[column]) and np.isinf(lattice_sites(values))
+    ]
+    if not candidates:
+        return None
+    offsets = 2 * ranks.shape[1] * np.arange(len(ranks), dtype=np.int64)[:, None]
+    keys = hashed((ranks + offsets).astype(np.uint64)).sum(axis=0, dtype=np.uint64)
+    _, first, inverse, repeats = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    if len(first) == len(keys):
+        return None
+    for column in candidates:
+        atoms = counts[column] > _FEW_COPIES
+        points = first[~atoms[first]]
+        groups = repeats[inverse[points]]
+        # Each value that is not an atom occurs in one point and its copies alone.
+        alone = counts[column][points] == groups
+        repeated = int((alone & (groups > 1)).sum())
+        if alone.mean() >= _CONTINUOUS and repeated >= _LEAST_GROUPS and groups.mean() < _MEAN_COPIES:
+            kept = np.zeros(len(keys), dtype=np.bool_)
+            kept[first] = True
+            return np.flatnonzero(kept | atoms)
+    return None
+
+
+def _may_be_continuous(counts: NDArray[np.intp]) -> bool:
+    """Whether points beside atoms have values that few others have, by the multiplicities of its values."""
+    atoms = counts > _FEW_COPIES
+    others = counts[~atoms]
+    if not len(others) or (1.0 / others).sum() * _MEAN_COPIES <= len(others):
+        return False
+    return bool((1.0 / counts[atoms]).sum() <= _MOST_ATOMS + 0.5)
+
+
+__all__ = ["multiplicities", "lattice_sites", "tie_free", "unrepeated_rows"]
