@@ -1,4 +1,4 @@
-"""Whether one side of a sample is a function of the other to rounding, so that mutual information is infinite.
+"""Whether one side of a sample is a function of the other to rounding: mutual information is infinite then.
 
 The sample has to tell a function from strong but finite dependence: 10 nats between two normal variables
 leave noise of 5 · 10⁻⁵ of their spread. A linear or quadratic relation is known by residuals as small as
@@ -101,7 +101,7 @@ class _Sample:
         return self._are_tied(self.values[numbers], numbers, int((numbers < self.dx).sum()))
 
     def _are_tied(self, columns: NDArray[np.float64], sources: NDArray[np.intp], width: int) -> bool:
-        """Whether a combination of the first columns equals one of the others, and tells more than classes do.
+        """Whether a combination of the first columns equals one of the others and tells more than classes.
 
         Args:
             columns: shape (d, n).
@@ -125,7 +125,7 @@ class _Sample:
         return False
 
     def is_smooth(self) -> bool:
-        """Whether a column of one side is a smooth function of one, or of all of two or three, of the other."""
+        """Whether a column is a smooth function of one, or of all of two or three, of the other side."""
         x, y = np.split(np.arange(len(self.ranks)), [self.dx])
         if len(x) * len(y) <= _MOST_PAIRS:
             for column, outputs in [(j, y) for j in x] + [(j, x) for j in y]:
@@ -231,7 +231,7 @@ def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int, step:
 
 
 def _shrink(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether kernels through all points but one miss it by less the more points there are, for a row of y."""
+    """Whether kernels through all other points miss a point by less the more there are, for a row of y."""
     distances = _square_distances(x, x)
     np.fill_diagonal(distances, 0.0)
     spread = np.median(np.abs(y), axis=1)
@@ -277,7 +277,7 @@ def _left_out(
     lost = inverse @ basis
     inverse -= lost @ np.linalg.solve(basis.T @ lost, lost.T)
     diagonal = inverse.diagonal()
-    return np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf))
+    return np.asarray(np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf))
 
 
 def _square_distances(x: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:

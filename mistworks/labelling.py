@@ -3,9 +3,9 @@
 Statistics of ranks read the order of the classes, so that order has to follow from the sample alone. Colour
 refinement finds it (Weisfeiler and Leman, 1968): the colour of a class is a hash of its count and of the
 cells that its rows have in the other columns, whose colours are refined in turn, until no more classes are
-told apart. Where classes of two columns stay alike, one is singled out and refinement goes on (as in McKay and
-Piperno, "Practical graph isomorphism, II", J. Symbolic Computation 60, 2014, without their search: classes
-that stay alike are nearly always symmetric, and then any choice gives the same sample).
+told apart. Where classes of two columns stay alike, one is singled out and refinement goes on (as in McKay
+and Piperno, "Practical graph isomorphism, II", J. Symbolic Computation 60, 2014, without their search:
+classes that stay alike are nearly always symmetric, and then any choice gives the same sample).
 """
 
 from dataclasses import dataclass
@@ -151,8 +151,8 @@ class _Refinement:
     def _single_out(self) -> bool:
         """Give one class of those with one colour a colour of its own; many at once where many are alike.
 
-        Not where one column alone has such classes and all others are told apart: those have equal rows in all
-        other columns, so that their order does not matter.
+        Not where one column alone has such classes and all others are told apart: those have equal rows in
+        all other columns, so that their order does not matter.
         """
         alike = [(*_alike(colours), number) for number, colours in enumerate(self.colours)]
         alike = [group for group in alike if group[0]]

@@ -6,19 +6,22 @@ columns, copies of columns and exact linear combinations go before anything is c
 where they are no natural ties, and class labels are numbered in an order that follows from the sample alone.
 """
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mistworks import native
 from mistworks.dataset import FloatArray
 from mistworks.determinism import is_function
 from mistworks.labelling import canonical_codes
 from mistworks.reading import MIN_POINTS, Side, read_pair
 from mistworks.redundancy import distinct_columns, fingerprints, independent_columns
 from mistworks.repetition import tie_free, unrepeated_rows
-from mistworks.statistics.ranked import Ranked, half_ranks
+from mistworks.statistics.ranked import Ranked
+from mistworks.statistics.ranked import half_ranks as half_ranks_by_numpy
 
 LOWER_BOUND = (
     "one side of the sample is a function of the other to rounding, so the mutual information is infinite or "
@@ -119,6 +122,12 @@ def rank_pair(x: FloatArray, y: FloatArray) -> Ranked:
     return _labelled(sides, ranks, len(x), None, ()).ranked
 
 
+def half_ranks(columns: NDArray[np.float64]) -> NDArray[np.int32]:
+    """2 (rank − 1) in each row of shape (d, n) with ties averaged, by compiled code where there is any."""
+    compiled = native.loaded(os.environ.get("MISTWORKS_NATIVE", "")) is not None
+    return native.half_ranks(columns) if compiled and columns.size else half_ranks_by_numpy(columns)
+
+
 def fitted(side: Side) -> FloatArray:
     """Columns less their median, in units of the largest deviation, shape (n, d); a constant column is 0."""
     scaled = side.values / _largest(side.values)
@@ -214,8 +223,8 @@ def _notes_of_repeated(repeated: int, points: int) -> list[str]:
     if repeated < _MANY_REPEATED * points:
         return []
     return [
-        f"{repeated:,} of {points:,} points are exact copies of others although the columns are continuous, as in "
-        "a bootstrap resample, and each point was counted once"
+        f"{repeated:,} of {points:,} points are exact copies of others although the columns are continuous, "
+        "as in a bootstrap resample, and each point was counted once"
     ]
 
 

@@ -1,8 +1,8 @@
 """What holds a user's numbers and class labels, read into one side of a sample.
 
-Arrays, tensors, DataFrames, Series and lists are read alike by every public function. Columns of strings and of
-pandas' type ``category`` hold class labels, unless the categories are ordered; all other columns hold numbers,
-and truth values are the numbers 0 and 1. Needs NumPy alone: a tensor or a DataFrame is recognised by what it is,
+Arrays, tensors, DataFrames, Series and lists are read alike by every public function. Columns of strings and
+of pandas' type ``category`` hold class labels, unless the categories are ordered; all other columns hold
+numbers, and truth values are the numbers 0 and 1. Needs NumPy alone: a tensor or a DataFrame is recognised
 without importing the package it comes from.
 """
 
@@ -119,8 +119,8 @@ def _refuse_sparse(values: object, name: str) -> None:
     sparse = sys.modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(values):
         raise MistworksError(
-            f"Expected a dense table for {name}, got a sparse matrix. Pass {name}.toarray(), or choose columns "
-            "first if that is too large."
+            f"Expected a dense table for {name}, got a sparse matrix. Pass {name}.toarray(), or choose "
+            "columns first if that is too large."
         )
 
 
@@ -179,7 +179,8 @@ def _to_array(values: Any, name: str) -> NDArray[Any]:
             return np.asarray(values, dtype=object)
     except ValueError:
         raise MistworksError(
-            f"Expected rows of equal length in {name}, got rows of different lengths. Pass an array of shape (n, d)."
+            f"Expected rows of equal length in {name}, got rows of different lengths. Pass an array of shape "
+            "(n, d)."
         ) from None
     return array
 
@@ -198,7 +199,8 @@ def _read_array(array: NDArray[Any], name: str) -> Side:
         array = array[:, None]
     if array.ndim != 2:
         raise MistworksError(
-            f"Expected {name} of shape (n,) or (n, d), got shape {array.shape}. Reshape it to one row per point."
+            f"Expected {name} of shape (n,) or (n, d), got shape {array.shape}. Reshape it to one row per "
+            "point."
         )
     d = array.shape[1]
     labels = tuple(range(d))
@@ -251,8 +253,8 @@ def _read_column(column: NDArray[Any], name: str) -> Side:
             return _read_labels(column, values, name)
         return _read_objects(values, name)
     raise MistworksError(
-        f"Expected numbers or class labels in {name}, got values of type {column.dtype}. Drop them or encode them "
-        "as numbers."
+        f"Expected numbers or class labels in {name}, got values of type {column.dtype}. Drop them or encode "
+        "them as numbers."
     )
 
 
@@ -270,14 +272,13 @@ def _read_objects(values: list[Any], name: str) -> Side:
     for value in values:
         if not (isinstance(value, Real) or _is_absent(value)):
             raise MistworksError(
-                f"Expected numbers or class labels in {name}, got {value!r}. Drop such values or encode them as "
-                "numbers."
+                f"Expected numbers or class labels in {name}, got {value!r}. Drop such values or encode "
+                "them as numbers."
             )
-    if all(isinstance(value, int) for value in values) and values:
+    if all(isinstance(value, int) for value in values) and max(map(abs, values), default=0) > _EXACT:
         # Beyond 64 bits too they are kept apart.
-        if max(map(abs, values)) > _EXACT:
-            ranks = {value: rank for rank, value in enumerate(sorted(set(values)))}
-            values = [ranks[value] for value in values]
+        ranks = {value: rank for rank, value in enumerate(sorted(set(values)))}
+        values = [ranks[value] for value in values]
     numbers = [float(value) if isinstance(value, Real) else np.nan for value in values]
     return _read_numbers(np.array(numbers, dtype=np.float64)[None], name)
 
@@ -307,8 +308,8 @@ def _require_finite(columns: NDArray[np.float64], name: str) -> None:
         kind = "NaN" if np.isnan(columns[column, row]) else "infinity"
         place = f"row {row}" if len(columns) == 1 else f"row {row}, column {column}"
         raise MistworksError(
-            f"Expected finite numbers in {name}, got {len(faults):,} that are not, the first {kind} in {place}. "
-            "Drop or fill those rows in x and y alike."
+            f"Expected finite numbers in {name}, got {len(faults):,} that are not, the first {kind} in "
+            f"{place}. Drop or fill those rows in x and y alike."
         )
 
 
@@ -316,15 +317,15 @@ def _require_shape(side: Side, name: str, max_columns: int | None) -> None:
     points, columns = side.shape
     if points < MIN_POINTS:
         raise MistworksError(
-            f"Expected {name} with at least {MIN_POINTS} rows, got {points}. Pass more points: so few say nothing "
-            "about dependence."
+            f"Expected {name} with at least {MIN_POINTS} rows, got {points}. Pass more points: so few say "
+            "nothing about dependence."
         )
     if columns == 0:
         raise MistworksError(f"Expected {name} with at least one column, got none. Pass at least one.")
     if max_columns is not None and columns > max_columns:
         raise MistworksError(
-            f"Expected {name} with up to {max_columns} columns, got {columns:,}. If points lie along the second axis "
-            "pass the transpose, else reduce the dimension first."
+            f"Expected {name} with up to {max_columns} columns, got {columns:,}. If points lie along the "
+            "second axis pass the transpose, else reduce the dimension first."
         )
 
 

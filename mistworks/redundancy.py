@@ -40,8 +40,8 @@ def fingerprints(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
 def distinct_columns(side: Side, ranks: NDArray[np.int32], keys: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which columns remain when all but one of those with equal or reversed ranks go, shape (d,).
 
-    Of copies that one is kept whose values are whole numbers. Class labels are a copy of any column that parts
-    the rows in the same way.
+    Of copies that one is kept whose values are whole numbers. Class labels are a copy of any column that
+    parts the rows in the same way.
 
     Args:
         side: d columns.

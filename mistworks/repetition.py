@@ -1,8 +1,8 @@
-"""Rows that are copies of others among continuous columns, as in a bootstrap resample or a table joined badly.
+"""Rows that are copies of others among continuous columns, as in a bootstrap resample or a bad join.
 
-They are no independent draws: each copy of a point would be taken for an atom of the distribution. Among class
-labels, integers and rounded values equal rows are natural, so that a column counts as continuous only if its
-values lie on no lattice and, once copies are dropped, hardly any of them is tied.
+They are no independent draws: each copy of a point would be taken for an atom of the distribution. Among
+class labels, integers and rounded values equal rows are natural, so that a column counts as continuous only
+if its values lie on no lattice and, once copies are dropped, hardly any of them is tied.
 """
 
 import numpy as np
@@ -108,4 +108,4 @@ def _may_be_continuous(counts: NDArray[np.intp]) -> bool:
     return bool((1.0 / counts[atoms]).sum() <= _MOST_ATOMS + 0.5)
 
 
-__all__ = ["multiplicities", "lattice_sites", "tie_free", "unrepeated_rows"]
+__all__ = ["lattice_sites", "multiplicities", "tie_free", "unrepeated_rows"]
