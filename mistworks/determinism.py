@@ -277,7 +277,7 @@ def _left_out(
     lost = inverse @ basis
     inverse -= lost @ np.linalg.solve(basis.T @ lost, lost.T)
     diagonal = inverse.diagonal()
-    return np.asarray(np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf))
+    return np.asarray(np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf)))
 
 
 def _square_distances(x: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
