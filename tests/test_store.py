@@ -630,12 +630,12 @@ class TestPlaces:
             create_store(str(copy), paper)
         assert contents(copy) == before
 
-    @pytest.mark.parametrize("version", [0, 3, "1", None])
+    @pytest.mark.parametrize("version", [0, 4, "1", None])
     def test_another_format_version(self, copy: Path, version: Any) -> None:
         edit_attributes(copy, lambda attributes: attributes.update(format=version))
         for attempt in (lambda: open_store(str(copy)), lambda: create_store(str(copy), manifest())):
             with pytest.raises(
-                MistworksError, match=f"has format version {version}, and this version .* reads 1 and 2; use"
+                MistworksError, match=f"has format version {version}, and .* reads 1, 2 and 3; use"
             ):
                 attempt()
 

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
 from mistworks.dataset import Block, FloatArray, Index
-from mistworks.statistics import statistic_names, summarise
+from mistworks.preparation import rank_pair
+from mistworks.statistics import summarise_many
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,10 +46,7 @@ class SummaryBlock:
 
 def summarise_block(block: Block) -> FloatArray:
     """Statistics of each dataset of a block, shape (N, S), float32."""
-    rows = np.empty((len(block), len(statistic_names())), dtype=np.float32)
-    for row, dataset in enumerate(block):
-        rows[row] = summarise(dataset.x, dataset.y)
-    return rows
+    return summarise_many([rank_pair(dataset.x, dataset.y) for dataset in block])
 
 
 class SummarySource(Protocol):
