@@ -1,9 +1,10 @@
-"""The compiled statistics: the sources of mistworks/native built for three instruction sets, none of them needed.
+"""The compiled statistics: the sources of mistworks/native for three instruction sets, none of them needed.
 
 A build that fails, for want of a compiler say, is reported and left out; the statistics then come from torch.
 """
 
 import copy
+import os
 import platform
 import sys
 from pathlib import Path
@@ -13,14 +14,16 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("mistworks/native")
-FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-fopenmp-simd", "-pthread", "-Wno-psabi"]
+FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-fopenmp-simd", "-pthread", "-w"]
 # What lets loops be vectorised without changing what arithmetic is: never -ffast-math, which deletes the
 # rounding in the exponential, nor -fno-signed-zeros.
 FLAGS += ["-fno-math-errno", "-fno-trapping-math"]
 SETS = {"baseline": []}
 if platform.machine().lower() in {"x86_64", "amd64"}:
-    SETS["avx2"] = ["-mavx2", "-mfma", "-mbmi2"]
+    SETS["avx2"] = ["-mavx2", "-mfma"]
     SETS["avx512"] = ["-march=skylake-avx512", "-mprefer-vector-width=512"]
+# For tests and development: only some of them.
+CHOSEN = os.environ.get("MISTWORKS_BUILDS", ",".join(SETS)).split(",")
 
 
 class BuildNative(build_ext):
@@ -52,7 +55,7 @@ def extension(name: str, flags: list[str]) -> Extension:
 
 
 setup(
-    ext_modules=[extension(name, flags) for name, flags in SETS.items()],
+    ext_modules=[extension(name, flags) for name, flags in SETS.items() if name in CHOSEN],
     cmdclass={"build_ext": BuildNative},
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -30,7 +30,7 @@ SHAPES = (
 
 
 def samples() -> Iterator[tuple[str, Ranked]]:
-    """Name and ranks of each sample: continuous, tied in several ways, heavy tails, copies, constants, n < d."""
+    """Name and ranks of each: continuous, tied in several ways, heavy tails, copies, constants, n < d."""
     rng = np.random.default_rng(20261126)
     for n, dx, dy in SHAPES:
         z = _correlated(rng, n, dx + dy)

@@ -1,8 +1,8 @@
-"""Compiled statistics of samples: the same numbers as `mistworks.statistics.oracle`, to 1e-5, in a tenth of the time.
+"""Compiled statistics of samples: those of `mistworks.statistics.oracle`, to 1e-5, in a tenth of the time.
 
 The C++ beside this file is built for several instruction sets (see setup.py); the best that the machine has
-is loaded at first use. The environment variable ``MISTWORKS_NATIVE`` names another one of ``off``, ``baseline``,
-``avx2`` and ``avx512``. Where nothing was built, `available` is False and torch computes the statistics.
+is loaded at first use. The environment variable ``MISTWORKS_NATIVE`` chooses another: ``baseline``, ``avx2``,
+``avx512``, or ``off``. Where nothing was built, `available` is False and torch computes the statistics.
 """
 
 import os
@@ -26,7 +26,7 @@ _TYPES = tuple(map(np.dtype, (np.float64, np.float32, np.int64, np.uint64)))
 
 
 def available() -> bool:
-    """Whether compiled code that computes all statistics of `mistworks.statistics.layout` can be used here."""
+    """Whether there is compiled code here for all statistics of `mistworks.statistics.layout`."""
     module = loaded(os.environ.get("MISTWORKS_NATIVE", ""))
     return module is not None and missing_groups(module) == ()
 
@@ -40,7 +40,7 @@ def loaded(choice: str = "") -> Any:
     """
     if choice not in {"", "off", *BUILDS}:
         raise MistworksError(
-            f"Expected MISTWORKS_NATIVE to be one of off, {', '.join(BUILDS)}, got {choice!r}. Change or unset it."
+            f"Expected MISTWORKS_NATIVE to be off, {', '.join(BUILDS)}, got {choice!r}. Change or unset it."
         )
     baseline = None if choice == "off" else _built("baseline")
     if baseline is None:
@@ -68,7 +68,9 @@ def missing_groups(module: Any) -> tuple[str, ...]:
     return missing or (() if list(built) == list(expected) else ("order",))
 
 
-def summarise_many(samples: Sequence[Ranked], threads: int = 1, choice: str | None = None) -> NDArray[np.float32]:
+def summarise_many(
+    samples: Sequence[Ranked], threads: int = 1, choice: str | None = None
+) -> NDArray[np.float32]:
     """The statistics of many samples, shape (len(samples), S), float32.
 
     Args:
@@ -89,7 +91,7 @@ def summarise(sample: Ranked) -> NDArray[np.float32]:
 
 
 def half_ranks(columns: NDArray[Any], choice: str | None = None) -> NDArray[np.int32]:
-    """2 (rank − 1) in each row of shape (d, n) with ties averaged; see `mistworks.statistics.ranked.half_ranks`.
+    """2 (rank − 1) in each row of shape (d, n) with ties averaged, as `mistworks.statistics.ranked` has it.
 
     Args:
         columns: numbers without NaN.
@@ -116,7 +118,9 @@ def untied(sample: Ranked, choice: str | None = None) -> NDArray[np.int32]:
 def _module(choice: str | None) -> Any:
     module = loaded(os.environ.get("MISTWORKS_NATIVE", "") if choice is None else choice)
     if module is None:
-        raise MistworksError("Expected compiled statistics, got none. Install a C++ compiler and mistworks anew.")
+        raise MistworksError(
+            "Expected compiled statistics, got none. Install a C++ compiler and mistworks anew."
+        )
     return module
 
 
