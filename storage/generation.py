@@ -41,7 +41,7 @@ def generate_partition(
         store: where it is written.
         number: of the partition.
         expected: what the run that asks for it computes with; whatever runs here if None.
-        then: called with the partition after it is marked done, before its lock is released.
+        then: called with the partition after it is written and marked done.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
@@ -57,7 +57,7 @@ def generate_partition(
             return
         block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
         store.write(number, block)
-        then(block)
+    then(block)
 
 
 @contextmanager

@@ -7,14 +7,14 @@ that they are of, so that statistics of data that was made anew count as missing
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from mistworks.dataset import FloatArray, Index
+from mistworks.dataset import Block, FloatArray, Index
 from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
@@ -200,10 +200,13 @@ def summarise_partition(summaries: SummaryStore, number: int) -> None:
         MistworksError: the partition is missing or damaged, or there is no room or no right to write.
     """
     if not summaries.is_done(number):
-        values = summarise_block(summaries.store.partition(number))
-        url = summaries.store.url
-        with writing(f"the statistics of partition {number} of the store {url}"), partition_lock(url, number):
-            summaries.write(number, values)
+        _summarise(summaries, number, summaries.store.partition(number))
+
+
+def _summarise(summaries: SummaryStore, number: int, block: Block) -> None:
+    values, url = summarise_block(block), summaries.store.url
+    with writing(f"the statistics of partition {number} of the store {url}"), partition_lock(url, number):
+        summaries.write(number, values)
 
 
 def generate_and_summarise(
@@ -224,9 +227,7 @@ def generate_and_summarise(
         TransientPartitionError: writing failed for a reason that may pass.
         MistworksError: see `storage.generation.generate_partition`.
     """
-    generate_partition(
-        target, number, expected, then=lambda block: summaries.write(number, summarise_block(block))
-    )
+    generate_partition(target, number, expected, then=partial(_summarise, summaries, number))
 
 
 def _create(root: zarr.Group, store: Store) -> None:
