@@ -7,59 +7,12 @@ within 0.05 nats or 10 % of it. One sample of ten may miss its interval by right
 import argparse
 import math
 import time
-import warnings
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from kinds import Parameters, Trial, trials
+from kinds import Answer, Parameters, ask, seeded, trials
 from tables import table
-
-import mistworks
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an estimator says to one sample, beside the truth."""
-
-    trial: Trial
-    mi: float
-    low: float
-    high: float
-    familiarity: float
-    warned: bool
-    refusal: str = ""
-
-    @property
-    def covers(self) -> bool:
-        """Whether the interval holds the truth."""
-        return self.low - 1e-9 <= self.trial.truth <= self.high + 1e-9
-
-    @property
-    def near(self) -> bool:
-        """Whether the estimate is within the tolerance."""
-        return abs(self.mi - self.trial.truth) <= self.trial.tolerance
-
-    @property
-    def right(self) -> bool:
-        """Both, or the interval alone where no estimate can be had."""
-        return self.covers and (self.near or not self.trial.estimable)
-
-
-def ask(trial: Trial, rng: np.random.Generator, model: str | None) -> Answer:
-    """Draw a sample and estimate."""
-    x, y = trial.draw(rng)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            estimate = mistworks.estimate(x, y, model)
-        except mistworks.MistworksError as error:
-            return Answer(trial, math.nan, math.nan, math.nan, math.nan, False, str(error))
-    low, high = estimate.interval(0.9)
-    familiarity = getattr(estimate, "familiarity", math.nan)
-    return Answer(trial, estimate.mi, low, high, familiarity, bool(caught))
 
 
 def main() -> None:
@@ -68,7 +21,7 @@ def main() -> None:
     parser.add_argument("--kind", default="", help="only kinds whose name contains this")
     parser.add_argument("--samples", type=int, default=1, help="of each distribution")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--every", type=int, default=1, help="only every so-manieth trial")
+    parser.add_argument("--every", type=int, default=1, help="a thinner list: every k-th trial")
     parser.add_argument("--wrong", action="store_true", help="print wrong answers only")
     parser.add_argument("--model", help="folder of an estimator; the shipped one if left out")
     arguments = parser.parse_args()
@@ -78,8 +31,7 @@ def main() -> None:
         if arguments.kind not in kind or number % arguments.every:
             continue
         for sample in range(arguments.samples):
-            seed = [arguments.seed, zlib.crc32(f"{kind} {parameters}".encode()), sample]
-            answer = ask(trial, np.random.default_rng(seed), arguments.model)
+            answer = ask(trial, seeded(arguments.seed, kind, parameters, sample), arguments.model)
             answers[kind].append(answer)
             if not (arguments.wrong and answer.right):
                 print(_line(kind, parameters, answer), flush=True)
@@ -103,7 +55,7 @@ def _line(kind: str, parameters: Parameters, answer: Answer) -> str:
         + ("" if answer.near or not answer.trial.estimable else ", estimate")
     )
     signs = "" if answer.trial.estimable else " (cannot be had)"
-    signs += " (warned)" if answer.warned else ""
+    signs += " (warned)" if answer.warnings else ""
     figures = f"truth {answer.trial.truth:.3f}, {answer.mi:.3f} [{answer.low:.3f}, {answer.high:.3f}]"
     return f"{kind}: {told}: {figures} familiarity {answer.familiarity:.2f} {verdict}{signs}"
 
@@ -140,7 +92,7 @@ def _row(kind: str, answers: Sequence[Answer]) -> list[str]:
         f"{np.mean(errors):.3f}" if errors else "—",
         f"{np.mean(widths):.3f}" if widths else "—",
         str(len(answers) - len(given)),
-        str(sum(answer.mi > answer.trial.cap + 0.05 for answer in capped)),
+        str(sum(answer.mi > answer.limit for answer in capped)),
     ]
 
 

@@ -5,6 +5,8 @@ exact unless said. ``KINDS`` has the parameters at which each is tried, the firs
 """
 
 import math
+import warnings
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -13,12 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import mistworks
 from mistworks.evaluation.suites.exact import entropy, table_information
 from mistworks.evaluation.suites.observed import ClassesOnALine, RoundedNormals, zipf
-from mistworks.evaluation.suites.strong import MARGINS, AdditiveUniform, StrongNormal
+from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal
 
 Array = NDArray[np.float64]
 Sample = tuple[NDArray[Any], NDArray[Any]]
+Parameters = Mapping[str, Any]
 LN2 = math.log(2)
 
 
@@ -50,6 +54,78 @@ class Trial:
     def estimable(self) -> bool:
         """Whether the tolerance is at least two standard errors of the best estimator."""
         return 2 * self.spread / math.sqrt(self.n) <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an estimator says to one sample, beside the truth.
+
+    Attributes:
+        trial: what the sample was drawn from.
+        mi: the estimate in nats; NaN where it refuses.
+        low: lower end of the 90 % interval.
+        high: its upper end.
+        familiarity: of the estimate.
+        warnings: messages of the warnings.
+        limit: what the entropies of the sample's states allow, with two standard errors; infinite for others.
+        refusal: the error, empty where there is none.
+    """
+
+    trial: Trial
+    mi: float
+    low: float
+    high: float
+    familiarity: float
+    warnings: tuple[str, ...]
+    limit: float
+    refusal: str = ""
+
+    @property
+    def covers(self) -> bool:
+        """Whether the interval holds the truth."""
+        return self.low - 1e-9 <= self.trial.truth <= self.high + 1e-9
+
+    @property
+    def near(self) -> bool:
+        """Whether the estimate is within the tolerance."""
+        return abs(self.mi - self.trial.truth) <= self.trial.tolerance
+
+    @property
+    def right(self) -> bool:
+        """Both, or the interval alone where no estimate can be had."""
+        return self.covers and (self.near or not self.trial.estimable)
+
+
+def ask(trial: Trial, rng: np.random.Generator, model: str | None) -> Answer:
+    """Draw a sample and estimate."""
+    x, y = trial.draw(rng)
+    limit = min(map(entropy_limit, (x, y))) if math.isfinite(trial.cap) else math.inf
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            estimate = mistworks.estimate(x, y, model)
+        except mistworks.MistworksError as error:
+            return Answer(trial, *(math.nan,) * 4, (), limit, str(error))
+    low, high = estimate.interval(0.9)
+    familiarity = getattr(estimate, "familiarity", math.nan)
+    return Answer(
+        trial, estimate.mi, low, high, familiarity, tuple(str(each.message) for each in caught), limit
+    )
+
+
+def entropy_limit(side: NDArray[Any]) -> float:
+    """Entropy of a side's observed rows with the correction of Miller and Madow and two standard errors."""
+    counts = np.unique(side.reshape(len(side), -1), axis=0, return_counts=True)[1]
+    n, p = len(side), counts / len(side)
+    plug_in = entropy(p)
+    error = math.sqrt(max(float(p @ np.log(p) ** 2) - plug_in**2, 0.0) / n)
+    # A state that was not seen may have a share of 3/n, the rule of three; it matters where one state is all.
+    return plug_in + (len(counts) - 1) / (2 * n) + 2 * error + 3 / n * math.log(n)
+
+
+def seeded(seed: int, kind: str, parameters: Parameters, sample: int) -> np.random.Generator:
+    """The generator of one sample of a trial."""
+    return np.random.default_rng([seed, zlib.crc32(f"{kind} {dict(parameters)}".encode()), sample])
 
 
 def labels(codes: NDArray[Any]) -> NDArray[np.str_]:
@@ -249,9 +325,6 @@ def _correlated(n: int, rho: float, rng: np.random.Generator) -> tuple[Array, Ar
     return x, rho * x + math.sqrt(1 - rho**2) * noise
 
 
-Parameters = Mapping[str, Any]
-
-
 def _grid(**values: Sequence[Any]) -> list[Parameters]:
     return [dict(zip(values, chosen, strict=True)) for chosen in product(*values.values())]
 
@@ -339,4 +412,4 @@ def trials() -> Iterator[tuple[str, Parameters, Trial]]:
             yield kind.__name__.replace("_", " "), parameters, kind(**parameters)
 
 
-__all__ = ["KINDS", "MARGINS", "Parameters", "Trial", "trials"]
+__all__ = ["KINDS", "Answer", "Parameters", "Trial", "ask", "seeded", "trials"]
