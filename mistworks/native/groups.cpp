@@ -9,6 +9,8 @@ namespace mistworks {
 const Group GROUPS[] = {
     {"sizes", "sizes", 10, sizes},
     {"ties", "ties", 4, ties},
+    {"discrete", "discrete", 27, discrete},
+    {"pairs", "pairs", 15, pairs},
     {"gaussian", "shrunk", 12, shrunk},
     {"gaussian", "spectra", 11, spectra},
     {"gaussian", "correlations", 15, correlations},
@@ -26,6 +28,7 @@ const Group GROUPS[] = {
     {"local", "corrected", 5, corrected},
     {"local", "monotone", 7, monotone},
     {"local", "unshrunk", 3, unshrunk},
+    {"classes", "classes", 8, classes},
 };
 const int GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS;
 

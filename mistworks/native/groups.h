@@ -24,6 +24,8 @@ void untied(const int32_t* half_ranks, int n, int dx, int d, int32_t* out);
 
 void sizes(Sample&);
 void ties(Sample&);
+void discrete(Sample&);
+void pairs(Sample&);
 void shrunk(Sample&);
 void spectra(Sample&);
 void correlations(Sample&);
@@ -41,5 +43,6 @@ void metric(Sample&);
 void corrected(Sample&);
 void monotone(Sample&);
 void unshrunk(Sample&);
+void classes(Sample&);
 
 }  // namespace mistworks
