@@ -21,12 +21,16 @@ _UNEXPLAINED = 1e-9
 _EXACT = 1e-7
 _MOST_ROWS = 0.98
 _ROUNDINGS = 16.0
+# Any odd number far from a simple fraction of 2⁶⁴ scatters its multiples.
+_SCATTER, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 
 @lru_cache(maxsize=64)
 def row_weights(n: int) -> NDArray[np.int64]:
     """Fixed weights of n rows, by which columns are compared, shape (n,)."""
-    return hashed(np.arange(n, dtype=np.uint64)).view(np.int64)
+    weights = np.arange(1, n + 1, dtype=np.uint64) * _SCATTER
+    weights ^= weights >> _SHIFT
+    return weights.view(np.int64)
 
 
 def fingerprints(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -111,7 +115,15 @@ def outnumbered(values: NDArray[np.float64]) -> bool:
 
 def may_depend(values: NDArray[np.float64]) -> bool:
     """Whether columns, shape (d, n), may be linearly dependent, judged by a part of the points."""
-    part = standardised(values[:, :: max(1, values.shape[1] // _SCREENED)])
+    d, n = values.shape
+    few = 4 * d + 64
+    return (n <= few or _is_singular(values[:, :: n // few])) and _is_singular(
+        values[:, :: max(1, n // _SCREENED)]
+    )
+
+
+def _is_singular(values: NDArray[np.float64]) -> bool:
+    part = standardised(values)
     try:
         factor = np.linalg.cholesky(part @ part.T)
     except np.linalg.LinAlgError:
@@ -138,7 +150,7 @@ def _canonical_order(columns: NDArray[np.float64], ranks: NDArray[np.int32]) -> 
     cells = hashed(centred)
     rows: Keys = hashed(cells.sum(axis=0, dtype=np.uint64))
     signatures = hashed(rows + cells).sum(axis=1, dtype=np.uint64)
-    total = np.round((columns @ columns.T).__pow__(2).sum(axis=1), 6)
+    total = np.round(((columns @ columns.T) ** 2).sum(axis=1), 6)
     return np.lexsort((signatures, total))
 
 
