@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from mistworks.dataset import Dataset, FloatArray
 from mistworks.estimation import Estimator
 from mistworks.evaluation.suites import Suite, suite
-from mistworks.inputs import ranked_pair
 from mistworks.networks import SummaryNetworkConfig
+from mistworks.preparation import rank_pair
 from mistworks.presets import PRESETS
-from mistworks.statistics import GROUPS, Ranked, summarise_many
+from mistworks.statistics import GROUPS, summarise_many
 from mistworks.statistics.table import SummarySource, summarise_block
 from mistworks.training import Progress, TrainingConfig, train
 from storage.store import Store, open_store
@@ -58,8 +58,8 @@ class Measured:
         """Summarise every dataset of a suite."""
         chosen = suite(name)
         cases = list(chosen.cases())
-        pairs = (ranked_pair(*chosen.sample(position)) for position in range(len(chosen)))
-        statistics = summarise_many([Ranked.of(x, y) for x, y in pairs], os.cpu_count() or 1)
+        samples = [rank_pair(*chosen.sample(position)) for position in range(len(chosen))]
+        statistics = summarise_many(samples, os.cpu_count() or 1)
         return cls(
             chosen,
             statistics,

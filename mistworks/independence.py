@@ -1,14 +1,16 @@
 """Is there any dependence at all? A permutation test whose statistic is the estimated mutual information."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from mistworks.batching import Model, estimate_many
-from mistworks.blocks import Block, read_block
-from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.preparation import prepare
+from mistworks.quantiles import Estimate
+from mistworks.reading import Side, read_pair
 
 # Levels in the middle of a hundred equal parts: the mean of the quantiles there is the midpoint rule.
 _LEVELS = (np.arange(100) + 0.5) / 100
@@ -71,21 +73,29 @@ def independence_test(
         MistworksError: x and y are not a sample, or permutations is less than 1.
     """
     if permutations < 1:
-        raise MistworksError(f"a test needs at least 1 permutation, and {permutations} came; ask for 200")
-    x_block, y_block = read_block(x, "x"), read_block(y, "y")
-    pairs = _permuted(x_block, y_block, permutations, np.random.default_rng(rng))
+        raise MistworksError(f"Expected at least 1 permutation, got {permutations}. Use 200.")
+    pairs = _permuted(*_independent_rows(x, y), permutations, np.random.default_rng(rng))
     observed, *others = estimate_many(pairs, model)
     statistic = _statistic(observed)
     at_least = sum(_statistic(other) >= statistic - _ROUNDING for other in others)
     return IndependenceTest(statistic, (1 + at_least) / (1 + permutations), permutations, observed)
 
 
-def _permuted(
-    x: Block, y: Block, permutations: int, rng: np.random.Generator
-) -> Iterator[tuple[Block, Block]]:
+def _independent_rows(x: object, y: object) -> tuple[Side, Side]:
+    """Both sides without copies of points, which permuting would tear apart and so make dependence of."""
+    sides = read_pair(x, y)
+    prepared = prepare(*sides)
+    for note in prepared.notes:
+        warnings.warn(note, MistworksWarning, stacklevel=3)
+    if prepared.rows is None:
+        return sides
+    return sides[0].rows(prepared.rows), sides[1].rows(prepared.rows)
+
+
+def _permuted(x: Side, y: Side, permutations: int, rng: np.random.Generator) -> Iterator[tuple[Side, Side]]:
     yield x, y
     for _ in range(permutations):
-        yield x, rng.permutation(y)
+        yield x, y.rows(rng.permutation(len(y)))
 
 
 def _statistic(estimate: Estimate) -> float:

@@ -1,4 +1,4 @@
-"""Which columns tell about a target: one score with its interval a column, also for scikit-learn."""
+"""Which columns tell about a target: one score per column, with its interval, also for scikit-learn."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -8,16 +8,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mistworks.batching import Model, estimate_many
-from mistworks.blocks import read_block, read_columns
 from mistworks.errors import MistworksError
+from mistworks.reading import read_side, require_same_rows, split_columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureScores:
     """Mutual information of each of d columns with the target, in nats.
 
-    It converts to the array of its scores, as NumPy does with ``np.asarray``: that is what scikit-learn's
-    `SelectKBest` keeps.
+    ``np.asarray`` converts it to the array of its scores, which is what scikit-learn's `SelectKBest` keeps.
 
     Attributes:
         names: what the columns are called: their labels in a DataFrame, else their positions.
@@ -70,20 +69,13 @@ def feature_scores(X: object, y: object, *, model: Model = None, level: float = 
         MistworksError: X and y are not a sample, the level is none, or the model gives no intervals.
     """
     if not 0 < level < 1:
-        raise MistworksError(
-            f"the level of an interval lies between 0 and 1, and {level} came; ask for another"
-        )
-    target = read_block(y, "y")
-    names, blocks = zip(*read_columns(X, "X"), strict=True)
-    if len(blocks[0]) != len(target):
-        raise MistworksError(
-            f"X and y must have as many rows as one another, and {len(blocks[0])} and {len(target)} came; "
-            "pass the features and the target of the same observations"
-        )
-    estimates = estimate_many(((block, target) for block in blocks), model)
+        raise MistworksError(f"Expected a level between 0 and 1, got {level}. Use 0.9.")
+    features, target = read_side(X, "X", max_columns=None), read_side(y, "y")
+    require_same_rows(features, target, "X")
+    estimates = estimate_many(((column, target) for column in split_columns(features)), model)
     ends = np.array([estimate.interval(level) for estimate in estimates])
     scores = np.array([estimate.mi for estimate in estimates])
-    return FeatureScores(tuple(names), scores, ends[:, 0], ends[:, 1], level)
+    return FeatureScores(features.labels, scores, ends[:, 0], ends[:, 1], level)
 
 
 __all__ = ["FeatureScores", "feature_scores"]

@@ -10,7 +10,7 @@ from scipy.stats import binom, kstest
 
 import mistworks
 from mistworks import IndependenceTest, batching, independence_test
-from mistworks.errors import MistworksError
+from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import Estimate
 from tests.stand_ins import GaussianStandIn
 from tests.test_estimation import ESTIMATOR, POINT_ESTIMATOR
@@ -42,7 +42,7 @@ def test_rows_of_y_move_together() -> None:
     class Watching(GaussianStandIn):
         def estimate_many(self, pairs: Any) -> list[Estimate]:
             pairs = list(pairs)
-            seen.extend(y for _, y in pairs)
+            seen.extend(np.asarray(y) for _, y in pairs)
             return super().estimate_many(pairs)
 
     y = np.column_stack([np.arange(40), -np.arange(40)])
@@ -127,6 +127,15 @@ def test_class_labels_and_frames_are_read() -> None:
     assert mistworks.independence_test(labels, Y, model=ESTIMATOR, permutations=5).p_value > 0
 
 
+def test_copies_of_points_are_no_dependence() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.standard_normal((2, 60))
+    again = np.r_[np.arange(60), np.arange(40)]
+    with pytest.warns(MistworksWarning, match="40 of 100 points are exact copies of others"):
+        repeated = independence_test(x[again], y[again], permutations=30, model=STAND_IN)
+    assert repeated == independence_test(x, y, permutations=30, model=STAND_IN)
+
+
 def test_the_result_is_frozen_and_readable() -> None:
     found = IndependenceTest(0.5, 1 / 201, 200, Estimate(0.5))
     assert str(found) == "p = 0.00498 by 200 permutations; I(X;Y) = 0.500 nats"
@@ -137,10 +146,10 @@ def test_the_result_is_frozen_and_readable() -> None:
 @pytest.mark.parametrize(
     ("x", "y", "permutations", "message"),
     [
-        (X, Y, 0, "a test needs at least 1 permutation, and 0 came"),
-        (X, Y[:30], 10, "as many rows as one another, and 40 and 30 came"),
-        (X[:4], Y[:4], 10, "column 0 of x must have at least 5 rows"),
-        (X, np.where(Y[3] == Y, np.nan, Y), 10, "y must hold finite numbers"),
+        (X, Y, 0, "Expected at least 1 permutation, got 0"),
+        (X, Y[:30], 10, "same number of rows, got 40 and 30"),
+        (X[:4], Y[:4], 10, "Expected x with at least 5 rows, got 4"),
+        (X, np.where(Y[3] == Y, np.nan, Y), 10, "Expected finite numbers in y"),
     ],
 )
 def test_bad_input_is_refused(x: Any, y: Any, permutations: int, message: str) -> None:

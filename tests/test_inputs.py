@@ -1,10 +1,8 @@
-from collections.abc import Callable
-from decimal import Decimal
-from fractions import Fraction
+"""Arrays for networks over samples, and tensors for gradients."""
+
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,104 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mistworks.errors import MistworksError
-from mistworks.inputs import MAX_DIMENSIONS, check_pair, ranked_pair, without_constants
+from mistworks.inputs import check_pair, check_tensors, without_constants
 
 TABLE = np.random.default_rng(0).standard_normal((8, 2))
-
-
-@pytest.mark.parametrize(
-    "hold",
-    [
-        np.asarray,
-        np.ndarray.tolist,
-        torch.from_numpy,
-        lambda table: torch.from_numpy(table).requires_grad_(),
-        lambda table: pd.DataFrame(table, columns=["a", "b"]),
-        lambda table: pd.DataFrame(table, columns=["a", "a"]),
-        lambda table: pd.DataFrame(table).astype("Float64"),
-        lambda table: pd.DataFrame(table).astype(object),
-        np.asfortranarray,
-        np.ma.masked_invalid,
-    ],
-)
-def test_every_holder_of_numbers_gives_the_same(hold: Callable[[Any], Any]) -> None:
-    expected_x, expected_y = check_pair(TABLE, TABLE[:, 0])
-    x, y = check_pair(hold(TABLE), TABLE[:, 0])
-    np.testing.assert_array_equal(x, expected_x)
-    np.testing.assert_array_equal(y, expected_y)
-    assert x.dtype == np.float32
-    assert x.shape == (8, 2)
-    assert y.shape == (8, 1)
-
-
-@pytest.mark.parametrize(
-    "column",
-    [
-        pd.Series(TABLE[:, 0], name="a"),
-        TABLE[:, 0].tolist(),
-        torch.from_numpy(TABLE[:, 0]),
-        pd.Series(range(8)),
-        pd.Series(range(8), dtype="Int64"),
-        np.arange(8, dtype=np.uint8),
-        np.array([True, False] * 4),
-        [Fraction(k, 3) for k in range(8)],
-        torch.arange(8, dtype=torch.bfloat16),
-    ],
-)
-def test_one_axis_means_one_coordinate(column: Any) -> None:
-    x, _ = check_pair(column, TABLE)
-    assert x.shape == (8, 1)
-    assert np.unique(x).size > 1
-
-
-REFUSED: list[tuple[Any, str]] = [
-    (np.zeros((0, 2)), "x has no rows; pass at least 5"),
-    ([], "x has no rows"),
-    (np.zeros((8, 0)), "x has no columns"),
-    (pd.DataFrame(index=range(8)), "x has no columns"),
-    (np.zeros((4, 2)), "x must have at least 5 rows, and 4 came"),
-    (np.zeros((8, 2, 2)), r"x must have one or two axes.*\(8, 2, 2\) came; reshape"),
-    (3.0, r"x must have one or two axes"),
-    (None, "x must hold numbers, and None came|finite|axes"),
-    (np.zeros((8, MAX_DIMENSIONS + 1)), f"x may have up to {MAX_DIMENSIONS} columns.*transpose"),
-    (TABLE * 1j, "x must hold real numbers, and complex"),
-    (torch.from_numpy(TABLE) * 1j, "x must hold real numbers, and complex"),
-    (np.where(TABLE[3, 1] == TABLE, np.nan, TABLE), "x must hold finite numbers.* NaN in row 3, column 1"),
-    (
-        np.where(TABLE[2, 0] == TABLE, -np.inf, TABLE),
-        "x must hold finite numbers.* infinity in row 2, column 0",
-    ),
-    (np.ma.masked_less(TABLE, 0), "x must hold finite numbers.* NaN"),
-    (pd.Series([1, None] * 4, dtype="Int64"), "x must hold finite numbers.* NaN in row 1"),
-    (pd.DataFrame({"a": range(8), "b": list("abcdefgh")}), "column 'b' of x must hold numbers"),
-    (pd.DataFrame({"t": pd.date_range("2020", periods=8)}), "column 't' of x must hold numbers.*datetime64"),
-    (pd.DataFrame({"c": pd.Categorical(list("abababab"))}), "column 'c' of x must hold numbers"),
-    (["1.5"] * 8, "x must hold numbers"),
-    (np.array(["1.5"] * 8, dtype=object), "x must hold numbers, and '1.5' came"),
-    ([[1, 2], [3]] * 4, "x must be a table with rows of equal length"),
-    ({"a": 1}, "x must"),
-]
-
-
-@pytest.mark.parametrize(("values", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
-def test_bad_input_is_refused_in_one_sentence(values: Any, message: str) -> None:
-    with pytest.raises(MistworksError, match=message):
-        check_pair(values, TABLE)
-
-
-def test_the_faulty_side_is_named() -> None:
-    with pytest.raises(MistworksError, match="y must have at least 5 rows"):
-        check_pair(TABLE, TABLE[:3])
-
-
-def test_different_lengths_are_refused() -> None:
-    with pytest.raises(MistworksError, match="as many rows as one another, and 8 and 7 came"):
-        check_pair(TABLE, TABLE[:7])
-
-
-def test_decimals_are_not_silently_wrong() -> None:
-    with pytest.raises(MistworksError, match="must hold numbers"):
-        check_pair([Decimal(k) for k in range(8)], TABLE)
 
 
 @settings(max_examples=100, deadline=None)
@@ -122,35 +25,18 @@ def test_decimals_are_not_silently_wrong() -> None:
 )
 def test_all_finite_doubles_are_read_into_the_unit_range(values: np.ndarray) -> None:
     x, _ = check_pair(values, np.arange(len(values)))
+    assert x.dtype == np.float32
+    assert x.shape == values.shape
     assert np.all(np.abs(x) <= 1)
     for column in range(x.shape[1]):
         order = np.argsort(values[:, column], kind="stable")
         assert np.all(np.diff(x[order, column]) >= 0)
 
 
-@settings(max_examples=100, deadline=None)
-@given(
-    values=arrays.arrays(
-        np.float64,
-        st.tuples(st.integers(5, 12), st.integers(1, 3)),
-        elements=st.one_of(
-            st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([0.0, -0.0, 1.0])
-        ),
-    )
-)
-def test_ranks_keep_the_order_and_the_ties_of_all_finite_doubles(values: np.ndarray) -> None:
-    ranks, _ = ranked_pair(values, np.arange(len(values)))
-    assert ranks.dtype == np.float32
-    for column in range(values.shape[1]):
-        _, expected = np.unique(values[:, column], return_inverse=True)
-        np.testing.assert_array_equal(ranks[:, column], expected)
-
-
-@pytest.mark.parametrize("read", [check_pair, ranked_pair])
-def test_constant_columns_are_left_out(read: Callable[[Any, Any], Any]) -> None:
+def test_constant_columns_are_left_out() -> None:
     constants = [np.full(8, value) for value in (0.0, 0.1, -1e300, 1e-300, 5e-324)]
-    x, y = without_constants(*read(np.column_stack([*constants, TABLE]), constants[1]))
-    np.testing.assert_array_equal(x, read(TABLE, TABLE)[0])
+    x, y = without_constants(*check_pair(np.column_stack([*constants, TABLE]), constants[1]))
+    np.testing.assert_array_equal(x, check_pair(TABLE, TABLE)[0])
     assert y.shape == (8, 0)
 
 
@@ -160,7 +46,26 @@ def test_columns_far_from_zero_keep_their_points_apart() -> None:
     assert np.unique(x).size == 100
 
 
-def test_input_is_left_as_it_was() -> None:
-    before = TABLE.copy()
-    check_pair(TABLE, TABLE)
-    np.testing.assert_array_equal(TABLE, before)
+def test_class_labels_are_numbered() -> None:
+    x, _ = check_pair(["a", "b", "a", "c", "b"], np.arange(5))
+    assert np.unique(x).size == 3
+
+
+X = torch.zeros(20, 2)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "message"),
+    [
+        (TABLE, X, r"Expected x to be a floating-point tensor of shape \(n, d\), got a ndarray\. Convert it"),
+        (X, X.long(), r"Expected y to be .* got one of type torch.int64 and shape \(20, 2\)"),
+        (X[:, 0], X, r"Expected x to be .* shape \(20,\)"),
+        (X / 0, X, "Expected finite numbers in x, got NaN or infinity"),
+        (X[:3], X[:3], "same number of rows, from 5 to 2,000 for smooth ranks, got 3 and 3"),
+        (X, X[:10], "got 20 and 10"),
+        (torch.zeros(2_001, 1), torch.zeros(2_001, 1), "got 2,001 and 2,001. Pass a part of the points"),
+    ],
+)
+def test_tensors_without_a_gradient_are_refused(x: Any, y: Any, message: str) -> None:
+    with pytest.raises(MistworksError, match=message):
+        check_tensors(x, y)

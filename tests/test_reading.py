@@ -1,0 +1,221 @@
+"""What holds numbers and class labels is read the same, whatever it is, and what cannot be read is refused."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mistworks.errors import MistworksError
+from mistworks.reading import MAX_COLUMNS, Side, read_pair, read_side, split_columns
+
+TABLE = np.random.default_rng(0).standard_normal((8, 2))
+COLOURS = np.array(["red", "green", "blue", "red", "red", "blue", "green", "red"])
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        "hold",
+        [
+            np.asarray,
+            np.ndarray.tolist,
+            torch.from_numpy,
+            lambda table: torch.from_numpy(table).requires_grad_(),
+            lambda table: pd.DataFrame(table, columns=["a", "b"]),
+            lambda table: pd.DataFrame(table, columns=["a", "a"]),
+            lambda table: pd.DataFrame(table).astype("Float64"),
+            lambda table: pd.DataFrame(table).astype(object),
+            np.asfortranarray,
+            np.ma.masked_invalid,
+            lambda table: read_side(table, "x"),
+        ],
+    )
+    def test_every_holder_gives_the_same(self, hold: Callable[[Any], Any]) -> None:
+        side = read_side(hold(TABLE), "x")
+        np.testing.assert_array_equal(side.values, TABLE.T)
+        assert not side.nominal.any()
+        assert side.shape == (8, 2)
+
+    @pytest.mark.parametrize(
+        "column",
+        [
+            pd.Series(TABLE[:, 0], name="a"),
+            TABLE[:, 0].tolist(),
+            torch.from_numpy(TABLE[:, 0]),
+            pd.Series(range(8)),
+            pd.Series(range(8), dtype="Int64"),
+            np.arange(8, dtype=np.uint8),
+            np.array([True, False] * 4),
+            pd.Series([True, False] * 4),
+            [True, False] * 4,
+            [Fraction(k, 3) for k in range(8)],
+            torch.arange(8, dtype=torch.bfloat16),
+            pd.Categorical(["low", "high"] * 4, categories=["low", "high"], ordered=True),
+        ],
+    )
+    def test_one_axis_means_one_column(self, column: Any) -> None:
+        side = read_side(column, "x")
+        assert side.shape == (8, 1)
+        assert np.unique(side.values).size > 1
+        assert not side.nominal.any()
+
+    @pytest.mark.parametrize("hold", [np.asarray, list, torch.from_numpy, pd.Series, pd.DataFrame])
+    @pytest.mark.parametrize("start", [2**53, -(2**62)])
+    def test_large_integers_keep_apart(self, hold: Callable[[Any], Any], start: int) -> None:
+        values = start + np.array([4, 0, 1, 3, 2, 2, 0])
+        np.testing.assert_array_equal(read_side(hold(values), "x").values, [[4, 0, 1, 3, 2, 2, 0]])
+
+    def test_unsigned_and_endless_integers_keep_apart(self) -> None:
+        steps = np.array([4, 0, 1, 3, 2], dtype=np.uint64)
+        np.testing.assert_array_equal(read_side(steps + np.uint64(2**63), "x").values, [[4, 0, 1, 3, 2]])
+        endless = [2**80 + int(step) for step in steps]
+        np.testing.assert_array_equal(read_side(endless, "x").values, [[4, 0, 1, 3, 2]])
+
+    def test_large_integers_leave_other_columns_alone(self) -> None:
+        table = np.array([2**60 + np.arange(5), [7, 9, 7, 8, 7]]).T
+        np.testing.assert_array_equal(read_side(table, "x").values, [[0, 1, 2, 3, 4], [7, 9, 7, 8, 7]])
+
+    def test_the_coarsest_type_gives_the_rounding(self) -> None:
+        assert read_side(TABLE.astype(np.float32), "x").rounding == pytest.approx(1.2e-7, rel=0.1)
+        mixed = pd.DataFrame({"a": TABLE[:, 0], "b": TABLE[:, 0].astype(np.float32)})
+        assert read_side(mixed, "x").rounding == pytest.approx(1.2e-7, rel=0.1)
+        assert read_side(TABLE, "x").rounding < 1e-15
+
+    def test_input_is_left_as_it_was(self) -> None:
+        before = TABLE.copy()
+        read_side(TABLE, "x").values[:] = 0
+        np.testing.assert_array_equal(TABLE, before)
+
+
+class TestClassLabels:
+    @pytest.mark.parametrize(
+        "hold",
+        [
+            lambda labels: labels,
+            np.ndarray.tolist,
+            lambda labels: labels.astype(object),
+            lambda labels: labels.astype("S"),
+            lambda labels: labels.astype(np.dtypes.StringDType()),
+            pd.Series,
+            lambda labels: pd.Series(labels, dtype="string"),
+            lambda labels: pd.Series(labels, dtype="category"),
+            pd.Categorical,
+            lambda labels: pd.DataFrame({"colour": labels}),
+            lambda labels: labels[:, None],
+            np.ma.asarray,
+        ],
+    )
+    def test_every_holder_gives_classes(self, hold: Callable[[Any], Any]) -> None:
+        side = read_side(hold(COLOURS), "y")
+        assert side.shape == (8, 1)
+        assert side.nominal.all()
+        equal = np.equal.outer(COLOURS, COLOURS)
+        np.testing.assert_array_equal(np.equal.outer(side.values[0], side.values[0]), equal)
+
+    @settings(max_examples=50, deadline=None)
+    @given(codes=st.lists(st.integers(0, 6), min_size=5, max_size=40), seed=st.integers(0, 99))
+    def test_classes_are_told_apart_whatever_they_are_called(self, codes: list[int], seed: int) -> None:
+        names = np.random.default_rng(seed).permutation(["a", "b", "ü", "", "10", "-", "g"])
+        values = read_side(names[codes], "y").values[0]
+        np.testing.assert_array_equal(np.equal.outer(values, values), np.equal.outer(codes, codes))
+
+    def test_their_number_is_not_limited(self) -> None:
+        assert len(np.unique(read_side([str(number) for number in range(2000)], "y").values)) == 2000
+
+    def test_numbers_are_classes_where_pandas_says_so(self) -> None:
+        assert read_side(pd.Series([3, 1, 2, 3, 1], dtype="category"), "y").nominal.all()
+        binned = pd.cut(pd.Series(TABLE[:, 0]), 4)
+        assert not read_side(binned, "y").nominal.any()
+        assert not read_side([3, 1, 2, 3, 1], "y").nominal.any()
+
+    def test_numbers_and_class_labels_may_be_mixed(self) -> None:
+        frame = pd.DataFrame({"colour": COLOURS, "size": TABLE[:, 0], "sold": [True, False] * 4})
+        side = read_side(frame, "X")
+        assert side.labels == ("colour", "size", "sold")
+        np.testing.assert_array_equal(side.nominal, [True, False, False])
+        rows = [list(row) for row in zip(COLOURS.tolist(), TABLE[:, 0], [True, False] * 4, strict=True)]
+        np.testing.assert_array_equal(read_side(rows, "X").values[1:], side.values[1:])
+        np.testing.assert_array_equal(read_side(rows, "X").nominal, side.nominal)
+
+
+class TestSides:
+    def test_they_convert_to_arrays(self) -> None:
+        side = read_side(TABLE, "x")
+        np.testing.assert_array_equal(np.asarray(side), TABLE)
+        assert len(side) == 8
+
+    def test_rows_and_columns_are_chosen(self) -> None:
+        side = read_side(pd.DataFrame(TABLE, columns=["a", "b"]), "x")
+        np.testing.assert_array_equal(side.rows(np.array([3, 1])).values, TABLE[[3, 1]].T)
+        assert side.columns([1]).labels == side.columns(np.array([False, True])).labels == ("b",)
+        assert [column.labels for column in split_columns(side)] == [("a",), ("b",)]
+        assert isinstance(side.columns([]), Side)
+
+
+REFUSED: list[tuple[Any, str]] = [
+    (np.zeros((0, 2)), "Expected x with at least 5 rows, got 0"),
+    ([], "Expected x with at least 5 rows, got 0"),
+    (np.zeros((8, 0)), "Expected x with at least one column, got none"),
+    (pd.DataFrame(index=range(8)), "Expected x with at least one column, got none"),
+    (np.zeros((4, 2)), "Expected x with at least 5 rows, got 4"),
+    (np.zeros((8, 2, 2)), r"Expected x of shape \(n,\) or \(n, d\), got shape \(8, 2, 2\). Reshape"),
+    (3.0, r"Expected x of shape \(n,\) or \(n, d\), got shape \(\)"),
+    (None, r"Expected x of shape"),
+    ({"a": 1}, "Expected x of shape"),
+    (np.zeros((8, MAX_COLUMNS + 1)), f"Expected x with up to {MAX_COLUMNS} columns, got .*transpose"),
+    (TABLE * 1j, "Expected real numbers in column 0 of x, got complex"),
+    (torch.from_numpy(TABLE[:, 0]) * 1j, "Expected real numbers in x, got complex"),
+    (
+        np.where(TABLE[3, 1] == TABLE, np.nan, TABLE),
+        "Expected finite numbers in x, got 1 that are not, the first NaN in row 3, column 1",
+    ),
+    (np.where(TABLE[2, 0] == TABLE, -np.inf, TABLE), "the first infinity in row 2, column 0"),
+    (np.ma.masked_less(TABLE, 0), "Expected finite numbers in x, got .* NaN"),
+    (pd.Series([1, None] * 4, dtype="Int64"), "Expected finite numbers in x, got 4 .* NaN in row 1"),
+    (pd.DataFrame({"a": range(8), "b": [1.0, np.nan] * 4}), "finite numbers in column 'b' of x"),
+    (pd.DataFrame({"a": range(8), "t": pd.date_range("2020", periods=8)}), "column 't' of x, got .*datetime64"),
+    (np.where(np.arange(8) == 3, None, COLOURS), "class label in every row of x, got 1 missing, .* in row 3"),
+    (pd.Series([None, *COLOURS[1:]], dtype="category"), "class label in every row of x, got 1 .* row 0"),
+    (pd.Series([None, *COLOURS[1:]], dtype="string"), "class label in every row of x, got 1 .* row 0"),
+    (np.ma.masked_equal(COLOURS, "red"), "class label in every row of x, got 4 missing"),
+    ([Decimal(k) for k in range(8)], r"Expected numbers or class labels in x, got Decimal\('0'\)"),
+    ([[1, 2], [3]] * 4, "Expected rows of equal length in x"),
+    (scipy.sparse.csr_array(TABLE), r"Expected a dense table for x, got a sparse matrix. Pass x\.toarray"),
+]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(("values", "message"), REFUSED, ids=[message[:40] for _, message in REFUSED])
+    def test_what_cannot_be_read_is_refused(self, values: Any, message: str) -> None:
+        with pytest.raises(MistworksError, match=message):
+            read_side(values, "x")
+
+    def test_the_faulty_side_is_named(self) -> None:
+        with pytest.raises(MistworksError, match="Expected y with at least 5 rows, got 3"):
+            read_pair(TABLE, TABLE[:3])
+
+    def test_different_lengths_are_refused(self) -> None:
+        with pytest.raises(MistworksError, match=r"same number of rows, got 8 and 7\. Pass paired"):
+            read_pair(TABLE, TABLE[:7])
+
+    def test_numbers_whose_sum_overflows_are_finite(self) -> None:
+        assert read_side([1e308] * 8, "x").shape == (8, 1)
+
+
+def test_reading_imports_neither_torch_nor_scipy_nor_pandas() -> None:
+    code = (
+        "import sys, numpy as np; from mistworks.reading import read_side; "
+        "read_side(np.zeros((8, 2)), 'x'); read_side(['a', 'b'] * 4, 'x'); "
+        "print({'torch', 'scipy', 'pandas'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
