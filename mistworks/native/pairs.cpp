@@ -44,7 +44,7 @@ double normal(double statistic, double freedom) {
 
 class Tables {
   public:
-    Tables(Sample& sample, int64_t most_cells) : s(sample) {
+    Tables(Sample& sample, int64_t most_cells) : s(sample), chances_(sample.arena) {
         const int size = std::min(s.n + 1, TABULATED);
         logs_ = s.arena.get<double>(size);
         logs_[0] = 0;
@@ -68,7 +68,7 @@ class Tables {
             mi = plain - (cells - rows - columns + 1) / (2.0 * n);
             statistic = 2 * n * plain;
         } else {
-            const double chance = permuted_mi(s, x.distinct, y_distinct);
+            const double chance = permuted_mi(s, x.distinct, y_distinct, &chances_);
             freedom = std::min(freedom, static_cast<double>(n));
             statistic = freedom + 2 * n * (plain - chance);
             mi = (plain - chance) * std::min(x.entropy, y_entropy) / headroom(std::min(x.plug_in, y_plug_in), chance);
@@ -88,6 +88,15 @@ class Tables {
             for (int k = 0; k < joint.count; ++k) sum += c_log_c(joint.counts[k]);
         } else {
             for (int i = 0; i < s.n; ++i) ++cells_[x.codes[i] * y.count + y.codes[i]];
+            const int size = x.count * y.count;
+            if (size <= s.n) {
+                for (int k = 0; k < size; ++k) {
+                    cells += cells_[k] > 0;
+                    sum += c_log_c(cells_[k]);
+                    cells_[k] = 0;
+                }
+                return std::log(static_cast<double>(s.n)) - sum / s.n;
+            }
             for (int i = 0; i < s.n; ++i) {
                 int32_t& cell = cells_[x.codes[i] * y.count + y.codes[i]];
                 if (!cell) continue;
@@ -100,6 +109,7 @@ class Tables {
     }
 
     Sample& s;
+    Cells chances_;
     double* logs_;
     int32_t* cells_;
 };

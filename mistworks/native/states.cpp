@@ -165,16 +165,22 @@ Distinct distinct_counts(Sample& s, const States& states) {
     return made;
 }
 
-double permuted_mi(Sample& s, Distinct x, Distinct y) {
+double permuted_mi(Sample& s, Distinct x, Distinct y, Cells* cells) {
     Arena::Scope scope(s.arena);
     if (static_cast<int64_t>(x.size) * y.size > MOST_CELLS) {
         x = rounded(s, x);
         y = rounded(s, y);
     }
+    auto chance = [&](int a, int b) {
+        if (!cells || std::max(a, b) >= Cells::SIDE) return cell(a, b, s.n);
+        double& known = cells->of[a * Cells::SIDE + b];
+        if (known == -1e300) known = cell(a, b, s.n);
+        return known;
+    };
     double total = 0;
     for (int i = 0; i < x.size; ++i)
         for (int j = 0; j < y.size; ++j)
-            total += static_cast<double>(x.times[i]) * y.times[j] * cell(x.value[i], y.value[j], s.n);
+            total += static_cast<double>(x.times[i]) * y.times[j] * chance(x.value[i], y.value[j]);
     return std::max(total, 0.0);
 }
 

@@ -34,8 +34,14 @@ States joint_states(Sample& s, const States& x, const States& y);
 
 Entropies entropies(const States& states, int n);
 Distinct distinct_counts(Sample& s, const States& states);
+// Chance in cells of few points, computed once.
+struct Cells {
+    static constexpr int SIDE = 64;
+    double* of;
+    explicit Cells(Arena& arena) : of(arena.get<double>(SIDE * SIDE)) { std::fill(of, of + SIDE * SIDE, -1e300); }
+};
 // Expected plug-in MI under random pairing (Vinh, Epps, Bailey 2010).
-double permuted_mi(Sample& s, Distinct x, Distinct y);
+double permuted_mi(Sample& s, Distinct x, Distinct y, Cells* cells = nullptr);
 // The adjusted MI's denominator is at least this.
 inline double headroom(double least, double chance) { return std::max(least - chance, 1e-3 + 0.02 * least); }
 
