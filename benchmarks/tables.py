@@ -1,12 +1,14 @@
 """Tables of figures in Markdown, for what the benchmarks write."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from flows.evaluate import Evaluated
-from mistworks.evaluation.results import Results
+if TYPE_CHECKING:
+    from flows.evaluate import Evaluated
+    from mistworks.evaluation.results import Results
 
 
-def of(evaluated: Evaluated, suite: str) -> list[Results]:
+def of(evaluated: "Evaluated", suite: str) -> "list[Results]":
     """The results of every estimator on a suite."""
     return [part for part in evaluated.results if part.suite == suite]
 
