@@ -138,7 +138,7 @@ def monotone(samples: Samples) -> dict[str, Tensor]:
     # Where r is 0 the order of y has no sign, and what is said of it must not depend on one.
     signed = best > _NO_CORRELATION
     kendall = kendall * signed
-    displacement = _displacements(x - y, n) * signed
+    displacement = _displacements(x - y, n) * signed[:, None]
     first = (kendall.detach() + _SECOND * displacement[:, 0].detach()).argmax(dim=1)
     return {
         "kendall": leading(kendall.sort(dim=1, descending=True).values, _LEADING),
