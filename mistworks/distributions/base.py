@@ -62,6 +62,10 @@ class Family(FrozenConfig, ABC):
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> JointDistribution:
         """Draw one joint distribution of dimensions (dx, dy) from the prior."""
 
+    def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> JointDistribution:
+        """The same where only samples matter: the mutual information may be NaN where it takes time."""
+        return self.draw(dx, dy, rng)
+
 
 def require_at_least(name: str, value: int, least: int) -> None:
     """Refuse a count that is too small.

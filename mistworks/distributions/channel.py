@@ -1,6 +1,6 @@
 """The channel family: one coordinate of a side reads out a function of a few coordinates of the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -10,13 +10,12 @@ from pydantic import field_validator
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Family, JointDistribution, require_at_least
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
-from mistworks.distributions.monte_carlo import Label, precise_label
+from mistworks.distributions.monte_carlo import UNKNOWN, Label, precise_label
 from mistworks.distributions.priors import LogUniform, Probability, within
 from mistworks.distributions.scalar_channels import LARGEST_INPUT, ScalarChannel, draw_channel
 from mistworks.distributions.scalar_functions import ScalarFunction, draw_function
 
 _MOST_READ = 4
-_FIRST_POINTS = 16_384
 _PILOT_POINTS = 2_048
 
 
@@ -118,7 +117,7 @@ class ChannelFamily(Family):
     @field_validator("noise")
     @classmethod
     def _resolved(cls, prior: LogUniform) -> LogUniform:
-        # Below, 16,384 points leave gaps between the noise of neighbours, and the label would be biased.
+        # Below, the first points leave gaps between the noise of neighbours, and the label would be biased.
         return within(prior, 0.02, 100.0, "noise")
 
     @property
@@ -132,26 +131,29 @@ class ChannelFamily(Family):
 
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Channel:
         """A channel with its source, function, noise and direction drawn at random."""
+        drawn = self.draw_unlabelled(dx, dy, rng)
+        readout, channel = drawn.readout, drawn.channel
+        inputs = drawn.source.restricted(readout.columns)
+
+        def outputs(n: int) -> FloatArray:
+            return readout.of_columns(inputs.sample(n, rng))
+
+        return replace(drawn, label=precise_label(outputs, channel.label, channel.first_points))
+
+    def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Channel:
+        """A channel without its label, which takes most of the time."""
         self.require_dimensions(dx, dy)
         swapped = bool(rng.random() < self.swapped)
         read, reads = (dy, dx) if swapped else (dx, dy)
         source = draw_coordinates(read, rng)
         columns = rng.permutation(read)[: int(rng.integers(1, min(read, _MOST_READ), endpoint=True))]
-        readout, inputs = _draw_readout(source, columns, rng)
-        channel = draw_channel(self.noise, rng)
-
-        def outputs(n: int) -> FloatArray:
-            return readout.of_columns(inputs.sample(n, rng))
-
-        label = precise_label(outputs, channel.label, _FIRST_POINTS)
+        readout, channel = _draw_readout(source, columns, rng), draw_channel(self.noise, rng)
         noise, place = draw_coordinates(reads - 1, rng), int(rng.integers(reads))
-        return Channel(source, readout, channel, noise, place, swapped, label)
+        return Channel(source, readout, channel, noise, place, swapped, UNKNOWN)
 
 
-def _draw_readout(
-    source: Coordinates, columns: NDArray[np.int64], rng: np.random.Generator
-) -> tuple[Readout, Coordinates]:
-    """A random readout of some columns, and the distribution of those."""
+def _draw_readout(source: Coordinates, columns: NDArray[np.int64], rng: np.random.Generator) -> Readout:
+    """A random readout of some columns."""
     inputs, function = source.restricted(columns), draw_function(len(columns), rng)
     values = function(inputs.sample(_PILOT_POINTS, rng)).astype(np.float64)
-    return Readout(function, columns, float(values.mean()), float(values.std()) or 1.0), inputs
+    return Readout(function, columns, float(values.mean()), float(values.std()) or 1.0)

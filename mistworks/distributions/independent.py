@@ -121,4 +121,4 @@ class IndependentFamily(Family):
         """Two blocks with their kinds and distributions drawn at random, apart from each other."""
         self.require_dimensions(dx, dy)
         x_kind, y_kind = (self.kinds[number] for number in rng.integers(len(self.kinds), size=2))
-        return Independent(x_kind.draw(dx, 1, rng), y_kind.draw(1, dy, rng))
+        return Independent(x_kind.draw_unlabelled(dx, 1, rng), y_kind.draw_unlabelled(1, dy, rng))

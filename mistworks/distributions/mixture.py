@@ -1,22 +1,21 @@
 """The mixture family: finite mixtures of normal distributions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, get_args
 
 import numpy as np
 from pydantic import Field, field_validator
-from scipy.linalg import solve_triangular
 from scipy.special import entr
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
 from mistworks.distributions.dispersion import Factor, FactorLoading, cholesky_factor, factor_matrix
-from mistworks.distributions.monte_carlo import Label, class_entropy, precise_label
+from mistworks.distributions.monte_carlo import UNKNOWN, Label, class_entropy, precise_label
 from mistworks.distributions.priors import LogUniform, UniformInteger, within
 
 MixtureKind = Literal["clusters", "latent", "volatility", "switching"]
 
-_FIRST_POINTS = 1_024
+_FIRST_POINTS = 512
 _SCALE = LogUniform(low=0.4, high=1.6)
 _KINDS: tuple[MixtureKind, ...] = get_args(MixtureKind)
 
@@ -68,27 +67,27 @@ def mixture_label(weights: Array, means: Array, factors: Array, dx: int, rng: np
     is left to Monte Carlo is the mean of H(K|x,y) − H(K|x) − H(K|y), which lies within ±2 log(components).
     Arguments are those of `Mixture`.
     """
-    x_and_both = np.stack([solve_triangular(factor, np.eye(len(factor)), lower=True) for factor in factors])
-    y_factors = [cholesky_factor(factor[dx:] @ factor[dx:].T) for factor in factors]
-    y_whitening = np.stack(
-        [solve_triangular(factor, np.eye(len(factor)), lower=True) for factor in y_factors]
-    )
+    x_and_both = np.asarray(np.linalg.inv(factors), dtype=np.float64)
+    y_factors = np.linalg.cholesky(factors[:, dx:] @ factors[:, dx:].transpose(0, 2, 1))
+    y_whitening = np.asarray(np.linalg.inv(y_factors), dtype=np.float64)
     log_volume = np.log(np.diagonal(factors, axis1=1, axis2=2))
     y_log_volume = np.log(np.diagonal(y_factors, axis1=1, axis2=2)).sum(axis=1)
     within = float(weights @ (y_log_volume - log_volume[:, dx:].sum(axis=1)))
     exact = within + float(entr(weights).sum())
     log_weights = np.log(weights)
     x_constant, y_constant, constant = (
-        (log_weights - volume).astype(np.float32)
+        (log_weights - volume).astype(np.float32)[:, None]
         for volume in (log_volume[:, :dx].sum(axis=1), y_log_volume, log_volume.sum(axis=1))
     )
 
     def terms(n: int) -> Array:
-        points = _mixture_points(n, weights, means, factors, rng)
+        points = np.ascontiguousarray(_mixture_points(n, weights, means, factors, rng).T)
         standard = _whitened(points, means, x_and_both)
-        x_squares = _squared_norms(standard[:, :, :dx])
-        both_squares = x_squares + _squared_norms(standard[:, :, dx:])
-        y_squares = _squared_norms(_whitened(points[:, dx:], means[:, dx:], y_whitening))
+        np.square(standard, out=standard)
+        x_squares = standard[:, :dx].sum(axis=1)
+        both_squares = x_squares + standard[:, dx:].sum(axis=1)
+        y_standard = _whitened(points[dx:], means[:, dx:], y_whitening)
+        y_squares = np.square(y_standard, out=y_standard).sum(axis=1)
         both_entropy = class_entropy(constant - 0.5 * both_squares)
         return (
             both_entropy
@@ -114,17 +113,13 @@ def _mixture_points(
 
 
 def _whitened(points: FloatArray, means: Array, whitening: Array) -> FloatArray:
-    """Lₖ⁻¹ (v − μₖ), shape (n, components, size)."""
+    """Lₖ⁻¹ (v − μₖ), shape (components, size, n), of points v of shape (size, n)."""
     components, size = means.shape
     offsets = np.einsum("kij,kj->ki", whitening, means).astype(np.float32)
     stacked = whitening.reshape(components * size, size).astype(np.float32)
-    standard = (points @ stacked.T).reshape(-1, components, size)
-    standard -= offsets
-    return standard
-
-
-def _squared_norms(standard: FloatArray) -> FloatArray:
-    return np.asarray(np.einsum("nki,nki->nk", standard, standard))
+    standard = (stacked @ points).reshape(components, size, -1)
+    standard -= offsets[:, :, None]
+    return np.asarray(standard)
 
 
 class MixtureFamily(Family):
@@ -171,13 +166,18 @@ class MixtureFamily(Family):
 
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Mixture:
         """A mixture with its kind, weights, means and covariances drawn at random."""
+        drawn = self.draw_unlabelled(dx, dy, rng)
+        return replace(drawn, label=mixture_label(drawn.weights, drawn.means, drawn.factors, dx, rng))
+
+    def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Mixture:
+        """A mixture without its label, which takes most of the time."""
         self.require_dimensions(dx, dy)
         components = self.components.draw(rng)
         weights = rng.gamma(2.0, size=components) + 0.05
         weights /= weights.sum()
         kind = self.kinds[int(rng.integers(len(self.kinds)))]
         means, factors = self._draw_kind(kind, components, dx, dy, rng)
-        return Mixture(weights, means, factors, dx, mixture_label(weights, means, factors, dx, rng))
+        return Mixture(weights, means, factors, dx, UNKNOWN)
 
     def _draw_kind(
         self, kind: MixtureKind, components: int, dx: int, dy: int, rng: np.random.Generator

@@ -1,7 +1,7 @@
 """The observed family: normal quantities as tables hold them, rounded, counted, classed, rare or censored."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -160,12 +160,15 @@ class ObservedFamily(Family):
 
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
         """Pairs, noise and coarsenings drawn at random, at random places: at most 60 nats."""
-        self.require_dimensions(dx, dy)
-        while (drawn := self._draw(dx, dy, rng)).information > _MOST_INFORMATION:
-            pass
-        return drawn
+        while True:
+            drawn = self.draw_unlabelled(dx, dy, rng)
+            information = observed_information(drawn.correlations, drawn.x, drawn.y)
+            if information <= _MOST_INFORMATION:
+                return replace(drawn, information=information)
 
-    def _draw(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
+    def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
+        """The same without its information, which is an integral for each kind of pair."""
+        self.require_dimensions(dx, dy)
         pairs = 0 if rng.random() < self.independent else _draw_pairs(min(dx, dy), rng)
         # A few kinds of columns, not one a column: as tables are, and each label an integral less.
         kinds = int(rng.integers(1, min(_MOST_KINDS, max(pairs, 2)), endpoint=True))
@@ -175,7 +178,7 @@ class ObservedFamily(Family):
         kept = rng.uniform(0.2, 0.98, 2) if rng.random() < self.missing else np.ones(2)
         x = self._side(dx, [x_kinds[i] for i in kind], x_kinds, float(kept[0]), rng)
         y = self._side(dy, [y_kinds[i] for i in kind], y_kinds, float(kept[1]), rng)
-        return Observed(correlations, x, y, observed_information(correlations, x, y))
+        return Observed(correlations, x, y, float("nan"))
 
     def _correlation(self, x: Coarsening, y: Coarsening, rng: np.random.Generator) -> float:
         sign = 1.0 if rng.random() < 0.5 else -1.0
