@@ -8,11 +8,36 @@ import argparse
 import math
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from kinds import Answer, Parameters, ask, seeded, trials
 from tables import table
+
+import mistworks
+from mistworks.batching import Model
+
+
+def answers_by_kind(
+    *,
+    model: Model = None,
+    samples: int = 1,
+    seed: int = 0,
+    kind: str = "",
+    every: int = 1,
+    show: Callable[[str, Parameters, Answer], None] | None = None,
+) -> dict[str, list[Answer]]:
+    """Answers to the trials of all kinds, or of those whose name contains a word, or of every k-th trial."""
+    answers: dict[str, list[Answer]] = defaultdict(list)
+    for number, (name, parameters, trial) in enumerate(trials()):
+        if kind not in name or number % every:
+            continue
+        for sample in range(samples):
+            answer = ask(trial, seeded(seed, name, parameters, sample), model)
+            answers[name].append(answer)
+            if show is not None:
+                show(name, parameters, answer)
+    return answers
 
 
 def main() -> None:
@@ -25,18 +50,22 @@ def main() -> None:
     parser.add_argument("--wrong", action="store_true", help="print wrong answers only")
     parser.add_argument("--model", help="folder of an estimator; the shipped one if left out")
     arguments = parser.parse_args()
+
+    def show(kind: str, parameters: Parameters, answer: Answer) -> None:
+        if not (arguments.wrong and answer.right):
+            print(_line(kind, parameters, answer), flush=True)
+
     started = time.perf_counter()
-    answers: dict[str, list[Answer]] = defaultdict(list)
-    for number, (kind, parameters, trial) in enumerate(trials()):
-        if arguments.kind not in kind or number % arguments.every:
-            continue
-        for sample in range(arguments.samples):
-            answer = ask(trial, seeded(arguments.seed, kind, parameters, sample), arguments.model)
-            answers[kind].append(answer)
-            if not (arguments.wrong and answer.right):
-                print(_line(kind, parameters, answer), flush=True)
+    answers = answers_by_kind(
+        model=None if arguments.model is None else mistworks.load(arguments.model),
+        samples=arguments.samples,
+        seed=arguments.seed,
+        kind=arguments.kind,
+        every=arguments.every,
+        show=show,
+    )
     print()
-    print(_summary(answers))
+    print(summary_of(answers))
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
@@ -60,7 +89,8 @@ def _line(kind: str, parameters: Parameters, answer: Answer) -> str:
     return f"{kind}: {told}: {figures} familiarity {answer.familiarity:.2f} {verdict}{signs}"
 
 
-def _summary(answers: dict[str, list[Answer]]) -> str:
+def summary_of(answers: Mapping[str, Sequence[Answer]]) -> str:
+    """A line a kind, and one of all."""
     rows = [_row(kind, found) for kind, found in answers.items()]
     everything = [answer for found in answers.values() for answer in found]
     head = [

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mistworks
+from mistworks.batching import Model
 from mistworks.evaluation.suites.exact import entropy, table_information
 from mistworks.evaluation.suites.observed import ClassesOnALine, RoundedNormals, zipf
 from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal
@@ -96,7 +97,7 @@ class Answer:
         return self.covers and (self.near or not self.trial.estimable)
 
 
-def ask(trial: Trial, rng: np.random.Generator, model: str | None) -> Answer:
+def ask(trial: Trial, rng: np.random.Generator, model: Model = None) -> Answer:
     """Draw a sample and estimate."""
     x, y = trial.draw(rng)
     limit = min(map(entropy_limit, (x, y))) if math.isfinite(trial.cap) else math.inf

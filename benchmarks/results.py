@@ -10,7 +10,9 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
-from standing import by_form, standing, worst
+from cases import answers_by_kind, summary_of
+from speed import HEAD, speeds
+from standing import by_form, by_group, standing, worst
 from tables import figure, of, pair, table
 
 from flows.evaluate import Evaluated, evaluate_in
@@ -34,7 +36,7 @@ MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussi
 LARGE_MODELS = "mist@champion,gaussian-copula,t-copula,cca"
 LARGE_SIZE = 10_000
 SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
-SUITES = "m-test,bmi-40,beyond,null,self-consistency"
+SUITES = "m-test,bmi-40,beyond,null,ordinary,strong,self-consistency"
 
 
 def main() -> None:
@@ -46,6 +48,9 @@ def main() -> None:
     parser.add_argument("--large-models", default=LARGE_MODELS, help=f"on bmi-40 at n = {LARGE_SIZE:,}")
     parser.add_argument("--ablations", type=Path, default=Path("docs/ablations.md"), help="to be taken in")
     parser.add_argument("--slow-limit", type=int, default=60)
+    parser.add_argument(
+        "--no-speeds", action="store_true", help="leave out the figures of benchmarks/speed.py"
+    )
     parser.add_argument("--costs", action="store_true", help="measure time and memory too, alone")
     parser.add_argument("--docs", type=Path, default=Path("docs"))
     arguments = parser.parse_args()
@@ -84,6 +89,20 @@ def _document(
     yield "![Coverage of the true mutual information against the nominal level](images/calibration.png)"
     yield f"## Where {first} stands"
     yield standing(evaluated, large, first)
+    yield "## Kinds of ordinary data on which estimators fail"
+    yield (
+        "As `python benchmarks/cases.py` prints them one by one: right is an interval that holds the truth "
+        "and, where an estimate can be had, an error of at most 0.05 nats or 10 %."
+    )
+    opened = next(each for each in evaluated.estimators if each.label == first)
+    yield summary_of(answers_by_kind(model=open_estimator(opened).estimator))
+    if not arguments.no_speeds:
+        yield "## Speed and size"
+        yield (
+            "Of the estimator that comes with the package, by `python benchmarks/speed.py`, each figure in a "
+            "process of its own."
+        )
+        yield table(HEAD, speeds())
     if arguments.ablations.is_file():
         yield "## What each part buys"
         yield arguments.ablations.read_text(encoding="utf-8").strip()
@@ -95,7 +114,14 @@ def _document(
     for suite in ("bmi-40", "beyond"):
         yield f"## {suite}: mean absolute error by n"
         yield _by_size(evaluated, suite, _mean_absolute_error)
-    for suite in ("bmi-40", "beyond"):
+    yield "## ordinary: by group, and by n"
+    yield by_group(evaluated, "ordinary", first, lambda part: part.family)
+    yield by_group(evaluated, "ordinary", first, lambda part: part.n)
+    yield "## strong: by nats, by n and by kind"
+    yield by_group(evaluated, "strong", first, lambda part: part.mi)
+    yield by_group(evaluated, "strong", first, lambda part: part.n)
+    yield by_group(evaluated, "strong", first, lambda part: part.family)
+    for suite in ("bmi-40", "beyond", "ordinary", "strong"):
         yield f"## {suite}: where {first} errs most"
         yield worst(evaluated, suite, first)
     yield "## beyond: forms that the training families share, and others"

@@ -1,46 +1,51 @@
 """The figures that the estimator was built for, each beside what it must reach, and where it errs most."""
 
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from tables import figure, of, pair, table
 
-import mistworks
 from flows.evaluate import Evaluated
 from mistworks.baselines.bootstrap import SUFFIX
+from mistworks.dataset import IntArray
 from mistworks.evaluation.intervals import coverage, false_alarms
 from mistworks.evaluation.measures import accuracy
 from mistworks.evaluation.results import Results
+from mistworks.evaluation.suites.null import GROUPS as NULL_GROUPS
 
 # What must be reached and what is aimed at, by the names of the figures.
 TARGETS = {
-    "m-test IMD, n 10-100: MSE": ("1.6", "1.0"),
-    "m-test IMD, n 100-300: MSE": ("0.03", "0.012"),
-    "m-test IMD, n 300-500: MSE": ("0.015", "0.006"),
-    "m-test OoMD, n 10-100: MSE": ("1.6", "1.0"),
-    "m-test OoMD, n 100-300: MSE": ("0.04", "0.015"),
-    "m-test OoMD, n 300-500: MSE": ("0.02", "0.007"),
-    "bmi-40, n = 500: MAE": ("0.08", "0.04"),
-    "bmi-40, n = 1,000: MAE": ("0.06", "0.03"),
-    "bmi-40, n = 10,000: MAE": ("0.05", "0.015"),
+    "m-test IMD, n 10-100: MSE": ("1.2", "0.9"),
+    "m-test IMD, n 100-300: MSE": ("0.020", "0.012"),
+    "m-test IMD, n 300-500: MSE": ("0.009", "0.006"),
+    "m-test OoMD, n 10-100: MSE": ("1.5", "1.0"),
+    "m-test OoMD, n 100-300: MSE": ("0.024", "0.015"),
+    "m-test OoMD, n 300-500: MSE": ("0.012", "0.007"),
+    "bmi-40, n = 500: MAE": ("0.045", "0.036"),
+    "bmi-40, n = 1,000: MAE": ("0.032", "0.026"),
+    "bmi-40, n = 10,000: MAE": ("0.018", "0.012"),
+    "beyond, n = 60: MAE": ("0.15", ""),
+    "beyond, n = 200: MAE": ("0.09", ""),
+    "beyond, n = 500: MAE": ("0.058", ""),
+    "strong: MAE": ("0.10", "0.05"),
+    "strong, n all: 90 % interval covers": ("85–95 %", ""),
     "null, n = 500: mean estimate": ("0.03", "0.01"),
-    "null, n = 500: 5% quantile above 0": ("5 %", ""),
     "m-test, n all: 90 % interval covers": ("88–92 %", "89–91 %"),
     **{f"m-test, n {n}: 90 % interval covers": ("85–95 %", "") for n in ("10-100", "100-300", "300-500")},
     **{f"bmi-40, n {n}: 90 % interval covers": ("85–95 %", "") for n in ("all", "300-500", "500-1000")},
     "m-test: families of which it covers 86–94 %": ("", "every family"),
     "beyond, n all: 90 % interval covers": ("80–97 %", "86–94 %"),
-    "one estimate at n = 500, 16 + 16, one core": ("25 ms", "8 ms"),
-    "1,000 estimates at n = 500, 16 + 16, batched, all cores": ("10 s", "3 s"),
-    "from import to the first answer, fresh process": ("4 s", "2 s"),
-    "weights, calibration and card": ("20 MB", "5 MB"),
+    "self-consistency, n all: 90 % interval covers": ("86–94 %", ""),
 }
+ALARMS = ("6 %", "4–6 %")
+GROUP_COVERAGE = ("84–96 %", "")
+RIVALS = ("plug-in", "gaussian-copula", "ksg")
+"""Beginnings of the names of the estimators whose best is the bar for each group of `ordinary`."""
+MOST_FAILURES = 0.1
+"""Of a rival in a group; with more it is no rival there."""
+
 # Distributions of `beyond` that `mistworks.general` draws in the same form, or nearly, with other parameters.
 SHARED_FORMS = (
     "classes-1x1",
@@ -82,12 +87,13 @@ def standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
         for n in sorted(set(part.n.tolist())):
             total = accuracy(part[part.n == n])[0]
             rows.append([f"{name}, n = {n:,}: MAE", total.count, pair(total.mae, total.mae_se)])
+    strong = accuracy(own["strong"])[0]
+    rows.append(["strong: MAE", strong.count, pair(strong.mae, strong.mae_se)])
     rows += _independence(own["null"])
     for name, part in (*own.items(), ("bmi-40 at n = 10,000", large.results[0])):
         rows.extend(_coverage(name, part))
-    rows += [[name, "", told] for name, told in _speeds()]
-    targets = {**TARGETS, **_shares_of_the_best(evaluated, "beyond", first)}
-    cells = [[*map(str, row), *targets.get(str(row[0]), ("", ""))] for row in rows]
+    cells = [[*map(str, row), *TARGETS.get(str(row[0]), ("", ""))] for row in rows]
+    cells += [*_groups(evaluated, first), *_alarms(own["null"])]
     cells += [row for suite in ("m-test", "bmi-40", "beyond") for row in _scores(evaluated, suite, first)]
     return table(["figure", "datasets", first, "must reach", "aim"], cells)
 
@@ -104,10 +110,51 @@ def _independence(part: Results) -> Iterable[list[object]]:
     null = part[part.n == 500]
     total = accuracy(null)[0]
     yield ["null, n = 500: mean estimate", len(null), pair(total.bias, total.bias_se)]
-    for level in (0.05, 0.025):
-        for row in false_alarms(null, levels=(1 - 2 * level,)):
+
+
+def _alarms(part: Results) -> Iterable[list[str]]:
+    """False alarms of each group of `null`, at all n together."""
+    for group in ("continuous and other margins", *NULL_GROUPS):
+        chosen = part.family == group if group in NULL_GROUPS else ~np.isin(part.family, NULL_GROUPS)
+        for row in false_alarms(part[chosen], levels=(0.9,)):
             if row.n_bin == "all":
-                yield [f"null, n = 500: {100 * level:g}% quantile above 0", row.count, f"{row.rate:.1%}"]
+                rate = f"{row.rate:.1%} ({row.low:.1%}–{row.high:.1%})"
+                yield [f"null, {group}: 90 % intervals above 0", str(row.count), rate, *ALARMS]
+
+
+def _groups(evaluated: Evaluated, first: str) -> Iterable[list[str]]:
+    """Error and coverage in each group of `ordinary`, beside the best of the classical estimators."""
+    own = next(part for part in of(evaluated, "ordinary") if part.estimator == first)
+    for group in sorted(set(own.family.tolist())):
+        part, bar = own[own.family == group], ("", "")
+        best = _best_rival(evaluated, group)
+        if best is not None:
+            error, rival, common = best
+            part = part[np.isin(part.position, common)]
+            bar = f"{error:.3g}, {rival}'s", f"{error / 2:.3g}, half"
+        total = accuracy(part)[0]
+        yield [f"ordinary, {group}: MAE", str(total.count), pair(total.mae, total.mae_se), *bar]
+        for row in coverage(own[own.family == group], levels=(0.9,)):
+            if (row.family, row.n_bin) == ("all", "all"):
+                share = f"{row.coverage:.1%} ({row.low:.1%}–{row.high:.1%})"
+                yield [f"ordinary, {group}: 90 % interval covers", str(row.count), share, *GROUP_COVERAGE]
+
+
+def _best_rival(evaluated: Evaluated, group: str) -> tuple[float, str, IntArray] | None:
+    """The least MAE of the rivals in a group, whose it is, and the datasets on which no rival fails."""
+    parts = [part for part in of(evaluated, "ordinary") if part.estimator.startswith(RIVALS)]
+    parts = [part for part in parts if not part.estimator.endswith(SUFFIX)]
+    parts = [part[part.family == group] for part in parts]
+    parts = [part for part in parts if np.mean(~part.succeeded) <= MOST_FAILURES]
+    if not parts:
+        return None
+    common = parts[0].position[np.logical_and.reduce([part.succeeded for part in parts])]
+    errors = {}
+    for part in parts:
+        kept = np.isin(part.position, common)
+        errors[part.estimator] = float(np.abs(part.estimate - part.mi)[kept].mean())
+    rival = min(errors, key=lambda name: errors[name])
+    return errors[rival], rival, common
 
 
 def _coverage(name: str, part: Results) -> Iterable[list[object]]:
@@ -120,19 +167,6 @@ def _coverage(name: str, part: Results) -> Iterable[list[object]]:
         families = [row.coverage for row in found if row.family != "all" and row.n_bin == "all"]
         inside = sum(0.86 <= share <= 0.94 for share in families)
         yield ["m-test: families of which it covers 86–94 %", len(part), f"{inside} of {len(families)}"]
-
-
-def _shares_of_the_best(evaluated: Evaluated, suite: str, first: str) -> dict[str, tuple[str, str]]:
-    """Half and a quarter of the least error of any other estimator, of those that failed on no dataset."""
-    found = {}
-    for n in sorted({int(n) for part in of(evaluated, suite) for n in part.n}):
-        error, best = _best_other(evaluated, suite, first, lambda part, n=n: part.n == n)
-        if best:
-            found[f"{suite}, n = {n:,}: MAE"] = (
-                f"{error / 2:.3g}, half of {best}'s",
-                f"{error / 4:.3g}, a quarter",
-            )
-    return found
 
 
 def _best_other(
@@ -174,29 +208,27 @@ def _scores(evaluated: Evaluated, suite: str, first: str) -> Iterable[list[str]]
         ]
 
 
-def _speeds() -> Iterable[tuple[str, str]]:
-    """Of the estimator that comes with the package: one sample, many at once, a fresh process, its size."""
-    rng = np.random.default_rng(0)
-    pairs = [(rng.standard_normal((500, 16)), rng.standard_normal((500, 16))) for _ in range(1_000)]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    times = [_seconds(lambda one=one: mistworks.estimate(*one)) for one in pairs[:50]]
-    torch.set_num_threads(threads)
-    yield "one estimate at n = 500, 16 + 16, one core", f"{1000 * np.median(times):.1f} ms"
-    seconds = _seconds(lambda: mistworks.estimate_many(pairs))
-    yield "1,000 estimates at n = 500, 16 + 16, batched, all cores", f"{seconds:.1f} s"
-    code = "import numpy, mistworks; mistworks.estimate(numpy.arange(500.0), numpy.arange(500.0) ** 2)"
-    seconds = _seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
-    yield "from import to the first answer, fresh process", f"{seconds:.2f} s"
-    folder = Path(mistworks.__file__).parent / "weights"
-    size = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
-    yield "weights, calibration and card", f"{size:.1f} MB"
+def by_group(
+    evaluated: Evaluated, suite: str, first: str, group_of: Callable[[Results], NDArray[Any]]
+) -> str:
+    """Errors of the estimator and its rivals by groups of datasets, and what its intervals cover."""
+    parts = {part.estimator: part for part in of(evaluated, suite)}
+    rivals = [name for name in parts if name.startswith(RIVALS) and not name.endswith(SUFFIX)]
+    own = parts[first]
+    rows = []
+    for group in sorted(set(group_of(own).tolist())):
+        part = own[group_of(own) == group]
+        interval = next(iter(coverage(part, levels=(0.9,))), None)
+        row = [str(group), f"{len(part):,}", _error(part)]
+        row.append("—" if interval is None else f"{interval.coverage:.1%}")
+        row.append("—" if interval is None else f"{interval.width:.3g}")
+        rows.append([*row, *(_error(parts[name][group_of(parts[name]) == group]) for name in rivals)])
+    return table(["group", "datasets", f"{first}: MAE", "90 % covers", "mean width", *rivals], rows)
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _error(part: Results) -> str:
+    total = accuracy(part)[0]
+    return pair(total.mae, total.mae_se) + (f" ({total.failures} failed)" if total.failures else "")
 
 
 def worst(evaluated: Evaluated, suite: str, first: str) -> str:

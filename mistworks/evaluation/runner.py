@@ -190,6 +190,8 @@ def _outcome(estimate: Estimate, seconds: float) -> _Outcome:
     quantiles = np.full(len(QUANTILE_LEVELS), np.nan)
     if estimate.quantiles is not None:
         quantiles = np.asarray(estimate.quantile(QUANTILE_LEVELS), dtype=np.float64)
+        # An upper end may be infinite: kept as the largest number, it costs the interval its score.
+        quantiles = np.where(quantiles == np.inf, np.finfo(np.float32).max, quantiles)
         if not _representable(quantiles).all():
             wrong = float(quantiles[~_representable(quantiles)][0])
             return _failed(f"a quantile of the estimate is {wrong}", seconds)
