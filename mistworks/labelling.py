@@ -130,10 +130,14 @@ class _Refinement:
         cells = hashed(self._cells + self._signatures[:, None])
         x, y = (side.sum(axis=0, dtype=np.uint64) for side in (cells[: self.dx], cells[self.dx :]))
         rows = hashed(hashed(x) + hashed(y))
-        self._signatures = hashed((hashed(rows + cells) * self.counts).sum(axis=1, dtype=np.uint64))
-        for number, classes in enumerate(self.classes):
+        signatures = hashed((hashed(rows + cells) * self.counts).sum(axis=1, dtype=np.uint64))
+        # What else is on its side tells a column from its copy on the other.
+        sides = np.repeat(np.add.reduceat(signatures, [0, self.dx]), [self.dx, len(signatures) - self.dx])
+        self._signatures = hashed(signatures + hashed(sides))
+        for number, (column, classes) in enumerate(zip(self.nominal, self.classes, strict=True)):
             sums = classes.sums(rows * self.counts)
-            self.colours[number] = hashed(self.colours[number] + hashed(sums))
+            # With the column's own signature, so that classes of different columns differ in colour.
+            self.colours[number] = hashed(self.colours[number] + hashed(sums + self._signatures[column]))
         self._orient(rows)
 
     def _orient(self, rows: Keys) -> None:

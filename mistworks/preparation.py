@@ -195,10 +195,9 @@ def _labelled(
 ) -> Prepared:
     x, y = sides
     dx, dy = x.shape[1], y.shape[1]
-    nominal = np.concatenate([x.nominal, y.nominal])
-    if nominal.any():
-        ranks = _with_canonical_labels(ranks, dx, nominal)
     constant = not (dx and dy)
+    if not constant and (x.nominal.any() or y.nominal.any()):
+        ranks = _with_canonical_labels(ranks, dx, np.concatenate([x.nominal, y.nominal]))
     if constant:
         still = np.full((1, n), n - 1, dtype=np.int32)
         ranks = np.concatenate([ranks[:dx] if dx else still, ranks[dx:] if dy else still])

@@ -18,6 +18,8 @@ _MOST_ATOMS = 3
 _MEAN_COPIES = 5.0
 _CONTINUOUS = 0.95
 _LEAST_GROUPS = 3
+# Minus the logarithm of the chance that copies are none, beyond which they are copies.
+_SURPRISE = 10.0
 # A lattice with more sites for each point makes ties so rare that they tell nothing.
 _SITES = 100
 _OFF_LATTICE = 0.02
@@ -81,7 +83,8 @@ def unrepeated_rows(
     if not candidates:
         return None
     offsets = 2 * ranks.shape[1] * np.arange(len(ranks), dtype=np.int64)[:, None]
-    keys = hashed((ranks + offsets).astype(np.uint64)).sum(axis=0, dtype=np.uint64)
+    hashes = hashed((ranks + offsets).astype(np.uint64))
+    keys = hashes.sum(axis=0, dtype=np.uint64)
     _, first, inverse, repeats = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     if len(first) == len(keys):
         return None
@@ -91,8 +94,12 @@ def unrepeated_rows(
         groups = repeats[inverse[points]]
         # Each value that is not an atom occurs in one point and its copies alone.
         alone = counts[column][points] == groups
-        repeated = int((alone & (groups > 1)).sum())
-        if alone.mean() >= _CONTINUOUS and repeated >= _LEAST_GROUPS and groups.mean() < _MEAN_COPIES:
+        repeated = groups[alone & (groups > 1)]
+        if alone.mean() < _CONTINUOUS or len(repeated) < _LEAST_GROUPS or groups.mean() >= _MEAN_COPIES:
+            continue
+        # Were the values natural ties, their rows would agree in all other columns by chance.
+        others = np.unique(keys - hashes[column], return_counts=True)[1] / len(keys)
+        if (repeated - 1).sum() * -np.log((others**2).sum()) > _SURPRISE:
             kept = np.zeros(len(keys), dtype=np.bool_)
             kept[first] = True
             return np.flatnonzero(kept | atoms)

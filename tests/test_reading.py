@@ -182,7 +182,10 @@ REFUSED: list[tuple[Any, str]] = [
     (np.ma.masked_less(TABLE, 0), "Expected finite numbers in x, got .* NaN"),
     (pd.Series([1, None] * 4, dtype="Int64"), "Expected finite numbers in x, got 4 .* NaN in row 1"),
     (pd.DataFrame({"a": range(8), "b": [1.0, np.nan] * 4}), "finite numbers in column 'b' of x"),
-    (pd.DataFrame({"a": range(8), "t": pd.date_range("2020", periods=8)}), "column 't' of x, got .*datetime64"),
+    (
+        pd.DataFrame({"a": range(8), "t": pd.date_range("2020", periods=8)}),
+        "column 't' of x, got .*datetime64",
+    ),
     (np.where(np.arange(8) == 3, None, COLOURS), "class label in every row of x, got 1 missing, .* in row 3"),
     (pd.Series([None, *COLOURS[1:]], dtype="category"), "class label in every row of x, got 1 .* row 0"),
     (pd.Series([None, *COLOURS[1:]], dtype="string"), "class label in every row of x, got 1 .* row 0"),

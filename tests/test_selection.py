@@ -108,7 +108,11 @@ class TestTables:
 
 
 REFUSED: list[tuple[Any, Any, str]] = [
-    (scipy.sparse.csr_array(X), Y, r"Expected a dense table for X, got a sparse matrix\. Pass X\.toarray\(\)"),
+    (
+        scipy.sparse.csr_array(X),
+        Y,
+        r"Expected a dense table for X, got a sparse matrix\. Pass X\.toarray\(\)",
+    ),
     (X, scipy.sparse.csr_matrix(Y[:, None]), "Expected a dense table for y"),
     (X[:50], Y, "Expected X and y with the same number of rows, got 50 and 60"),
     (np.empty((60, 0)), Y, "Expected X with at least one column, got none"),
