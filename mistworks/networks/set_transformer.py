@@ -1,13 +1,9 @@
 """A set transformer with attention along both axes of the (points × coordinates) table."""
 
-from typing import Literal, Self
-
 import torch
-from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mistworks.config import FrozenConfig
 from mistworks.networks.attention import (
     TYPICAL_DIMENSION,
     CellLinear,
@@ -20,56 +16,11 @@ from mistworks.networks.attention import (
 )
 from mistworks.networks.base import Invariance, Network
 from mistworks.networks.batch import Batch
+from mistworks.networks.config import SetTransformerConfig
 from mistworks.networks.scaling import normal_scores, standardized
 
 _SIZES = 3
 _LEVEL_FEATURES = 2
-
-
-class SetTransformerConfig(FrozenConfig):
-    """Sizes of the set transformer; the defaults are those of the reference (arXiv 2511.18945).
-
-    Attributes:
-        hidden: channels of a cell.
-        relation_hidden: width of a relation between two coordinates, and of every token.
-        heads: attention heads; divides ``hidden`` and ``relation_hidden``.
-        feedforward: inner width of the feed-forward steps of cells.
-        self_attention_blocks: blocks over the coordinates of the cells; the last finds relations only.
-        induced_attention_blocks: blocks over the points; the last makes the table only.
-        inducing_points: learned inducing points of each such block.
-        relation_blocks: blocks over the coordinates' tokens, with relations.
-        seeds: learned seeds of the attention pooling.
-        decoder_blocks: self-attention blocks over the pooled seeds.
-        head_layers: layers of the head, the last one included.
-        head_hidden: width of the head.
-        input_scaling: what is done to each coordinate first: normal scores of its ranks, which removes every
-            increasing map of a coordinate exactly, or mean 0 and variance 1.
-    """
-
-    network: Literal["set-transformer"] = "set-transformer"
-    hidden: int = Field(default=256, ge=1, le=4096)
-    relation_hidden: int = Field(default=256, ge=2, le=4096)
-    heads: int = Field(default=16, ge=1, le=256)
-    feedforward: int = Field(default=1024, ge=1, le=16384)
-    self_attention_blocks: int = Field(default=2, ge=1, le=16)
-    induced_attention_blocks: int = Field(default=2, ge=1, le=16)
-    inducing_points: int = Field(default=32, ge=1, le=1024)
-    relation_blocks: int = Field(default=2, ge=1, le=16)
-    seeds: int = Field(default=10, ge=1, le=256)
-    decoder_blocks: int = Field(default=1, ge=0, le=16)
-    head_layers: int = Field(default=3, ge=1, le=16)
-    head_hidden: int = Field(default=256, ge=1, le=4096)
-    input_scaling: Literal["normal-scores", "standardized"] = "normal-scores"
-
-    @model_validator(mode="after")
-    def _heads_divide_widths(self) -> Self:
-        for name in ("hidden", "relation_hidden"):
-            if getattr(self, name) % self.heads:
-                raise ValueError(
-                    f"{name} must be a multiple of heads, and {getattr(self, name)} and {self.heads} came; "
-                    "change either"
-                )
-        return self
 
 
 class SetTransformer(Network):

@@ -1,70 +1,25 @@
-"""A network over summary statistics of a sample, with every invariance of the statistics."""
+"""The network over statistics as it is trained, and as gradients pass through it: in torch."""
 
 import math
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
 
+import numpy as np
 import torch
-from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mistworks.config import FrozenConfig
-from mistworks.networks.base import Invariance, Network
-from mistworks.networks.batch import Batch
-from mistworks.statistics import GROUPS, VERSION, Ranked, statistic_names, summarise_many
+from mistworks.dataset import FloatArray
+from mistworks.entropy_cap import cap_columns
+from mistworks.networks.config import SummaryNetworkConfig
+from mistworks.networks.perceptrons import Perceptrons, shapes
+from mistworks.networks.scale import KNOTS, LEVELS_Z, MOST_NATS, OFFSET, knot_mass
+from mistworks.statistics.layout import statistic_names
 
-_KNOTS = 25
-_OUTERMOST = 3.25
-_OFFSET = 0.05
 _LEAK = 0.05
-_MEAN_LEVELS = 64
-_MOST_NATS = 300.0
 _LEAST_SCALE = 1e-3
-_CANDIDATES = (
-    "gaussian.shrunk",
-    "gaussian.unbiased",
-    "sparse.mi",
-    "factors.mi",
-    "tails.average.1",
-    "tails.average.3",
-    "neighbours.ksg",
-    "neighbours.rectangles",
-    "metric.ksg",
-    "polynomials.matched.0",
-)
-
-
-def _known(groups: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [name for name in groups if name not in GROUPS]
-    if unknown or not groups or len(set(groups)) < len(groups):
-        raise ValueError(
-            f"groups are different names among {', '.join(GROUPS)}, and {groups} came; mend them"
-        )
-    return groups
-
-
-class SummaryNetworkConfig(FrozenConfig):
-    """Sizes of the network over statistics.
-
-    Attributes:
-        statistics: version of the statistics that it reads; weights are of use for theirs only.
-        groups: statistics that it reads, see `mistworks.statistics.GROUPS`.
-        members: perceptrons that differ in their first weights; what they disagree on widens the quantiles.
-        hidden: width of the residual blocks of a member.
-        blocks: how many a member has.
-    """
-
-    network: Literal["summary"] = "summary"
-    statistics: Literal["3"] = VERSION
-    groups: tuple[str, ...] = tuple(GROUPS)
-    members: Annotated[int, Field(ge=1, le=64)] = 4
-    hidden: Annotated[int, Field(ge=1, le=4096)] = 192
-    blocks: Annotated[int, Field(ge=1, le=32)] = 3
-
-    @field_validator("groups")
-    @classmethod
-    def _groups(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
-        return _known(groups)
+# Of the eigenvalues of the statistics' covariance, relative to their mean: directions in which training data
+# hardly vary would turn rounding into strangeness.
+_RIDGE = 1e-3
 
 
 class _Linear(nn.Module):
@@ -89,7 +44,7 @@ class _Norm(nn.Module):
         self.shift = nn.Parameter(torch.zeros(members, 1, hidden))
 
     def forward(self, values: Tensor) -> Tensor:
-        return functional.layer_norm(values, values.shape[-1:]) * self.scale + self.shift
+        return torch.addcmul(self.shift, functional.layer_norm(values, values.shape[-1:]), self.scale)
 
 
 class _Residual(nn.Module):
@@ -100,148 +55,168 @@ class _Residual(nn.Module):
         self.outer = _Linear(members, hidden, hidden, zero=True)
 
     def forward(self, values: Tensor) -> Tensor:
-        change: Tensor = self.outer(functional.gelu(self.inner(self.norm(values))))
+        change: Tensor = self.outer(functional.silu(self.inner(self.norm(values))))
         return values + change
 
 
-class SummaryNetwork(Network):
+class SummaryNetwork(nn.Module):
     """Statistics of the sample, then residual perceptrons that correct a mixture of classical estimators.
 
     A perceptron weighs candidate estimates among the statistics (Gaussian MI under several regularisations,
-    t copula, KSG), adds a correction, and spreads quantiles around it. It works on the scale
-    t = 2 (√(I + c) − √c), on which the error of an estimate hardly depends on I; quantiles are increments
-    between knots at evenly spaced Φ⁻¹(τ), so that they never cross, and whatever falls below 0 is 0: an exact
-    statement of independence.
+    t copula, KSG, plug-in), each at most the entropy cap, adds a correction, and spreads quantiles around it.
+    It works on the scale t = 2 (√(I + c) − √c), on which the error of an estimate hardly depends on I;
+    quantiles are increments that cannot be negative, so they never cross, and may reach below 0, where the
+    estimate is 0: mutual information has an atom there.
 
-    Members are trained side by side on the same batches. Estimates are of the equal mixture of their
-    distributions (a deep ensemble: Lakshminarayanan, Pritzel, Blundell, NeurIPS 2017).
+    Further members are trained without a group of families each. They are no part of the estimator: its
+    calibration learns from them how wrong it is on what it has not seen.
+
+    Attributes:
+        config: sizes of the network.
+        left_out: the groups of families that further members do without, one each.
+        members: how many are trained, those for calibration among them.
     """
 
-    max_dimension: ClassVar[int] = 64
-    max_points: ClassVar[int | None] = 100_000
-    batch_cells: ClassVar[int] = 2**22
-
-    def __init__(self, config: SummaryNetworkConfig) -> None:
+    def __init__(self, config: SummaryNetworkConfig, left_out: tuple[str, ...] = ()) -> None:
         super().__init__()
-        self.config = config
-        names, members, hidden = statistic_names(), config.members, config.hidden
-        self.columns = [row for row, name in enumerate(names) if name.split(".")[0] in config.groups]
-        self.candidates = [row for row in self.columns if names[row].startswith(_CANDIDATES)]
+        self.config, self.left_out = config, left_out
+        self.members = members = config.members + len(left_out)
+        hidden, count = config.hidden, len(statistic_names())
+        columns, self._candidates = config.columns(), config.candidates()
+        self.columns: Tensor
         self.centre: Tensor
         self.scale: Tensor
-        self.register_buffer("centre", torch.zeros(len(names)))
-        self.register_buffer("scale", torch.ones(len(names)))
-        self.embed = _Linear(members, len(self.columns), hidden)
+        self.origin: Tensor
+        self.whitening: Tensor
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        self.register_buffer("centre", torch.zeros(count))
+        self.register_buffer("scale", torch.ones(count))
+        self.register_buffer("origin", torch.zeros(1 + len(left_out), len(columns)))
+        self.register_buffer("whitening", torch.eye(len(columns)).repeat(1 + len(left_out), 1, 1))
+        self.embed = _Linear(members, len(columns), hidden)
         self.body = nn.ModuleList(_Residual(members, hidden) for _ in range(config.blocks))
         self.norm = _Norm(members, hidden)
-        self.weigh = _Linear(members, hidden, len(self.candidates))
-        self.place = _Linear(members, hidden, 1, zero=True)
-        self.spread = _Linear(members, hidden, _KNOTS - 1)
+        self.head = _Linear(members, hidden, len(self._candidates) + KNOTS)
+        with torch.no_grad():
+            # At first the candidates' mixture alone decides.
+            self.head.weight[..., len(self._candidates)].zero_()
 
-    @property
-    def members(self) -> int:
-        """See `Network.members`."""
-        return self.config.members
+    @classmethod
+    def of(cls, perceptrons: Perceptrons) -> "SummaryNetwork":
+        """The network that estimates as trained perceptrons do, in evaluation mode."""
+        network = cls(perceptrons.config)
+        tensors = {name: torch.from_numpy(values) for name, values in perceptrons.tensors().items()}
+        for name in ("origin", "whitening"):
+            tensors[name] = tensors[name][None]
+        network.load_state_dict(tensors, strict=True)
+        return network.eval().requires_grad_(requires_grad=False)
 
-    @property
-    def invariances(self) -> frozenset[Invariance]:
-        """All of them: the statistics know no more of a sample than what they leave."""
-        return super().invariances | {"location-scale", "increasing", "reflection", "swap"}
+    def ready(self) -> Perceptrons:
+        """The estimator's members, to be used without torch."""
+        return self._perceptrons(slice(0, self.config.members), 0)
 
-    def set_scaling(self, table: Tensor) -> None:
-        """Take centre and scale of each statistic from a table of many samples, shape (N, S)."""
+    def witnesses(self) -> Mapping[str, Perceptrons]:
+        """By group of families the member that was trained without it."""
+        first = self.config.members
+        return {
+            group: self._perceptrons(slice(first + number, first + number + 1), 1 + number)
+            for number, group in enumerate(self.left_out)
+        }
+
+    def _perceptrons(self, members: slice, moments: int) -> Perceptrons:
+        config = self.config.model_copy(update={"members": members.stop - members.start})
+        state = {name: tensor.detach().float().cpu().numpy() for name, tensor in self.state_dict().items()}
+        tensors: dict[str, FloatArray] = {}
+        for name in shapes(config):
+            part: int | slice = moments if name in ("origin", "whitening") else members
+            values = state[name] if name in ("centre", "scale") else state[name][part]
+            tensors[name] = np.ascontiguousarray(values).copy()
+        return Perceptrons(config, tensors)
+
+    @torch.no_grad()
+    def set_scaling(self, table: Tensor, groups: "np.ndarray[tuple[int], np.dtype[np.str_]]") -> None:
+        """Take centre and scale of each statistic, and what is familiar, from a table of many samples.
+
+        Args:
+            table: shape (N, S).
+            groups: the group of the family of each, shape (N,).
+        """
         low, middle, high = torch.quantile(table, torch.tensor([0.1, 0.5, 0.9]), dim=0)
         deviation = table.std(dim=0)
         scale = torch.where(high - low > _LEAST_SCALE, (high - low) / 2.56, deviation)
         self.centre.copy_(middle)
         self.scale.copy_(scale.clamp_min(_LEAST_SCALE))
+        inputs = self.standardised(table).double()
+        for number, group in enumerate(("", *self.left_out)):
+            self.origin[number], self.whitening[number] = _whitening(inputs[torch.from_numpy(groups != group)])
 
-    def encode(self, batch: Batch) -> Tensor:
-        """See `Network.encode`: the knots of the quantile function, shape (B, knots)."""
-        return self.encode_statistics(self.summarise(batch))
+    def standardised(self, table: Tensor) -> Tensor:
+        """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""
+        return torch.asinh((table - self.centre) / self.scale)[:, self.columns]
 
-    def summarise(self, batch: Batch) -> Tensor:
-        """The statistics of each sample, shape (B, S), on as many threads as torch may use."""
-        sizes = zip(batch.n.tolist(), batch.dx.tolist(), batch.dy.tolist(), strict=True)
-        x, y = batch.x.cpu(), batch.y.cpu()
-        samples = [Ranked.of(x[b, :n, :dx], y[b, :n, :dy]) for b, (n, dx, dy) in enumerate(sizes)]
-        table = summarise_many(samples, torch.get_num_threads())
-        return torch.from_numpy(table).to(self.centre.device)
+    def estimates(self, table: Tensor) -> Tensor:
+        """The candidate estimates in nats, each at most the entropy cap, shape (B, K)."""
+        value, _, flag = cap_columns()
+        cap = torch.where(table[:, flag, None] > 0, table[:, value, None], MOST_NATS)
+        return table[:, self._candidates].clamp(0.0, MOST_NATS).minimum(cap)
 
-    def encode_statistics(self, table: Tensor) -> Tensor:
-        """Quantile functions from statistics of shape (B, S).
+    def forward(self, table: Tensor) -> Tensor:
+        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS), from (B, S)."""
+        return self.knots(self.standardised(table), self.estimates(table))
 
-        Returns:
-            Points of quantile functions on the scale t and their Φ⁻¹(τ), side by side: in training those of
-            each member in turn, shape (members · B, h), else of their mixture, shape (B, h).
-        """
-        values = self._knots(table)
-        members, batch = values.shape[:2]
-        mass = _knot_mass().to(values)
-        if self.training:
-            return torch.cat([values.flatten(0, 1), _middles(mass).expand(members * batch, -1)], dim=1)
-        pooled, order = values.transpose(0, 1).flatten(1).sort(dim=1)
-        levels = _middles(mass.repeat(members)[order] / members)
-        return torch.cat([pooled, levels], dim=1)
-
-    def _knots(self, table: Tensor) -> Tensor:
-        """Each member's quantiles at the knots on the scale t, shape (members, B, knots)."""
-        standardised = torch.asinh((table - self.centre) / self.scale)[:, self.columns]
-        hidden = self.embed(standardised.expand(self.config.members, -1, -1))
+    def knots(self, standardised: Tensor, estimates: Tensor) -> Tensor:
+        """The same from what `standardised` and `estimates` give."""
+        hidden = self.embed(standardised.expand(self.members, -1, -1))
         for block in self.body:
             hidden = block(hidden)
-        hidden = self.norm(hidden)
-        weights = torch.softmax(self.weigh(hidden), dim=-1)
-        candidates = table[:, self.candidates].clamp(0.0, _MOST_NATS)
-        middle = square_root_scale((weights * candidates).sum(dim=-1, keepdim=True)) + self.place(hidden)
-        steps = functional.softplus(self.spread(hidden) - 2.0)
-        half = (_KNOTS - 1) // 2
+        head = self.head(self.norm(hidden)).float()
+        count = len(self._candidates)
+        mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
+        middle = square_root_scale(mixture) + head[..., count : count + 1]
+        steps = functional.softplus(head[..., count + 1 :] - 2.0)
+        half = (KNOTS - 1) // 2
         above = middle + steps[..., half:].cumsum(dim=-1)
         below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
         return torch.cat([below, middle, above], dim=-1)
 
-    def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
-        """See `Network.decode`. Below 0 a slight slope is left in training, so that gradients pass."""
-        if tau is None:
-            levels = (torch.arange(_MEAN_LEVELS, device=representation.device) + 0.5) / _MEAN_LEVELS
-            return self.decode(representation, levels.expand(len(representation), -1)).mean(dim=1)
-        values, levels = representation.chunk(2, dim=1)
-        wanted = torch.special.ndtri(tau)
-        above = torch.searchsorted(levels.contiguous(), wanted.contiguous()).clamp(1, levels.shape[1] - 1)
+    def mixture_quantiles(self, table: Tensor) -> Tensor:
+        """Quantiles of the members' mixture at ``LEVELS`` in nats, with gradients, shape (B, len(LEVELS)).
+
+        See `mistworks.networks.scale.mixture_quantiles`, which this agrees with.
+        """
+        pooled, order = self(table).transpose(0, 1).flatten(1).sort(dim=1)
+        mass = torch.from_numpy(knot_mass()).repeat(self.members)[order] / self.members
+        levels = torch.special.ndtri((mass.cumsum(dim=1) - mass / 2).clamp(1e-6, 1 - 1e-6))
+        wanted = torch.from_numpy(LEVELS_Z).expand(len(table), -1).contiguous()
+        above = torch.searchsorted(levels, wanted).clamp(1, levels.shape[1] - 1)
         left, right = levels.gather(1, above - 1), levels.gather(1, above)
-        share = (wanted - left) / (right - left).clamp_min(1e-6)
-        start, end = values.gather(1, above - 1), values.gather(1, above)
-        return from_scale(start + share * (end - start), _LEAK if self.training else 0.0)
+        share = ((wanted - left) / (right - left).clamp_min(1e-9)).clamp(0.0, 1.0)
+        pooled = pooled.double()
+        return from_scale(torch.lerp(pooled.gather(1, above - 1), pooled.gather(1, above), share), 0.0)
 
 
-def _knot_mass() -> Tensor:
-    """The share of a distribution that each of the knots stands for, shape (knots,), float64."""
-    knots = torch.linspace(-_OUTERMOST, _OUTERMOST, _KNOTS, dtype=torch.float64)
-    edges = torch.special.ndtr((knots[1:] + knots[:-1]) / 2)
-    zero, one = edges.new_zeros(1), edges.new_ones(1)
-    return torch.cat([edges, one]) - torch.cat([zero, edges])
+def _whitening(inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean of standardised statistics (N, C), and a map (C, C) that makes their covariance about 1."""
+    mean = inputs.mean(dim=0)
+    centred = inputs - mean
+    values, vectors = torch.linalg.eigh(centred.T @ centred / max(len(inputs) - 1, 1))
+    values = values.clamp_min(0.0) + _RIDGE * values.mean().clamp_min(1e-12)
+    return mean, vectors / values.sqrt()
 
 
-def _middles(mass: Tensor) -> Tensor:
-    """Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
-    levels = (mass.double().cumsum(dim=-1) - mass / 2).clamp(1e-6, 1 - 1e-6)
-    middles: Tensor = torch.special.ndtri(levels)
-    return middles.to(mass.dtype)
+def leaky(values: Tensor) -> Tensor:
+    """The scale t in training: below 0 a slight slope is left, so that gradients pass."""
+    return functional.leaky_relu(values, _LEAK)
 
 
 def square_root_scale(nats: Tensor) -> Tensor:
-    """t = 2 (√(I + c) − √c) with c = 0.05 nats, continued linearly below 0.
-
-    The variance of an estimate of weak dependence is proportional to I, so that on this scale it is about
-    constant.
-    """
-    above = 2.0 * ((nats.clamp_min(0.0) + _OFFSET).sqrt() - math.sqrt(_OFFSET))
-    return above + nats.clamp_max(0.0) / math.sqrt(_OFFSET)
+    """t = 2 (√(I + c) − √c) with c = 0.05 nats, continued linearly below 0; see `scale.from_scale`."""
+    above = 2.0 * ((nats.clamp_min(0.0) + OFFSET).sqrt() - math.sqrt(OFFSET))
+    return above + nats.clamp_max(0.0) / math.sqrt(OFFSET)
 
 
 def from_scale(values: Tensor, leak: float) -> Tensor:
     """I of t; below 0 it is 0, or of the given share of the slope."""
     positive = values.clamp_min(0.0)
-    # (t/2 + √c)² − c multiplied out, which rounding cannot bring below 0.
-    above = positive * (positive / 4.0 + math.sqrt(_OFFSET))
-    return above + leak * math.sqrt(_OFFSET) * values.clamp_max(0.0)
+    above = positive * (positive / 4.0 + math.sqrt(OFFSET))
+    return above + leak * math.sqrt(OFFSET) * values.clamp_max(0.0)

@@ -1,0 +1,41 @@
+"""Mutual information is at most the smaller entropy of the two sides, where a side takes few states.
+
+The statistics ``discrete.cap`` hold an estimate of min(H(X), H(Y)) in nats, its standard error, and a flag
+that is 0 where neither side is discrete enough to have one.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.dataset import FloatArray
+from mistworks.networks.scale import LEVELS_Z
+from mistworks.statistics.layout import statistic_names
+
+
+@lru_cache(maxsize=1)
+def cap_columns() -> tuple[int, int, int]:
+    """Positions among the statistics of the cap's estimate, its standard error and its flag."""
+    value, error, flag = (statistic_names().index(f"discrete.cap.{part}") for part in range(3))
+    return value, error, flag
+
+
+def candidate_caps(statistics: FloatArray, most: float) -> NDArray[np.float32]:
+    """What no candidate estimate may exceed, in nats: the cap, or ``most`` without one; shape (B, 1)."""
+    value, _, flag = cap_columns()
+    bounded = statistics[:, flag, None] > 0
+    return np.where(bounded, statistics[:, value, None], np.float32(most))
+
+
+def capped(quantiles: NDArray[Any], statistics: FloatArray) -> NDArray[Any]:
+    """Quantiles at ``LEVELS``, each at most that of the cap: Ĥ + Φ⁻¹(τ) · se, at least 0.
+
+    Args:
+        quantiles: in nats, in order, shape (B, len(LEVELS)).
+        statistics: shape (B, S).
+    """
+    value, error, flag = (statistics[:, column, None].astype(np.float64) for column in cap_columns())
+    bounds = np.maximum(value + LEVELS_Z * error, 0.0)
+    return np.where(flag > 0, np.minimum(quantiles, bounds), quantiles)

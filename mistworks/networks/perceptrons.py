@@ -1,0 +1,232 @@
+"""The trained network over statistics as estimators use it: NumPy alone."""
+
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mistworks.dataset import FloatArray, IntArray
+from mistworks.entropy_cap import candidate_caps
+from mistworks.errors import MistworksError
+from mistworks.networks.config import SummaryNetworkConfig
+from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
+from mistworks.networks.scale import KNOTS, LEVELS_Z, MOST_NATS, mixture_quantiles, to_scale
+from mistworks.normal import inverse_cdf
+from mistworks.preparation import Prepared
+from mistworks.statistics import summarise_many
+from mistworks.statistics.layout import DESCRIPTIONS, statistic_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from mistworks.networks.summary import SummaryNetwork
+
+# Rows computed together: their activations stay in a core's cache.
+_ROWS = 128
+_EPSILON = 1e-5
+_MEAN_Z = inverse_cdf((np.arange(64) + 0.5) / 64)
+
+
+class Perceptrons(Predictor):
+    """Residual perceptrons over statistics; see `mistworks.networks.summary.SummaryNetwork` for the formulas.
+
+    Attributes:
+        config: sizes of the network.
+    """
+
+    def __init__(self, config: SummaryNetworkConfig, tensors: Mapping[str, FloatArray]) -> None:
+        """Take weights by name, as `tensors` gives them.
+
+        Raises:
+            MistworksError: they are not those of a network of this configuration.
+        """
+        self.config = config
+        self._tensors = dict(tensors)
+        _require_shapes(self._tensors, shapes(config))
+        self._columns = np.array(config.columns())
+        self._candidates = np.array(config.candidates())
+        self._centre, self._scale = (self._tensors[name][self._columns] for name in ("centre", "scale"))
+
+    @cached_property
+    def _layers(self) -> "_Layers":
+        return _Layers(self._tensors, self.config.blocks)
+
+    @cached_property
+    def _smooth(self) -> "SummaryNetwork":
+        from mistworks.networks.summary import SummaryNetwork
+
+        return SummaryNetwork.of(self)
+
+    @property
+    def invariances(self) -> frozenset[Invariance]:
+        """All of them: the statistics know no more of a sample than what they leave."""
+        return super().invariances | {"location-scale", "increasing", "reflection", "swap"}
+
+    def tensors(self) -> Mapping[str, FloatArray]:
+        """See `Predictor.tensors`."""
+        return self._tensors
+
+    def predict_statistics(self, statistics: FloatArray, *, mean: bool) -> Prediction:
+        """See `Predictor.predict_statistics`."""
+        z = _MEAN_Z if mean else LEVELS_Z
+        parts = [statistics[first : first + _ROWS] for first in range(0, len(statistics), _ROWS)]
+        standardised = [self._standardised(part) for part in parts]
+        values = np.concatenate(
+            [np.empty((0, len(z)))]
+            + [
+                mixture_quantiles(self._knots(part, inputs), z)
+                for part, inputs in zip(parts, standardised, strict=True)
+            ]
+        )
+        strangeness = [np.empty(0), *(self._strangeness(inputs) for inputs in standardised)]
+        n, d = _sizes(statistics)
+        return Prediction(
+            n,
+            d,
+            quantiles=None if mean else values,
+            mean=values.mean(axis=1) if mean else None,
+            statistics=statistics,
+            strangeness=np.concatenate(strangeness),
+        )
+
+    def _standardised(self, statistics: FloatArray) -> FloatArray:
+        """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""
+        return np.arcsinh((statistics[:, self._columns] - self._centre) / self._scale)
+
+    def _knots(self, statistics: FloatArray, standardised: FloatArray) -> FloatArray:
+        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS)."""
+        layers = self._layers
+        hidden = layers.embed(standardised)
+        for inner, outer in layers.blocks:
+            hidden += outer(_silu(inner(_normalised(hidden))))
+        head = layers.head(_normalised(hidden))
+        count = len(self._candidates)
+        weights = _softmax(head[..., :count])
+        caps = candidate_caps(statistics, MOST_NATS)
+        estimates = np.minimum(statistics[:, self._candidates].clip(0.0, MOST_NATS), caps)
+        middle = to_scale((weights * estimates).sum(axis=-1, keepdims=True)) + head[..., count : count + 1]
+        steps = np.logaddexp(np.float32(0.0), head[..., count + 1 :] - np.float32(2.0))
+        half = (KNOTS - 1) // 2
+        above = middle + steps[..., half:].cumsum(axis=-1)
+        below = middle - steps[..., :half].cumsum(axis=-1)[..., ::-1]
+        return np.concatenate([below, middle, above], axis=-1)
+
+    def _strangeness(self, standardised: FloatArray) -> Array:
+        away = (standardised - self._tensors["origin"]) @ self._tensors["whitening"]
+        return np.sqrt(np.square(away, dtype=np.float64).mean(axis=1))
+
+    def predict(self, samples: Sequence[Prepared], *, mean: bool) -> Prediction:
+        """See `Predictor.predict`: the statistics on as many threads as there are cores."""
+        threads = min(len(samples), os.cpu_count() or 1)
+        return self.predict_statistics(summarise_many([sample.ranked for sample in samples], threads), mean=mean)
+
+    def strangest(self, statistics: FloatArray) -> str | None:
+        """See `Predictor.strangest`: the group of statistics with the largest part of the squared distance."""
+        away = self._standardised(statistics[None])[0] - self._tensors["origin"]
+        whitening = self._tensors["whitening"]
+        parts = away * (whitening @ (away @ whitening))
+        names = statistic_names()
+        groups = [names[column].partition(".")[0] for column in self._columns]
+        totals = {group: 0.0 for group in groups}
+        for group, part in zip(groups, parts.tolist(), strict=True):
+            totals[group] += part
+        return DESCRIPTIONS.get(max(totals, key=lambda group: totals[group]))
+
+    def smooth_quantiles(self, x: "Tensor", y: "Tensor") -> "tuple[Tensor, Prediction]":
+        """See `Predictor.smooth_quantiles`: statistics with smooth ranks and counts, and torch."""
+        from mistworks.statistics.smooth import summarise_smoothly
+
+        table = summarise_smoothly(x, y)[None]
+        return self._smooth.mixture_quantiles(table), self.predict_statistics(table.detach().numpy(), mean=False)
+
+
+class _Layers:
+    """The weights as they are applied: what only scales and shifts is part of the next layer."""
+
+    def __init__(self, tensors: Mapping[str, FloatArray], blocks: int) -> None:
+        self.embed = _Linear(tensors["embed.weight"], tensors["embed.bias"])
+        self.blocks = [
+            (
+                _after_norm(tensors, f"body.{block}.norm", f"body.{block}.inner"),
+                _Linear(tensors[f"body.{block}.outer.weight"], tensors[f"body.{block}.outer.bias"]),
+            )
+            for block in range(blocks)
+        ]
+        self.head = _after_norm(tensors, "norm", "head")
+
+
+class _Linear:
+    def __init__(self, weight: FloatArray, bias: FloatArray) -> None:
+        self._weight, self._bias = np.ascontiguousarray(weight), bias
+
+    def __call__(self, values: FloatArray) -> FloatArray:
+        return np.matmul(values, self._weight) + self._bias
+
+
+def _after_norm(tensors: Mapping[str, FloatArray], norm: str, linear: str) -> _Linear:
+    """The linear map of z · scale + shift, as one of z."""
+    scale, shift = tensors[f"{norm}.scale"], tensors[f"{norm}.shift"]
+    weight, bias = tensors[f"{linear}.weight"], tensors[f"{linear}.bias"]
+    return _Linear(scale.transpose(0, 2, 1) * weight, np.matmul(shift, weight) + bias)
+
+
+def _normalised(values: FloatArray) -> FloatArray:
+    centred = values - values.mean(axis=-1, keepdims=True)
+    variance = np.square(centred).mean(axis=-1, keepdims=True)
+    return np.asarray(centred / np.sqrt(variance + np.float32(_EPSILON)))
+
+
+def _silu(values: FloatArray) -> FloatArray:
+    with np.errstate(over="ignore"):
+        return np.asarray(values / (1 + np.exp(-values)))
+
+
+def _softmax(values: FloatArray) -> FloatArray:
+    powers = np.exp(values - values.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
+
+
+def _sizes(statistics: FloatArray) -> tuple[IntArray, IntArray]:
+    """n and dx + dy of samples, from their statistics."""
+    n, d = (statistic_names().index(f"sizes.log.{position}") for position in (0, 4))
+    return tuple(np.exp(statistics[:, column].astype(np.float64)).round().astype(np.int64) for column in (n, d))
+
+
+def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:
+    """Shape of each tensor of a network, by name."""
+    columns, hidden, members = len(config.columns()), config.hidden, config.members
+    outputs = len(config.candidates()) + KNOTS
+    found: dict[str, tuple[int, ...]] = {
+        "centre": (len(statistic_names()),),
+        "scale": (len(statistic_names()),),
+        "origin": (columns,),
+        "whitening": (columns, columns),
+    }
+
+    def linear(name: str, inputs: int, outputs: int) -> None:
+        found[f"{name}.weight"] = (members, inputs, outputs)
+        found[f"{name}.bias"] = (members, 1, outputs)
+
+    def norm(name: str) -> None:
+        found[f"{name}.scale"] = found[f"{name}.shift"] = (members, 1, hidden)
+
+    linear("embed", columns, hidden)
+    for block in range(config.blocks):
+        norm(f"body.{block}.norm")
+        linear(f"body.{block}.inner", hidden, hidden)
+        linear(f"body.{block}.outer", hidden, hidden)
+    norm("norm")
+    linear("head", hidden, outputs)
+    return found
+
+
+def _require_shapes(tensors: Mapping[str, FloatArray], expected: Mapping[str, tuple[int, ...]]) -> None:
+    actual = {name: values.shape for name, values in tensors.items()}
+    for name in sorted({*actual, *expected}):
+        if actual.get(name) != expected.get(name):
+            raise MistworksError(
+                f"Expected the tensor {name} of shape {expected.get(name)}, got {actual.get(name)}. Load weights "
+                "that fit the configuration."
+            )

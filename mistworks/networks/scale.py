@@ -1,0 +1,78 @@
+"""The scale on which the network over statistics works, and the knots of its quantile functions, in NumPy."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.normal import inverse_cdf
+from mistworks.quantiles import LEVELS
+
+OFFSET = 0.05
+KNOTS = 25
+MOST_NATS = 300.0
+
+_OUTERMOST = 3.25
+_LEAST_LEVEL = 1e-6
+_GRID = 2001
+
+LEVELS_Z: NDArray[np.float64] = inverse_cdf(LEVELS)
+"""Φ⁻¹ of the levels at which estimates have quantiles."""
+
+
+def from_scale(values: NDArray[Any]) -> NDArray[Any]:
+    """I in nats of t = 2 (√(I + c) − √c) with c = 0.05 nats; 0 below 0.
+
+    The variance of an estimate of weak dependence is proportional to I, so that on this scale it is about
+    constant.
+    """
+    positive = np.maximum(values, 0.0)
+    # (t/2 + √c)² − c multiplied out, which rounding cannot bring below 0.
+    return np.asarray(positive * (positive / 4.0 + math.sqrt(OFFSET)))
+
+
+def to_scale(nats: NDArray[Any]) -> NDArray[Any]:
+    """t of I, at least 0."""
+    return np.asarray(2.0 * (np.sqrt(nats + OFFSET) - math.sqrt(OFFSET)))
+
+
+def knot_mass() -> NDArray[np.float64]:
+    """The share of a distribution that each of the knots stands for, shape (KNOTS,).
+
+    Knots lie evenly in z = Φ⁻¹(τ); each has the mass between the middles of its neighbours.
+    """
+    half = math.sqrt(0.5)
+    middles = (np.arange(KNOTS - 1) + 0.5) * (2 * _OUTERMOST / (KNOTS - 1)) - _OUTERMOST
+    edges = [0.5 * math.erfc(-half * middle) for middle in middles]
+    return np.diff([0.0, *edges, 1.0])
+
+
+def middle_z(mass: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
+    levels = np.cumsum(mass, axis=-1) - mass / 2
+    return inverse_cdf(levels.clip(_LEAST_LEVEL, 1 - _LEAST_LEVEL))
+
+
+def mixture_quantiles(knots: NDArray[Any], z: NDArray[np.float64] = LEVELS_Z) -> NDArray[np.float64]:
+    """Quantiles in nats of the even mixture of some quantile functions.
+
+    Args:
+        knots: of M members on the scale t, in order along the last axis, shape (M, B, KNOTS).
+        z: Φ⁻¹ of ascending levels, shape (L,).
+
+    Returns:
+        Shape (B, L), in order.
+    """
+    members, batch = knots.shape[:2]
+    pooled = knots.transpose(1, 0, 2).reshape(batch, -1).astype(np.float64)
+    order = pooled.argsort(axis=1)
+    levels = middle_z((np.tile(_MASS, members) / members)[order])
+    pooled = np.take_along_axis(pooled, order, axis=1)
+    values = np.empty((batch, len(z)))
+    for row in range(batch):
+        values[row] = np.interp(z, levels[row], pooled[row])
+    return from_scale(values)
+
+
+_MASS = knot_mass()
