@@ -8,25 +8,27 @@ for the τ-quantile of those levels instead of for τ.
 Levels are written as z = Φ⁻¹(τ), and the predicted quantile function is extended linearly in z beyond
 ``LEVELS``, so that tails can widen without bound. What level to ask for depends smoothly on the number of
 points, on the dimension and on the size of the estimate: tables at a few knots of each, blended between them.
+
+That holds for datasets of the families that were calibrated on. Users bring others, so a sample that is
+unlike those is asked for wider intervals: z is multiplied by a factor that grows with how strange the sample
+is, learned from families that some members of the network have never seen (`Widening`).
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from statistics import NormalDist
 from typing import Annotated, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from mistworks.config import FrozenConfig
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
+from mistworks.normal import inverse_cdf
 from mistworks.quantiles import LEVELS
 
 Array = NDArray[np.float64]
@@ -46,17 +48,161 @@ _SHRINKAGE = 50.0
 # Nats: estimates are told apart by size on the scale log(median + this).
 _SMALL = 0.01
 
+# Of strangeness: bins of equal weight for the factors, and levels at which its distribution is kept.
+_MOST_BINS, _DATASETS_A_BIN, _LEAST_IN_BIN = 16, 200, 30
+_FACTOR_LEVELS = (0.925, 0.95, 0.975)
+_MOST_FACTOR = 20.0
+_LEAST_STRANGENESS = 1e-6
+_FAMILIAR_LEVELS = (
+    *(0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
+    *(0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0),
+)
+
 _FURTHEST = 1000.0
 # Nats a unit of z: a quantile function that is flat at its end would never reach the truth.
 _LEAST_SLOPE = 1e-3
-_NORMAL = NormalDist()
-_Z = np.array([_NORMAL.inv_cdf(level) for level in LEVELS])
+# Of a table's row beyond its last level: how much more is asked for a unit of z that is wanted.
+_LEAST_STRETCH = 0.25
+_Z = inverse_cdf(LEVELS)
 _EXTENDED_Z = np.array([-_FURTHEST, *_Z, _FURTHEST])
-_TABLE_Z = np.array([_NORMAL.inv_cdf(level) for level in _TABLE_LEVELS])
+_TABLE_Z = inverse_cdf(_TABLE_LEVELS)
 # Slopes of the tails are means from here outward, since the outermost levels alone are noisy.
 _LOW, _HIGH = LEVELS.index(0.05), LEVELS.index(0.95)
 # The same on either side, since the levels are symmetric.
 _TAIL, _REACH = float(_Z[-1] - _Z[_HIGH]), float(_FURTHEST - _Z[-1])
+
+
+class Widening(FrozenConfig):
+    """How much wider an interval must be for a sample that is unlike those of the training.
+
+    The strangeness of a sample is the Mahalanobis distance of its standardised statistics from those of the
+    training, divided by the square root of how many they are: about 1 for a familiar one.
+
+    Attributes:
+        strangeness: knots of log strangeness.
+        below: what z is multiplied by below the median, at least 1, at each knot.
+        above: the same above the median.
+        familiar: quantiles of log strangeness of the calibration datasets, at levels of a fixed grid.
+    """
+
+    strangeness: Knots
+    below: Knots
+    above: Knots
+    familiar: tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not len(self.strangeness) == len(self.below) == len(self.above):
+            raise ValueError("there must be a factor on either side for each knot; fit it again")
+        if len(self.familiar) != len(_FAMILIAR_LEVELS):
+            raise ValueError(f"familiar must have {len(_FAMILIAR_LEVELS)} numbers; fit it again")
+        if any(high <= low for low, high in pairwise(self.strangeness)):
+            raise ValueError("knots must increase; fit it again")
+        rows = (self.below, self.above, self.familiar)
+        if any(high < low for row in rows for low, high in pairwise(row)) or min(self.below + self.above) < 1:
+            raise ValueError("factors are at least 1 and never decrease; fit it again")
+        return self
+
+    @classmethod
+    def fit(cls, familiar: "Scores", unseen: Sequence["Scores"]) -> "Widening":
+        """Fit on what calibrated quantiles do on families that the network was trained on, and on others.
+
+        A sample of a given strangeness may come from either; both weigh the same, and so does each family
+        among those that were unseen, however many datasets it has, since the next family is a draw from
+        families (Dunn, Wasserman, Ramdas, "Distribution-free prediction sets for two-layer hierarchical
+        models", JASA 2023). Within bins of strangeness the factor is that which gives intervals of level 0.9
+        their coverage on either side, then made monotone by pooling adjacent violators.
+
+        Args:
+            familiar: of the calibration datasets, by the network that has seen their families.
+            unseen: of datasets of families that were left out, by networks that have not seen them.
+        """
+        parts = [familiar, *unseen]
+        weights = np.concatenate(
+            [np.full(len(familiar.z), 0.5 / len(familiar.z)), 0.5 * _even_weights(unseen)]
+            if unseen
+            else [np.full(len(familiar.z), 1.0 / len(familiar.z))]
+        )
+        strangeness = np.concatenate([part.log_strangeness for part in parts])
+        z = np.concatenate([part.z for part in parts])
+        order = np.argsort(strangeness, kind="stable")
+        count = int(np.clip(len(z) // _DATASETS_A_BIN, 1, _MOST_BINS))
+        mass = np.cumsum(weights[order])
+        bins = [
+            rows
+            for rows in np.split(order, np.searchsorted(mass, np.arange(1, count) / count))
+            if len(rows) >= min(_LEAST_IN_BIN, len(z))
+        ]
+        knots = np.array([np.average(strangeness[rows], weights=weights[rows]) for rows in bins])
+        sides = [
+            _monotone(
+                np.array([_factor(sign * z[rows], weights[rows]) for rows in bins]),
+                np.array([weights[rows].sum() for rows in bins]),
+            )
+            for sign in (-1.0, 1.0)
+        ]
+        kept = np.concatenate([[True], np.diff(np.round(knots, 4)) > 0])
+        below, above = (tuple(np.round(side[kept], 4).tolist()) for side in sides)
+        return cls(
+            strangeness=tuple(np.round(knots[kept], 4).tolist()),
+            below=below,
+            above=above,
+            familiar=tuple(np.round(np.quantile(familiar.log_strangeness, _FAMILIAR_LEVELS), 4).tolist()),
+        )
+
+    def factors(self, strangeness: Array) -> tuple[Array, Array]:
+        """What z is multiplied by below the median and above it, each of shape (B,)."""
+        position = np.log(np.maximum(strangeness, _LEAST_STRANGENESS))
+        below, above = (np.interp(position, self.strangeness, side) for side in (self.below, self.above))
+        return below, above
+
+    def familiarity(self, strangeness: Array) -> Array:
+        """The share of calibration datasets that are stranger, shape (B,)."""
+        position = np.log(np.maximum(strangeness, _LEAST_STRANGENESS))
+        return 1.0 - np.interp(position, self.familiar, _FAMILIAR_LEVELS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scores:
+    """How calibrated quantiles do on N datasets.
+
+    Attributes:
+        z: Φ⁻¹ of the level at which the truth lies, shape (N,), see `pit_z`.
+        log_strangeness: shape (N,).
+        family: shape (N,).
+    """
+
+    z: Array
+    log_strangeness: Array
+    family: NDArray[np.str_]
+
+
+def _even_weights(parts: Sequence[Scores]) -> Array:
+    """Weights such that each family of each part weighs the same, with sum 1."""
+    rows = []
+    for part in parts:
+        _, family, counts = np.unique(part.family, return_inverse=True, return_counts=True)
+        rows.append(1.0 / counts[family])
+    weights = np.concatenate(rows)
+    return np.asarray(weights / weights.sum())
+
+
+def _factor(z: Array, weights: Array) -> float:
+    """By how much upper quantiles of z exceed the normal ones, between 1 and ``_MOST_FACTOR``."""
+    found = np.interp(_FACTOR_LEVELS, _TABLE_LEVELS, _weighted_quantiles(z, weights))
+    return float(np.clip(np.mean(found / inverse_cdf(_FACTOR_LEVELS)), 1.0, _MOST_FACTOR))
+
+
+def _monotone(values: Array, weights: Array) -> Array:
+    """The least-squares fit that never decreases, by pooling adjacent violators."""
+    blocks: list[list[float]] = []
+    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
+        blocks.append([value, weight, 1])
+        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
+            last, before = blocks.pop(), blocks.pop()
+            total = last[1] + before[1]
+            blocks.append([(last[0] * last[1] + before[0] * before[1]) / total, total, last[2] + before[2]])
+    return np.concatenate([np.full(int(count), value) for value, _, count in blocks])
 
 
 class Calibration(FrozenConfig):
@@ -69,6 +215,7 @@ class Calibration(FrozenConfig):
         table: what to ask for as z, a row for each combination of knots (those of ``log_d`` vary fastest), a
             column for each level of a fixed ascending grid.
         datasets: how many datasets it was fitted on.
+        widening: what strange samples need beyond that; None where the network cannot tell how strange one is.
     """
 
     log_n: Knots
@@ -76,6 +223,7 @@ class Calibration(FrozenConfig):
     log_d: Knots
     table: tuple[tuple[float, ...], ...]
     datasets: int
+    widening: Widening | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -124,22 +272,45 @@ class Calibration(FrozenConfig):
         )
         return cls(**knots, table=table, datasets=len(target))
 
-    def apply(self, quantiles: Tensor, n: Tensor, d: Tensor) -> Tensor:
+    def apply(self, quantiles: Array, n: IntArray, d: IntArray, strangeness: Array | None = None) -> Array:
         """Calibrated quantiles at ``LEVELS``, in order and at least 0, shape (B, len(LEVELS)), nats.
 
         Args:
-            quantiles: as the network predicts them, in order, shape (B, len(LEVELS)), nats; gradients pass.
+            quantiles: as the network predicts them, in order, shape (B, len(LEVELS)), nats.
             n: number of points, shape (B,).
             d: dx + dy, shape (B,).
+            strangeness: of each sample, shape (B,); None takes all for familiar.
         """
-        asked = self._asked(quantiles.detach().numpy(), n.numpy(), d.numpy())
+        right, share = self._positions(quantiles, n, d, strangeness)
+        extended = _extended(quantiles)
+        rows = np.arange(len(quantiles))[:, None]
+        left_value, right_value = extended[rows, right - 1], extended[rows, right]
+        values = left_value + share * (right_value - left_value)
+        # Rounding may leave a value a last digit below the one before.
+        return np.maximum.accumulate(np.maximum(values, 0.0), axis=1)
+
+    def median_position(self, quantiles: Array, n: IntArray, d: IntArray) -> tuple[int, float]:
+        """Where one sample's calibrated median lies among its predicted quantiles, shape (1, len(LEVELS)).
+
+        Returns:
+            The position of the quantile below, and the share of the way from it to the next.
+        """
+        right, share = self._positions(quantiles, n, d, None)
+        middle = LEVELS.index(0.5)
+        # Of the quantiles with one more on either side; the median never lies among those.
+        below = int(np.clip(right[0, middle] - 2, 0, len(LEVELS) - 2))
+        return below, float(share[0, middle])
+
+    def _positions(
+        self, quantiles: Array, n: IntArray, d: IntArray, strangeness: Array | None
+    ) -> tuple[NDArray[np.intp], Array]:
+        """Of each level that is wanted, the extended quantile above what is asked for, and the share of the way."""
+        asked = self._asked(quantiles, n, d)
+        if self.widening is not None and strangeness is not None:
+            asked = _stretched(asked, *self.widening.factors(strangeness))
         right = np.searchsorted(_EXTENDED_Z, asked).clip(1, len(_EXTENDED_Z) - 1)
         left_z, right_z = _EXTENDED_Z[right - 1], _EXTENDED_Z[right]
-        share = torch.from_numpy((asked - left_z) / (right_z - left_z)).to(quantiles.dtype)
-        extended, position = _extended(quantiles), torch.from_numpy(right)
-        values = torch.lerp(extended.gather(1, position - 1), extended.gather(1, position), share)
-        # Rounding may leave a value a last digit below the one before.
-        return values.clamp(min=0.0).cummax(dim=1).values
+        return right, (asked - left_z) / (right_z - left_z)
 
     def _asked(self, quantiles: Array, n: IntArray, d: IntArray) -> Array:
         """What to ask the network for as z, shape (B, len(LEVELS))."""
@@ -185,7 +356,7 @@ def pit_z(quantiles: Array, target: Array, rng: np.random.Generator) -> Array:
     """
     from scipy.special import log_ndtr, ndtri_exp
 
-    values = _extended(torch.from_numpy(np.asarray(quantiles, dtype=np.float64))).numpy()
+    values = _extended(np.asarray(quantiles, dtype=np.float64))
     below, up_to = (values < target[:, None]).sum(axis=1), (values <= target[:, None]).sum(axis=1)
     last, rows = values.shape[1] - 1, np.arange(len(values))
     left, right = np.clip(below - 1, 0, last - 1), np.clip(below, 1, last)
@@ -202,19 +373,41 @@ def pit_z(quantiles: Array, target: Array, rng: np.random.Generator) -> Array:
     return np.asarray(z.clip(-_FURTHEST, _FURTHEST))
 
 
-def _extended(quantiles: Tensor) -> Tensor:
+def _extended(quantiles: Array) -> Array:
     """Quantiles with one more on either side, at z = ±``_FURTHEST``; the lower one may be below 0."""
     low, high = quantiles[:, :1], quantiles[:, -1:]
     low_slope = (quantiles[:, _LOW : _LOW + 1] - low) / _TAIL
     high_slope = (high - quantiles[:, _HIGH : _HIGH + 1]) / _TAIL
-    return torch.cat(
+    return np.concatenate(
         [
-            low - _REACH * low_slope.clamp(min=_LEAST_SLOPE),
+            low - _REACH * np.maximum(low_slope, _LEAST_SLOPE),
             quantiles,
-            high + _REACH * high_slope.clamp(min=_LEAST_SLOPE),
+            high + _REACH * np.maximum(high_slope, _LEAST_SLOPE),
         ],
-        dim=1,
+        axis=1,
     )
+
+
+def _stretched(asked: Array, below: Array, above: Array) -> Array:
+    """What to ask for instead of rows of ``asked``: what they say of z times a factor on either side.
+
+    Args:
+        asked: by the level that is wanted, shape (B, len(LEVELS)).
+        below: factors for levels below one half, shape (B,).
+        above: factors for those above, shape (B,).
+    """
+    result = asked.copy()
+    for row in np.flatnonzero((below > 1) | (above > 1)):
+        wanted = _Z * np.where(_Z < 0, below[row], above[row])
+        values = asked[row]
+        low_slope = max((values[_LOW] - values[0]) / _TAIL, _LEAST_STRETCH)
+        high_slope = max((values[-1] - values[_HIGH]) / _TAIL, _LEAST_STRETCH)
+        result[row] = (
+            np.interp(wanted, _Z, values)
+            + low_slope * np.minimum(wanted - _Z[0], 0.0)
+            + high_slope * np.maximum(wanted - _Z[-1], 0.0)
+        )
+    return result.clip(-_FURTHEST, _FURTHEST)
 
 
 def _covariates(quantiles: Array, n: IntArray, d: IntArray) -> dict[str, Array]:

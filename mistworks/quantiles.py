@@ -1,7 +1,7 @@
 """An estimate: mutual information with its uncertainty, as quantiles at fixed levels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, overload
 
 import numpy as np
@@ -13,18 +13,29 @@ LEVELS: tuple[float, ...] = (0.001, *(level / 200 for level in range(1, 200)), 0
 """Levels at which quantiles are computed; between them they are interpolated linearly."""
 
 
-@dataclass(frozen=True, slots=True)
+UNFAMILIAR = 0.01
+"""Below this familiarity a sample is called unlike the training data."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
     """Mutual information of one sample, in nats.
+
+    Where one side is a function of the other to rounding, mutual information is infinite or as large as the
+    sample lets on: quantiles above the median are infinite then, and the median is a lower bound.
 
     Attributes:
         mi: the point estimate in nats, at least 0: the median for a network trained with the pinball loss,
             the mean for one trained with the squared error.
         quantiles: quantiles in nats at ``LEVELS``, not decreasing; None for the squared error.
+        familiarity: how much the sample is like those that the estimator was trained on, between 0 and 1: the
+            share of samples of the training families that are less like the rest. Intervals widen as it falls;
+            below 0.01 the estimator warns. None where the estimator cannot tell.
     """
 
     mi: float
-    quantiles: tuple[float, ...] | None = field(default=None, repr=False)
+    quantiles: tuple[float, ...] | None = None
+    familiarity: float | None = None
 
     @property
     def median(self) -> float:
@@ -64,7 +75,11 @@ class Estimate:
             raise MistworksError(
                 f"quantile levels lie between {LEVELS[0]} and {LEVELS[-1]}, and {tau!r} came; ask for others"
             )
-        values = np.interp(levels, LEVELS, self.quantiles)
+        quantiles = np.array(self.quantiles)
+        finite = np.isfinite(quantiles)
+        values = np.interp(levels, LEVELS, np.where(finite, quantiles, 0.0))
+        if not finite.all():
+            values = np.where(levels > LEVELS[int(finite.sum()) - 1], np.inf, values)
         return float(values) if levels.ndim == 0 else values
 
     def interval(self, level: float = 0.9) -> tuple[float, float]:
@@ -81,8 +96,17 @@ class Estimate:
         margin = max((1 - level) / 2, LEVELS[0])
         return self.quantile(margin), self.quantile(1 - margin)
 
+    def __repr__(self) -> str:
+        unlike = f", familiarity={self.familiarity:.2g}" if self._is_unfamiliar else ""
+        return f"Estimate(mi={self.mi!r}{unlike})"
+
     def __str__(self) -> str:
+        unlike = f"; unlike the training data: familiarity {self.familiarity:.2g}" if self._is_unfamiliar else ""
         if self.quantiles is None:
-            return f"{self.mi:.3f} nats"
+            return f"{self.mi:.3f} nats{unlike}"
         low, high = self.interval(0.9)
-        return f"{self.mi:.3f} nats, 90 % interval {low:.3f} to {high:.3f}"
+        return f"{self.mi:.3f} nats, 90 % interval {low:.3f} to {high:.3f}{unlike}"
+
+    @property
+    def _is_unfamiliar(self) -> bool:
+        return self.familiarity is not None and self.familiarity < UNFAMILIAR

@@ -1,43 +1,32 @@
-"""The contract between networks and what trains and uses them."""
+"""Networks that read samples: the contract between them and what trains and uses them, in torch."""
 
-from abc import ABC, abstractmethod
-from typing import ClassVar, Literal
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Self
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
-from mistworks.inputs import MAX_DIMENSIONS, MIN_POINTS
-from mistworks.networks.batch import Batch
+from mistworks.dataset import FloatArray
+from mistworks.networks.batch import Batch, group_by_shape, pad
+from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
+from mistworks.preparation import Prepared
+from mistworks.quantiles import LEVELS
 
-Invariance = Literal["points", "coordinates", "location-scale", "increasing", "reflection", "swap"]
-"""What may be done to a sample without changing its mutual information: permuting the points; permuting the
-coordinates within X and within Y; shifting and scaling coordinates; increasing maps of coordinates; changing
-their signs; swapping X and Y."""
+_MAX_COUNT = 256
+
+__all__ = ["Invariance", "Network", "quantiles_in_order"]
 
 
-class Network(nn.Module, ABC):
+class Network(nn.Module, Predictor):
     """A function of a sample: a representation of the sample, and a read-out of it in nats.
 
     Attributes:
-        max_dimension: most coordinates of X and of Y that it reads, constant ones not counted.
-        min_points: fewest points that it reads.
-        max_points: most points that it reads; None for any number.
         batch_cells: most padded cells, B · N · (DX + DY), that it is given at once: what bounds the memory.
     """
 
-    max_dimension: ClassVar[int] = MAX_DIMENSIONS
-    min_points: ClassVar[int] = MIN_POINTS
-    max_points: ClassVar[int | None] = None
     batch_cells: ClassVar[int] = 2**16
-
-    @property
-    def members(self) -> int:
-        """Of an ensemble, each trained on every dataset; 1 for a single network."""
-        return 1
-
-    @property
-    def invariances(self) -> frozenset[Invariance]:
-        """What leaves the estimate as it is by construction, up to rounding: what `encode` promises."""
-        return frozenset({"points", "coordinates"})
 
     @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
@@ -58,3 +47,52 @@ class Network(nn.Module, ABC):
         Returns:
             Quantiles of shape (B, T), or means of shape (B,) when tau is None.
         """
+
+    def ready(self) -> Self:
+        """Itself, in evaluation mode."""
+        return self.eval()
+
+    def tensors(self) -> Mapping[str, FloatArray]:
+        """See `Predictor.tensors`."""
+        state = self.state_dict()
+        return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
+
+    def predict(self, samples: Sequence[Prepared], *, mean: bool) -> Prediction:
+        """See `Predictor.predict`: samples of like shape are padded and computed together."""
+        pairs = [self._values(sample) for sample in samples]
+        n = np.array([len(x) for x, _ in pairs], dtype=np.int64)
+        dx = np.array([x.shape[1] for x, _ in pairs], dtype=np.int64)
+        dy = np.array([y.shape[1] for _, y in pairs], dtype=np.int64)
+        values = np.empty((len(pairs), 1 if mean else len(LEVELS)))
+        device = next(self.parameters()).device
+        with torch.inference_mode():
+            for group in group_by_shape(n, dx, dy, self.batch_cells, _MAX_COUNT):
+                representation = self.encode(pad([pairs[row] for row in group]).to(device))
+                values[group] = self._read_out(representation, mean=mean)
+        if mean:
+            return Prediction(n, dx + dy, mean=values[:, 0])
+        return Prediction(n, dx + dy, quantiles=values)
+
+    def _values(self, sample: Prepared) -> tuple[FloatArray, FloatArray]:
+        """What it reads of a sample: ranks for a network to which nothing else of a column matters."""
+        if "increasing" not in self.invariances:
+            return sample.x, sample.y
+        ranks = sample.ranked.ranks.astype(np.float32)
+        dx = sample.ranked.dx
+        return ranks[:dx].T, ranks[dx:].T
+
+    def _read_out(self, representation: Tensor, *, mean: bool) -> Array:
+        if mean:
+            return self.decode(representation)[:, None].double().cpu().numpy()
+        return quantiles_in_order(self, representation).double().cpu().numpy()
+
+
+def quantiles_in_order(network: Network, representation: Tensor) -> Tensor:
+    """Quantiles at ``LEVELS`` in order, shape (B, len(LEVELS)), from representations of shape (B, h).
+
+    The network's own quantiles may cross. Sorting them on a fixed grid of levels is never further from the
+    true quantiles (Chernozhukov, Fernández-Val, Galichon, "Quantile and probability curves without crossing",
+    Econometrica 2010), and it leaves the network free of constraints that would slow its training.
+    """
+    levels = torch.tensor(LEVELS, dtype=torch.float32, device=representation.device)
+    return network.decode(representation, levels.expand(len(representation), -1)).sort(dim=1).values
