@@ -3,134 +3,155 @@
 import hashlib
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import Tensor
 
 from mistworks.calibration import Calibration
 from mistworks.coverage import TrainingRange
-from mistworks.dataset import FloatArray, IntArray
+from mistworks.dataset import FloatArray
+from mistworks.entropy_cap import capped
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.inputs import check_pair, check_tensors, ranked_pair, without_constants
 from mistworks.loaders import load_address, scheme
-from mistworks.model_folder import CONFIG_FILE, ModelConfig, Objective, read_model, write_model
-from mistworks.networks import (
-    AnyNetworkConfig,
-    Batch,
-    Network,
-    SummaryNetwork,
-    build_network,
-    group_by_shape,
-    pad,
+from mistworks.model_folder import (
+    CONFIG_FILE,
+    ModelConfig,
+    Objective,
+    pack,
+    read_model,
+    read_witnesses,
+    unpack,
+    write_model,
 )
-from mistworks.quantiles import LEVELS, Estimate
-from mistworks.statistics import summarise_smoothly
+from mistworks.networks import AnyNetworkConfig, Prediction, Predictor, predictor_of
+from mistworks.preparation import LOWER_BOUND, Prepared, prepare
+from mistworks.quantiles import LEVELS, UNFAMILIAR, Estimate
 
-_MAX_COUNT = 256
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _SHIPPED_LOCK = threading.Lock()
+_MIDDLE = LEVELS.index(0.5)
+
+
+class Trained(Protocol):
+    """Anything that has a predictor: one itself, or a network that was trained."""
+
+    def ready(self) -> Predictor:
+        """What predicts."""
 
 
 class Estimator:
     """A trained network with what is needed to use it.
 
     Attributes:
-        network: the network, in evaluation mode.
+        network: what predicts.
         network_config: its configuration.
         objective: the loss it was trained with.
         training_range: sizes of the datasets it was trained on; beyond them it extrapolates.
         calibration: what brings the quantiles to their promised coverage; None leaves them as they are.
+        witnesses: by group of families a network that was trained without it, from which a calibration learns
+            how wrong the estimator is on what it has not seen; they are not used for estimates.
 
     Raises:
-        MistworksError: a calibration is given to a model without quantiles.
+        MistworksError: a calibration is given to a network without quantiles.
     """
 
     def __init__(
         self,
-        network: Network,
+        network: Trained,
         network_config: AnyNetworkConfig,
         objective: Objective,
         training_range: TrainingRange,
         calibration: Calibration | None = None,
+        witnesses: Mapping[str, Predictor] | None = None,
     ) -> None:
         if calibration is not None and objective == "squared-error":
             raise MistworksError(
-                "a calibration is for quantiles, and a model trained with objective squared-error has none; "
-                "leave the calibration out"
+                "Expected a network with quantiles to calibrate, got one trained with objective squared-error. "
+                "Leave the calibration out."
             )
-        self.network = network.eval()
+        self.network = network.ready()
         self.network_config = network_config
         self.objective: Objective = objective
         self.training_range = training_range
         self.calibration = calibration
+        self.witnesses = dict(witnesses or {})
 
     def with_calibration(self, calibration: Calibration | None) -> "Estimator":
-        """The same network with another calibration, or with none.
+        """The same network with another calibration, or with none, and without witnesses.
 
         Raises:
-            MistworksError: the model has no quantiles to calibrate.
+            MistworksError: the network has no quantiles to calibrate.
         """
         return Estimator(self.network, self.network_config, self.objective, self.training_range, calibration)
 
     def estimate(self, x: object, y: object) -> Estimate:
         """Mutual information of the sample x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,).
 
-        Constant columns are left out: they carry no information. Where all of x or all of y is constant, the
-        estimate and every quantile are 0.
+        What carries no information is left out, see `mistworks.preparation`. Where all of x or all of y is
+        constant, the estimate and every quantile are 0. No quantile exceeds the entropy that a discrete side can
+        have, up to the uncertainty of that entropy. Where one side is a function of the other to rounding,
+        quantiles above the median are infinite, and the median is a lower bound.
 
         Raises:
-            MistworksError: x and y are not a sample the network can read; see `mistworks.inputs`.
+            MistworksError: x and y are not a sample the network can read; see `mistworks.reading`.
 
         Warns:
-            MistworksWarning: the sample is far outside what the network was trained on.
+            MistworksWarning: the sample is unlike what the network was trained on, or otherwise unusual; the
+                warning says how.
         """
         return self._estimate_all([(x, y)], stack_level=3)[0]
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
-        """Estimates of many pairs, in their order; pairs of like shape are computed together.
+        """Estimates of many pairs, in their order, computed together.
 
         The result for a pair does not depend on the others, up to rounding, and memory for the computation is
-        bounded whatever their number is. Errors and warnings are those of `estimate`; one warning tells of
-        all pairs.
+        bounded whatever their number is. Errors and warnings are those of `estimate`; one warning of each kind
+        tells of all pairs.
         """
         return self._estimate_all(pairs, stack_level=3)
 
     def _estimate_all(self, pairs: Iterable[tuple[object, object]], stack_level: int) -> list[Estimate]:
-        read = ranked_pair if "increasing" in self.network.invariances else check_pair
-        samples = [without_constants(*read(x, y)) for x, y in pairs]
-        for x, y in samples:
-            self._require_readable(x, y)
-        self._warn_if_outside(samples, stack_level + 1)
-        n = np.array([len(x) for x, _ in samples])
-        dx = np.array([x.shape[1] for x, _ in samples])
-        dy = np.array([y.shape[1] for _, y in samples])
+        samples = [prepare(x, y) for x, y in pairs]
+        for sample in samples:
+            self._require_readable(sample.n, sample.dx, sample.dy)
         estimates = [self._nothing] * len(samples)
-        cells = self.network.batch_cells
-        left = np.flatnonzero(dx * dy)
-        for group in group_by_shape(n[left], dx[left], dy[left], cells, _MAX_COUNT):
-            positions = left[group].tolist()
-            batch = pad([samples[position] for position in positions])
-            for position, estimate in zip(positions, self._estimate_batch(batch), strict=True):
-                estimates[position] = estimate
+        varying = [position for position, sample in enumerate(samples) if not sample.constant]
+        unfamiliar = None
+        if varying:
+            prediction = self.network.predict([samples[position] for position in varying], mean=self._mean)
+            for position, estimate in zip(varying, self._read_out(prediction), strict=True):
+                estimates[position] = _unbounded(estimate) if samples[position].infinite else estimate
+            unfamiliar = self._strangest(prediction, [estimates[position] for position in varying])
+        self._warn(samples, unfamiliar, stack_level + 1)
         return estimates
 
-    def differentiable(self, x: Tensor, y: Tensor) -> Tensor:
+    def estimate_statistics(self, statistics: FloatArray) -> list[Estimate]:
+        """Estimates of samples that are known by their statistics, for a network that reads those.
+
+        Args:
+            statistics: shape (B, S), see `mistworks.statistics`.
+
+        Raises:
+            MistworksError: the network reads samples.
+        """
+        return self._read_out(self.network.predict_statistics(statistics, mean=self._mean))
+
+    def differentiable(self, x: "Tensor", y: "Tensor") -> "Tensor":
         """The estimate of one sample with a gradient in its values, for instance to maximise it.
 
         Ranks and counts are smoothed (see `mistworks.statistics.summarise_smoothly`), which of continuous
         columns moves the estimate by far less than another sample of the same distribution would. Where the
-        estimate is 0, so is the gradient. It does not warn outside the training range.
+        estimate is 0, so is the gradient. It does not warn outside the training range. Needs torch.
 
         Args:
-            x: shape (n, dx), n up to 2,000, floating-point; memory is n² values a column.
+            x: shape (n, dx), n up to 2,000, floating-point; memory is n² values per column.
             y: shape (n, dy).
 
         Returns:
@@ -139,96 +160,102 @@ class Estimator:
         Raises:
             MistworksError: the network does not read statistics, or x and y are not such tensors.
         """
-        if not isinstance(self.network, SummaryNetwork):
-            raise MistworksError(
-                f"the network {self.network_config.network} has no smooth version; take a network over "
-                "statistics, such as the one that comes with the package"
-            )
+        from mistworks.inputs import check_tensors
+
         check_tensors(x, y)
         x, y = (side.cpu()[:, (side != side[0]).any(dim=0).cpu()] for side in (x, y))
-        self._require_readable(x, y)
+        self._require_readable(len(x), x.shape[1], y.shape[1])
         if not (x.shape[1] and y.shape[1]):
             return 0.0 * (x.sum() + y.sum()).double()
-        representation = self.network.encode_statistics(summarise_smoothly(x, y)[None].to(self._device))
-        if self.objective == "squared-error":
-            return self.network.decode(representation)[0]
-        n, d = torch.tensor([len(x)]), torch.tensor([x.shape[1] + y.shape[1]])
-        return self._quantiles(representation, n, d)[0, LEVELS.index(0.5)]
-
-    def estimate_statistics(self, statistics: FloatArray, n: IntArray, d: IntArray) -> list[Estimate]:
-        """Estimates of samples that are known by their statistics, for a network that reads those.
-
-        Args:
-            statistics: shape (B, S), see `mistworks.statistics`.
-            n: number of points, shape (B,).
-            d: dx + dy, shape (B,).
-
-        Raises:
-            MistworksError: the network reads samples.
-        """
-        if not isinstance(self.network, SummaryNetwork):
-            raise MistworksError(
-                f"the network {self.network_config.network} reads samples, and statistics of samples came; "
-                "pass the samples"
-            )
-        with torch.inference_mode():
-            table = torch.from_numpy(statistics).to(self._device)
-            representation = self.network.encode_statistics(table)
-            return self._read_out(representation, torch.from_numpy(n), torch.from_numpy(d))
-
-    def _estimate_batch(self, batch: Batch) -> list[Estimate]:
-        with torch.inference_mode():
-            return self._read_out(self.network.encode(batch.to(self._device)), batch.n, batch.dx + batch.dy)
-
-    def _read_out(self, representation: Tensor, n: Tensor, d: Tensor) -> list[Estimate]:
-        if self.objective == "squared-error":
-            return [Estimate(float(value)) for value in self.network.decode(representation).cpu()]
-        middle = LEVELS.index(0.5)
-        rows = self._quantiles(representation, n, d).tolist()
-        return [Estimate(row[middle], tuple(row)) for row in rows]
-
-    def _quantiles(self, representation: Tensor, n: Tensor, d: Tensor) -> Tensor:
-        """Calibrated quantiles at ``LEVELS``, shape (B, len(LEVELS)), float64."""
-        quantiles = quantiles_in_order(self.network, representation).cpu().double()
-        return quantiles if self.calibration is None else self.calibration.apply(quantiles, n, d)
+        quantiles, prediction = self.network.smooth_quantiles(x, y)
+        if self._mean:
+            return quantiles.mean()
+        if self.calibration is None:
+            return quantiles[0, _MIDDLE]
+        plain = quantiles.detach().numpy()
+        below, share = self.calibration.median_position(plain, prediction.n, prediction.d)
+        return quantiles[0, below].lerp(quantiles[0, below + 1], share)
 
     @property
-    def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
+    def _mean(self) -> bool:
+        return self.objective == "squared-error"
+
+    def _read_out(self, prediction: Prediction) -> list[Estimate]:
+        if prediction.quantiles is None:
+            assert prediction.mean is not None
+            return [Estimate(value) for value in prediction.mean.tolist()]
+        quantiles, familiarity = prediction.quantiles, None
+        if self.calibration is not None:
+            sizes = prediction.n, prediction.d
+            quantiles = self.calibration.apply(quantiles, *sizes, prediction.strangeness)
+            familiarity = self._familiarity(prediction)
+        if prediction.statistics is not None:
+            quantiles = capped(quantiles, prediction.statistics)
+        rows = zip(quantiles.tolist(), familiarity or [None] * len(quantiles), strict=True)
+        return [Estimate(row[_MIDDLE], tuple(row), familiar) for row, familiar in rows]
+
+    def _familiarity(self, prediction: Prediction) -> list[float] | None:
+        widening = None if self.calibration is None else self.calibration.widening
+        if widening is None or prediction.strangeness is None:
+            return None
+        values: list[float] = widening.familiarity(prediction.strangeness).tolist()
+        return values
 
     @property
     def _nothing(self) -> Estimate:
         """The estimate where X or Y is constant."""
-        return Estimate(0.0, None if self.objective == "squared-error" else (0.0,) * len(LEVELS))
+        return Estimate(0.0, None if self._mean else (0.0,) * len(LEVELS))
 
-    def _require_readable(self, x: FloatArray | Tensor, y: FloatArray | Tensor) -> None:
+    def _require_readable(self, n: int, dx: int, dy: int) -> None:
         name, network = self.network_config.network, self.network
-        for side, values in (("x", x), ("y", y)):
-            if values.shape[1] > network.max_dimension:
+        for side, columns in (("x", dx), ("y", dy)):
+            if columns > network.max_dimension:
                 raise MistworksError(
-                    f"the network {name} reads up to {network.max_dimension} columns that are not constant, "
-                    f"and {side} has {values.shape[1]}; reduce the dimension first, by principal components "
-                    "for instance"
+                    f"Expected up to {network.max_dimension} columns that are not constant for the network {name}, "
+                    f"got {columns} in {side}. Reduce the dimension first, for instance by principal components."
                 )
-        if len(x) < network.min_points:
+        if n < network.min_points:
             raise MistworksError(
-                f"the network {name} needs {network.min_points} points or more, and {len(x)} came; pass more"
+                f"Expected {network.min_points} points or more for the network {name}, got {n}. Pass more."
             )
-        if network.max_points is not None and len(x) > network.max_points:
+        if network.max_points is not None and n > network.max_points:
             raise MistworksError(
-                f"the network {name} reads up to {network.max_points:,} points, and {len(x):,} came; pass a "
-                "random part of them"
+                f"Expected up to {network.max_points:,} points for the network {name}, got {n:,}. Pass a random "
+                "part of them."
             )
 
-    def _warn_if_outside(self, samples: Sequence[tuple[FloatArray, FloatArray]], stack_level: int) -> None:
-        told = [told for x, y in samples if (told := self.training_range.outside(x, y))]
-        if told:
-            of = f" ({len(told)} of {len(samples)} samples are such)" if len(samples) > 1 else ""
-            warnings.warn(
-                f"{told[0]}; the estimate and its intervals may be far off{of}",
-                MistworksWarning,
-                stacklevel=stack_level,
-            )
+    def _strangest(self, prediction: Prediction, estimates: Sequence[Estimate]) -> tuple[str, int] | None:
+        """What is unlike the training in the first unfamiliar sample, and how many are unfamiliar."""
+        rows = [
+            row
+            for row, estimate in enumerate(estimates)
+            if estimate.familiarity is not None and estimate.familiarity < UNFAMILIAR
+        ]
+        if not rows or prediction.statistics is None:
+            return None
+        what = self.network.strangest(prediction.statistics[rows[0]])
+        because = f": {what}" if what else ""
+        return (
+            f"the sample is less like the training data than {1 - UNFAMILIAR:.0%} of them are like each other"
+            f"{because}; its interval is wider for that, and may still be too narrow"
+        ), len(rows)
+
+    def _warn(
+        self, samples: Sequence[Prepared], unfamiliar: tuple[str, int] | None, stack_level: int
+    ) -> None:
+        outside = [text for sample in samples if (text := self.training_range.outside(sample))]
+        notes: dict[str, list[str]] = {}
+        for sample in samples:
+            for note in sample.notes:
+                notes.setdefault(note, []).append(note)
+        bounds = [LOWER_BOUND for sample in samples if sample.infinite and not sample.constant]
+        kinds = [(f"{text[0]}; the estimate and its intervals may be far off", len(text)) for text in [outside] if text]
+        kinds += [(text, len(all_such)) for text, all_such in notes.items()]
+        kinds += [unfamiliar] if unfamiliar else []
+        kinds += [(LOWER_BOUND, len(bounds))] if bounds else []
+        for text, count in kinds:
+            of = f" ({count} of {len(samples)} samples are such)" if len(samples) > 1 else ""
+            warnings.warn(f"{text}{of}", MistworksWarning, stacklevel=stack_level)
 
     def save(self, folder: str | Path) -> None:
         """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
@@ -239,15 +266,21 @@ class Estimator:
         Raises:
             MistworksError: the folder holds something other than a saved estimator.
         """
-        weights = self._weights()
+        weights = pack(self.network.tensors())
+        witnesses = {
+            f"{group}/{name}": values
+            for group, network in self.witnesses.items()
+            for name, values in network.tensors().items()
+        }
         config = ModelConfig(
             network=self.network_config,
             objective=self.objective,
             training_range=self.training_range,
             weights_sha256=hashlib.sha256(weights).hexdigest(),
             calibration=self.calibration,
+            witnesses=tuple(self.witnesses),
         )
-        write_model(Path(folder), config, weights)
+        write_model(Path(folder), config, weights, pack(witnesses) if witnesses else None)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Estimator":
@@ -257,20 +290,25 @@ class Estimator:
             MistworksError: a file is missing, was edited, or is of another version of the format.
         """
         config, weights = read_model(Path(folder))
-        network = build_network(config.network)
         try:
-            network.load_state_dict(load_tensors(weights), strict=True)
-        except (RuntimeError, SafetensorError) as error:
+            network = predictor_of(config.network, unpack(weights))
+            witnesses = {
+                group: predictor_of(config.witness_network, tensors)
+                for group, tensors in read_witnesses(Path(folder), config).items()
+            }
+        except MistworksError as error:
             raise MistworksError(
-                f"the weights in {folder} do not fit the network in {CONFIG_FILE} "
-                f"({str(error).splitlines()[0]}); load them with the version of Mistworks that saved them"
+                f"The weights in {folder} do not fit their configuration. {error} Or load them with the version of "
+                "Mistworks that saved them."
             ) from None
-        return cls(network, config.network, config.objective, config.training_range, config.calibration)
+        return cls(
+            network, config.network, config.objective, config.training_range, config.calibration, witnesses
+        )
 
     @property
     def weights_sha256(self) -> str:
         """SHA-256 of ``model.safetensors`` as `save` writes it: equal exactly for equal weights."""
-        return hashlib.sha256(self._weights()).hexdigest()
+        return hashlib.sha256(pack(self.network.tensors())).hexdigest()
 
     @property
     def sha256(self) -> str:
@@ -278,10 +316,6 @@ class Estimator:
         if self.calibration is None:
             return self.weights_sha256
         return hashlib.sha256(f"{self.weights_sha256}/{self.calibration.sha256}".encode()).hexdigest()
-
-    def _weights(self) -> bytes:
-        state = self.network.state_dict()
-        return save_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in state.items()})
 
     def __repr__(self) -> str:
         calibrated = ", calibrated" if self.calibration is not None else ""
@@ -291,15 +325,12 @@ class Estimator:
         )
 
 
-def quantiles_in_order(network: Network, representation: Tensor) -> Tensor:
-    """Quantiles at ``LEVELS`` in order, shape (B, len(LEVELS)), from representations of shape (B, h).
-
-    The network's own quantiles may cross. Sorting them on a fixed grid of levels is never further from the
-    true quantiles (Chernozhukov, Fernández-Val, Galichon, "Quantile and probability curves without crossing",
-    Econometrica 2010), and it leaves the network free of constraints that would slow its training.
-    """
-    levels = torch.tensor(LEVELS, dtype=torch.float32, device=representation.device)
-    return network.decode(representation, levels.expand(len(representation), -1)).sort(dim=1).values
+def _unbounded(estimate: Estimate) -> Estimate:
+    """The same with infinite quantiles above the median, which is a lower bound."""
+    if estimate.quantiles is None:
+        return estimate
+    above = (np.inf,) * (len(LEVELS) - _MIDDLE - 1)
+    return replace(estimate, quantiles=(*estimate.quantiles[: _MIDDLE + 1], *above))
 
 
 def load(folder: str | Path) -> Estimator:

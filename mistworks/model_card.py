@@ -50,7 +50,7 @@ class ModelCard:
 
     def _making(self, estimator: Estimator) -> Iterator[str]:
         yield f"- `mistworks pipeline --preset {self.preset}` at commit `{self.commit}`."
-        yield f"- Weights: SHA-256 `{estimator.weights_sha256}`, {_parameters(estimator):,} parameters."
+        yield f"- Weights: SHA-256 `{estimator.weights_sha256}`, {estimator.network.parameter_count:,} parameters."
         if estimator.calibration is not None:
             yield (
                 f"- Calibration: SHA-256 `{estimator.calibration.sha256}`, fitted on "
@@ -107,10 +107,6 @@ def _limits(estimator: Estimator) -> Iterator[str]:
     yield f"- Trained on {estimator.training_range}."
     if estimator.objective == "squared-error":
         yield "- A point estimate only, the mean: no quantiles and no intervals."
-
-
-def _parameters(estimator: Estimator) -> int:
-    return sum(parameter.numel() for parameter in estimator.network.parameters())
 
 
 def _duration(seconds: float) -> str:

@@ -12,15 +12,18 @@ from typing import Any, Literal
 from mistworks.calibration import Calibration
 from mistworks.config import FrozenConfig
 from mistworks.coverage import TrainingRange
+from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.files import flush_folder, naming, write_whole
 from mistworks.networks import AnyNetworkConfig
+from mistworks.statistics.layout import VERSION
 
 Objective = Literal["pinball", "squared-error"]
 
-FORMAT_VERSION = 2
-READABLE_VERSIONS = (1, 2)
+FORMAT_VERSION = 3
+READABLE_VERSIONS = (1, 2, 3)
 WEIGHTS_FILE = "model.safetensors"
+WITNESSES_FILE = "witnesses.safetensors"
 CONFIG_FILE = "config.json"
 CARD_FILE = "README.md"
 
@@ -36,6 +39,9 @@ class ModelConfig(FrozenConfig):
         training_range: sizes of the datasets it was trained on.
         weights_sha256: of ``model.safetensors``.
         calibration: of the quantiles, None without one.
+        witnesses: groups of families, for each of which ``witnesses.safetensors`` has a network that was trained
+            without it; none once the estimator is calibrated.
+        witnesses_sha256: of that file, empty without one.
         config_sha256: of everything else in the file.
     """
 
@@ -46,14 +52,43 @@ class ModelConfig(FrozenConfig):
     training_range: TrainingRange
     weights_sha256: str
     calibration: Calibration | None = None
+    witnesses: tuple[str, ...] = ()
+    witnesses_sha256: str = ""
     config_sha256: str = ""
 
     def digest(self) -> str:
         """SHA-256 of everything else in the file."""
         return _digest(self.model_dump(mode="json"))
 
+    @property
+    def witness_network(self) -> AnyNetworkConfig:
+        """Configuration of a network that was trained without a group of families: one member."""
+        return self.network.model_copy(update={"members": 1})
 
-def write_model(folder: Path, config: ModelConfig, weights: bytes) -> None:
+
+def pack(tensors: Mapping[str, FloatArray]) -> bytes:
+    """Tensors by name in the format safetensors; equal bytes exactly for equal tensors."""
+    from safetensors.numpy import save
+
+    return save(dict(tensors))
+
+
+def unpack(content: bytes) -> dict[str, FloatArray]:
+    """What `pack` wrote.
+
+    Raises:
+        MistworksError: it is something else.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        return load(content)
+    except SafetensorError as error:
+        raise MistworksError(f"Expected tensors in the format safetensors, got: {error}.") from None
+
+
+def write_model(folder: Path, config: ModelConfig, weights: bytes, witnesses: bytes | None = None) -> None:
     """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
 
     A ``README.md`` in the folder, the model card, goes when the folder is replaced: it tells of the model
@@ -63,17 +98,21 @@ def write_model(folder: Path, config: ModelConfig, weights: bytes) -> None:
         MistworksError: the folder holds something other than a saved estimator, or cannot be written.
     """
     others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-    if set(others) - {WEIGHTS_FILE, CONFIG_FILE, CARD_FILE}:
+    if set(others) - {WEIGHTS_FILE, WITNESSES_FILE, CONFIG_FILE, CARD_FILE}:
         raise MistworksError(
             f"{folder} must be a new folder or a saved estimator, and it holds {', '.join(others[:3])}; "
             "choose another folder"
         )
+    if witnesses is not None:
+        config = config.model_copy(update={"witnesses_sha256": hashlib.sha256(witnesses).hexdigest()})
     config = config.model_copy(update={"config_sha256": config.digest()})
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     shutil.rmtree(beside, ignore_errors=True)
     with naming(folder):
         beside.mkdir(parents=True)
     write_whole(beside / WEIGHTS_FILE, weights)
+    if witnesses is not None:
+        write_whole(beside / WITNESSES_FILE, witnesses)
     write_whole(beside / CONFIG_FILE, _readable_json(config.model_dump(mode="json")).encode())
     if folder.exists():
         shutil.rmtree(folder)
@@ -88,13 +127,34 @@ def read_model(folder: Path) -> tuple[ModelConfig, bytes]:
         MistworksError: a file is missing, was edited, or is of another version of Mistworks.
     """
     config = read_config(folder)
-    weights = _read(folder / WEIGHTS_FILE)
-    if hashlib.sha256(weights).hexdigest() != config.weights_sha256:
+    return config, _read_hashed(folder / WEIGHTS_FILE, config.weights_sha256)
+
+
+def read_witnesses(folder: Path, config: ModelConfig) -> dict[str, dict[str, FloatArray]]:
+    """By group of families the weights of the network that was trained without it; empty without any.
+
+    Raises:
+        MistworksError: the file is missing or was edited.
+    """
+    if not config.witnesses:
+        return {}
+    tensors = unpack(_read_hashed(folder / WITNESSES_FILE, config.witnesses_sha256))
+    return {
+        group: {
+            name.partition("/")[2]: values for name, values in tensors.items() if name.startswith(f"{group}/")
+        }
+        for group in config.witnesses
+    }
+
+
+def _read_hashed(path: Path, sha256: str) -> bytes:
+    content = _read(path)
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise MistworksError(
-            f"{folder / WEIGHTS_FILE} is not the file that was saved: its SHA-256 differs from the one "
+            f"{path} is not the file that was saved: its SHA-256 differs from the one "
             f"in {CONFIG_FILE}; copy the folder again or train again"
         )
-    return config, weights
+    return content
 
 
 def read_config(folder: Path) -> ModelConfig:
@@ -121,7 +181,13 @@ def read_config(folder: Path) -> ModelConfig:
     network = values.get("network")
     if isinstance(network, dict) and network.get("network") == "summary":
         # The first weights over statistics did not tell the version.
-        network.setdefault("statistics", "1")
+        version = network.get("statistics", "1")
+        if version != VERSION:
+            raise MistworksError(
+                f"Expected weights over statistics {VERSION} in {folder}, got weights over statistics {version}, "
+                "which this version of Mistworks does not compute. Load them with the version that saved them, or "
+                "train again."
+            )
     try:
         return ModelConfig.parse(values)
     except MistworksError as error:

@@ -76,7 +76,7 @@ class Network(nn.Module, Predictor):
     def _values(self, sample: Prepared) -> tuple[FloatArray, FloatArray]:
         """What it reads of a sample: ranks for a network to which nothing else of a column matters."""
         if "increasing" not in self.invariances:
-            return sample.x, sample.y
+            return sample.raw()
         ranks = sample.ranked.ranks.astype(np.float32)
         dx = sample.ranked.dx
         return ranks[:dx].T, ranks[dx:].T

@@ -17,6 +17,12 @@ _CANDIDATES = (
     "neighbours.ksg",
     "neighbours.rectangles",
     "metric.ksg",
+    "local.ksg",
+    "local.gaussian",
+    "rotations.mi",
+    "discrete.mi",
+    "pairs.matched.0",
+    "classes.mi",
     "polynomials.matched.0",
 )
 Reads = Literal["samples", "statistics"]

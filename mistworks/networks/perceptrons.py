@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,11 +13,11 @@ from mistworks.entropy_cap import candidate_caps
 from mistworks.errors import MistworksError
 from mistworks.networks.config import SummaryNetworkConfig
 from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
-from mistworks.networks.scale import KNOTS, LEVELS_Z, MOST_NATS, mixture_quantiles, to_scale
-from mistworks.normal import inverse_cdf
+from mistworks.networks.scale import KNOTS, MOST_NATS, from_scale, knot_mass, mixture_quantiles, to_scale
 from mistworks.preparation import Prepared
+from mistworks.quantiles import LEVELS
 from mistworks.statistics import summarise_many
-from mistworks.statistics.layout import DESCRIPTIONS, statistic_names
+from mistworks.statistics.layout import statistic_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -26,7 +27,28 @@ if TYPE_CHECKING:
 # Rows computed together: their activations stay in a core's cache.
 _ROWS = 128
 _EPSILON = 1e-5
-_MEAN_Z = inverse_cdf((np.arange(64) + 0.5) / 64)
+_NOT_TRAINED = ("centre", "scale", "origin", "whitening")
+
+
+UNUSUAL: Mapping[str, str] = MappingProxyType(
+    {
+        "sizes": "its numbers of points and columns",
+        "ties": "how often values repeat in its columns",
+        "discrete": "the states that its discrete columns take together",
+        "pairs": "the dependence between single columns of x and y, discrete ones among them",
+        "gaussian": "the linear correlations of its normal scores",
+        "sparse": "which pairs of columns are correlated",
+        "rotations": "dependence through the distance from the centre",
+        "factors": "how correlations spread over the columns",
+        "tails": "how large values come together",
+        "polynomials": "dependence that is not monotone",
+        "neighbours": "the distances to nearest neighbours",
+        "metric": "the distances between its points",
+        "local": "how sharp its dependence is",
+        "classes": "how its classes lie among the other columns",
+    }
+)
+"""What is unlike the training data, by group of statistics, as a part of a sentence."""
 
 
 class Perceptrons(Predictor):
@@ -64,29 +86,30 @@ class Perceptrons(Predictor):
         """All of them: the statistics know no more of a sample than what they leave."""
         return super().invariances | {"location-scale", "increasing", "reflection", "swap"}
 
+    @property
+    def parameter_count(self) -> int:
+        """See `Predictor.parameter_count`."""
+        return sum(values.size for name, values in self._tensors.items() if name not in _NOT_TRAINED)
+
     def tensors(self) -> Mapping[str, FloatArray]:
         """See `Predictor.tensors`."""
         return self._tensors
 
     def predict_statistics(self, statistics: FloatArray, *, mean: bool) -> Prediction:
         """See `Predictor.predict_statistics`."""
-        z = _MEAN_Z if mean else LEVELS_Z
+        read = _means if mean else mixture_quantiles
         parts = [statistics[first : first + _ROWS] for first in range(0, len(statistics), _ROWS)]
-        standardised = [self._standardised(part) for part in parts]
-        values = np.concatenate(
-            [np.empty((0, len(z)))]
-            + [
-                mixture_quantiles(self._knots(part, inputs), z)
-                for part, inputs in zip(parts, standardised, strict=True)
-            ]
-        )
-        strangeness = [np.empty(0), *(self._strangeness(inputs) for inputs in standardised)]
+        values, strangeness = [], [np.empty(0)]
+        for part in parts:
+            standardised = self._standardised(part)
+            values.append(read(self._knots(part, standardised)))
+            strangeness.append(self._strangeness(standardised))
         n, d = _sizes(statistics)
         return Prediction(
             n,
             d,
-            quantiles=None if mean else values,
-            mean=values.mean(axis=1) if mean else None,
+            quantiles=None if mean else np.concatenate(values or [np.empty((0, len(LEVELS)))]),
+            mean=np.concatenate(values or [np.empty(0)]) if mean else None,
             statistics=statistics,
             strangeness=np.concatenate(strangeness),
         )
@@ -132,11 +155,11 @@ class Perceptrons(Predictor):
         totals = {group: 0.0 for group in groups}
         for group, part in zip(groups, parts.tolist(), strict=True):
             totals[group] += part
-        return DESCRIPTIONS.get(max(totals, key=lambda group: totals[group]))
+        return UNUSUAL.get(max(totals, key=lambda group: totals[group]))
 
     def smooth_quantiles(self, x: "Tensor", y: "Tensor") -> "tuple[Tensor, Prediction]":
         """See `Predictor.smooth_quantiles`: statistics with smooth ranks and counts, and torch."""
-        from mistworks.statistics.smooth import summarise_smoothly
+        from mistworks.statistics import summarise_smoothly
 
         table = summarise_smoothly(x, y)[None]
         return self._smooth.mixture_quantiles(table), self.predict_statistics(table.detach().numpy(), mean=False)
@@ -188,10 +211,19 @@ def _softmax(values: FloatArray) -> FloatArray:
     return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
+def _means(knots: FloatArray) -> Array:
+    """Means in nats over members and quantile functions, shape (B,)."""
+    return np.asarray((from_scale(knots.astype(np.float64)) @ knot_mass()).mean(axis=0))
+
+
 def _sizes(statistics: FloatArray) -> tuple[IntArray, IntArray]:
     """n and dx + dy of samples, from their statistics."""
-    n, d = (statistic_names().index(f"sizes.log.{position}") for position in (0, 4))
-    return tuple(np.exp(statistics[:, column].astype(np.float64)).round().astype(np.int64) for column in (n, d))
+    names = statistic_names()
+    n, d = (
+        np.exp(statistics[:, names.index(name)].astype(np.float64)).round().astype(np.int64)
+        for name in ("sizes.log.0", "sizes.log.4")
+    )
+    return n, d
 
 
 def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:

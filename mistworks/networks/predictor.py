@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
-from mistworks.preparation import MAX_DIMENSIONS, MIN_POINTS, Prepared
+from mistworks.preparation import Prepared
+from mistworks.reading import MAX_COLUMNS, MIN_POINTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -55,7 +56,7 @@ class Predictor(ABC):
         max_points: most points that it reads; None for any number.
     """
 
-    max_dimension: ClassVar[int] = MAX_DIMENSIONS
+    max_dimension: ClassVar[int] = MAX_COLUMNS
     min_points: ClassVar[int] = MIN_POINTS
     max_points: ClassVar[int | None] = None
 

@@ -14,8 +14,6 @@ KNOTS = 25
 MOST_NATS = 300.0
 
 _OUTERMOST = 3.25
-_LEAST_LEVEL = 1e-6
-_GRID = 2001
 
 LEVELS_Z: NDArray[np.float64] = inverse_cdf(LEVELS)
 """Φ⁻¹ of the levels at which estimates have quantiles."""
@@ -42,16 +40,18 @@ def knot_mass() -> NDArray[np.float64]:
 
     Knots lie evenly in z = Φ⁻¹(τ); each has the mass between the middles of its neighbours.
     """
-    half = math.sqrt(0.5)
     middles = (np.arange(KNOTS - 1) + 0.5) * (2 * _OUTERMOST / (KNOTS - 1)) - _OUTERMOST
-    edges = [0.5 * math.erfc(-half * middle) for middle in middles]
-    return np.diff([0.0, *edges, 1.0])
+    return np.diff([0.0, *_cdf(middles), 1.0])
 
 
 def middle_z(mass: NDArray[np.float64]) -> NDArray[np.float64]:
     """Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
-    levels = np.cumsum(mass, axis=-1) - mass / 2
-    return inverse_cdf(levels.clip(_LEAST_LEVEL, 1 - _LEAST_LEVEL))
+    # A fine table is an order faster than the function and as good to 1e-5.
+    return np.asarray(np.interp(np.cumsum(mass, axis=-1) - mass / 2, _TABLE_LEVELS, _TABLE_Z))
+
+
+def _cdf(z: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([0.5 * math.erfc(-math.sqrt(0.5) * value) for value in z.tolist()])
 
 
 def mixture_quantiles(knots: NDArray[Any], z: NDArray[np.float64] = LEVELS_Z) -> NDArray[np.float64]:
@@ -76,3 +76,5 @@ def mixture_quantiles(knots: NDArray[Any], z: NDArray[np.float64] = LEVELS_Z) ->
 
 
 _MASS = knot_mass()
+_TABLE_Z = np.linspace(-4.75, 4.75, 1901)
+_TABLE_LEVELS = _cdf(_TABLE_Z)

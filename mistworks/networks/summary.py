@@ -15,7 +15,9 @@ from mistworks.networks.perceptrons import Perceptrons, shapes
 from mistworks.networks.scale import KNOTS, LEVELS_Z, MOST_NATS, OFFSET, knot_mass
 from mistworks.statistics.layout import statistic_names
 
-_LEAK = 0.05
+LEAK = 0.05
+"""The slope below 0 that is left in training, where the estimate is 0, so that gradients pass."""
+
 _LEAST_SCALE = 1e-3
 # Of the eigenvalues of the statistics' covariance, relative to their mean: directions in which training data
 # hardly vary would turn rounding into strangeness.
@@ -205,8 +207,8 @@ def _whitening(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def leaky(values: Tensor) -> Tensor:
-    """The scale t in training: below 0 a slight slope is left, so that gradients pass."""
-    return functional.leaky_relu(values, _LEAK)
+    """Values on the scale t as the loss compares them: with the slope ``LEAK`` below 0."""
+    return functional.leaky_relu(values, LEAK)
 
 
 def square_root_scale(nats: Tensor) -> Tensor:

@@ -14,13 +14,10 @@ from numpy.typing import NDArray
 from mistworks.dataset import Block, Dataset, IntArray, Source
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
-from mistworks.statistics.table import Summary, SummaryBlock, SummarySource
+from mistworks.statistics.table import SummarySource
 
 AnySource = Source | SummarySource
 """What a network is trained on: samples, or the statistics of samples."""
-
-Item = Dataset | Summary
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochPlan:
@@ -31,12 +28,14 @@ class EpochPlan:
         batch_size: datasets in a batch; the last batch of the epoch has what is left.
         partition: number of the partition of each entry of ``order``, shape (N,).
         starts: first position of each partition.
+        windows: numbers of the partitions that are shuffled together, in the order of training.
     """
 
     order: IntArray
     batch_size: int
     partition: IntArray
     starts: IntArray
+    windows: tuple[IntArray, ...]
 
     def __len__(self) -> int:
         return -(-len(self.order) // self.batch_size)
@@ -58,29 +57,30 @@ def plan_epoch(
         raise MistworksError("the training split holds no datasets; generate some first")
     rng = stream(seed, "train", "order", epoch)
     numbers = rng.permutation(len(bounds))
-    orders, partitions = [], []
+    orders, partitions, windows = [], [], []
     for first in range(0, len(numbers), shuffle_partitions):
         window = numbers[first : first + shuffle_partitions]
+        windows.append(window)
         positions = np.concatenate([np.arange(*bounds[number]) for number in window])
         owners = np.concatenate([np.full(bounds[number][1] - bounds[number][0], number) for number in window])
         shuffled = rng.permutation(len(positions))
         orders.append(positions[shuffled])
         partitions.append(owners[shuffled])
     starts = np.array([start for start, _ in bounds], dtype=np.int64)
-    return EpochPlan(np.concatenate(orders), batch_size, np.concatenate(partitions), starts)
+    return EpochPlan(np.concatenate(orders), batch_size, np.concatenate(partitions), starts, tuple(windows))
 
 
-def read_batches(source: AnySource, plan: EpochPlan, first_step: int = 0) -> Iterator[list[Item]]:
-    """The batches of a plan from ``first_step`` on.
+def read_batches(source: Source, plan: EpochPlan, first_step: int = 0) -> Iterator[list[Dataset]]:
+    """The batches of a plan from ``first_step`` on, one dataset at a time; of statistics see `tables`.
 
     Partitions are read when a batch first needs them and let go after the last batch that does; those that
     only earlier batches need are not read at all.
     """
     last_use = _last_use(plan)
-    held: dict[int, Block | SummaryBlock] = {}
+    held: dict[int, Block] = {}
     for step in range(first_step, len(plan)):
         rows = plan.rows(step)
-        batch: list[Item] = []
+        batch: list[Dataset] = []
         for position, number in zip(plan.order[rows].tolist(), plan.partition[rows].tolist(), strict=True):
             if number not in held:
                 held[number] = source.partition(number)

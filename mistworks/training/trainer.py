@@ -4,22 +4,20 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
-from mistworks.networks import AnyNetworkConfig, Network, SummaryNetwork, build_network
-from mistworks.networks.summary import square_root_scale
-from mistworks.randomness import stream
-from mistworks.training.batching import AnySource, Item, plan_epoch, read_batches
+from mistworks.networks import AnyNetworkConfig, Predictor
+from mistworks.training.batching import AnySource, plan_epoch
 from mistworks.training.checkpoint import (
     Checkpoint,
     CurvePoint,
@@ -29,12 +27,11 @@ from mistworks.training.checkpoint import (
     unpack,
     write_checkpoint,
 )
+from mistworks.training.averaging import Average
 from mistworks.training.config import TrainingConfig
-from mistworks.training.losses import pinball, squared_error
-from mistworks.training.representing import first_statistics, range_of, represented
+from mistworks.training.lessons import lesson_of
+from mistworks.training.ranges import range_of
 from mistworks.training.validation import validate
-
-_LEAST_LEVEL = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +126,16 @@ class _Run:
         self._source, self._validation_source = source, validation_source
         self._identity, self._folder, self._on_progress = identity, folder, on_progress
         self._config = identity.training
-        self._network = _fresh_network(identity)
+        self._lesson = lesson_of(identity.network, identity.training, source)
+        self._network = self._lesson.network
         self._optimiser = torch.optim.AdamW(
-            self._network.parameters(), lr=self._config.learning_rate, weight_decay=self._config.weight_decay
+            self._network.parameters(),
+            lr=self._config.learning_rate,
+            weight_decay=self._config.weight_decay,
+            fused=True,
         )
+        self._batches = -(-len(source) // self._config.batch_size)
+        self._average = Average(self._network, self._config.averaging, self._config.epochs * self._batches)
         self._step, self._best_step, self.finished = 0, 0, False
         self._history: list[CurvePoint] = []
         self._best: dict[str, Tensor] = {}
@@ -146,7 +149,7 @@ class _Run:
         if found is None:
             return
         checkpoint, tensors = found
-        self._best = unpack(tensors, self._network, self._optimiser)
+        self._best = unpack(tensors, self._network, self._optimiser, self._average)
         self._step, self._best_step = checkpoint.step, checkpoint.best_step
         self._history, self.finished = list(checkpoint.history), checkpoint.finished
         self._loss_sum, self._loss_steps = checkpoint.loss_sum, checkpoint.loss_steps
@@ -155,12 +158,12 @@ class _Run:
     def train(self, interrupted: threading.Event) -> None:
         """Take every step that is left."""
         self._range = range_of(self._source) if len(self._source) else None
-        if self._step == 0 and isinstance(self._network, SummaryNetwork):
-            self._network.set_scaling(first_statistics(self._source))
         config = self._config
-        batches_an_epoch = -(-len(self._source) // config.batch_size)
-        steps = config.epochs * batches_an_epoch
-        for epoch in range(self._step // max(batches_an_epoch, 1), config.epochs):
+        if self._step == 0 and len(self._source):
+            self._lesson.begin()
+            self._average.reset()
+        steps = config.epochs * self._batches
+        for epoch in range(self._step // max(self._batches, 1), config.epochs):
             plan = plan_epoch(
                 self._source.partition_bounds,
                 config.seed,
@@ -168,21 +171,21 @@ class _Run:
                 config.batch_size,
                 config.shuffle_partitions,
             )
-            for batch in read_batches(self._source, plan, self._step - epoch * batches_an_epoch):
-                self._advance(batch, steps)
+            for count, batch in self._lesson.batches(plan, self._step - epoch * self._batches):
+                self._advance(count, batch, steps)
                 if interrupted.is_set():
                     if not self.finished:
                         self._save()
                     raise KeyboardInterrupt
 
-    def _advance(self, batch: list[Item], steps: int) -> None:
+    def _advance(self, count: int, batch: Any, steps: int) -> None:
         began = time.perf_counter()
         rate = learning_rate(self._config, self._step, steps)
         loss = self._optimise(batch, rate)
         self._step += 1
         self._loss_sum, self._loss_steps = self._loss_sum + loss, self._loss_steps + 1
         self._seconds += time.perf_counter() - began
-        self._datasets += len(batch)
+        self._datasets += count
         speed = self._datasets / self._seconds
         self.finished = self._step == steps
         point = None
@@ -192,30 +195,18 @@ class _Run:
             self._save()
         self._on_progress(Progress(self._step, steps, loss, rate, speed, point))
 
-    def _optimise(self, batch: list[Item], rate: float) -> float:
-        """One step of AdamW on a batch, computed in parts of like shape; the batch's mean loss."""
-        config = self._config
-        tau = stratified_levels(config, self._step, len(batch))
-        target = torch.tensor([dataset.mi for dataset in batch], dtype=torch.float32)
-        scale = square_root_scale if config.loss_scale == "square-root" else torch.nn.Identity()
-        self._network.train()
-        total = 0.0
-        for rows, representation in represented(self._network, batch, config.micro_batch_cells):
-            if config.objective == "pinball":
-                quantiles = self._network.decode(representation, tau[rows])
-                loss = pinball(scale(quantiles), scale(target[rows]), tau[rows])
-            else:
-                loss = squared_error(scale(self._network.decode(representation)), scale(target[rows]))
-            mean = loss.sum() / len(batch) / self._network.members
-            mean.backward()  # type: ignore[no-untyped-call]
-            total += mean.item()
-        norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), config.gradient_clip)
-        self._require_finite(total, norm.item())
+    def _optimise(self, batch: Any, rate: float) -> float:
+        """One step of AdamW on a batch; the batch's mean loss."""
+        loss = self._lesson.backward(batch, self._step)
+        norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), self._config.gradient_clip)
+        total, length = torch.stack([loss, norm]).tolist()
+        self._require_finite(total, length)
         for group_settings in self._optimiser.param_groups:
             group_settings["lr"] = rate
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
-        return total
+        self._average.update()
+        return float(total)
 
     def _require_finite(self, loss: float, norm: float) -> None:
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -226,9 +217,10 @@ class _Run:
             )
 
     def _validate(self, speed: float) -> CurvePoint:
-        figures = validate(
-            self._estimator(self._network), self._validation_source, self._config.validation_datasets
-        )
+        with self._average.in_place():
+            weights = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
+            estimator = self._estimator()
+        figures = validate(estimator, self._validation_source, self._config.validation_datasets)
         if not (math.isfinite(figures.loss) and math.isfinite(figures.mse)):
             raise MistworksError(
                 f"training stopped at step {self._step}: the validation loss is {figures.loss} and its MSE "
@@ -246,7 +238,7 @@ class _Run:
         best = min((earlier.validation_loss for earlier in self._history), default=math.inf)
         if point.validation_loss < best:
             self._best_step = self._step
-            self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
+            self._best = weights
         self._history.append(point)
         self._loss_sum, self._loss_steps, self._seconds, self._datasets = 0.0, 0, 0.0, 0
         return point
@@ -262,7 +254,9 @@ class _Run:
             loss_sum=self._loss_sum,
             loss_steps=self._loss_steps,
         )
-        write_checkpoint(self._folder, checkpoint, pack(self._network, self._optimiser, self._best))
+        write_checkpoint(
+            self._folder, checkpoint, pack(self._network, self._optimiser, self._average, self._best)
+        )
 
     @property
     def _training_range(self) -> TrainingRange:
@@ -270,16 +264,25 @@ class _Run:
             raise MistworksError("the training split holds no datasets; generate some first")
         return self._range
 
-    def _estimator(self, network: Network) -> Estimator:
-        return Estimator(network, self._identity.network, self._config.objective, self._training_range)
+    def _estimator(self) -> Estimator:
+        """The network as it is now."""
+        witnesses: Mapping[str, Predictor] = getattr(self._network, "witnesses", dict)()
+        return Estimator(
+            self._network,
+            self._identity.network,
+            self._config.objective,
+            self._training_range,
+            witnesses=witnesses,
+        )
 
     def result(self) -> TrainingResult:
         """What a finished run yields."""
-        best = _fresh_network(self._identity)
-        best.load_state_dict(self._best, strict=True)
+        with self._average.in_place():
+            final = self._estimator()
+        self._network.load_state_dict(self._best, strict=True)
         return TrainingResult(
-            estimator=self._estimator(best),
-            final_estimator=self._estimator(self._network),
+            estimator=self._estimator(),
+            final_estimator=final,
             history=tuple(self._history),
             best_step=self._best_step,
             steps=self._step,
@@ -300,20 +303,6 @@ def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
     share = (step - warmup) / max(steps - warmup, 1)
     lowest = config.final_learning_rate
     return config.learning_rate * (lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * share)))
-
-
-def stratified_levels(config: TrainingConfig, step: int, count: int) -> Tensor:
-    """Levels of a step, shape (count, levels): one uniform in each of ``levels`` equal parts of (0, 1)."""
-    uniform = stream(config.seed, "train", "levels", step).random((count, config.levels))
-    tau = (np.arange(config.levels) + uniform) / config.levels
-    return torch.from_numpy(tau.clip(_LEAST_LEVEL, 1 - _LEAST_LEVEL)).float()
-
-
-def _fresh_network(identity: Identity) -> Network:
-    """A network with weights that follow from the seed, torch's own generator left as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(int(stream(identity.training.seed, "train", "weights", 0).integers(2**63)))
-        return build_network(identity.network)
 
 
 @contextmanager

@@ -70,7 +70,6 @@ def partition_estimates(
     """Estimates of some datasets of a partition, from samples or from statistics, whichever it holds."""
     block = source.partition(number)
     if isinstance(block, SummaryBlock):
-        index = block.index[rows]
-        return estimator.estimate_statistics(block.statistics[rows], index.n, index.dx + index.dy)
+        return estimator.estimate_statistics(block.statistics[rows])
     datasets = [block[row] for row in rows.tolist()]
     return estimator.estimate_many((dataset.x, dataset.y) for dataset in datasets)

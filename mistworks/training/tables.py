@@ -1,0 +1,185 @@
+"""Training on tables of statistics: rows are gathered as arrays, on the device that trains."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mistworks.dataset import Index, IntArray
+from mistworks.errors import MistworksError
+from mistworks.general import FAMILY_GROUPS, group_of
+from mistworks.networks import AnyNetworkConfig, SummaryNetworkConfig
+from mistworks.networks.scale import knot_mass
+from mistworks.networks.summary import LEAK, SummaryNetwork, from_scale, leaky, square_root_scale
+from mistworks.statistics.table import SummaryBlock, SummarySource
+from mistworks.training.batching import AnySource, EpochPlan
+from mistworks.training.config import TrainingConfig
+
+_DATASETS_FOR_SCALES = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """N datasets as the network over statistics learns from them.
+
+    Attributes:
+        inputs: standardised statistics, shape (N, C).
+        estimates: candidate estimates in nats, shape (N, K).
+        target: true mutual information in nats, shape (N,).
+        group: position of the family's group among those left out, −1 for others, shape (N,).
+    """
+
+    inputs: Tensor
+    estimates: Tensor
+    target: Tensor
+    group: Tensor
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def rows(self, rows: Tensor) -> "Table":
+        """The datasets at these positions."""
+        return Table(self.inputs[rows], self.estimates[rows], self.target[rows], self.group[rows])
+
+
+class TableLesson:
+    """See `mistworks.training.lessons.Lesson`.
+
+    The loss compares the knots of the quantile functions with the truth by the pinball loss at their own
+    levels, each weighing what it stands for: ∫ ρ_τ dτ by a quadrature whose points are the knots.
+
+    Attributes:
+        network: what is trained.
+    """
+
+    def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
+        assert isinstance(config, SummaryNetworkConfig)
+        self._config = training
+        if len(source) and not isinstance(source.partition(0), SummaryBlock):
+            raise MistworksError(
+                "Expected statistics of samples for this network, got samples. Pass those that `mistworks "
+                "summarise` keeps in the store."
+            )
+        self._source = cast("SummarySource", source)
+        self._groups = _groups(source.index) if training.leave_out else np.zeros(len(source), dtype=np.str_)
+        left_out = tuple(group for group in FAMILY_GROUPS if (self._groups == group).any())
+        self._device = _device(training.device)
+        self.network = SummaryNetwork(config, left_out if training.leave_out else ()).to(self._device)
+        mass = knot_mass()
+        levels = np.cumsum(mass) - mass / 2
+        self._mass = torch.from_numpy(mass).float().to(self._device)
+        self._tau = torch.from_numpy(levels).float().to(self._device)
+        self._window: tuple[tuple[int, ...], Table] | None = None
+
+    def begin(self) -> None:
+        """Take scales, and what is familiar, from the first datasets of the split."""
+        table = _first_statistics(self._source)
+        groups = self._groups[: len(table)]
+        with torch.no_grad():
+            self.network.cpu().set_scaling(table, groups)
+        self.network.to(self._device)
+
+    def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, Table]]:
+        """See `Lesson.batches`: rows of partitions that are shuffled together come from one table in memory."""
+        taken, start = first_step * plan.batch_size, 0
+        pieces: list[Table] = []
+        for window in plan.windows:
+            stop = start + sum(np.diff(self._source.partition_bounds[number])[0] for number in window)
+            chosen = plan.order[max(start, taken) : stop]
+            start = stop
+            if not len(chosen):
+                continue
+            table, held = self._read(window)
+            rows = torch.from_numpy(np.searchsorted(held, chosen)).to(self._device)
+            while len(rows):
+                room = plan.batch_size - sum(map(len, pieces))
+                pieces.append(table.rows(rows[:room]))
+                rows = rows[room:]
+                if sum(map(len, pieces)) == plan.batch_size:
+                    yield plan.batch_size, _joined(pieces)
+                    pieces = []
+        if pieces:
+            yield sum(map(len, pieces)), _joined(pieces)
+
+    def _read(self, window: IntArray) -> tuple[Table, IntArray]:
+        """The table of some partitions, and the positions in the split of its rows, ascending; kept till the next."""
+        numbers = tuple(sorted(window.tolist()))
+        if self._window is None or self._window[0] != numbers:
+            # Before the new one is made, so that no two are in memory.
+            self._window = None
+            blocks = (self._source.partition(number) for number in numbers)
+            parts = [self._table(block) for block in blocks]
+            self._window = numbers, _joined(parts)
+        bounds = [self._source.partition_bounds[number] for number in numbers]
+        return self._window[1], np.concatenate([np.arange(*each) for each in bounds])
+
+    @torch.no_grad()
+    def _table(self, block: SummaryBlock) -> Table:
+        statistics = torch.from_numpy(np.ascontiguousarray(block.statistics)).to(self._device)
+        left_out = np.array(self.network.left_out, dtype=np.str_)
+        groups = self._groups[block.start : block.start + len(block)]
+        matches = groups[:, None] == left_out
+        group = np.where(matches.any(axis=1), matches.argmax(axis=1) if len(left_out) else -1, -1)
+        return Table(
+            self.network.standardised(statistics),
+            self.network.estimates(statistics),
+            torch.from_numpy(block.index.mi).float().to(self._device),
+            torch.from_numpy(group).to(self._device),
+        )
+
+    def backward(self, batch: Table, step: int) -> Tensor:
+        """See `Lesson.backward`: the mean over datasets and over the members that learn from each."""
+        network = self.network
+        network.train()
+        half = self._config.precision == "bfloat16"
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
+            knots = network.knots(batch.inputs, batch.estimates)
+        loss = self._loss(knots, batch.target)
+        if network.left_out:
+            first, numbers = network.config.members, torch.arange(len(network.left_out), device=self._device)
+            loss[first:] = loss[first:] * (batch.group[None] != numbers[:, None])
+        mean = loss.mean()
+        mean.backward()  # type: ignore[no-untyped-call]
+        return mean.detach()
+
+    def _loss(self, knots: Tensor, target: Tensor) -> Tensor:
+        """Of each member on each dataset, shape (members, B), from knots of shape (members, B, KNOTS)."""
+        square_root = self._config.loss_scale == "square-root"
+        values = leaky(knots) if square_root else from_scale(knots, LEAK)
+        truth = square_root_scale(target) if square_root else target
+        if self._config.objective == "squared-error":
+            return (values @ self._mass - truth).square()
+        error = truth[:, None] - values
+        return torch.maximum(self._tau * error, (self._tau - 1) * error) @ self._mass
+
+
+def _joined(parts: list[Table]) -> Table:
+    if len(parts) == 1:
+        return parts[0]
+    return Table(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Table)))
+
+
+def _groups(index: Index) -> NDArray[np.str_]:
+    """The group of the family of each dataset, shape (N,)."""
+    names, family = np.unique(index.family, return_inverse=True)
+    return np.array([group_of(str(name)) for name in names], dtype=np.str_)[family]
+
+
+def _first_statistics(source: SummarySource) -> Tensor:
+    """Statistics of the first datasets of a split, shape (N, S), as many as give a good scale."""
+    blocks: list[Tensor] = []
+    for number in range(len(source.partition_bounds)):
+        blocks.append(torch.from_numpy(source.partition(number).statistics))
+        if sum(map(len, blocks)) >= _DATASETS_FOR_SCALES:
+            break
+    return torch.cat(blocks)[:_DATASETS_FOR_SCALES]
+
+
+def _device(name: str) -> torch.device:
+    if name == "cuda" and not torch.cuda.is_available():
+        raise MistworksError("Expected a GPU to train on, got none. Set device to auto or cpu.")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
