@@ -29,7 +29,7 @@ from mistworks.config import FrozenConfig
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
 from mistworks.normal import inverse_cdf
-from mistworks.quantiles import LEVELS
+from mistworks.quantiles import LEVELS, LEVELS_Z
 
 Array = NDArray[np.float64]
 Knots = Annotated[tuple[float, ...], Field(min_length=1)]
@@ -63,7 +63,7 @@ _FURTHEST = 1000.0
 _LEAST_SLOPE = 1e-3
 # Of a table's row beyond its last level: how much more is asked for a unit of z that is wanted.
 _LEAST_STRETCH = 0.25
-_Z = inverse_cdf(LEVELS)
+_Z = LEVELS_Z
 _EXTENDED_Z = np.array([-_FURTHEST, *_Z, _FURTHEST])
 _TABLE_Z = inverse_cdf(_TABLE_LEVELS)
 # Slopes of the tails are means from here outward, since the outermost levels alone are noisy.

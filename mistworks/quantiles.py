@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mistworks.errors import MistworksError
+from mistworks.normal import inverse_cdf
 
 LEVELS: tuple[float, ...] = (0.001, *(level / 200 for level in range(1, 200)), 0.999)
 """Levels at which quantiles are computed; between them they are interpolated linearly."""
+
+LEVELS_Z: NDArray[np.float64] = inverse_cdf(LEVELS)
+"""Φ⁻¹ of the levels."""
 
 
 UNFAMILIAR = 0.01

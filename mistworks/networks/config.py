@@ -7,24 +7,31 @@ from pydantic import Field, field_validator, model_validator
 from mistworks.config import FrozenConfig
 from mistworks.statistics.layout import GROUPS, VERSION, statistic_names
 
+# Statistics that estimate the mutual information in nats, by the beginning of their names.
 _CANDIDATES = (
+    "discrete.mi",
+    "discrete.least",
+    "pairs.matched.0",
     "gaussian.shrunk",
     "gaussian.unbiased",
     "sparse.mi",
+    "rotations.best",
+    "rotations.sides",
     "factors.mi",
     "tails.average.1",
     "tails.average.3",
+    "polynomials.matched.0",
     "neighbours.ksg",
     "neighbours.rectangles",
     "metric.ksg",
-    "local.ksg",
-    "local.gaussian",
-    "rotations.mi",
-    "discrete.mi",
-    "pairs.matched.0",
+    "local.corrected",
+    "local.kendall.0",
+    "local.matched",
+    "local.displacement.1",
+    "local.canonical.0",
     "classes.mi",
-    "polynomials.matched.0",
 )
+
 Reads = Literal["samples", "statistics"]
 """What a network is trained on: samples, padded to common shapes, or their statistics."""
 

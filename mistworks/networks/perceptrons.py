@@ -72,10 +72,6 @@ class Perceptrons(Predictor):
         self._centre, self._scale = (self._tensors[name][self._columns] for name in ("centre", "scale"))
 
     @cached_property
-    def _layers(self) -> "_Layers":
-        return _Layers(self._tensors, self.config.blocks)
-
-    @cached_property
     def _smooth(self) -> "SummaryNetwork":
         from mistworks.networks.summary import SummaryNetwork
 
@@ -120,11 +116,12 @@ class Perceptrons(Predictor):
 
     def _knots(self, statistics: FloatArray, standardised: FloatArray) -> FloatArray:
         """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS)."""
-        layers = self._layers
-        hidden = layers.embed(standardised)
-        for inner, outer in layers.blocks:
-            hidden += outer(_silu(inner(_normalised(hidden))))
-        head = layers.head(_normalised(hidden))
+        tensors = self._tensors
+        hidden = _linear(tensors, "embed", standardised)
+        for block in range(self.config.blocks):
+            inner = _silu(_linear(tensors, f"body.{block}.inner", _normalised(hidden)))
+            hidden += _linear(tensors, f"body.{block}.outer", inner)
+        head = _linear(tensors, "head", _normalised(hidden))
         count = len(self._candidates)
         weights = _softmax(head[..., :count])
         caps = candidate_caps(statistics, MOST_NATS)
@@ -165,34 +162,9 @@ class Perceptrons(Predictor):
         return self._smooth.mixture_quantiles(table), self.predict_statistics(table.detach().numpy(), mean=False)
 
 
-class _Layers:
-    """The weights as they are applied: what only scales and shifts is part of the next layer."""
-
-    def __init__(self, tensors: Mapping[str, FloatArray], blocks: int) -> None:
-        self.embed = _Linear(tensors["embed.weight"], tensors["embed.bias"])
-        self.blocks = [
-            (
-                _after_norm(tensors, f"body.{block}.norm", f"body.{block}.inner"),
-                _Linear(tensors[f"body.{block}.outer.weight"], tensors[f"body.{block}.outer.bias"]),
-            )
-            for block in range(blocks)
-        ]
-        self.head = _after_norm(tensors, "norm", "head")
-
-
-class _Linear:
-    def __init__(self, weight: FloatArray, bias: FloatArray) -> None:
-        self._weight, self._bias = np.ascontiguousarray(weight), bias
-
-    def __call__(self, values: FloatArray) -> FloatArray:
-        return np.matmul(values, self._weight) + self._bias
-
-
-def _after_norm(tensors: Mapping[str, FloatArray], norm: str, linear: str) -> _Linear:
-    """The linear map of z · scale + shift, as one of z."""
-    scale, shift = tensors[f"{norm}.scale"], tensors[f"{norm}.shift"]
-    weight, bias = tensors[f"{linear}.weight"], tensors[f"{linear}.bias"]
-    return _Linear(scale.transpose(0, 2, 1) * weight, np.matmul(shift, weight) + bias)
+def _linear(tensors: Mapping[str, FloatArray], name: str, values: FloatArray) -> FloatArray:
+    """A linear map of each member's own, of values of shape (B, inputs) or (members, B, inputs)."""
+    return np.asarray(np.matmul(values, tensors[f"{name}.weight"]) + tensors[f"{name}.bias"])
 
 
 def _normalised(values: FloatArray) -> FloatArray:
@@ -241,15 +213,10 @@ def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:
         found[f"{name}.weight"] = (members, inputs, outputs)
         found[f"{name}.bias"] = (members, 1, outputs)
 
-    def norm(name: str) -> None:
-        found[f"{name}.scale"] = found[f"{name}.shift"] = (members, 1, hidden)
-
     linear("embed", columns, hidden)
     for block in range(config.blocks):
-        norm(f"body.{block}.norm")
         linear(f"body.{block}.inner", hidden, hidden)
         linear(f"body.{block}.outer", hidden, hidden)
-    norm("norm")
     linear("head", hidden, outputs)
     return found
 

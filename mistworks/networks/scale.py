@@ -6,17 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.normal import inverse_cdf
-from mistworks.quantiles import LEVELS
+from mistworks.quantiles import LEVELS_Z
 
 OFFSET = 0.05
 KNOTS = 25
 MOST_NATS = 300.0
 
 _OUTERMOST = 3.25
-
-LEVELS_Z: NDArray[np.float64] = inverse_cdf(LEVELS)
-"""Φ⁻¹ of the levels at which estimates have quantiles."""
 
 
 def from_scale(values: NDArray[Any]) -> NDArray[Any]:

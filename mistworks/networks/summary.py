@@ -12,7 +12,8 @@ from mistworks.dataset import FloatArray
 from mistworks.entropy_cap import cap_columns
 from mistworks.networks.config import SummaryNetworkConfig
 from mistworks.networks.perceptrons import Perceptrons, shapes
-from mistworks.networks.scale import KNOTS, LEVELS_Z, MOST_NATS, OFFSET, knot_mass
+from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
+from mistworks.quantiles import LEVELS_Z
 from mistworks.statistics.layout import statistic_names
 
 LEAK = 0.05
@@ -37,28 +38,20 @@ class _Linear(nn.Module):
         return torch.baddbmm(self.bias, values, self.weight)
 
 
-class _Norm(nn.Module):
-    """Layer normalisation with each member's own scale and shift."""
-
-    def __init__(self, members: int, hidden: int) -> None:
-        super().__init__()
-        self.scale = nn.Parameter(torch.ones(members, 1, hidden))
-        self.shift = nn.Parameter(torch.zeros(members, 1, hidden))
-
-    def forward(self, values: Tensor) -> Tensor:
-        return torch.addcmul(self.shift, functional.layer_norm(values, values.shape[-1:]), self.scale)
-
-
 class _Residual(nn.Module):
     def __init__(self, members: int, hidden: int) -> None:
         super().__init__()
-        self.norm = _Norm(members, hidden)
         self.inner = _Linear(members, hidden, hidden)
         self.outer = _Linear(members, hidden, hidden, zero=True)
 
     def forward(self, values: Tensor) -> Tensor:
-        change: Tensor = self.outer(functional.silu(self.inner(self.norm(values))))
+        # Scale and shift of a usual layer normalisation would be one with the weights that follow.
+        change: Tensor = self.outer(functional.silu(self.inner(_normalised(values))))
         return values + change
+
+
+def _normalised(values: Tensor) -> Tensor:
+    return functional.layer_norm(values, values.shape[-1:])
 
 
 class SummaryNetwork(nn.Module):
@@ -97,7 +90,6 @@ class SummaryNetwork(nn.Module):
         self.register_buffer("whitening", torch.eye(len(columns)).repeat(1 + len(left_out), 1, 1))
         self.embed = _Linear(members, len(columns), hidden)
         self.body = nn.ModuleList(_Residual(members, hidden) for _ in range(config.blocks))
-        self.norm = _Norm(members, hidden)
         self.head = _Linear(members, hidden, len(self._candidates) + KNOTS)
         with torch.no_grad():
             # At first the candidates' mixture alone decides.
@@ -171,7 +163,7 @@ class SummaryNetwork(nn.Module):
         hidden = self.embed(standardised.expand(self.members, -1, -1))
         for block in self.body:
             hidden = block(hidden)
-        head = self.head(self.norm(hidden)).float()
+        head = self.head(_normalised(hidden)).float()
         count = len(self._candidates)
         mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
         middle = square_root_scale(mixture) + head[..., count : count + 1]

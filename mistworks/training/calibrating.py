@@ -1,16 +1,33 @@
 """Calibrates a trained estimator on a split it has not seen, in bounded memory."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.calibration import Calibration
+from mistworks.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
+from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator
+from mistworks.networks import Prediction, Predictor
+from mistworks.preparation import prepare
+from mistworks.quantiles import LEVELS
 from mistworks.randomness import stream
+from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource
-from mistworks.training.validation import partition_estimates
+from mistworks.training.groups import groups_of
+
+Array = NDArray[np.float64]
+
+
+class _Predicted(NamedTuple):
+    """What a network says of N datasets; shapes as in `mistworks.networks.Prediction`."""
+
+    quantiles: Array
+    n: IntArray
+    d: IntArray
+    strangeness: Array | None
 
 
 def calibrate(
@@ -22,7 +39,8 @@ def calibrate(
     """The estimator with a calibration fitted on a split, one partition at a time in memory.
 
     A calibration that it has already is left out of account: the result follows from the weights, the content
-    of the split and the seed.
+    of the split and the seed. Where the estimator has witnesses, networks that were trained without a group of
+    families each, the calibration learns from them how much wider intervals must be on what is strange.
 
     Args:
         estimator: with quantiles.
@@ -31,24 +49,80 @@ def calibrate(
         on_progress: told the share of datasets done.
 
     Raises:
-        MistworksError: the model has no quantiles, or the split holds too few datasets.
+        MistworksError: the network has no quantiles, or the split holds too few datasets.
     """
     if estimator.objective == "squared-error":
         raise MistworksError(
-            "a model trained with objective squared-error has no quantiles to calibrate; train one with "
-            "objective pinball"
+            "Expected a network with quantiles to calibrate, got one trained with objective squared-error. Train one "
+            "with objective pinball."
         )
-    plain, index = estimator.with_calibration(None), source.index
-    quantiles: list[NDArray[np.float64]] = []
-    for number, (start, stop) in enumerate(source.partition_bounds):
-        estimates = partition_estimates(plain, source, number, np.arange(stop - start))
-        quantiles.append(np.array([estimate.quantiles for estimate in estimates]))
-        on_progress(stop / len(index))
-    calibration = Calibration.fit(
-        np.concatenate(quantiles or [np.empty((0, 0))]),
-        index.mi,
-        index.n,
-        index.dx + index.dy,
-        stream(seed, "calibration", "levels", 0),
+    index, networks = source.index, [estimator.network, *estimator.witnesses.values()]
+    predicted = _predict(networks[0], source, lambda share: on_progress(share / len(networks)))
+    rng = stream(seed, "calibration", "levels", 0)
+    calibration = Calibration.fit(predicted.quantiles, index.mi, predicted.n, predicted.d, rng)
+    if predicted.strangeness is None:
+        return estimator.with_calibration(calibration)
+    everything = np.ones(len(index), dtype=np.bool_)
+    familiar = _scores(predicted, calibration, source, everything, rng)
+    unseen = []
+    for number, (group, witness) in enumerate(estimator.witnesses.items(), 1):
+        done = number / len(networks)
+        seen = _predict(witness, source, lambda share, done=done: on_progress(done + share / len(networks)))
+        scores = _of_witness(seen, source, groups_of(index) == group, familiar, rng)
+        unseen += [] if scores is None else [scores]
+    widening = Widening.fit(familiar, unseen)
+    return estimator.with_calibration(calibration.model_copy(update={"widening": widening}))
+
+
+def _of_witness(
+    predicted: _Predicted, source: AnySource, left_out: NDArray[np.bool_], familiar: Scores, rng: np.random.Generator
+) -> Scores | None:
+    """Scores of a network on the group that it has not seen, calibrated on what it has; None of too few datasets.
+
+    Its strangeness is shifted so that datasets it has seen are as strange to it as to the estimator.
+    """
+    index = source.index
+    if min(left_out.sum(), (~left_out).sum()) < MIN_DATASETS:
+        return None
+    seen = [part[~left_out] for part in (predicted.quantiles, index.mi, predicted.n, predicted.d)]
+    calibration = Calibration.fit(*seen, rng)
+    scores = _scores(predicted, calibration, source, left_out, rng)
+    assert predicted.strangeness is not None
+    shift = np.median(familiar.log_strangeness[~left_out]) - np.median(np.log(predicted.strangeness[~left_out]))
+    return Scores(scores.z, scores.log_strangeness + shift, scores.family)
+
+
+def _scores(
+    predicted: _Predicted,
+    calibration: Calibration,
+    source: AnySource,
+    chosen: NDArray[np.bool_],
+    rng: np.random.Generator,
+) -> Scores:
+    index = source.index
+    quantiles = calibration.apply(predicted.quantiles[chosen], predicted.n[chosen], predicted.d[chosen])
+    assert predicted.strangeness is not None
+    return Scores(
+        pit_z(quantiles, index.mi[chosen], rng), np.log(predicted.strangeness[chosen]), index.family[chosen]
     )
-    return estimator.with_calibration(calibration)
+
+
+def _predict(network: Predictor, source: AnySource, on_progress: Callable[[float], None]) -> _Predicted:
+    """Predictions of a whole split, without a calibration."""
+    parts: list[Prediction] = []
+    for number, (_, stop) in enumerate(source.partition_bounds):
+        block = source.partition(number)
+        if isinstance(block, SummaryBlock):
+            parts.append(network.predict_statistics(block.statistics, mean=False))
+        else:
+            samples = [prepare(dataset.x, dataset.y) for dataset in block]
+            parts.append(network.predict(samples, mean=False))
+        on_progress(stop / len(source))
+    strangeness = [part.strangeness for part in parts if part.strangeness is not None]
+    empty = np.empty((0, len(LEVELS)))
+    return _Predicted(
+        np.concatenate([empty, *(part.quantiles for part in parts if part.quantiles is not None)]),
+        np.concatenate([np.empty(0, np.int64), *(part.n for part in parts)]),
+        np.concatenate([np.empty(0, np.int64), *(part.d for part in parts)]),
+        np.concatenate(strangeness) if strangeness else None,
+    )

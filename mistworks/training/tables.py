@@ -9,17 +9,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mistworks.dataset import Index, IntArray
+from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.general import FAMILY_GROUPS, group_of
+from mistworks.general import FAMILY_GROUPS
 from mistworks.networks import AnyNetworkConfig, SummaryNetworkConfig
 from mistworks.networks.scale import knot_mass
 from mistworks.networks.summary import LEAK, SummaryNetwork, from_scale, leaky, square_root_scale
 from mistworks.statistics.table import SummaryBlock, SummarySource
 from mistworks.training.batching import AnySource, EpochPlan
 from mistworks.training.config import TrainingConfig
+from mistworks.training.groups import groups_of
 
 _DATASETS_FOR_SCALES = 20_000
+_ROWS = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +67,7 @@ class TableLesson:
                 "summarise` keeps in the store."
             )
         self._source = cast("SummarySource", source)
-        self._groups = _groups(source.index) if training.leave_out else np.zeros(len(source), dtype=np.str_)
+        self._groups = groups_of(source.index) if training.leave_out else np.zeros(len(source), dtype=np.str_)
         left_out = tuple(group for group in FAMILY_GROUPS if (self._groups == group).any())
         self._device = _device(training.device)
         self.network = SummaryNetwork(config, left_out if training.leave_out else ()).to(self._device)
@@ -133,18 +135,28 @@ class TableLesson:
 
     def backward(self, batch: Table, step: int) -> Tensor:
         """See `Lesson.backward`: the mean over datasets and over the members that learn from each."""
+        total = torch.zeros((), device=self._device)
+        # On a CPU parts whose activations stay in its caches.
+        most = len(batch) if self._device.type == "cuda" else _ROWS
+        for first in range(0, len(batch), most):
+            part = batch.rows(torch.arange(first, min(first + most, len(batch)), device=self._device))
+            mean = self._summed_loss(part) / (len(batch) * self.network.members)
+            mean.backward()  # type: ignore[no-untyped-call]
+            total += mean.detach()
+        return total
+
+    def _summed_loss(self, batch: Table) -> Tensor:
         network = self.network
-        network.train()
         half = self._config.precision == "bfloat16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
             knots = network.knots(batch.inputs, batch.estimates)
         loss = self._loss(knots, batch.target)
-        if network.left_out:
-            first, numbers = network.config.members, torch.arange(len(network.left_out), device=self._device)
-            loss[first:] = loss[first:] * (batch.group[None] != numbers[:, None])
-        mean = loss.mean()
-        mean.backward()  # type: ignore[no-untyped-call]
-        return mean.detach()
+        if not network.left_out:
+            return loss.sum()
+        numbers = torch.arange(len(network.left_out), device=self._device)
+        learning = batch.group[None] != numbers[:, None]
+        first = network.config.members
+        return loss[:first].sum() + (loss[first:] * learning).sum()
 
     def _loss(self, knots: Tensor, target: Tensor) -> Tensor:
         """Of each member on each dataset, shape (members, B), from knots of shape (members, B, KNOTS)."""
@@ -161,12 +173,6 @@ def _joined(parts: list[Table]) -> Table:
     if len(parts) == 1:
         return parts[0]
     return Table(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(Table)))
-
-
-def _groups(index: Index) -> NDArray[np.str_]:
-    """The group of the family of each dataset, shape (N,)."""
-    names, family = np.unique(index.family, return_inverse=True)
-    return np.array([group_of(str(name)) for name in names], dtype=np.str_)[family]
 
 
 def _first_statistics(source: SummarySource) -> Tensor:

@@ -1,0 +1,13 @@
+"""Groups of families: what members are trained without, and calibration learns from."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.dataset import Index
+from mistworks.general import group_of
+
+
+def groups_of(index: Index) -> NDArray[np.str_]:
+    """The group of the family of each dataset, shape (N,)."""
+    names, family = np.unique(index.family, return_inverse=True)
+    return np.array([group_of(str(name)) for name in names], dtype=np.str_)[family]
