@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mistworks.dataset import Index
+from mistworks.entropy_cap import cap_columns
 from mistworks.errors import MistworksError
-from mistworks.networks import SetTransformerConfig, SummaryNetwork, SummaryNetworkConfig, build_network, pad
+from mistworks.networks import SetTransformerConfig, SummaryNetwork, SummaryNetworkConfig, build_network
+from mistworks.networks.scale import knot_mass, middle_z, mixture_quantiles
 from mistworks.networks.summary import from_scale, square_root_scale
+from mistworks.normal import inverse_cdf
+from mistworks.preparation import prepare
 from mistworks.statistics import GROUPS, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from mistworks.training import TrainingConfig, TrainingResult, train, validate
-from mistworks.training.losses import pinball
 from tests.sources import MemorySource
 
 TINY = SummaryNetworkConfig(members=2, hidden=16, blocks=1)
@@ -50,6 +53,7 @@ class MemorySummaries:
 
 SAMPLES = MemorySource.gaussian(48, seed=1)
 SOURCE = MemorySummaries(SAMPLES)
+TABLE = np.concatenate([SOURCE.partition(number).statistics for number in range(3)])
 VALIDATION = MemorySummaries(MemorySource.gaussian(16, seed=2))
 
 
@@ -62,15 +66,16 @@ def run(folder: Path, network: Any = TINY, **changes: Any) -> TrainingResult:
     return train(SOURCE, VALIDATION, network, config_of(**changes), folder, "hash")
 
 
-def fresh(seed: int = 3) -> SummaryNetwork:
+def fresh(seed: int = 3, left_out: tuple[str, ...] = ()) -> SummaryNetwork:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        network = build_network(TINY).eval()
+        network = build_network(TINY, left_out)
     assert isinstance(network, SummaryNetwork)
     # Untrained, all corrections are 0: give them something to say.
     with torch.no_grad():
         for parameter in network.parameters():
             parameter += 0.05 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(seed))
+    network.set_scaling(torch.from_numpy(TABLE), np.array(["a", "b", "c"] * (len(TABLE) // 3)))
     return network
 
 
@@ -78,22 +83,22 @@ def fresh(seed: int = 3) -> SummaryNetwork:
 @settings(max_examples=40, deadline=None)
 def test_quantiles_neither_cross_nor_fall_below_zero(seed: int, n: int, dx: int, dy: int) -> None:
     rng = np.random.default_rng(seed)
-    x = rng.standard_normal((n, dx)).astype(np.float32)
-    y = rng.standard_normal((n, dy)).astype(np.float32) + x[:, :1]
-    network = fresh(seed)
-    levels = torch.linspace(0.001, 0.999, 301).expand(1, -1)
-    with torch.no_grad():
-        quantiles = network.decode(network.encode(pad([(x, y)])), levels)[0]
-    assert quantiles.isfinite().all()
+    x = rng.standard_normal((n, dx))
+    y = rng.standard_normal((n, dy)) + x[:, :1]
+    prediction = fresh(seed).ready().predict([prepare(x, y)], mean=False)
+    assert prediction.quantiles is not None
+    quantiles = prediction.quantiles[0]
+    assert np.isfinite(quantiles).all()
     assert (quantiles >= 0).all()
-    assert (quantiles.diff() >= -1e-5 * quantiles[1:]).all()
+    assert (np.diff(quantiles) >= 0).all()
+    assert (prediction.n[0], prediction.d[0]) == (n, dx + dy)
 
 
 def test_every_invariance_is_declared_and_kept() -> None:
     rng = np.random.default_rng(0)
-    x = rng.standard_normal((80, 3)).astype(np.float32)
-    y = rng.standard_normal((80, 2)).astype(np.float32) + x[:, :2]
-    network = fresh()
+    x = rng.standard_normal((80, 3))
+    y = rng.standard_normal((80, 2)) + x[:, :2]
+    network = fresh().ready()
     assert network.invariances == {
         "points",
         "coordinates",
@@ -104,17 +109,66 @@ def test_every_invariance_is_declared_and_kept() -> None:
     }
     points = rng.permutation(80)
     changed = (-np.exp(y[points][:, ::-1]), x[points][:, [2, 0, 1]] ** 3)
-    with torch.no_grad():
-        first, second = (network.encode(pad([pair])) for pair in ((x, y), changed))
-    torch.testing.assert_close(first, second, atol=1e-3, rtol=1e-3)
+    first, second = (network.predict([prepare(*pair)], mean=False).quantiles for pair in ((x, y), changed))
+    assert first is not None
+    np.testing.assert_allclose(first, second, atol=1e-3, rtol=1e-3)
+
+
+def test_numpy_gives_what_torch_gives() -> None:
+    network = fresh(left_out=("a",))
+    perceptrons = network.ready()
+    by_numpy = perceptrons.predict_statistics(TABLE, mean=False).quantiles
+    by_torch = SummaryNetwork.of(perceptrons).mixture_quantiles(torch.from_numpy(TABLE))
+    assert by_numpy is not None
+    np.testing.assert_allclose(by_numpy, by_torch.numpy(), rtol=1e-3, atol=1e-4)
+    witness = network.witnesses()["a"]
+    knots = network(torch.from_numpy(TABLE))[TINY.members :].detach().numpy()
+    np.testing.assert_allclose(
+        witness.predict_statistics(TABLE, mean=False).quantiles, mixture_quantiles(knots), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_rows_do_not_depend_on_one_another() -> None:
+    network = fresh().ready()
+    together = network.predict_statistics(TABLE, mean=False).quantiles
+    assert together is not None
+    for row in range(0, len(TABLE), 7):
+        alone = network.predict_statistics(TABLE[row : row + 1], mean=False).quantiles
+        np.testing.assert_allclose(alone[0], together[row], rtol=1e-4, atol=1e-5)  # type: ignore[index]
 
 
 def test_the_mean_is_that_of_the_quantiles() -> None:
+    network = fresh().ready()
+    knots = network._knots(TABLE, network._standardised(TABLE)).astype(np.float64)
+    fine = mixture_quantiles(knots, inverse_cdf((np.arange(4000) + 0.5) / 4000)).mean(axis=1)
+    np.testing.assert_allclose(network.predict_statistics(TABLE, mean=True).mean, fine, rtol=0.02, atol=0.01)
+
+
+def test_strangeness_is_about_1_for_what_was_seen_and_more_for_what_was_not() -> None:
+    network = fresh(left_out=("a",)).ready()
+    familiar = network.predict_statistics(TABLE, mean=False).strangeness
+    assert familiar is not None
+    # Fewer samples than statistics: they vary in fewer directions.
+    assert 0.2 < np.median(familiar) < 1.2
+    odd = TABLE[:1].copy()
+    position = statistic_names().index("tails.average.0")
+    odd[0, position] += 1e4
+    strangeness = network.predict_statistics(odd, mean=False).strangeness
+    assert strangeness is not None
+    assert strangeness[0] > 3
+    assert network.strangest(odd[0]) == "how large values come together"
+
+
+def test_no_candidate_exceeds_the_entropy_cap() -> None:
+    names = statistic_names()
+    table = TABLE[:1].copy()
+    table[:, TINY.candidates()] = 5.0
+    value, _, flag = cap_columns()
+    table[0, value], table[0, flag] = 0.7, 1.0
     network = fresh()
-    with torch.no_grad():
-        knots = network.encode_statistics(torch.from_numpy(SOURCE.partition(0).statistics))
-        fine = network.decode(knots, ((torch.arange(4000) + 0.5) / 4000).expand(len(knots), -1)).mean(dim=1)
-        torch.testing.assert_close(network.decode(knots), fine, rtol=0.02, atol=0.01)
+    assert network.estimates(torch.from_numpy(table)).max() == pytest.approx(0.7)
+    assert network.ready()._estimates(table).max() == pytest.approx(0.7)
+    assert names[value] == "discrete.cap.0"
 
 
 @given(st.floats(0, 60))
@@ -123,34 +177,25 @@ def test_the_scale_is_inverted(nats: float) -> None:
     assert from_scale(square_root_scale(value), 0.0).item() == pytest.approx(nats, abs=1e-9)
 
 
-def test_pinball_on_the_square_root_scale_has_the_quantile_for_its_minimum() -> None:
-    target = torch.from_numpy(stats.gamma.rvs(2.0, size=4001, random_state=0)).float()
-    tau = torch.full((len(target), 1), 0.8)
-    candidates = torch.linspace(1.5, 4.5, 301)
-    losses = [
-        pinball(square_root_scale(value.expand(len(target), 1)), square_root_scale(target), tau).mean()
-        for value in candidates
-    ]
-    assert candidates[torch.stack(losses).argmin()].item() == pytest.approx(
-        torch.quantile(target, 0.8).item(), abs=0.02
-    )
+def test_knots_stand_for_levels_that_cover_everything() -> None:
+    mass = knot_mass()
+    assert mass.sum() == pytest.approx(1)
+    np.testing.assert_allclose(middle_z(mass), stats.norm.ppf(np.cumsum(mass) - mass / 2), atol=2e-5)
 
 
 def test_groups_that_are_left_out_have_no_influence() -> None:
     kept = ("sizes", "gaussian")
-    network = build_network(SummaryNetworkConfig(members=1, hidden=8, blocks=1, groups=kept)).eval()
-    assert isinstance(network, SummaryNetwork)
-    table = torch.from_numpy(SOURCE.partition(0).statistics.copy())
-    others = [row for row, name in enumerate(statistic_names()) if name.split(".")[0] not in kept]
-    changed = table.clone()
+    network = build_network(SummaryNetworkConfig(members=1, hidden=8, blocks=1, groups=kept)).ready()
+    others = [row for row, name in enumerate(statistic_names()) if name.split(".")[0] not in (*kept, "discrete")]
+    changed = TABLE.copy()
     changed[:, others] += 1.0
-    with torch.no_grad():
-        assert torch.equal(network.encode_statistics(table), network.encode_statistics(changed))
+    first, second = (network.predict_statistics(table, mean=False).quantiles for table in (TABLE, changed))
+    np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.parametrize("groups", [("sizes", "magic"), (), ("sizes", "sizes")])
 def test_groups_are_checked(groups: tuple[str, ...]) -> None:
-    with pytest.raises(MistworksError, match=r"groups are different names among sizes, ties, .* came; mend"):
+    with pytest.raises(MistworksError, match=r"expected different names among sizes, ties, .*, got"):
         SummaryNetworkConfig.parse({"groups": groups})
     assert "sizes" in GROUPS
 
@@ -176,8 +221,7 @@ def test_an_interrupted_training_ends_with_the_same_weights(tmp_path: Path) -> N
 def test_estimates_from_statistics_are_those_from_samples(tmp_path: Path) -> None:
     estimator = run(tmp_path).estimator
     block = SOURCE.partition(0)
-    index = block.index
-    known = estimator.estimate_statistics(block.statistics, index.n, index.dx + index.dy)
+    known = estimator.estimate_statistics(block.statistics)
     fresh_ones = estimator.estimate_many([(data.x, data.y) for data in SAMPLES.partition(0)])
     assert [one.mi for one in known] == pytest.approx([one.mi for one in fresh_ones], abs=1e-4)
     assert validate(estimator, VALIDATION).mse > 0
@@ -185,11 +229,8 @@ def test_estimates_from_statistics_are_those_from_samples(tmp_path: Path) -> Non
 
 def test_samples_and_statistics_are_not_taken_for_one_another(tmp_path: Path) -> None:
     with pytest.raises(
-        MistworksError, match="a network over statistics is trained on statistics, and samples"
+        MistworksError, match="Expected statistics of samples for this network, got samples"
     ):
         train(SAMPLES, SAMPLES, TINY, config_of(), tmp_path / "a", "hash")
-    with pytest.raises(MistworksError, match="this network is trained on samples, and statistics"):
+    with pytest.raises(MistworksError, match="Expected samples for this network, got statistics"):
         run(tmp_path / "b", SetTransformerConfig(hidden=4, relation_hidden=8, heads=2, feedforward=8))
-    estimator = run(tmp_path / "c").estimator
-    with pytest.raises(MistworksError, match="x has 65; reduce the dimension first"):
-        estimator.estimate(np.random.default_rng(0).standard_normal((20, 65)), np.arange(20.0))

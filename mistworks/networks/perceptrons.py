@@ -124,14 +124,17 @@ class Perceptrons(Predictor):
         head = _linear(tensors, "head", _normalised(hidden))
         count = len(self._candidates)
         weights = _softmax(head[..., :count])
-        caps = candidate_caps(statistics, MOST_NATS)
-        estimates = np.minimum(statistics[:, self._candidates].clip(0.0, MOST_NATS), caps)
-        middle = to_scale((weights * estimates).sum(axis=-1, keepdims=True)) + head[..., count : count + 1]
+        middle = to_scale((weights * self._estimates(statistics)).sum(axis=-1, keepdims=True)) + head[..., count : count + 1]
         steps = np.logaddexp(np.float32(0.0), head[..., count + 1 :] - np.float32(2.0))
         half = (KNOTS - 1) // 2
         above = middle + steps[..., half:].cumsum(axis=-1)
         below = middle - steps[..., :half].cumsum(axis=-1)[..., ::-1]
         return np.concatenate([below, middle, above], axis=-1)
+
+    def _estimates(self, statistics: FloatArray) -> FloatArray:
+        """The candidate estimates in nats, each at most the entropy cap, shape (B, K)."""
+        estimates = statistics[:, self._candidates].clip(0.0, MOST_NATS)
+        return np.minimum(estimates, candidate_caps(statistics, MOST_NATS))
 
     def _strangeness(self, standardised: FloatArray) -> Array:
         away = (standardised - self._tensors["origin"]) @ self._tensors["whitening"]
