@@ -227,7 +227,7 @@ def _first(bounds: list[tuple[int, int]], datasets: int) -> list[tuple[int, int]
 
 def _from_statistics(estimator: Estimator) -> Callable[[Measured], NDArray[np.float64]]:
     return lambda measured: np.array(
-        [one.mi for one in estimator.estimate_statistics(measured.statistics, measured.n, measured.d)]
+        [one.mi for one in estimator.estimate_statistics(measured.statistics)]
     )
 
 

@@ -184,14 +184,15 @@ class Estimator:
         if prediction.quantiles is None:
             assert prediction.mean is not None
             return [Estimate(value) for value in prediction.mean.tolist()]
-        quantiles, familiarity = prediction.quantiles, None
+        quantiles = prediction.quantiles
+        familiarity: Sequence[float | None] = [None] * len(quantiles)
         if self.calibration is not None:
             sizes = prediction.n, prediction.d
             quantiles = self.calibration.apply(quantiles, *sizes, prediction.strangeness)
-            familiarity = self._familiarity(prediction)
+            familiarity = self._familiarity(prediction) or familiarity
         if prediction.statistics is not None:
             quantiles = capped(quantiles, prediction.statistics)
-        rows = zip(quantiles.tolist(), familiarity or [None] * len(quantiles), strict=True)
+        rows = zip(quantiles.tolist(), familiarity, strict=True)
         return [Estimate(row[_MIDDLE], tuple(row), familiar) for row, familiar in rows]
 
     def _familiarity(self, prediction: Prediction) -> list[float] | None:
@@ -249,7 +250,11 @@ class Estimator:
             for note in sample.notes:
                 notes.setdefault(note, []).append(note)
         bounds = [LOWER_BOUND for sample in samples if sample.infinite and not sample.constant]
-        kinds = [(f"{text[0]}; the estimate and its intervals may be far off", len(text)) for text in [outside] if text]
+        kinds = [
+            (f"{text[0]}; the estimate and its intervals may be far off", len(text))
+            for text in [outside]
+            if text
+        ]
         kinds += [(text, len(all_such)) for text, all_such in notes.items()]
         kinds += [unfamiliar] if unfamiliar else []
         kinds += [(LOWER_BOUND, len(bounds))] if bounds else []

@@ -105,7 +105,9 @@ class Estimate:
         return f"Estimate(mi={self.mi!r}{unlike})"
 
     def __str__(self) -> str:
-        unlike = f"; unlike the training data: familiarity {self.familiarity:.2g}" if self._is_unfamiliar else ""
+        unlike = (
+            f"; unlike the training data: familiarity {self.familiarity:.2g}" if self._is_unfamiliar else ""
+        )
         if self.quantiles is None:
             return f"{self.mi:.3f} nats{unlike}"
         low, high = self.interval(0.9)

@@ -11,6 +11,7 @@ import torch
 from mistworks.baselines import MutualInformationEstimator, Trained
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import Estimate
+from mistworks.preparation import prepare
 from storage.estimators import EstimatorReference, open_estimator
 from storage.pairs import EstimateFolder, Pairs
 from tasks.worker import Terms
@@ -89,7 +90,7 @@ def _outside(estimator: MutualInformationEstimator, pairs: Pairs, row: int) -> s
     """In what a pair is outside of what the estimator was trained on, where its estimate may be far off."""
     if not isinstance(estimator, Trained):
         return None
-    return estimator.estimator.training_range.outside(*pairs[row]) or None
+    return estimator.estimator.training_range.outside(prepare(*pairs[row]))
 
 
 def _provenance(scoring: Scoring, estimator: MutualInformationEstimator) -> dict[str, str]:

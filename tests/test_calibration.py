@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy.special import ndtr, ndtri
 from scipy.stats import kstest
 
-from mistworks.calibration import MIN_DATASETS, Calibration, pit_z
+from mistworks.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
 from mistworks.errors import MistworksError
 from mistworks.quantiles import LEVELS
 from mistworks.randomness import stream
@@ -43,8 +42,7 @@ class World:
         return Calibration.fit(self.quantiles, self.target, self.n, self.d, np.random.default_rng(seed))
 
     def calibrated(self, calibration: Calibration) -> np.ndarray:
-        sizes = torch.from_numpy(self.n), torch.from_numpy(self.d)
-        return calibration.apply(torch.from_numpy(self.quantiles), *sizes).numpy()
+        return calibration.apply(self.quantiles, self.n, self.d)
 
     def pit(self, quantiles: np.ndarray) -> np.ndarray:
         """PIT by another road than `pit_z`: uniform over the levels from Q < t to Q ≤ t."""
@@ -198,9 +196,10 @@ CALIBRATIONS = [world(3_000, 1, **control).fit() for control in CONTROLS.values(
 def test_calibrated_quantiles_are_finite_in_order_and_not_negative(
     calibration: Calibration, values: np.ndarray, n: int, d: int
 ) -> None:
-    quantiles = torch.from_numpy(np.sort(values, axis=1))
-    for given_quantiles in (quantiles, quantiles.float()):
-        made = calibration.apply(given_quantiles, torch.tensor([n, n]), torch.tensor([d, d])).numpy()
+    quantiles = np.sort(values, axis=1)
+    strange = calibration.model_copy(update={"widening": WIDENING})
+    for each, strangeness in ((calibration, None), (strange, np.array([0.5, 1e6]))):
+        made = each.apply(quantiles, np.array([n, n]), np.array([d, d]), strangeness)
         assert np.isfinite(made).all()
         assert (made[:, 0] >= 0).all()
         assert (np.diff(made, axis=1) >= 0).all()
@@ -214,13 +213,93 @@ def test_rows_do_not_depend_on_one_another() -> None:
         np.testing.assert_allclose(alone.calibrated(calibration)[0], together[row], rtol=1e-12)
 
 
-def test_gradients_pass() -> None:
-    made = world(4, 3)
-    quantiles = torch.from_numpy(made.quantiles).requires_grad_()
-    CALIBRATIONS[1].apply(quantiles, torch.from_numpy(made.n), torch.from_numpy(made.d)).sum().backward()
-    assert quantiles.grad is not None
-    assert torch.isfinite(quantiles.grad).all()
-    assert quantiles.grad.abs().sum() > 0
+def test_the_median_lies_between_two_predicted_quantiles() -> None:
+    made = world(40, 3, lowest=0.5)
+    for row in range(40):
+        one = World(*(part[row : row + 1] for part in (made.quantiles, made.target, made.n, made.d)))
+        below, share = CALIBRATIONS[1].median_position(one.quantiles, one.n, one.d)
+        left, right = one.quantiles[0, below : below + 2]
+        median = one.calibrated(CALIBRATIONS[1])[0, LEVELS.index(0.5)]
+        assert left + share * (right - left) == pytest.approx(median)
+
+
+def scores(count: int, seed: int, strangeness: float, below: float = 1.0, above: float = 1.0) -> Scores:
+    """z whose lower and upper halves are that much too wide, around a strangeness."""
+    rng = np.random.default_rng(seed)
+    z = rng.standard_normal(count)
+    return Scores(
+        np.where(z < 0, below, above) * z,
+        np.log(strangeness) + 0.2 * rng.standard_normal(count),
+        np.repeat([f"family {number}" for number in range(4)], count // 4),
+    )
+
+
+WIDENING = Widening.fit(
+    scores(8_000, 1, 1.0), [scores(2_000, 2, 3.0, below=1.5, above=3.0), scores(2_000, 3, 1.0)]
+)
+
+
+class TestWidening:
+    def test_what_is_familiar_is_left_nearly_alone(self) -> None:
+        below, above = WIDENING.factors(np.array([1.0]))
+        assert 1 <= below[0] < 1.1
+        assert 1 <= above[0] < 1.1
+
+    def test_what_is_strange_is_widened_on_each_side_as_it_needs(self) -> None:
+        below, above = WIDENING.factors(np.array([3.0, 100.0]))
+        np.testing.assert_allclose(below, 1.5, rtol=0.15)
+        np.testing.assert_allclose(above, 3.0, rtol=0.15)
+
+    def test_intervals_of_strange_samples_are_that_much_wider(self) -> None:
+        calibration, fresh = world(3_000, 1).fit(), world(500, 2, lowest=3.0)
+        wider = calibration.model_copy(update={"widening": WIDENING})
+        middle, low, high = (LEVELS.index(level) for level in (0.5, 0.05, 0.95))
+        plain = fresh.calibrated(calibration)
+        made = wider.apply(fresh.quantiles, fresh.n, fresh.d, np.full(500, 3.0))
+        np.testing.assert_allclose(made[:, middle], plain[:, middle])
+        ratio = (made[:, high] - made[:, middle]) / (plain[:, high] - plain[:, middle])
+        assert np.median(ratio) == pytest.approx(3.0, rel=0.2)
+        ratio = (made[:, middle] - made[:, low]) / (plain[:, middle] - plain[:, low])
+        assert np.median(ratio) == pytest.approx(1.5, rel=0.2)
+
+    def test_each_family_weighs_the_same(self) -> None:
+        bad = scores(400, 2, 3.0, below=3.0, above=3.0)
+        good = scores(40_000, 3, 3.0)
+        unseen = Scores(
+            *(
+                np.concatenate(pair)
+                for pair in ((bad.z, good.z), (bad.log_strangeness, good.log_strangeness))
+            ),
+            family=np.array(["bad"] * 400 + ["good"] * 40_000),
+        )
+        factors = np.concatenate(Widening.fit(scores(8_000, 1, 1.0), [unseen]).factors(np.array([3.0])))
+        # Half of the weight needs intervals three times as wide.
+        assert np.all(factors > 2)
+
+    def test_familiarity_is_the_share_that_is_stranger(self) -> None:
+        familiar = scores(8_000, 1, 1.0)
+        asked = np.exp(np.quantile(familiar.log_strangeness, [0.1, 0.5, 0.99]))
+        np.testing.assert_allclose(WIDENING.familiarity(asked), [0.9, 0.5, 0.01], atol=2e-3)
+        np.testing.assert_array_equal(WIDENING.familiarity(np.array([0.0, 100.0])), [1, 0])
+
+    def test_json_gives_it_back(self) -> None:
+        assert Widening.parse(WIDENING.canonical_json()) == WIDENING
+
+    def test_without_unseen_families_it_follows_from_the_familiar_ones(self) -> None:
+        alone = Widening.fit(scores(8_000, 1, 1.0), [])
+        assert max(alone.below + alone.above) < 1.15
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"strangeness": (1.0,)}, "a factor on either side for each knot"),
+            ({"familiar": (0.0,)}, "familiar must have"),
+            ({"below": (0.5,) * len(WIDENING.below)}, "factors are at least 1"),
+        ],
+    )
+    def test_what_does_not_fit_together_is_refused(self, change: dict[str, Any], message: str) -> None:
+        with pytest.raises(MistworksError, match=message):
+            Widening.parse({**dict(WIDENING), **change})
 
 
 class TestStored:
@@ -291,7 +370,7 @@ class TestCalibrate:
         assert source.reads == [0, 1, 2, 3]
 
     def test_refusals(self) -> None:
-        with pytest.raises(MistworksError, match="has no quantiles to calibrate"):
+        with pytest.raises(MistworksError, match="Expected a network with quantiles to calibrate"):
             calibrate(POINT_ESTIMATOR, self.SOURCE, seed=5)
         for count in (0, 10):
             with pytest.raises(MistworksError, match=f"needs 50 datasets or more, and {count} came"):

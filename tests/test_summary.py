@@ -124,7 +124,10 @@ def test_numpy_gives_what_torch_gives() -> None:
     witness = network.witnesses()["a"]
     knots = network(torch.from_numpy(TABLE))[TINY.members :].detach().numpy()
     np.testing.assert_allclose(
-        witness.predict_statistics(TABLE, mean=False).quantiles, mixture_quantiles(knots), rtol=1e-4, atol=1e-5
+        witness.predict_statistics(TABLE, mean=False).quantiles,
+        mixture_quantiles(knots),
+        rtol=1e-4,
+        atol=1e-5,
     )
 
 
@@ -186,7 +189,9 @@ def test_knots_stand_for_levels_that_cover_everything() -> None:
 def test_groups_that_are_left_out_have_no_influence() -> None:
     kept = ("sizes", "gaussian")
     network = build_network(SummaryNetworkConfig(members=1, hidden=8, blocks=1, groups=kept)).ready()
-    others = [row for row, name in enumerate(statistic_names()) if name.split(".")[0] not in (*kept, "discrete")]
+    others = [
+        row for row, name in enumerate(statistic_names()) if name.split(".")[0] not in (*kept, "discrete")
+    ]
     changed = TABLE.copy()
     changed[:, others] += 1.0
     first, second = (network.predict_statistics(table, mean=False).quantiles for table in (TABLE, changed))
@@ -228,9 +233,7 @@ def test_estimates_from_statistics_are_those_from_samples(tmp_path: Path) -> Non
 
 
 def test_samples_and_statistics_are_not_taken_for_one_another(tmp_path: Path) -> None:
-    with pytest.raises(
-        MistworksError, match="Expected statistics of samples for this network, got samples"
-    ):
+    with pytest.raises(MistworksError, match="Expected statistics of samples for this network, got samples"):
         train(SAMPLES, SAMPLES, TINY, config_of(), tmp_path / "a", "hash")
     with pytest.raises(MistworksError, match="Expected samples for this network, got statistics"):
         run(tmp_path / "b", SetTransformerConfig(hidden=4, relation_hidden=8, heads=2, feedforward=8))

@@ -98,9 +98,15 @@ def check_invariances(
 
 def _of_estimates(values: Sequence[Array]) -> tuple[InvarianceCheck, ...]:
     """What every estimate must be: finite, at least 0, with quantiles that do not decrease."""
-    broken = np.array([not np.isfinite(value).all() for value in values])
+    # Quantiles above the median are infinite where one side is a function of the other.
+    broken = np.array([np.isnan(value).any() or not np.isfinite(value[0]) for value in values])
     below = np.array([max(0.0, -float(np.nanmin(value, initial=0.0))) for value in values])
-    crossing = np.array([max(0.0, -float(np.nanmin(np.diff(value[1:]), initial=0.0))) for value in values])
+    crossing = np.array(
+        [
+            max(0.0, -float(np.nanmin(np.diff(value[1:][np.isfinite(value[1:])]), initial=0.0)))
+            for value in values
+        ]
+    )
     return (
         InvarianceCheck("finite", True, len(values), int(broken.sum()), np.inf if broken.any() else 0.0),
         InvarianceCheck("non-negative", True, len(values), int((below > 0).sum()), float(below.max())),
@@ -115,12 +121,19 @@ def _compared(
 ) -> InvarianceCheck:
     violated, largest = 0, 0.0
     for one, other in zip(before, after, strict=True):
-        changes = np.abs(other - one) if one.shape == other.shape else np.array([np.inf])
+        changes = _changes(one, other)
         change = float(np.nan_to_num(changes, nan=np.inf).max())
-        allowed = config.absolute + config.relative * float(np.abs(one).max())
+        allowed = config.absolute + config.relative * float(np.abs(one[np.isfinite(one)]).max(initial=0.0))
         violated += not change <= allowed
         largest = max(largest, change)
     return InvarianceCheck(name, declared, len(before), violated, largest)
+
+
+def _changes(one: Array, other: Array) -> Array:
+    if one.shape != other.shape:
+        return np.array([np.inf])
+    both = np.isinf(one) & np.isinf(other)
+    return np.asarray(np.abs(np.where(both, 0.0, other) - np.where(both, 0.0, one)))
 
 
 def _values(estimate: Estimates, pair: Pair) -> Array:

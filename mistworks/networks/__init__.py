@@ -61,9 +61,7 @@ def reads_statistics(config: AnyNetworkConfig) -> bool:
     return config.reads == "statistics"
 
 
-def build_network(
-    config: AnyNetworkConfig, left_out: tuple[str, ...] = ()
-) -> "Network | SummaryNetwork":
+def build_network(config: AnyNetworkConfig, left_out: tuple[str, ...] = ()) -> "Network | SummaryNetwork":
     """The network of a configuration, to be trained, with fresh weights drawn from torch's generator.
 
     Args:

@@ -112,7 +112,7 @@ class Perceptrons(Predictor):
 
     def _standardised(self, statistics: FloatArray) -> FloatArray:
         """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""
-        return np.arcsinh((statistics[:, self._columns] - self._centre) / self._scale)
+        return np.asarray(np.arcsinh((statistics[:, self._columns] - self._centre) / self._scale))
 
     def _knots(self, statistics: FloatArray, standardised: FloatArray) -> FloatArray:
         """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS)."""
@@ -124,7 +124,10 @@ class Perceptrons(Predictor):
         head = _linear(tensors, "head", _normalised(hidden))
         count = len(self._candidates)
         weights = _softmax(head[..., :count])
-        middle = to_scale((weights * self._estimates(statistics)).sum(axis=-1, keepdims=True)) + head[..., count : count + 1]
+        middle = (
+            to_scale((weights * self._estimates(statistics)).sum(axis=-1, keepdims=True))
+            + head[..., count : count + 1]
+        )
         steps = np.logaddexp(np.float32(0.0), head[..., count + 1 :] - np.float32(2.0))
         half = (KNOTS - 1) // 2
         above = middle + steps[..., half:].cumsum(axis=-1)
@@ -134,16 +137,18 @@ class Perceptrons(Predictor):
     def _estimates(self, statistics: FloatArray) -> FloatArray:
         """The candidate estimates in nats, each at most the entropy cap, shape (B, K)."""
         estimates = statistics[:, self._candidates].clip(0.0, MOST_NATS)
-        return np.minimum(estimates, candidate_caps(statistics, MOST_NATS))
+        return np.asarray(np.minimum(estimates, candidate_caps(statistics, MOST_NATS)))
 
     def _strangeness(self, standardised: FloatArray) -> Array:
         away = (standardised - self._tensors["origin"]) @ self._tensors["whitening"]
-        return np.sqrt(np.square(away, dtype=np.float64).mean(axis=1))
+        return np.asarray(np.sqrt(np.square(away, dtype=np.float64).mean(axis=1)))
 
     def predict(self, samples: Sequence[Prepared], *, mean: bool) -> Prediction:
         """See `Predictor.predict`: the statistics on as many threads as there are cores."""
         threads = min(len(samples), os.cpu_count() or 1)
-        return self.predict_statistics(summarise_many([sample.ranked for sample in samples], threads), mean=mean)
+        return self.predict_statistics(
+            summarise_many([sample.ranked for sample in samples], threads), mean=mean
+        )
 
     def strangest(self, statistics: FloatArray) -> str | None:
         """See `Predictor.strangest`: the group of statistics with the largest part of the squared distance."""
@@ -152,7 +157,7 @@ class Perceptrons(Predictor):
         parts = away * (whitening @ (away @ whitening))
         names = statistic_names()
         groups = [names[column].partition(".")[0] for column in self._columns]
-        totals = {group: 0.0 for group in groups}
+        totals = dict.fromkeys(groups, 0.0)
         for group, part in zip(groups, parts.tolist(), strict=True):
             totals[group] += part
         return UNUSUAL.get(max(totals, key=lambda group: totals[group]))
@@ -162,7 +167,9 @@ class Perceptrons(Predictor):
         from mistworks.statistics import summarise_smoothly
 
         table = summarise_smoothly(x, y)[None]
-        return self._smooth.mixture_quantiles(table), self.predict_statistics(table.detach().numpy(), mean=False)
+        return self._smooth.mixture_quantiles(table), self.predict_statistics(
+            table.detach().numpy(), mean=False
+        )
 
 
 def _linear(tensors: Mapping[str, FloatArray], name: str, values: FloatArray) -> FloatArray:

@@ -46,7 +46,7 @@ def middle_z(mass: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.interp(np.cumsum(mass, axis=-1) - mass / 2, _TABLE_LEVELS, _TABLE_Z))
 
 
-def _cdf(z: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cdf(z: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.array([0.5 * math.erfc(-math.sqrt(0.5) * value) for value in z.tolist()])
 
 

@@ -142,7 +142,9 @@ class SummaryNetwork(nn.Module):
         self.scale.copy_(scale.clamp_min(_LEAST_SCALE))
         inputs = self.standardised(table).double()
         for number, group in enumerate(("", *self.left_out)):
-            self.origin[number], self.whitening[number] = _whitening(inputs[torch.from_numpy(groups != group)])
+            self.origin[number], self.whitening[number] = _whitening(
+                inputs[torch.from_numpy(groups != group)]
+            )
 
     def standardised(self, table: Tensor) -> Tensor:
         """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""

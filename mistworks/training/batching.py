@@ -19,6 +19,7 @@ from mistworks.statistics.table import SummarySource
 AnySource = Source | SummarySource
 """What a network is trained on: samples, or the statistics of samples."""
 
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EpochPlan:
     """The batches of one epoch.

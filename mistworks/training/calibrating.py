@@ -1,6 +1,7 @@
 """Calibrates a trained estimator on a split it has not seen, in bounded memory."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -57,7 +58,7 @@ def calibrate(
             "with objective pinball."
         )
     index, networks = source.index, [estimator.network, *estimator.witnesses.values()]
-    predicted = _predict(networks[0], source, lambda share: on_progress(share / len(networks)))
+    predicted = _predict(networks[0], source, partial(_report, on_progress, 0, len(networks)))
     rng = stream(seed, "calibration", "levels", 0)
     calibration = Calibration.fit(predicted.quantiles, index.mi, predicted.n, predicted.d, rng)
     if predicted.strangeness is None:
@@ -66,16 +67,23 @@ def calibrate(
     familiar = _scores(predicted, calibration, source, everything, rng)
     unseen = []
     for number, (group, witness) in enumerate(estimator.witnesses.items(), 1):
-        done = number / len(networks)
-        seen = _predict(witness, source, lambda share, done=done: on_progress(done + share / len(networks)))
+        seen = _predict(witness, source, partial(_report, on_progress, number, len(networks)))
         scores = _of_witness(seen, source, groups_of(index) == group, familiar, rng)
         unseen += [] if scores is None else [scores]
     widening = Widening.fit(familiar, unseen)
     return estimator.with_calibration(calibration.model_copy(update={"widening": widening}))
 
 
+def _report(on_progress: Callable[[float], None], number: int, networks: int, share: float) -> None:
+    on_progress((number + share) / networks)
+
+
 def _of_witness(
-    predicted: _Predicted, source: AnySource, left_out: NDArray[np.bool_], familiar: Scores, rng: np.random.Generator
+    predicted: _Predicted,
+    source: AnySource,
+    left_out: NDArray[np.bool_],
+    familiar: Scores,
+    rng: np.random.Generator,
 ) -> Scores | None:
     """Scores of a network on the group that it has not seen, calibrated on what it has; None of too few datasets.
 
@@ -84,11 +92,13 @@ def _of_witness(
     index = source.index
     if min(left_out.sum(), (~left_out).sum()) < MIN_DATASETS:
         return None
-    seen = [part[~left_out] for part in (predicted.quantiles, index.mi, predicted.n, predicted.d)]
-    calibration = Calibration.fit(*seen, rng)
+    seen = ~left_out
+    calibration = Calibration.fit(
+        predicted.quantiles[seen], index.mi[seen], predicted.n[seen], predicted.d[seen], rng
+    )
     scores = _scores(predicted, calibration, source, left_out, rng)
     assert predicted.strangeness is not None
-    shift = np.median(familiar.log_strangeness[~left_out]) - np.median(np.log(predicted.strangeness[~left_out]))
+    shift = np.median(familiar.log_strangeness[seen]) - np.median(np.log(predicted.strangeness[seen]))
     return Scores(scores.z, scores.log_strangeness + shift, scores.family)
 
 

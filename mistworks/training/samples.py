@@ -36,7 +36,9 @@ class SampleLesson:
         self._config, self._source = training, cast("Source", source)
         self.network = cast("Network", build_network(config))
         if training.leave_out:
-            raise MistworksError("Expected a network over statistics to leave families out. Set leave_out to false.")
+            raise MistworksError(
+                "Expected a network over statistics to leave families out. Set leave_out to false."
+            )
 
     def begin(self) -> None:
         """There is nothing to set."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
 from mistworks.networks import AnyNetworkConfig, Predictor
+from mistworks.training.averaging import Average
 from mistworks.training.batching import AnySource, plan_epoch
 from mistworks.training.checkpoint import (
     Checkpoint,
@@ -27,7 +28,6 @@ from mistworks.training.checkpoint import (
     unpack,
     write_checkpoint,
 )
-from mistworks.training.averaging import Average
 from mistworks.training.config import TrainingConfig
 from mistworks.training.lessons import lesson_of
 from mistworks.training.ranges import range_of
