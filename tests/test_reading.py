@@ -1,4 +1,4 @@
-"""What holds numbers and class labels is read the same, whatever it is, and what cannot be read is refused."""
+"""Every holder of numbers and class labels is read the same, and what cannot be read is refused."""
 
 import subprocess
 import sys
