@@ -245,17 +245,14 @@ class Estimator:
         self, samples: Sequence[Prepared], unfamiliar: tuple[str, int] | None, stack_level: int
     ) -> None:
         outside = [text for sample in samples if (text := self.training_range.outside(sample))]
-        notes: dict[str, list[str]] = {}
-        for sample in samples:
-            for note in sample.notes:
-                notes.setdefault(note, []).append(note)
+        notes = [note for sample in samples for note in sample.notes]
         bounds = [LOWER_BOUND for sample in samples if sample.infinite and not sample.constant]
         kinds = [
             (f"{text[0]}; the estimate and its intervals may be far off", len(text))
             for text in [outside]
             if text
         ]
-        kinds += [(text, len(all_such)) for text, all_such in notes.items()]
+        kinds += [(notes[0], len(notes))] if notes else []
         kinds += [unfamiliar] if unfamiliar else []
         kinds += [(LOWER_BOUND, len(bounds))] if bounds else []
         for text, count in kinds:

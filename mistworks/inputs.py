@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
-from mistworks.preparation import fitted, half_ranks
+from mistworks.preparation import fitted
 from mistworks.reading import MAX_COLUMNS, MIN_POINTS, read_pair
 
 if TYPE_CHECKING:
@@ -31,19 +29,6 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
     """
     x_side, y_side = read_pair(x, y)
     return fitted(x_side), fitted(y_side)
-
-
-def ranked_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
-    """X of shape (n, dx) and Y of shape (n, dy) with half of each value's half rank, as float32."""
-    x_side, y_side = read_pair(x, y)
-    ranks = [half_ranks(side.values).T - (len(side) - 1) for side in (x_side, y_side)]
-    ranks = [np.where((side == side[0]).all(axis=0), 0, side) for side in ranks]
-    return ranks[0].astype(np.float32), ranks[1].astype(np.float32)
-
-
-def without_constants(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """X and Y as `check_pair` gives them, less their constant columns, which are 0 there."""
-    return _varying(x), _varying(y)
 
 
 def check_tensors(x: "Tensor", y: "Tensor") -> None:
@@ -82,9 +67,4 @@ def _described(values: object) -> str:
     return f"a {type(values).__name__}"
 
 
-def _varying(array: FloatArray) -> FloatArray:
-    varies = array.any(axis=0)
-    return array if varies.all() else np.ascontiguousarray(array[:, varies])
-
-
-__all__ = ["MAX_DIMENSIONS", "MIN_POINTS", "check_pair", "check_tensors", "ranked_pair", "without_constants"]
+__all__ = ["MAX_DIMENSIONS", "MIN_POINTS", "check_pair", "check_tensors"]

@@ -75,8 +75,6 @@ class ModelCard:
             f"- Far outside {trained}, where it extrapolates: it warns there, and its intervals promise "
             "nothing."
         )
-        if not trained.ties:
-            yield "- On discrete columns or many ties: it was trained on continuous columns only, and warns."
         yield (
             "- On points that are not independent draws of one distribution, such as time series: intervals "
             "are too narrow there."

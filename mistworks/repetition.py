@@ -45,6 +45,8 @@ def lattice_sites(column: NDArray[np.float64]) -> float:
     distinct = np.unique(column)
     if len(distinct) <= 2:
         return 2.0
+    if max(-distinct[0], distinct[-1]) > 1e300:
+        distinct = distinct / 4.0
     reach = distinct[-1] - distinct[0]
     spacing = np.diff(distinct).min()
     # Integers may lie on a lattice of which no two sites next to each other are taken.

@@ -169,8 +169,8 @@ class TestOutside:
     @pytest.mark.parametrize(
         ("n", "dx", "dy", "message"),
         [
-            (1001, 2, 2, "the sample has 1001 points, and the model was trained on 10 to 500"),
-            (30, 65, 2, "the sample has 65 columns in x, and the model was trained on 2 to 32"),
+            (1001, 2, 2, "the sample has 1,001 points, and the estimator was trained on 10 to 500"),
+            (30, 65, 2, "the sample has 65 columns in x, and the estimator was trained on 2 to 32"),
             (30, 2, 65, "the sample has 65 columns in y"),
         ],
     )
@@ -179,14 +179,21 @@ class TestOutside:
             ESTIMATOR.estimate(*pair_of(0, n, dx, dy))
         assert [warning.filename for warning in told] == [__file__]
 
-    def test_discrete_columns(self) -> None:
-        with pytest.warns(MistworksWarning, match="a column of y has 3 distinct values in 30 points") as told:
-            mistworks.estimate(X, np.column_stack([X[:, 0], np.arange(30) % 3]), model=ESTIMATOR)
+    def test_repeated_points(self) -> None:
+        with pytest.warns(MistworksWarning, match="10 of 40 points are exact copies of others") as told:
+            mistworks.estimate(np.r_[X, X[:10]], np.r_[Y, Y[:10]], model=ESTIMATOR)
+        assert [warning.filename for warning in told] == [__file__]
+
+    def test_functions(self) -> None:
+        with pytest.warns(
+            MistworksWarning, match="one side .* is a function of the other .* a lower bound"
+        ) as told:
+            mistworks.estimate(X, X[:, 0] + X[:, 1], model=ESTIMATOR)
         assert [warning.filename for warning in told] == [__file__]
 
     def test_many_are_told_of_once(self) -> None:
-        pairs = [(X, Y), (X, np.arange(30) % 3), (np.arange(30) % 2, Y)]
-        with pytest.warns(MistworksWarning, match=r"of y has 3 .* \(2 of 3 samples are such\)$") as told:
+        pairs = [(X, Y), *((np.r_[X, X[:k]], np.r_[Y, Y[:k]]) for k in (9, 10))]
+        with pytest.warns(MistworksWarning, match=r"^9 of 39 points .* \(2 of 3 samples are such\)$") as told:
             ESTIMATOR.estimate_many(pairs)
         assert [warning.filename for warning in told] == [__file__]
 
@@ -196,19 +203,9 @@ class TestOutside:
             ESTIMATOR.estimate(*pair_of(0, n, dx, dy))
         ESTIMATOR.estimate(np.round(X, 1), Y)
         ESTIMATOR.estimate(np.ones(30), Y)
-
-    @pytest.mark.filterwarnings("error")
-    def test_a_model_that_has_seen_ties_says_nothing_of_them(self) -> None:
-        ranges = RANGE.model_copy(update={"ties": True})
-        Estimator(ESTIMATOR.network, CONFIG, "pinball", ranges).estimate(X, np.arange(30) % 3)
-
-    def test_ties_are_found_among_datasets(self) -> None:
-        from tests.sources import MemorySource
-
-        source = MemorySource.gaussian(5, seed=0)
-        assert not TrainingRange.of(source.index, source).ties
-        source.datasets[3].x[:] = np.sign(source.datasets[3].x)
-        assert TrainingRange.of(source.index, source).ties
+        for classes in (np.arange(30) % 3, np.arange(30) % 2 == 0, [f"k{k % 7}" for k in range(30)]):
+            ESTIMATOR.estimate(X, classes)
+            ESTIMATOR.estimate(classes, classes)
 
     def test_the_network_s_limits(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(type(ESTIMATOR.network), "max_dimension", 4)
@@ -407,7 +404,8 @@ class TestSaving:
     def test_a_folder_of_version_1_is_read(self, saved: Path) -> None:
         path = saved / "config.json"
         values = json.loads(path.read_text())
-        del values["calibration"], values["training_range"]["ties"]
+        del values["calibration"]
+        values["training_range"]["ties"] = False
         values |= {"format_version": 1, "config_sha256": ""}
         text = json.dumps(values, sort_keys=True, separators=(",", ":"))
         values["config_sha256"] = hashlib.sha256(text.encode()).hexdigest()

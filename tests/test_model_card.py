@@ -41,10 +41,6 @@ def test_it_tells_what_a_model_lacks() -> None:
     assert "not calibrated" in CARD.text(ESTIMATOR)
     assert "no quantiles and no intervals" in CARD.text(POINT_ESTIMATOR)
     assert "None were measured." in replace(CARD, results={}).text(ESTIMATOR)
-    assert "discrete columns" in CARD.text(ESTIMATOR)
-    seen = ESTIMATOR.training_range.model_copy(update={"ties": True})
-    like = type(ESTIMATOR)(ESTIMATOR.network, ESTIMATOR.network_config, "pinball", seen)
-    assert "discrete columns" not in CARD.text(like)
 
 
 def test_a_folder_with_a_card_is_loaded_and_saved_again(tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def remapped(rng: np.random.Generator, kind: str, column: Any) -> Any:
 
 
 def digest(ranked: Ranked) -> Any:
-    """Equal for samples that differ in the order of points, columns or sides or in reflections; and else not.
+    """Equal for samples that differ by reflections or the order of points, columns or sides; else not.
 
     Colours of rows and columns are refined in turn (Weisfeiler and Leman), with Python's own hash; signs enter
     by absolute values of third moments.

@@ -30,7 +30,6 @@ from mistworks.training.checkpoint import (
 )
 from mistworks.training.config import TrainingConfig
 from mistworks.training.lessons import lesson_of
-from mistworks.training.ranges import range_of
 from mistworks.training.validation import validate
 
 
@@ -157,7 +156,7 @@ class _Run:
 
     def train(self, interrupted: threading.Event) -> None:
         """Take every step that is left."""
-        self._range = range_of(self._source) if len(self._source) else None
+        self._range = TrainingRange.of(self._source.index) if len(self._source) else None
         config = self._config
         if self._step == 0 and len(self._source):
             self._lesson.begin()
