@@ -19,7 +19,7 @@ import mistworks
 from mistworks.batching import Model
 from mistworks.evaluation.suites.exact import entropy, table_information
 from mistworks.evaluation.suites.observed import ClassesOnALine, RoundedNormals, zipf
-from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal
+from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, least_size
 
 Array = NDArray[np.float64]
 Sample = tuple[NDArray[Any], NDArray[Any]]
@@ -293,13 +293,13 @@ def binary_blocks(n: int, bits: int, flipped: float) -> Trial:
 def strong_normal(n: int, d: int, nats: float, margin: str = "normal") -> Trial:
     """Few dimensions, strong dependence of normals, under a margin."""
     joint = StrongNormal(d, d, nats, margin)
-    return Trial(n, lambda rng: joint.sample(n, rng), nats, math.sqrt(d))
+    return Trial(n, lambda rng: joint.sample(n, rng), nats, _spread_of_order(n, d, nats))
 
 
 def sharp_uniform(n: int, d: int, nats: float, margin: str = "uniform") -> Trial:
     """Uniform variables with narrow uniform noise, under a margin."""
     joint = AdditiveUniform(d, d, nats, margin)
-    return Trial(n, lambda rng: joint.sample(n, rng), nats, math.sqrt(d))
+    return Trial(n, lambda rng: joint.sample(n, rng), nats, _spread_of_order(n, d, nats))
 
 
 def strong_in_many_dimensions(n: int, d: int, rho: float) -> Trial:
@@ -315,6 +315,11 @@ def strong_in_many_dimensions(n: int, d: int, rho: float) -> Trial:
 def few_points(n: int, d: int, rho: float) -> Trial:
     """Fewer points than dimensions: only the interval can be right."""
     return Trial(n, strong_in_many_dimensions(n, d, rho).draw, d * _nats(rho), math.inf)
+
+
+def _spread_of_order(n: int, d: int, nats: float) -> float:
+    """√d, and infinite where the order of the values does not tell the level, see the suite `strong`."""
+    return math.sqrt(d) if n >= least_size(nats / d) else math.inf
 
 
 def _nats(rho: float) -> float:

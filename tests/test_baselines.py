@@ -11,6 +11,7 @@ from scipy.special import psi
 from scipy.stats import multivariate_normal, norm
 from sklearn.covariance import oas
 from sklearn.feature_selection import mutual_info_regression
+from sklearn.metrics import mutual_info_score
 
 from mistworks.baselines import (
     BASELINES,
@@ -544,6 +545,31 @@ class TestTrained:
         assert bootstrap.name == "mist/3+bootstrap"
         low, high = bootstrap.estimate(*draw(pairs(2, 0.5), 30)).interval(0.9)
         assert low <= high
+
+
+class TestPlugIn:
+    def test_entropies_of_scikit_learn_with_the_correction(self) -> None:
+        rng = np.random.default_rng(0)
+        x = rng.integers(0, 7, (400, 1)).astype(np.float32)
+        y = (x + rng.integers(0, 3, (400, 1)).astype(np.float32)) % 5
+        states = [len(np.unique(side, axis=0)) for side in (x, y, np.hstack([x, y]))]
+        correction = (states[0] + states[1] - states[2] - 1) / 800
+        expected = mutual_info_score(x[:, 0], y[:, 0]) + correction
+        assert PlugIn().estimate(x, y).mi == pytest.approx(expected, abs=1e-9)
+
+    def test_a_state_is_a_whole_row(self) -> None:
+        rng = np.random.default_rng(1)
+        x = rng.integers(0, 3, (300, 4)).astype(np.float32)
+        y = rng.integers(0, 2, (300, 2)).astype(np.float32)
+        x_codes, y_codes = x @ [[1.0], [3.0], [9.0], [27.0]], y @ [[1.0], [2.0]]
+        whole = PlugIn().estimate(x, y)
+        assert whole.mi == pytest.approx(PlugIn().estimate(x_codes, y_codes).mi, abs=1e-12)
+        assert PlugIn().estimate(np.hstack([x, -x]), y).mi == pytest.approx(whole.mi, abs=1e-12)
+
+    def test_nearly_unbiased_where_cells_are_full(self) -> None:
+        rng = np.random.default_rng(2)
+        pairs = (rng.integers(0, 4, (2, 500, 1)).astype(np.float32) for _ in range(200))
+        require_mean([PlugIn().estimate(x, y).mi for x, y in pairs], 0.0)
 
 
 class TestNames:

@@ -20,10 +20,15 @@ from numpy.typing import NDArray
 from scipy import integrate, stats
 from scipy.special import i0, xlogy
 
+from mistworks.baselines import baseline
+from mistworks.distributions import JointDistribution
 from mistworks.errors import MistworksError
+from mistworks.estimation import Estimate
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
+from mistworks.evaluation.runner import run_chunk
 from mistworks.evaluation.suites import SUITES, Case, Suite, Violation, suite, violations
 from mistworks.evaluation.suites.beyond import pointwise_distributions
+from mistworks.evaluation.suites.composed import Product, Widened
 from mistworks.evaluation.suites.consistency import RELATIONS, VARIANTS
 from mistworks.evaluation.suites.copulas import (
     MARGINS,
@@ -35,10 +40,15 @@ from mistworks.evaluation.suites.copulas import (
     GumbelHougaard,
 )
 from mistworks.evaluation.suites.discrete import Classes
+from mistworks.evaluation.suites.exact import Tabled
 from mistworks.evaluation.suites.maps import MixtureQuantile, Spiral, swiss_roll
 from mistworks.evaluation.suites.mixtures import GaussianMixture
+from mistworks.evaluation.suites.null import GROUPS as NULL_GROUPS
+from mistworks.evaluation.suites.observed import RoundedNormals
 from mistworks.evaluation.suites.pointwise import PointwiseJoint, monte_carlo, stored_truths
 from mistworks.evaluation.suites.regression import Regression
+from mistworks.evaluation.suites.strong import MARGINS as STRONG_MARGINS
+from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, half_width
 from mistworks.splits import published_splits
 
 Array = NDArray[np.float64]
@@ -127,7 +137,7 @@ VERSIONS = {
     "beyond": ("1", "e02446a1f81f28e4"),
     "null": ("2", "5c9f50f6eea174da"),
     "ordinary": ("1", "f04a19d68928e93e"),
-    "strong": ("1", "a3f1f9b8a356e05d"),
+    "strong": ("1", "1893194028256590"),
     "self-consistency": ("1", "d6f5feba25a1807c"),
 }
 
@@ -526,6 +536,10 @@ class TestNull:
         assert max(case.n for case in cases) == 1_000
         assert {(1, 1), (3, 3), (2, 6), (1, 16), (2, 32), (32, 32)} <= {(case.dx, case.dy) for case in cases}
 
+    @pytest.mark.parametrize("group", NULL_GROUPS)
+    def test_groups_are_large_enough_to_tell_their_share_of_false_alarms(self, group: str) -> None:
+        assert sum(case.family == group for case in suite("null").cases()) >= 90
+
     def test_nothing_is_shared_between_x_and_y(self) -> None:
         """No rank correlation of values or of magnitudes in any distribution, at a joint level of 1e-5."""
         built = suite("null", [3_000])
@@ -549,6 +563,219 @@ class TestNull:
         assert 0.9 < np.mean(samples["spikes-1x1"] == 1) < 1
         assert np.abs(samples["cauchy-1x1"]).max() > 100
         assert np.median(samples["far-1x1"]) > 9e5
+
+
+ORDINARY = {entry.name: entry for entry in suite("ordinary")._entries}  # type: ignore[attr-defined]
+
+
+def pieces(joint: JointDistribution) -> list[JointDistribution]:
+    """The parts of which the information of a distribution is the sum."""
+    if isinstance(joint, Widened):
+        return pieces(joint.joint)
+    return (
+        [piece for part in joint.parts for piece in pieces(part)] if isinstance(joint, Product) else [joint]
+    )
+
+
+class TestOrdinary:
+    def test_breadth(self) -> None:
+        cases = list(suite("ordinary").cases())
+        groups = {case.family for case in cases}
+        assert len(groups) == 9
+        assert {case.family for case in cases if case.mi == 0} == groups
+        assert (min(case.n for case in cases), max(case.n for case in cases)) == (50, 20_000)
+        assert (min(case.dx for case in cases), max(case.dx for case in cases)) == (1, 37)
+        assert all(0 <= case.mi < 4 for case in cases)
+
+    def test_every_group_is_large_enough_to_tell_its_coverage(self) -> None:
+        counts: dict[str, int] = {}
+        for case in suite("ordinary").cases():
+            counts[case.family] = counts.get(case.family, 0) + 1
+        assert min(counts.values()) >= 50
+
+    @pytest.mark.parametrize("name", [name for name in ORDINARY if "independent" not in name])
+    def test_samples_have_the_truth_in_them(self, name: str) -> None:
+        """By nearest neighbours at n = 4,000 of each piece, whose bias is small in few columns."""
+        for joint in pieces(ORDINARY[name].joint):
+            if joint.dx + joint.dy <= 3:
+                x, y = joint.sample(4_000, np.random.default_rng(11))
+                assert baseline("ksg-3").estimate(x, y).mi == pytest.approx(
+                    joint.mutual_information, abs=0.06
+                )
+
+    @pytest.mark.parametrize(
+        "name", [name for name, each in ORDINARY.items() if isinstance(each.joint, Tabled)]
+    )
+    def test_tables_are_the_laws_of_the_samples(self, name: str) -> None:
+        joint = ORDINARY[name].joint
+        assert isinstance(joint, Tabled)
+        n = 60_000
+        x, y = joint.draw(n, np.random.default_rng(12))
+        places = [
+            (side[:, None, :] == values[None]).all(axis=2).argmax(axis=1)
+            for side, values in ((x, joint.x_values), (y, joint.y_values))
+        ]
+        seen = np.zeros(joint.table.shape)
+        np.add.at(seen, tuple(places), 1)
+        full = joint.table * n >= 10
+        statistic = (np.square(seen - n * joint.table)[full] / (n * joint.table[full])).sum()
+        assert stats.chi2.sf(statistic, full.sum()) > LEAST_P
+
+    def test_dice(self) -> None:
+        sums: dict[tuple[int, int], int] = {}
+        for a in range(1, 21):
+            for b in range(1, 21):
+                for c in range(1, 21):
+                    sums[a + b, b + c] = sums.get((a + b, b + c), 0) + 1
+        table = np.zeros((41, 41))
+        for (first, second), count in sums.items():
+            table[first, second] = count / 20**3
+        self.check("dice-1x1", grid_information(lambda x, y: table, np.arange(41.0), np.arange(41.0)))
+
+    def test_thinned_counts(self) -> None:
+        number, kept = np.arange(80)[:, None], np.arange(80)
+        table = stats.poisson.pmf(number, 9.0) * stats.binom.pmf(kept, number, 0.6)
+        self.check("thinned-1x1", grid_information(lambda x, y: table, np.arange(80.0), np.arange(80.0)))
+
+    def test_shared_rate(self) -> None:
+        rate = (np.arange(8_000) + 0.5) / 400
+        weight = stats.gamma.pdf(rate, 1.5, scale=1 / 1.5) / 400
+        count = np.arange(200)[:, None]
+        table = (stats.poisson.pmf(count, 4 * rate) * weight) @ stats.poisson.pmf(count, 9 * rate).T
+        self.check(
+            "shared-rate-1x1", grid_information(lambda x, y: table, np.arange(200.0), np.arange(200.0)), 1e-4
+        )
+
+    def test_scores(self) -> None:
+        age, score = np.arange(20, 65)[:, None], np.arange(61)
+        table = stats.binom.pmf(score, 60, 1 / (1 + np.exp(-0.05 * (age - 42))))
+        self.check("age-score-1x1", grid_information(lambda x, y: table, np.arange(45.0), np.arange(61.0)))
+
+    def test_survival(self) -> None:
+        x = np.linspace(-8, 8, 801)
+        time = (np.arange(4_000) + 0.5) * (1.5 / 4_000)
+        rate = np.exp(0.9 * x)[:, None]
+        died = stats.expon.pdf(time, scale=1 / rate) * (1.5 / 4_000)
+        table = stats.norm.pdf(x)[:, None] * np.column_stack([died, np.exp(-1.5 * rate)])
+        self.check("survival-1x1", grid_information(lambda a, b: table, x, np.arange(table.shape[1])), 2e-4)
+
+    def test_claims(self) -> None:
+        total = (np.arange(40_000) + 0.5) / 1_000
+        count = np.arange(1, 40)[:, None]
+        some = stats.poisson.pmf(count, 0.4) * stats.gamma.pdf(total, count) / 1_000
+        table = np.zeros((40, 40_001))
+        table[0, 0], table[1:, 1:] = np.exp(-0.4), some
+        self.check("claims-1x1", grid_information(lambda a, b: table, count[:, 0], total))
+
+    def test_durations(self) -> None:
+        log_y = np.linspace(-15, 6, 20_001)
+        laws = ((0.4, 1.0, 1.0), (0.3, 3.0, 1.0), (0.2, 1.0, 4.0), (0.1, 8.0, 0.2))
+        y = np.exp(log_y)
+        table = np.stack([p * y * stats.gamma.pdf(y, shape, scale=scale) for p, shape, scale in laws])
+        self.check("duration-by-job-1x1", grid_information(lambda a, b: table, np.arange(4.0), log_y))
+
+    def test_species_by_monte_carlo_in_all_columns(self) -> None:
+        joint = ORDINARY["species-in-8-columns-1x8"].joint
+        codes, y = joint.sample(20_000, np.random.default_rng(13))
+        centres = np.array([-1.5, 0.0, 2.0])[:, None] / np.sqrt(8) * np.ones(8)
+        given = np.stack([stats.multivariate_normal.pdf(y, centre) for centre in centres], axis=1)
+        own = given[np.arange(len(y)), codes[:, 0].astype(int)]
+        values = np.log(own / (given @ np.array([0.5, 0.3, 0.2])))
+        assert values.mean() == pytest.approx(
+            joint.mutual_information, abs=5 * values.std() / np.sqrt(len(y))
+        )
+
+    @staticmethod
+    def check(name: str, value: float, within: float = 1e-6) -> None:
+        assert value == pytest.approx(ORDINARY[name].joint.mutual_information, abs=within)
+
+    def test_rounded_normals_lose_what_data_processing_takes(self) -> None:
+        fine, coarse = RoundedNormals(-0.7, 0.01, 0.01), RoundedNormals(-0.7, 0.5, 1.0)
+        whole = -0.5 * np.log1p(-0.49)
+        assert fine.mutual_information == pytest.approx(whole, abs=1e-4)
+        assert coarse.mutual_information < whole - 0.03
+
+    def test_copies_and_sums_are_exact(self) -> None:
+        joint = ORDINARY["sums-5x4"].joint
+        x, y = joint.sample(500, np.random.default_rng(14))
+        assert np.linalg.matrix_rank(x - x.mean(axis=0), tol=1e-4) == 2
+        assert np.linalg.matrix_rank(y - y.mean(axis=0), tol=1e-4) == 2
+        x, _ = ORDINARY["pair-6x6"].joint.sample(500, np.random.default_rng(14))
+        assert np.abs(stats.spearmanr(x).statistic).min() > 0.9999
+
+
+class TestStrong:
+    def test_breadth(self) -> None:
+        cases = list(suite("strong").cases())
+        assert {case.mi for case in cases} == {1.0, 2.0, 4.0, 6.0, 8.0, 10.0}
+        assert {(case.dx, case.dy) for case in cases} >= {(1, 1), (2, 2), (3, 3), (1, 3), (3, 2)}
+        for margin in STRONG_MARGINS:
+            assert sum(margin in case.name for case in cases) > 50
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_normals(self, turned: bool) -> None:
+        """By canonical correlations, right for normals, with standard error √(k/n)."""
+        joint = StrongNormal(2, 2, 8.0, "normal", turned)
+        x, y = joint.sample(5_000, np.random.default_rng(0))
+        assert baseline("cca").estimate(x, y).mi == pytest.approx(8.0, abs=5 * np.sqrt(2 / 5_000))
+
+    @pytest.mark.parametrize("nats", [0.2, 0.5, 1.0, 4.0, 10.0])
+    def test_width_of_additive_noise(self, nats: float) -> None:
+        half = half_width(nats)
+        expected = half - np.log(2 * half) if half <= 0.5 else 1 / (4 * half)
+        assert expected == pytest.approx(nats, rel=1e-9)
+
+    def test_additive_noise_stays_within_its_width(self) -> None:
+        x, y = AdditiveUniform(2, 2, 5.0, "uniform").sample(3_000, np.random.default_rng(1))
+        half = half_width(2.5)
+        noise = (y * (1 + 2 * half) - half - x) / half
+        assert np.abs(noise).max() <= 1 + 1e-5
+        assert stats.kstest(noise.ravel(), stats.uniform(-1, 2).cdf).pvalue > LEAST_P
+
+    @pytest.mark.parametrize("margin", STRONG_MARGINS)
+    def test_margins_are_increasing(self, margin: str) -> None:
+        values = STRONG_MARGINS[margin](np.linspace(1e-9, 1 - 1e-9, 1_001))
+        assert (np.diff(values) > 0).all()
+
+    def test_what_is_out_of_reach_is_a_group_of_its_own(self) -> None:
+        for case in suite("strong").cases():
+            exchanges = case.n**2 * np.exp(-case.mi / min(case.dx, case.dy)) / 3.5
+            assert (case.family == "out of reach") == (exchanges < 100 and not case.name.startswith("turned"))
+
+
+class TestClassesReachEstimators:
+    class Reader:
+        """Keeps what it gets."""
+
+        name = version = "reader"
+        slow = False
+
+        def __init__(self, reads_classes: bool) -> None:
+            self.reads_classes = reads_classes
+            self.pairs: list[tuple[object, object]] = []
+
+        def estimate(self, x: object, y: object) -> Estimate:
+            self.pairs.append((x, y))
+            return Estimate(0.0)
+
+    @pytest.mark.parametrize("name", ["raters-12-1x1", "class-age-reading-3x3", "dice-1x1"])
+    def test_as_strings_where_they_are_read(self, name: str) -> None:
+        built = suite("ordinary", [50])
+        position = next(place for place, case in enumerate(built.cases()) if case.name == name)
+        reader, other = self.Reader(True), self.Reader(False)
+        for each in (reader, other):
+            run_chunk(each, built, [position])  # type: ignore[arg-type]
+        (x, y), codes = reader.pairs[0], built.sample(position)
+        for plain, own in zip(other.pairs[0], codes, strict=True):
+            np.testing.assert_array_equal(plain, own)  # type: ignore[arg-type]
+        if name == "dice-1x1":
+            np.testing.assert_array_equal(x, codes[0])  # type: ignore[arg-type]
+            return
+        for side, own in zip((x, y), codes, strict=True):
+            column = side.iloc[:, 0] if hasattr(side, "iloc") else side[:, 0]  # type: ignore[index]
+            assert list(column) == [f"class {int(code)}" for code in own[:, 0]]
+        if name == "class-age-reading-3x3":
+            np.testing.assert_array_equal(x.iloc[:, 1:], codes[0][:, 1:])  # type: ignore[attr-defined]
 
 
 def evaluate(of: Suite, estimator: Callable[[Case], float]) -> Results:

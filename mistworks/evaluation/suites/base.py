@@ -83,7 +83,8 @@ class Entry:
         mi_se: standard error of its mutual information in nats, 0 where it is exact.
         x_classes: columns of X whose numbers are codes of classes.
         y_classes: the same of Y.
-        max_n: sizes above it are left out; None for all. For many columns, on which baselines take minutes.
+        min_n: smaller samples are left out.
+        max_n: larger samples are left out; None for none. For many columns, on which baselines take minutes.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Entry:
     mi_se: float = 0.0
     x_classes: tuple[int, ...] = ()
     y_classes: tuple[int, ...] = ()
+    min_n: int = 0
     max_n: int | None = None
 
 
@@ -116,7 +118,7 @@ class GridSuite(Suite):
             for replicate in range(replicates)
             for n in self.sizes
             for which, entry in enumerate(self._entries)
-            if entry.max_n is None or n <= entry.max_n
+            if n >= entry.min_n and (entry.max_n is None or n <= entry.max_n)
         )
 
     def __len__(self) -> int:
