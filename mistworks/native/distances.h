@@ -57,23 +57,8 @@ MISTWORKS_INLINE void greater_row(const float* a, const float* b, int length, fl
     for (int j = 0; j < length; j += FLOATS) store(out + j, greater(load(a + j), load(b + j)));
 }
 
-// Positions of all values up to `slack` times the (k+1)-th least, k ≤ 15, and some more; returns how many. `found` has
-// room for length + 16.
-MISTWORKS_INLINE int candidates(const float* row, int length, int m, int k, float slack, uint16_t* found) {
-    // The (k+1)-th least of 16 lanes' least values is at least that of the row.
-    Floats lanes[PER_16];
-    for (int l = 0; l < PER_16; ++l) lanes[l] = load(row + FLOATS * l);
-    for (int j = 16; j < length; j += 16)
-        for (int l = 0; l < PER_16; ++l) lanes[l] = lesser(load(row + j + FLOATS * l), lanes[l]);
-    float least[16];
-    for (int l = 0; l < PER_16; ++l) store(least + FLOATS * l, lanes[l]);
-    for (int i = 1; i < 16; ++i) {
-        const float v = least[i];
-        int j = i;
-        for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
-        least[j] = v;
-    }
-    const float bound = least[k < 15 ? k : 15] * slack;
+// Positions of all values up to a bound; returns how many. `found` has room for length + 16.
+MISTWORKS_INLINE int up_to(const float* row, int length, int m, float bound, uint16_t* found) {
     int count = 0;
 #ifdef __AVX512BW__
     const __m512 bounds = _mm512_set1_ps(bound);
@@ -92,6 +77,25 @@ MISTWORKS_INLINE int candidates(const float* row, int length, int m, int k, floa
     }
 #endif
     return count;
+}
+
+// Positions of all values up to `slack` times the (k+1)-th least, k ≤ 15, and some more; returns how many. `found` has
+// room for length + 16.
+MISTWORKS_INLINE int candidates(const float* row, int length, int m, int k, float slack, uint16_t* found) {
+    // The (k+1)-th least of 16 lanes' least values is at least that of the row.
+    Floats lanes[PER_16];
+    for (int l = 0; l < PER_16; ++l) lanes[l] = load(row + FLOATS * l);
+    for (int j = 16; j < length; j += 16)
+        for (int l = 0; l < PER_16; ++l) lanes[l] = lesser(load(row + j + FLOATS * l), lanes[l]);
+    float least[16];
+    for (int l = 0; l < PER_16; ++l) store(least + FLOATS * l, lanes[l]);
+    for (int i = 1; i < 16; ++i) {
+        const float v = least[i];
+        int j = i;
+        for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
+        least[j] = v;
+    }
+    return up_to(row, length, m, least[k < 15 ? k : 15] * slack, found);
 }
 
 // The `keep` least of the values at those positions, ascending.

@@ -16,13 +16,17 @@
 namespace mistworks {
 namespace {
 
-constexpr int MOST_DIMENSIONS = 8;
+constexpr int D = 8;
 constexpr double LATTICE = 1e-3;
 constexpr float TIE_BREAK = 1e-3f;
+// Far below the lattice; its eighth power is a number yet.
+constexpr double LEAST_PIVOT = 1e-30;
 // So many points may tie with the last neighbour.
 constexpr int EQUAL = 4;
-constexpr int MOST_NEIGHBOURS = 2 * MOST_DIMENSIONS + 4;
+constexpr int MOST_NEIGHBOURS = 2 * D + 4;
 constexpr int MOST_AROUND = MOST_NEIGHBOURS + 1 + EQUAL;
+// Queries whose Cholesky factors are computed side by side.
+constexpr int QUERIES = 8;
 // Lanes whose least values bound those of a row.
 constexpr int LANES = 64;
 
@@ -35,6 +39,7 @@ constexpr double SECOND = 1e-3;
 
 // Positions of all values up to `slack` times the (k+1)-th least, k < LANES, and some more; returns how many.
 int near_of_row(const float* row, int length, int m, int k, float slack, uint16_t* near) {
+    if (k <= 15) return candidates(row, length, m, k, slack, near);
     constexpr int VECTORS = LANES / FLOATS;
     Floats lanes[VECTORS];
     for (int v = 0; v < VECTORS; ++v) lanes[v] = load(row + FLOATS * v);
@@ -43,49 +48,63 @@ int near_of_row(const float* row, int length, int m, int k, float slack, uint16_
     float least[LANES];
     for (int v = 0; v < VECTORS; ++v) store(least + FLOATS * v, lanes[v]);
     std::nth_element(least, least + k, least + LANES);
-    const float bound = least[k] * slack;
-    int count = 0;
-    for (int j = 0; j < m; ++j) {
-        near[count] = static_cast<uint16_t>(j);
-        count += row[j] <= bound;
-    }
-    return count;
+    return up_to(row, length, m, least[k] * slack, near);
 }
 
-// Gaussian MI of points whose sums of products, lower triangle, and sums are given.
-struct LocalGaussian {
-    int dx, d;
-    double products[MOST_DIMENSIONS][MOST_DIMENSIONS] = {}, sums[MOST_DIMENSIONS] = {};
+// Sums of products of points around a query, and of the points; D coordinates, the rest zeros.
+struct Products {
+    double products[D][D] = {}, sums[D] = {};
     int count = 0;
-    LocalGaussian(int dx_, int d_) : dx(dx_), d(d_) {}
 
-    void add(const double* point) {
+    void add(const double* point, const double* centre, int d) {
+        double apart[D];
+        for (int c = 0; c < D; ++c) apart[c] = point[c] - centre[c];
+        for (int i = 0; i < d; ++i)
+            for (int j = 0; j < D; ++j) products[i][j] += apart[i] * apart[j];
+        for (int c = 0; c < D; ++c) sums[c] += apart[c];
         ++count;
+    }
+};
+
+// Covariances of QUERIES queries side by side, lower triangles.
+struct Covariances {
+    double values[D][D][QUERIES];
+
+    void set(int query, const Products& p, const double* lattice, int d) {
+        const double inverse = 1.0 / p.count;
         for (int i = 0; i < d; ++i) {
-            sums[i] += point[i];
-            for (int j = 0; j <= i; ++j) products[i][j] += point[i] * point[j];
+            for (int j = 0; j <= i; ++j)
+                values[i][j][query] = p.products[i][j] * inverse - p.sums[i] * inverse * (p.sums[j] * inverse);
+            values[i][i][query] += lattice[i];
         }
     }
-    // Σ log of the squared pivots of the Cholesky factor of rows from … d − 1, from `counted` on.
-    double log_pivots(const double* lattice, int from, int counted) const {
-        double l[MOST_DIMENSIONS][MOST_DIMENSIONS], product = 1;
-        for (int i = from; i < d; ++i)
+    // Products of the squared pivots of the Cholesky factors of rows from … d − 1, those of Y.
+    void pivots_of_y(int from, int dx, int d, double* product) const {
+        double l[D][D][QUERIES];
+        for (int q = 0; q < QUERIES; ++q) product[q] = 1;
+        for (int i = from; i < d; ++i) {
             for (int j = from; j <= i; ++j) {
-                double v = products[i][j] / count - sums[i] / count * (sums[j] / count) + (i == j ? lattice[i] : 0.0);
-                for (int k = from; k < j; ++k) v -= l[i][k] * l[j][k];
+                double v[QUERIES];
+                for (int q = 0; q < QUERIES; ++q) v[q] = values[i][j][q];
+                for (int k = from; k < j; ++k)
+                    for (int q = 0; q < QUERIES; ++q) v[q] -= l[i][k][q] * l[j][k][q];
                 if (i > j)
-                    l[i][j] = v * l[j][j];
-                else {
-                    v = std::max(v, 1e-300);
-                    l[i][i] = 1 / std::sqrt(v);
-                    if (i >= counted) product *= v;
-                }
+                    for (int q = 0; q < QUERIES; ++q) l[i][j][q] = v[q] * l[j][j][q];
+                else
+                    for (int q = 0; q < QUERIES; ++q) {
+                        const double pivot = std::max(v[q], LEAST_PIVOT);
+                        product[q] *= i >= dx ? pivot : 1.0;
+                        l[i][i][q] = 1 / std::sqrt(pivot);
+                    }
             }
-        return std::log(std::max(product, 1e-300));
+        }
     }
-    double mi(const double* lattice) const {
-        const double value = 0.5 * (log_pivots(lattice, dx, dx) - log_pivots(lattice, 0, dx));
-        return std::min(std::max(value, 0.0), 500.0);
+    // Gaussian MI of the first `count` queries.
+    void mi(int dx, int d, int count, double* out) const {
+        double alone[QUERIES], given_x[QUERIES];
+        pivots_of_y(dx, dx, d, alone);
+        pivots_of_y(0, dx, d, given_x);
+        for (int q = 0; q < count; ++q) out[q] = std::min(std::max(0.5 * std::log(alone[q] / given_x[q]), 0.0), 500.0);
     }
 };
 
@@ -167,84 +186,77 @@ Order order_of(Sample& s, const Pair& pair) {
 
 void corrected(Sample& s) {
     const int d = s.d, dx = s.dx;
-    if (d > MOST_DIMENSIONS) {
+    if (d > D) {
         for (int i = 0; i < 5; ++i) s.put(0);
         return;
     }
     const int m = s.points, length = padded_floats(m);
     const int used[2] = {std::min(d + 2, m - 1), std::min(2 * d + 4, m - 1)};
-    const int around = std::min(m, used[1] + 1 + EQUAL);
-    float* scores = s.arena.get<float>(static_cast<size_t>(d) * length);
-    double* points = s.arena.get<double>(static_cast<size_t>(m) * d);
+    float* x_scores = s.arena.get<float>(static_cast<size_t>(d) * length);
+    float* y_scores = x_scores + static_cast<size_t>(dx) * length;
+    double* points = s.arena.zeros<double>(static_cast<size_t>(m) * D);
     for (int c = 0; c < d; ++c) {
         const int32_t* r = s.column(c);
-        float* to = scores + static_cast<size_t>(c) * length;
-        for (int i = 0; i < m; ++i) to[i] = static_cast<float>(points[static_cast<size_t>(i) * d + c] = s.score[r[s.point(i)]]);
+        float* to = x_scores + static_cast<size_t>(c) * length;
+        for (int i = 0; i < m; ++i) to[i] = static_cast<float>(points[static_cast<size_t>(i) * D + c] = s.score[r[s.point(i)]]);
         for (int i = m; i < length; ++i) to[i] = FAR;
     }
     double biases[MOST_AROUND + 1] = {};
-    for (int count = d + 2; count <= around; ++count) biases[count] = bias(count, dx, d - dx);
-    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length), *key = s.arena.get<float>(length);
+    for (int count = d + 2; count <= MOST_AROUND; ++count) biases[count] = bias(count, dx, d - dx);
+    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length), *joint = s.arena.get<float>(length);
+    float* key = s.arena.get<float>(length);
     uint16_t* near = s.arena.get<uint16_t>(length + LANES);
-    struct Neighbour {
-        float key;
-        int point;
-    };
-    Neighbour* nearest = s.arena.get<Neighbour>(length);
     double totals[2] = {}, positive[2] = {}, first_term = 0, sum = 0, square = 0;
     const double unit = LATTICE * 2 * PI / (static_cast<double>(s.n) * s.n);
+    Covariances covariances[2] = {};
+    double counted[2][QUERIES], expected[2][QUERIES];
     for (int i = 0; i < s.queries; ++i) {
-        maximum_row(scores, length, dx, scores + i, length, of_x);
-        maximum_row(scores + static_cast<size_t>(dx) * length, length, d - dx, scores + static_cast<size_t>(dx) * length + i,
-                    length, of_y);
+        const int query = i % QUERIES;
+        maximum_row(x_scores, length, dx, x_scores + i, length, of_x);
+        maximum_row(y_scores, length, d - dx, y_scores + i, length, of_y);
         for (int j = 0; j < length; j += FLOATS) {
             const Floats a = load(of_x + j), b = load(of_y + j);
             store(key + j, greater(a, b) + lesser(a, b) * TIE_BREAK);
         }
         // The key may exceed the distance by TIE_BREAK.
         const int count = near_of_row(key, length, m, used[1], 1 + 1.1f * TIE_BREAK, near);
-        float least[MOST_NEIGHBOURS + 1];
-        int have = 0;
-        for (int t = 0; t < count; ++t) {
-            const int p = near[t];
-            nearest[t] = {key[p], p};
-            const float v = std::max(of_x[p], of_y[p]);
-            if (have == used[1] + 1 && v >= least[used[1]]) continue;
-            int j = have <= used[1] ? have++ : used[1];
-            for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
-            least[j] = v;
-        }
-        const int kept = std::min(count, around);
-        std::partial_sort(nearest, nearest + kept, nearest + count, [](const Neighbour& a, const Neighbour& b) {
-            return a.key < b.key || (a.key == b.key && a.point < b.point);
-        });
+        for (int t = 0; t < count; ++t) joint[near[t]] = std::max(of_x[near[t]], of_y[near[t]]);
+        float least[MOST_NEIGHBOURS + 1], keys[MOST_NEIGHBOURS + 1];
+        least_of_row(joint, near, count, used[1] + 1, least);
+        least_of_row(key, near, count, used[1] + 1, keys);
         float radii[2];
         for (int k = 0; k < 2; ++k) radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
         int32_t x_count[2], y_count[2];
         count_below<2>(of_x, length, radii, x_count);
         count_below<2>(of_y, length, radii, y_count);
-        const double* centre = points + static_cast<size_t>(i) * d;
-        double lattice[MOST_DIMENSIONS], apart[MOST_DIMENSIONS];
+        const double* centre = points + static_cast<size_t>(i) * D;
+        double lattice[D];
         for (int c = 0; c < d; ++c) lattice[c] = unit * std::exp(centre[c] * centre[c]);
-        LocalGaussian gaussian(dx, d);
-        int at = 0;
+        Products products;
+        float last = -1;
         for (int k = 0; k < 2; ++k) {
-            const float last = nearest[used[k]].key * (1 + TOLERANCE);
-            for (; at < kept && nearest[at].key <= last; ++at) {
-                const double* p = points + static_cast<size_t>(nearest[at].point) * d;
-                for (int c = 0; c < d; ++c) apart[c] = p[c] - centre[c];
-                gaussian.add(apart);
-            }
-            const double counted = psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1)) + psi(m);
-            const double local = gaussian.mi(lattice) - biases[at];
-            totals[k] += counted + local;
-            positive[k] += counted + std::max(local, 0.0);
-            if (k) {
+            const float before = last;
+            last = keys[used[k]] * (1 + TOLERANCE);
+            for (int t = 0; t < count; ++t)
+                if (key[near[t]] > before && key[near[t]] <= last)
+                    products.add(points + static_cast<size_t>(near[t]) * D, centre, d);
+            covariances[k].set(query, products, lattice, d);
+            counted[k][query] = psi(used[k]) - psi(std::max(x_count[k], 1)) - psi(std::max(y_count[k], 1)) + psi(m);
+            expected[k][query] = biases[std::min(products.count, MOST_AROUND)];
+        }
+        if (query < QUERIES - 1 && i < s.queries - 1) continue;
+        for (int k = 0; k < 2; ++k) {
+            double local[QUERIES];
+            covariances[k].mi(dx, d, query + 1, local);
+            for (int q = 0; q <= query; ++q) {
+                const double correction = local[q] - expected[k][q], term = counted[k][q] + correction;
+                totals[k] += term;
+                positive[k] += counted[k][q] + std::max(correction, 0.0);
+                if (!k) continue;
                 // About the first term, so that squares of like numbers do not cancel.
-                if (!i) first_term = counted + local;
-                const double term = counted + local - first_term;
-                sum += term;
-                square += term * term;
+                if (i - query + q == 0) first_term = term;
+                sum += term - first_term;
+                square += (term - first_term) * (term - first_term);
             }
         }
     }
