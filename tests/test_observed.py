@@ -5,9 +5,11 @@ Seeds are fixed. With a fresh seed each z-test would fail a correct implementati
 """
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pydantic import TypeAdapter
 from scipy import stats
 from scipy.special import ndtr, ndtri
@@ -99,7 +101,9 @@ def test_the_cells_of_a_fine_grid_tell_as_much_as_what_is_exact(seed: int) -> No
 def test_without_coarsening_it_is_that_of_a_normal_pair() -> None:
     assert coarse_information(-0.8, EXACT, EXACT) == pytest.approx(-0.5 * math.log(0.36))
     # Two limits so far out that nothing is beyond them.
-    assert coarse_information(0.8, censored(-9.0, 9.0), EXACT) == pytest.approx(-0.5 * math.log(0.36), abs=1e-9)
+    assert coarse_information(0.8, censored(-9.0, 9.0), EXACT) == pytest.approx(
+        -0.5 * math.log(0.36), abs=1e-9
+    )
 
 
 def test_without_correlation_it_is_zero() -> None:
@@ -161,7 +165,7 @@ def side(*coarsenings: Coarsening, noise: int = 0, kept: float = 1.0) -> Side:
     return Side((*columns, *spare), np.eye(noise))
 
 
-def table_information(x: Array, y: Array) -> float:
+def table_information(x: NDArray[Any], y: NDArray[Any]) -> float:
     """Plug-in mutual information less its bias (Miller and Madow), in nats."""
     _, a = np.unique(x, axis=0, return_inverse=True)
     _, b = np.unique(y, axis=0, return_inverse=True)
@@ -208,7 +212,8 @@ def test_draws_are_finite_reproducible_and_bounded(dx: int, dy: int) -> None:
         x, y = drawn.sample(50, np.random.default_rng(1))
         assert (x.shape, y.shape) == ((50, dx), (50, dy))
         assert x.dtype == y.dtype == np.float32
-        assert np.isfinite(x).all() and np.isfinite(y).all()
+        assert np.isfinite(x).all()
+        assert np.isfinite(y).all()
         assert 0 <= drawn.mutual_information <= 60
         assert drawn.mutual_information == again.mutual_information
         assert np.array_equal(x, again.sample(50, np.random.default_rng(1))[0])

@@ -877,6 +877,8 @@ class TestFormatDocument:
         assert {file.name for file in (whole / "values" / "c").iterdir()} == used
 
     def test_the_version_is_that_of_the_code(self) -> None:
-        from storage.manifest import FORMAT_VERSION
+        from storage.manifest import FORMAT_VERSION, WITHOUT_SAMPLES_VERSION
 
-        assert f"version {FORMAT_VERSION}" in FORMAT_DOCUMENT.read_text(encoding="utf-8").splitlines()[0]
+        title = FORMAT_DOCUMENT.read_text(encoding="utf-8").splitlines()[0]
+        assert f"version {FORMAT_VERSION}" in title
+        assert f"version {WITHOUT_SAMPLES_VERSION} without samples" in title
