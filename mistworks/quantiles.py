@@ -80,7 +80,7 @@ class Estimate:
                 f"quantile levels lie between {LEVELS[0]} and {LEVELS[-1]}, and {tau!r} came; ask for others"
             )
         quantiles = np.array(self.quantiles)
-        finite = np.isfinite(quantiles)
+        finite = quantiles != np.inf
         values = np.interp(levels, LEVELS, np.where(finite, quantiles, 0.0))
         if not finite.all():
             values = np.where(levels > LEVELS[int(finite.sum()) - 1], np.inf, values)

@@ -192,7 +192,7 @@ def _strokes(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
     offset = side / 8 * rng.standard_normal((n, 1, 1))
     distance = places[:, None] * np.cos(angle) + places * np.sin(angle) - offset
     grey = 20 * np.exp(-0.5 * (distance / (side / 8)) ** 2) + rng.integers(-1, 2, (n, side, side))
-    return np.rint(np.clip(grey, 0, 16)).reshape(n, -1)
+    return np.asarray(np.rint(np.clip(grey, 0, 16)).reshape(n, -1))
 
 
 MARGINS: Mapping[str, Margin] = MappingProxyType(
