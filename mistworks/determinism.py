@@ -6,6 +6,8 @@ rounding; a smooth function by residuals of an interpolation that shrink with th
 noise does not.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,9 +35,10 @@ _TINY = 1e-5
 _SMALL = 5e-3
 _SHRINKS = 5.0
 _CLOUD_POINTS = 256
-_GATE_POINTS = 128
-_QUERIES = 64
-_CLOUD_GATE = 0.1
+# Kernels through few points miss noise by more than its size, and functions by less than their spread.
+_FEW = 64
+_CLOUD_GATE = 0.5
+_GATES = ((128, 0.2), (256, 0.1))
 _CLOUD_SHRINKS = 3.0
 _NUGGET = 1e-10
 _WIDTHS = (2.0, 1.0, 4.0)
@@ -159,8 +162,12 @@ class _Sample:
             return False
         rows = _some_rows(self.ranks, _CLOUD_POINTS)
         x = _scaled(self.values[inputs][:, rows])
-        if self.n > _QUERIES:
+        if self.n > _FEW:
             outputs = outputs[self._near(x, outputs, rows)]
+        if len(outputs):
+            few = _scaled(self.values[outputs][:, rows[:_FEW]])
+            spread = _medians(np.abs(few))
+            outputs = outputs[_missed(x[:, :_FEW], few, _WIDTHS[0]) < _CLOUD_GATE * spread]
         outputs = np.array(
             [column for column in outputs.tolist() if self.is_continuous(column)], dtype=np.intp
         )
@@ -172,11 +179,11 @@ class _Sample:
         self, x: NDArray[np.float64], outputs: NDArray[np.intp], rows: NDArray[np.intp]
     ) -> NDArray[np.bool_]:
         """Which outputs change less between neighbours than between any two points, as functions do."""
-        queries = x[:, :_QUERIES]
+        queries = x[:, :_FEW]
         distances = _square_distances(queries, x)
         np.fill_diagonal(distances, np.inf)
         y = self.ranks[outputs][:, rows]
-        change = np.abs(y[:, :_QUERIES] - y[:, distances.argmin(axis=1)]).mean(axis=1)
+        change = np.abs(y[:, :_FEW] - y[:, distances.argmin(axis=1)]).mean(axis=1)
         return np.asarray(change < _NEAR * np.abs(y[:, 1:] - y[:, :-1]).mean(axis=1))
 
     def _is_quadratic(self, inputs: NDArray[np.intp], outputs: NDArray[np.intp]) -> bool:
@@ -185,7 +192,7 @@ class _Sample:
         Such are norms and products.
         """
         outputs = outputs[:_MOST_INPUTS]
-        first, second = np.triu_indices(len(inputs))
+        first, second = _pairs(len(inputs))
         x, y = standardised(self.values[inputs]), self.values[outputs]
         y = y / np.maximum(np.abs(y).max(axis=1, keepdims=True), 1e-300)
         features = np.concatenate([x, x[first] * x[second], y, y**2])
@@ -232,27 +239,26 @@ def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int, step:
 
 def _shrink(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
     """Whether kernels through all other points miss a point by less the more there are, for a row of y."""
-    distances = _square_distances(x, x)
-    np.fill_diagonal(distances, 0.0)
-    spread = np.median(np.abs(y), axis=1)
-    gate = slice(None, None, max(1, len(distances) // _GATE_POINTS))
-    gated = np.median(_left_out(x[:, gate], y[:, gate], distances[gate, gate], _WIDTHS[0]), axis=1)
-    promising = gated < _CLOUD_GATE * spread
-    if not promising.any():
-        return False
-    y, spread = y[promising], spread[promising]
-    few = slice(None, None, 4)
+    spread = _medians(np.abs(y))
+    # Most samples that are no function are so after few points, which take little time.
+    for count, largest in _GATES:
+        promising = _missed(x[:, :count], y[:, :count], _WIDTHS[0]) < largest * spread
+        y, spread = y[promising], spread[promising]
+        if not len(y):
+            return False
     for width in _WIDTHS:
-        fine = np.median(_left_out(x, y, distances, width), axis=1)
-        coarse = np.median(_left_out(x[:, few], y[:, few], distances[few, few], width), axis=1)
+        fine, coarse = _missed(x, y, width), _missed(x[:, ::4], y[:, ::4], width)
         if ((fine < _TINY * spread) | ((fine < _SMALL * spread) & (_CLOUD_SHRINKS * fine < coarse))).any():
             return True
     return False
 
 
-def _left_out(
-    x: NDArray[np.float64], y: NDArray[np.float64], distances: NDArray[np.float64], width: float
-) -> NDArray[np.float64]:
+def _missed(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Median over the points of `_left_out`, shape (k,)."""
+    return np.asarray(_medians(_left_out(x, y, width)))
+
+
+def _left_out(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> NDArray[np.float64]:
     """Residuals of points that are left out of an interpolation by normal kernels and a quadratic form.
 
     They are those of a linear system (Rippa, "An algorithm for selecting a good value for the parameter c in
@@ -261,17 +267,18 @@ def _left_out(
     Args:
         x: inputs, shape (d, n).
         y: outputs, shape (k, n).
-        distances: squared distances of the inputs, shape (n, n).
         width: of the kernels.
 
     Returns:
         Shape (k, n).
     """
-    first, second = np.triu_indices(len(x))
+    first, second = _pairs(len(x))
     features = np.concatenate([np.ones((1, x.shape[1])), x, x[first] * x[second]])
     basis = np.linalg.qr(features.T)[0]
+    distances = _square_distances(x, x)
+    np.fill_diagonal(distances, 0.0)
     kernel = np.exp(-distances / (2.0 * width**2))
-    kernel[np.diag_indices_from(kernel)] += _NUGGET
+    kernel.flat[:: len(kernel) + 1] += _NUGGET
     inverse = np.linalg.inv(kernel)
     # What is orthogonal to the form is left to the kernels.
     lost = inverse @ basis
@@ -280,15 +287,29 @@ def _left_out(
     return np.asarray(np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf)))
 
 
+@lru_cache(maxsize=8)
+def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions i ≤ j of pairs among d columns."""
+    first, second = np.triu_indices(d)
+    return first, second
+
+
 def _square_distances(x: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
     squares = np.einsum("dn,dn->n", x, x)[:, None] + np.einsum("dn,dn->n", others, others)
-    return np.maximum(squares - 2.0 * x.T @ others, 0.0)
+    return np.asarray(np.maximum(squares - 2.0 * x.T @ others, 0.0))
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Medians along the last axis, for few values quicker than NumPy's own."""
+    count = values.shape[-1]
+    middle = np.partition(values, [(count - 1) // 2, count // 2], axis=-1)
+    return np.asarray(0.5 * (middle[..., (count - 1) // 2] + middle[..., count // 2]))
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Columns less their median, in units of their median deviation, shape (d, n)."""
-    centred = values - np.median(values, axis=1, keepdims=True)
-    deviation = np.median(np.abs(centred), axis=1, keepdims=True)
+    centred = values - _medians(values)[:, None]
+    deviation = _medians(np.abs(centred))[:, None]
     return np.asarray(centred / np.where(deviation > 0, deviation, 1.0))
 
 

@@ -53,7 +53,7 @@ def distinct_columns(side: Side, ranks: NDArray[np.int32], keys: NDArray[np.int6
         keys: their `fingerprints`.
     """
     kept = np.ones(len(keys), dtype=np.bool_)
-    if len(keys) > 1 and len(np.unique(keys)) < len(keys):
+    if len(keys) > 1 and len(set(keys.tolist())) < len(keys):
         by_key: dict[int, list[int]] = {}
         for column in sorted(range(len(keys)), key=lambda column: not _is_whole(side.values[column])):
             others = by_key.setdefault(int(keys[column]), [])

@@ -299,7 +299,7 @@ class TestEstimating:
         assert torch.get_num_threads() == threads
 
     def test_bad_input_is_refused(self) -> None:
-        with pytest.raises(MistworksError, match="as many rows as one another, and 30 and 29"):
+        with pytest.raises(MistworksError, match="same number of rows, got 30 and 29"):
             ESTIMATOR.estimate(X, Y[1:])
 
 

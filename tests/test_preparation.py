@@ -64,8 +64,8 @@ def remapped(rng: np.random.Generator, kind: str, column: Any) -> Any:
 def digest(ranked: Ranked) -> Any:
     """Equal for samples that differ by reflections or the order of points, columns or sides; else not.
 
-    Colours of rows and columns are refined in turn (Weisfeiler and Leman), with Python's own hash; signs enter
-    by absolute values of third moments.
+    Colours of rows and columns are refined in turn (Weisfeiler and Leman), with Python's own hash; signs
+    enter by absolute values of third moments.
     """
     centred = ranked.ranks.astype(object) - (ranked.n - 1)
     cells = [[abs(int(value)) for value in row] for row in centred]
