@@ -17,28 +17,32 @@ MISTWORKS_INLINE uint64_t ordered(double v) {
     if (bits == uint64_t(1) << 63) bits = 0;
     return bits >> 63 ? ~bits : bits | uint64_t(1) << 63;
 }
-MISTWORKS_INLINE uint32_t ordered(float v) {
+MISTWORKS_INLINE uint64_t ordered(float v) {
     uint32_t bits;
     std::memcpy(&bits, &v, 4);
     if (bits == 0x80000000u) bits = 0;
-    return bits >> 31 ? ~bits : bits | 0x80000000u;
+    return static_cast<uint64_t>(bits >> 31 ? ~bits : bits | 0x80000000u) << 32;
 }
 MISTWORKS_INLINE uint64_t ordered(int64_t v) { return static_cast<uint64_t>(v) ^ uint64_t(1) << 63; }
 MISTWORKS_INLINE uint64_t ordered(uint64_t v) { return v; }
 
 template <class Value> void all_columns(const Value* values, int n, int columns, int32_t* out) {
-    typedef decltype(ordered(Value())) Key;
-    std::unique_ptr<Entry<Key>[]> memory(new Entry<Key>[2 * static_cast<size_t>(n)]);
+    const size_t size = n;
+    std::unique_ptr<uint64_t[]> keys(new uint64_t[size]);
+    std::unique_ptr<uint32_t[]> rows(new uint32_t[size]);
+    std::unique_ptr<Entry[]> scratch(new Entry[2 * size]);
     for (int j = 0; j < columns; ++j) {
-        const Value* column = values + static_cast<size_t>(j) * n;
-        int32_t* rank = out + static_cast<size_t>(j) * n;
-        Entry<Key>* entries = memory.get();
-        for (int i = 0; i < n; ++i) entries[i] = {ordered(column[i]), static_cast<uint32_t>(i)};
-        entries = radix_sorted(entries, entries + n, n);
-        for (int i = 0; i < n;) {
-            int end = i + 1;
-            while (end < n && entries[end].key == entries[i].key) ++end;
-            for (int k = i; k < end; ++k) rank[entries[k].row] = i + end - 1;
+        const Value* column = values + j * size;
+        int32_t* rank = out + j * size;
+        for (size_t i = 0; i < size; ++i) {
+            keys[i] = ordered(column[i]);
+            rows[i] = static_cast<uint32_t>(i);
+        }
+        sort_rows(keys.get(), rows.get(), size, scratch.get());
+        for (size_t i = 0; i < size;) {
+            size_t end = i + 1;
+            while (end < size && keys[rows[end]] == keys[rows[i]]) ++end;
+            for (size_t k = i; k < end; ++k) rank[rows[k]] = static_cast<int32_t>(i + end - 1);
             i = end;
         }
     }

@@ -118,17 +118,20 @@ void order_by_hash(Sample& s) {
         const int32_t* r = s.column(j);
         for (int i = 0; i < n; ++i) keys[i] += hashed(2 * static_cast<uint64_t>(std::min(r[i], n - 1 - r[i])));
     }
-    Entry<uint64_t>*entries = s.arena.get<Entry<uint64_t>>(n), *scratch = s.arena.get<Entry<uint64_t>>(n);
-    for (int i = 0; i < n; ++i) entries[i] = {hashed(keys[i]) ^ uint64_t(1) << 63, static_cast<uint32_t>(i)};
+    uint32_t* rows = s.arena.get<uint32_t>(n);
+    for (int i = 0; i < n; ++i) {
+        keys[i] = hashed(keys[i]) ^ uint64_t(1) << 63;
+        rows[i] = static_cast<uint32_t>(i);
+    }
     // Of many, only those are sorted that come first.
     if (n > s.points) {
-        std::nth_element(entries, entries + s.points, entries + n, [](const auto& a, const auto& b) {
-            return a.key < b.key || (a.key == b.key && a.row < b.row);
+        std::nth_element(rows, rows + s.points, rows + n, [keys](uint32_t a, uint32_t b) {
+            return keys[a] < keys[b] || (keys[a] == keys[b] && a < b);
         });
-        std::sort(entries, entries + s.points, [](const auto& a, const auto& b) { return a.row < b.row; });
+        std::sort(rows, rows + s.points);
     }
-    entries = radix_sorted(entries, scratch, s.points);
-    for (int i = 0; i < s.points; ++i) s.order[i] = static_cast<int32_t>(entries[i].row);
+    sort_rows(keys, rows, s.points, s.arena.get<Entry>(2 * static_cast<size_t>(s.points)));
+    for (int i = 0; i < s.points; ++i) s.order[i] = static_cast<int32_t>(rows[i]);
 }
 
 }  // namespace

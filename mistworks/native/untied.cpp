@@ -11,24 +11,22 @@
 namespace mistworks {
 namespace {
 
-typedef Entry<uint64_t> Keyed;
-
 struct Keys {
     uint64_t *of_row, *fallback, *signature;
     int* sign;
 };
 
 // keys[i] ← H(H(keys[i] + number of equal rows before) + how many are equal).
-void add_copies(const Sample& s, const uint64_t* rows, uint64_t* keys) {
+void add_copies(const Sample& s, const uint64_t* hashes, uint64_t* keys) {
     Arena::Scope scope(s.arena);
-    Keyed *entries = s.arena.get<Keyed>(s.n), *scratch = s.arena.get<Keyed>(s.n);
-    for (int i = 0; i < s.n; ++i) entries[i] = {rows[i], static_cast<uint32_t>(i)};
-    entries = radix_sorted(entries, scratch, s.n);
+    uint32_t* rows = s.arena.get<uint32_t>(s.n);
+    for (int i = 0; i < s.n; ++i) rows[i] = static_cast<uint32_t>(i);
+    sort_rows(hashes, rows, s.n, s.arena.get<Entry>(2 * static_cast<size_t>(s.n)));
     for (int i = 0; i < s.n;) {
         int end = i + 1;
-        while (end < s.n && entries[end].key == entries[i].key) ++end;
+        while (end < s.n && hashes[rows[end]] == hashes[rows[i]]) ++end;
         for (int k = i; k < end; ++k) {
-            uint64_t& key = keys[entries[k].row];
+            uint64_t& key = keys[rows[k]];
             key = hashed(hashed(key + static_cast<uint64_t>(k - i)) + static_cast<uint64_t>(end - i));
         }
         i = end;
@@ -87,30 +85,42 @@ Keys keys_of(const Sample& s) {
 void untie_column(Sample& s, int j, const Keys& keys) {
     Arena::Scope scope(s.arena);
     const int n = s.n;
+    const size_t size = n;
     const int32_t* h = s.exact_column(j);
     int32_t* rank = s.rank + static_cast<size_t>(j) * s.stride;
-    Keyed *entries = s.arena.get<Keyed>(n), *scratch = s.arena.get<Keyed>(n);
+    uint64_t* own = s.arena.get<uint64_t>(size);
+    uint32_t* rows = s.arena.get<uint32_t>(size);
+    // Points of one half rank side by side: with c of them, the first is at (h − c + 1) / 2.
+    uint32_t* places = s.arena.zeros<uint32_t>(2 * size);
+    Entry* scratch = s.arena.get<Entry>(2 * size);
     const int lowest_above = keys.sign[j] >= 0 ? n : n - 1;
-    auto own = [&](uint32_t i) {
+    for (int i = 0; i < n; ++i) {
         const uint64_t key = hashed(keys.of_row[i] + keys.signature[j]);
-        return h[i] >= lowest_above ? ~key : key;
-    };
-    auto last = [&](uint32_t i) { return h[i] >= lowest_above ? ~keys.fallback[i] : keys.fallback[i]; };
-    // Half ranks have at most 24 bits; 40 of the hash beside them leave few to compare in full.
-    for (int i = 0; i < n; ++i)
-        entries[i] = {static_cast<uint64_t>(h[i]) << 40 | own(i) >> 24, static_cast<uint32_t>(i)};
-    entries = radix_sorted(entries, scratch, n);
+        own[i] = h[i] >= lowest_above ? ~key : key;
+        ++places[h[i]];
+    }
+    uint32_t before = 0;
+    for (size_t v = 0; v + 1 < 2 * size; ++v) {
+        const uint32_t here = places[v];
+        places[v] = before;
+        before += here;
+    }
+    for (int i = 0; i < n; ++i) rows[places[h[i]]++] = static_cast<uint32_t>(i);
     for (int i = 0; i < n;) {
         int end = i + 1;
-        while (end < n && entries[end].key == entries[i].key) ++end;
-        if (end - i > 1)
-            std::sort(entries + i, entries + end, [&](const Keyed& a, const Keyed& b) {
-                const uint64_t of_a = own(a.row), of_b = own(b.row);
-                if (of_a != of_b) return of_a < of_b;
-                const uint64_t last_a = last(a.row), last_b = last(b.row);
-                return last_a != last_b ? last_a < last_b : a.row < b.row;
+        while (end < n && h[rows[end]] == h[rows[i]]) ++end;
+        if (end - i > 1) sort_rows(own, rows + i, end - i, scratch);
+        // Hashes that are equal still.
+        for (int first = i, last; first < end; first = last) {
+            for (last = first + 1; last < end && own[rows[last]] == own[rows[first]];) ++last;
+            if (last - first == 1) continue;
+            const bool above = h[rows[first]] >= lowest_above;
+            std::sort(rows + first, rows + last, [&](uint32_t a, uint32_t b) {
+                const uint64_t of_a = keys.fallback[a], of_b = keys.fallback[b];
+                return of_a != of_b ? (of_a < of_b) != above : a < b;
             });
-        for (int k = i; k < end; ++k) rank[entries[k].row] = k;
+        }
+        for (int k = i; k < end; ++k) rank[rows[k]] = k;
         i = end;
     }
 }
