@@ -176,11 +176,11 @@ class TestWarnings:
     @pytest.mark.parametrize("fraction", [0.06, 0.2])
     def test_repeated_rows(self, fraction: float) -> None:
         x, y = repeated_rows(1_000, fraction).draw(np.random.default_rng(6))
-        assert any("repeat" in message for message in warnings_of(x, y))
+        assert any("copies of others" in message for message in warnings_of(x, y))
 
     def test_no_word_of_repetition_where_few_rows_are_repeated(self) -> None:
         x, y = repeated_rows(1_000, 0.01).draw(np.random.default_rng(6))
-        assert not any("repeat" in message for message in warnings_of(x, y))
+        assert not any("copies of others" in message for message in warnings_of(x, y))
 
     @pytest.mark.parametrize(
         "trial",
@@ -195,7 +195,7 @@ class TestWarnings:
     )
     def test_no_word_of_repetition_about_others(self, trial: Trial) -> None:
         x, y = trial.draw(np.random.default_rng(6))
-        assert not any("repeat" in message for message in warnings_of(x, y))
+        assert not any("copies of others" in message for message in warnings_of(x, y))
 
     def test_separable_classes_are_no_reason_to_warn_of_infinity(self) -> None:
         x, y = separable_classes(1_000, 2, 20, 2.0).draw(np.random.default_rng(6))
