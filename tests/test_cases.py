@@ -31,6 +31,7 @@ from benchmarks.kinds import (
     strong_normal,
 )
 from mistworks.errors import MistworksWarning
+from mistworks.evaluation.suites.strong import StrongNormal
 
 Kind = Callable[..., Trial]
 
@@ -228,3 +229,9 @@ class TestInfinite:
         estimate = mistworks.estimate(x, x + 1e-3 * rng.normal(size=600))
         low, high = estimate.interval(0.9)
         assert low <= -math.log(1e-3) <= high < math.inf
+
+    @pytest.mark.parametrize("margin", ["normal", "uniform", "exponential"])
+    @pytest.mark.parametrize(("dx", "dy"), [(1, 1), (2, 2), (1, 3), (3, 3)])
+    def test_not_where_dependence_is_strong(self, dx: int, dy: int, margin: str) -> None:
+        x, y = StrongNormal(dx, dy, 6.0, margin).sample(2_000, np.random.default_rng(10))
+        assert not any("lower bound" in message for message in warnings_of(x, y))
