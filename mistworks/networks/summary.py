@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -128,23 +129,24 @@ class SummaryNetwork(nn.Module):
         return Perceptrons(config, tensors)
 
     @torch.no_grad()
-    def set_scaling(self, table: Tensor, groups: "np.ndarray[tuple[int], np.dtype[np.str_]]") -> None:
+    def set_scaling(self, table: Tensor, groups: NDArray[np.str_]) -> None:
         """Take centre and scale of each statistic, and what is familiar, from a table of many samples.
 
         Args:
-            table: shape (N, S).
+            table: shape (N, S), on the CPU.
             groups: the group of the family of each, shape (N,).
         """
         low, middle, high = torch.quantile(table, torch.tensor([0.1, 0.5, 0.9]), dim=0)
         deviation = table.std(dim=0)
-        scale = torch.where(high - low > _LEAST_SCALE, (high - low) / 2.56, deviation)
+        scale = torch.where(high - low > _LEAST_SCALE, (high - low) / 2.56, deviation).clamp_min(_LEAST_SCALE)
         self.centre.copy_(middle)
-        self.scale.copy_(scale.clamp_min(_LEAST_SCALE))
-        inputs = self.standardised(table).double()
-        for number, group in enumerate(("", *self.left_out)):
-            self.origin[number], self.whitening[number] = _whitening(
-                inputs[torch.from_numpy(groups != group)]
-            )
+        self.scale.copy_(scale)
+        inputs = torch.asinh((table - middle) / scale)[:, self.columns.cpu()].double()
+        known = [inputs, *(inputs[torch.from_numpy(groups != group)] for group in self.left_out)]
+        for number, part in enumerate(known):
+            origin, whitening = _whitening(part)
+            self.origin[number].copy_(origin)
+            self.whitening[number].copy_(whitening)
 
     def standardised(self, table: Tensor) -> Tensor:
         """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""

@@ -46,6 +46,10 @@ class Table:
         """The datasets at these positions."""
         return Table(self.inputs[rows], self.estimates[rows], self.target[rows], self.group[rows])
 
+    def part(self, start: int, stop: int) -> "Table":
+        """The datasets from one position to another, without a copy."""
+        return Table(*(getattr(self, field.name)[start:stop] for field in fields(self)))
+
 
 class TableLesson:
     """See `mistworks.training.lessons.Lesson`.
@@ -79,10 +83,7 @@ class TableLesson:
     def begin(self) -> None:
         """Take scales, and what is familiar, from the first datasets of the split."""
         table = _first_statistics(self._source)
-        groups = self._groups[: len(table)]
-        with torch.no_grad():
-            self.network.cpu().set_scaling(table, groups)
-        self.network.to(self._device)
+        self.network.set_scaling(table, self._groups[: len(table)])
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, Table]]:
         """See `Lesson.batches`: rows of partitions that are shuffled together come from one table in memory."""
@@ -138,7 +139,7 @@ class TableLesson:
         # On a CPU parts whose activations stay in its caches.
         most = len(batch) if self._device.type == "cuda" else _ROWS
         for first in range(0, len(batch), most):
-            part = batch.rows(torch.arange(first, min(first + most, len(batch)), device=self._device))
+            part = batch if most >= len(batch) else batch.part(first, first + most)
             mean = self._summed_loss(part) / (len(batch) * self.network.members)
             mean.backward()  # type: ignore[no-untyped-call]
             total += mean.detach()

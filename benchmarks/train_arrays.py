@@ -1,7 +1,7 @@
-"""Train and calibrate an estimator from files of statistics: ``python -m mistworks.training --help``.
+"""Train and calibrate an estimator from files of statistics: ``python benchmarks/train_arrays.py --help``.
 
-The pipeline does the same from stores, with records of what was made from what; this is for a machine that has
-torch and little else, such as one with a GPU.
+The pipeline does the same from stores, with records of what was made from what; this is for trials, and for a
+machine that has torch and little else.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from mistworks.training.arrays import ArraySummaries
 
 def main() -> None:
     """Train, calibrate, save."""
-    parser = argparse.ArgumentParser(prog="python -m mistworks.training", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     for split in ("train", "validation", "calibration"):
         parser.add_argument(split, type=Path, help="a file that ArraySummaries.save wrote")
     parser.add_argument("folder", type=Path, help="where the estimator and the checkpoints are written")
@@ -59,4 +59,5 @@ def _report(progress: Progress) -> None:
         )
 
 
-main()
+if __name__ == "__main__":
+    main()
