@@ -215,7 +215,7 @@ class Calibration(FrozenConfig):
         table: what to ask for as z, a row for each combination of knots (those of ``log_d`` vary fastest), a
             column for each level of a fixed ascending grid.
         datasets: how many datasets it was fitted on.
-        widening: what strange samples need beyond that; None where the network cannot tell how strange one is.
+        widening: what strange samples need beyond that; None where the network cannot tell.
     """
 
     log_n: Knots
@@ -304,7 +304,7 @@ class Calibration(FrozenConfig):
     def _positions(
         self, quantiles: Array, n: IntArray, d: IntArray, strangeness: Array | None
     ) -> tuple[NDArray[np.intp], Array]:
-        """Of each level that is wanted, the extended quantile above what is asked for, and the share of the way."""
+        """Of each level wanted, the extended quantile above what is asked for, and the share of the way."""
         asked = self._asked(quantiles, n, d)
         if self.widening is not None and strangeness is not None:
             asked = _stretched(asked, *self.widening.factors(strangeness))

@@ -73,8 +73,8 @@ class Estimator:
     ) -> None:
         if calibration is not None and objective == "squared-error":
             raise MistworksError(
-                "Expected a network with quantiles to calibrate, got one trained with objective squared-error. "
-                "Leave the calibration out."
+                "Expected a network with quantiles to calibrate, got one trained with objective "
+                "squared-error. Leave the calibration out."
             )
         self.network = network.ready()
         self.network_config = network_config
@@ -95,9 +95,9 @@ class Estimator:
         """Mutual information of the sample x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,).
 
         What carries no information is left out, see `mistworks.preparation`. Where all of x or all of y is
-        constant, the estimate and every quantile are 0. No quantile exceeds the entropy that a discrete side can
-        have, up to the uncertainty of that entropy. Where one side is a function of the other to rounding,
-        quantiles above the median are infinite, and the median is a lower bound.
+        constant, the estimate and every quantile are 0. No quantile exceeds the entropy that a discrete side
+        can have, up to the uncertainty of that entropy. Where one side is a function of the other to
+        rounding, quantiles above the median are infinite, and the median is a lower bound.
 
         Raises:
             MistworksError: x and y are not a sample the network can read; see `mistworks.reading`.
@@ -112,8 +112,8 @@ class Estimator:
         """Estimates of many pairs, in their order, computed together.
 
         The result for a pair does not depend on the others, up to rounding, and memory for the computation is
-        bounded whatever their number is. Errors and warnings are those of `estimate`; one warning of each kind
-        tells of all pairs.
+        bounded whatever their number is. Errors and warnings are those of `estimate`; one warning of each
+        kind tells of all pairs.
         """
         return self._estimate_all(pairs, stack_level=3)
 
@@ -212,8 +212,9 @@ class Estimator:
         for side, columns in (("x", dx), ("y", dy)):
             if columns > network.max_dimension:
                 raise MistworksError(
-                    f"Expected up to {network.max_dimension} columns that are not constant for the network {name}, "
-                    f"got {columns} in {side}. Reduce the dimension first, for instance by principal components."
+                    f"Expected up to {network.max_dimension} columns that are not constant for the network "
+                    f"{name}, got {columns} in {side}. Reduce the dimension first, for instance by principal "
+                    "components."
                 )
         if n < network.min_points:
             raise MistworksError(
@@ -221,8 +222,8 @@ class Estimator:
             )
         if network.max_points is not None and n > network.max_points:
             raise MistworksError(
-                f"Expected up to {network.max_points:,} points for the network {name}, got {n:,}. Pass a random "
-                "part of them."
+                f"Expected up to {network.max_points:,} points for the network {name}, got {n:,}. Pass a "
+                "random part of them."
             )
 
     def _strangest(self, prediction: Prediction, estimates: Sequence[Estimate]) -> tuple[str, int] | None:
@@ -300,8 +301,8 @@ class Estimator:
             }
         except MistworksError as error:
             raise MistworksError(
-                f"The weights in {folder} do not fit their configuration. {error} Or load them with the version of "
-                "Mistworks that saved them."
+                f"The weights in {folder} do not fit their configuration. {error} Or load them with the "
+                "version of Mistworks that saved them."
             ) from None
         return cls(
             network, config.network, config.objective, config.training_range, config.calibration, witnesses

@@ -50,7 +50,8 @@ class ModelCard:
 
     def _making(self, estimator: Estimator) -> Iterator[str]:
         yield f"- `mistworks pipeline --preset {self.preset}` at commit `{self.commit}`."
-        yield f"- Weights: SHA-256 `{estimator.weights_sha256}`, {estimator.network.parameter_count:,} parameters."
+        parameters = f"{estimator.network.parameter_count:,} parameters"
+        yield f"- Weights: SHA-256 `{estimator.weights_sha256}`, {parameters}."
         if estimator.calibration is not None:
             yield (
                 f"- Calibration: SHA-256 `{estimator.calibration.sha256}`, fitted on "

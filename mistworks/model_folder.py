@@ -39,8 +39,8 @@ class ModelConfig(FrozenConfig):
         training_range: sizes of the datasets it was trained on.
         weights_sha256: of ``model.safetensors``.
         calibration: of the quantiles, None without one.
-        witnesses: groups of families, for each of which ``witnesses.safetensors`` has a network that was trained
-            without it; none once the estimator is calibrated.
+        witnesses: groups of families, for each of which ``witnesses.safetensors`` has a network that was
+            trained without it; none once the estimator is calibrated.
         witnesses_sha256: of that file, empty without one.
         config_sha256: of everything else in the file.
     """
@@ -184,9 +184,9 @@ def read_config(folder: Path) -> ModelConfig:
         version = network.get("statistics", "1")
         if version != VERSION:
             raise MistworksError(
-                f"Expected weights over statistics {VERSION} in {folder}, got weights over statistics {version}, "
-                "which this version of Mistworks does not compute. Load them with the version that saved them, or "
-                "train again."
+                f"Expected weights over statistics {VERSION} in {folder}, got weights over statistics "
+                f"{version}, which this version of Mistworks does not compute. Load them with the version "
+                "that saved them, or train again."
             )
     try:
         return ModelConfig.parse(values)

@@ -33,8 +33,8 @@ class Estimate:
             the mean for one trained with the squared error.
         quantiles: quantiles in nats at ``LEVELS``, not decreasing; None for the squared error.
         familiarity: how much the sample is like those that the estimator was trained on, between 0 and 1: the
-            share of samples of the training families that are less like the rest. Intervals widen as it falls;
-            below 0.01 the estimator warns. None where the estimator cannot tell.
+            share of samples of the training families that are less like the rest. Intervals widen as it
+            falls; below 0.01 the estimator warns. None where the estimator cannot tell.
     """
 
     mi: float

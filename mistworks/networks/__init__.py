@@ -79,7 +79,8 @@ def build_network(config: AnyNetworkConfig, left_out: tuple[str, ...] = ()) -> "
 
     if left_out:
         raise MistworksError(
-            "Expected a network over statistics to leave families out, got set-transformer. Turn leave_out off."
+            "Expected a network over statistics to leave families out, got set-transformer. Turn leave_out "
+            "off."
         )
     return SetTransformer(config)
 
@@ -96,8 +97,8 @@ def predictor_of(config: AnyNetworkConfig, tensors: Mapping[str, FloatArray]) ->
         import torch
     except ModuleNotFoundError:
         raise MistworksError(
-            f"Expected torch to use a network of kind {config.network}, which is not installed. Install it: pip "
-            "install 'mistworks[torch]'."
+            f"Expected torch to use a network of kind {config.network}, which is not installed. Install it: "
+            "pip install 'mistworks[torch]'."
         ) from None
     network = build_network(config)
     try:

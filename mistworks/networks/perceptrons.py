@@ -151,7 +151,7 @@ class Perceptrons(Predictor):
         )
 
     def strangest(self, statistics: FloatArray) -> str | None:
-        """See `Predictor.strangest`: the group of statistics with the largest part of the squared distance."""
+        """See `Predictor.strangest`: the group of statistics with most of the squared distance."""
         away = self._standardised(statistics[None])[0] - self._tensors["origin"]
         whitening = self._tensors["whitening"]
         parts = away * (whitening @ (away @ whitening))
@@ -236,6 +236,6 @@ def _require_shapes(tensors: Mapping[str, FloatArray], expected: Mapping[str, tu
     for name in sorted({*actual, *expected}):
         if actual.get(name) != expected.get(name):
             raise MistworksError(
-                f"Expected the tensor {name} of shape {expected.get(name)}, got {actual.get(name)}. Load weights "
-                "that fit the configuration."
+                f"Expected the tensor {name} of shape {expected.get(name)}, got {actual.get(name)}. Load "
+                "weights that fit the configuration."
             )

@@ -108,6 +108,6 @@ class Predictor(ABC):
             MistworksError: the network has no smooth version.
         """
         raise MistworksError(
-            "Expected a network that reads statistics, got one that has no smooth version. Take a network over "
-            "statistics, such as the one that comes with the package."
+            "Expected a network that reads statistics, got one that has no smooth version. Take a network "
+            "over statistics, such as the one that comes with the package."
         )

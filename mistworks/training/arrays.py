@@ -27,8 +27,8 @@ class ArraySummaries:
     def __init__(self, statistics: FloatArray, index: Index, partition_size: int = 500) -> None:
         if statistics.shape != (len(index), len(statistic_names())):
             raise MistworksError(
-                f"Expected statistics of shape {(len(index), len(statistic_names()))}, got {statistics.shape}. "
-                "Compute them with this version of Mistworks."
+                f"Expected statistics of shape {(len(index), len(statistic_names()))}, got "
+                f"{statistics.shape}. Compute them with this version of Mistworks."
             )
         self.statistics, self.index, self.partition_size = statistics, index, partition_size
 

@@ -40,8 +40,8 @@ def calibrate(
     """The estimator with a calibration fitted on a split, one partition at a time in memory.
 
     A calibration that it has already is left out of account: the result follows from the weights, the content
-    of the split and the seed. Where the estimator has witnesses, networks that were trained without a group of
-    families each, the calibration learns from them how much wider intervals must be on what is strange.
+    of the split and the seed. Where the estimator has witnesses, networks that were trained without a group
+    of families each, the calibration learns from them how much wider intervals must be on what is strange.
 
     Args:
         estimator: with quantiles.
@@ -54,8 +54,8 @@ def calibrate(
     """
     if estimator.objective == "squared-error":
         raise MistworksError(
-            "Expected a network with quantiles to calibrate, got one trained with objective squared-error. Train one "
-            "with objective pinball."
+            "Expected a network with quantiles to calibrate, got one trained with objective squared-error. "
+            "Train one with objective pinball."
         )
     index, networks = source.index, [estimator.network, *estimator.witnesses.values()]
     predicted = _predict(networks[0], source, partial(_report, on_progress, 0, len(networks)))
@@ -85,7 +85,7 @@ def _of_witness(
     familiar: Scores,
     rng: np.random.Generator,
 ) -> Scores | None:
-    """Scores of a network on the group that it has not seen, calibrated on what it has; None of too few datasets.
+    """Scores of a network on the group that it has not seen, calibrated on the rest; None of too few datasets.
 
     Its strangeness is shifted so that datasets it has seen are as strange to it as to the estimator.
     """

@@ -34,12 +34,12 @@ class TrainingConfig(FrozenConfig):
         validation_datasets: datasets of the validation split that are used, evenly spread; None for all.
         checkpoint_every: steps between two checkpoints.
         threads: threads of torch.
-        device: where a network over statistics is trained: ``auto`` takes a GPU where there is one. Weights are
-            the same to the bit on one machine only.
+        device: where a network over statistics is trained: ``auto`` takes a GPU where there is one. Weights
+            are the same to the bit on one machine only.
         precision: of the matrix products of a network over statistics.
-        averaging: half-life of the average of the weights that is taken for the trained ones, as a share of all
-            steps (Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992); 0 takes the
-            weights themselves.
+        averaging: half-life of the average of the weights that is taken for the trained ones, as a share of
+            all steps (Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992); 0
+            takes the weights themselves.
         leave_out: whether a network over statistics has a further member for each group of families, trained
             without it, from which the calibration learns how wrong estimates are on what is new.
         seed: of the weights, the order of the data and the levels.

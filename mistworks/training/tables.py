@@ -86,7 +86,7 @@ class TableLesson:
         self.network.set_scaling(table, self._groups[: len(table)])
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, Table]]:
-        """See `Lesson.batches`: rows of partitions that are shuffled together come from one table in memory."""
+        """See `Lesson.batches`: partitions that are shuffled together are one table in memory."""
         taken, start = first_step * plan.batch_size, 0
         pieces: list[Table] = []
         for window in plan.windows:
@@ -108,7 +108,7 @@ class TableLesson:
             yield sum(map(len, pieces)), _joined(pieces)
 
     def _read(self, window: IntArray) -> tuple[Table, IntArray]:
-        """The table of some partitions, and the positions in the split of its rows, ascending; kept till the next."""
+        """The table of some partitions, kept till the next, and its rows' positions in the split, ascending."""
         numbers = tuple(sorted(window.tolist()))
         if self._window is None or self._window[0] != numbers:
             # Before the new one is made, so that no two are in memory.
