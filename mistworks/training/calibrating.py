@@ -85,7 +85,7 @@ def _of_witness(
     familiar: Scores,
     rng: np.random.Generator,
 ) -> Scores | None:
-    """Scores of a network on the group that it has not seen, calibrated on the rest; None of too few datasets.
+    """Scores of a network on the group that it has not seen, calibrated on the rest; None of too few.
 
     Its strangeness is shifted so that datasets it has seen are as strange to it as to the estimator.
     """

@@ -108,7 +108,7 @@ class TableLesson:
             yield sum(map(len, pieces)), _joined(pieces)
 
     def _read(self, window: IntArray) -> tuple[Table, IntArray]:
-        """The table of some partitions, kept till the next, and its rows' positions in the split, ascending."""
+        """The table of some partitions, kept till the next, and its rows' positions in the split."""
         numbers = tuple(sorted(window.tolist()))
         if self._window is None or self._window[0] != numbers:
             # Before the new one is made, so that no two are in memory.
