@@ -12,7 +12,7 @@ namespace {
 
 constexpr int COUNT = 27;
 constexpr double LEVEL = 1.6448536269514722;  // Φ⁻¹(.95)
-constexpr double UNSEEN = 1.2;
+constexpr double UNSEEN = 1.6;
 
 struct Side {
     States states;

@@ -1,7 +1,8 @@
 // Pairs of one column of X and one of Y, each by what fits the pair; formulas as in mistworks/statistics/pairs.py.
-//   strengths: −½ log(1 − r²) − 1/2n; MI of the table of two discrete columns by Miller and Madow, or less chance where
+//   strengths: −½ log(1 − r²) − 1/2n; MI of the table of two discrete columns by Miller and Madow, or less chance E where
 //   it has more than n cells; of one discrete column the table with 9 or 5 bins of the other, and
-//   ½ log((n − K) / ((n − 1)(1 − η²))). Each with G ~ χ²_ν and z = ((G/ν)^⅓ − 1 + 2/9ν) / √(2/9ν).
+//   ½ log((n − K) / ((n − 1)(1 − η²))). Each with G ~ χ²_ν, of tables ν + 2n (Î − E), and
+//   z = ((G/ν)^⅓ − 1 + 2/9ν) / √(2/9ν).
 #include <cmath>
 
 #include "canonical.h"
@@ -27,6 +28,7 @@ struct Column {
     Distinct distinct = {};
     // Bins of a column that is not discrete: 9, then 5.
     States bins[2] = {};
+    Distinct bin_counts[2] = {};
 };
 
 struct Strongest {
@@ -44,7 +46,7 @@ double normal(double statistic, double freedom) {
 
 class Tables {
   public:
-    Tables(Sample& sample, int64_t most_cells) : s(sample), chances_(sample.arena) {
+    Tables(Sample& sample, int64_t most_cells) : s(sample), chances_(sample) {
         const int size = std::min(s.n + 1, TABULATED);
         logs_ = s.arena.get<double>(size);
         logs_[0] = 0;
@@ -63,17 +65,15 @@ class Tables {
         const int n = s.n, rows = x.states.count, columns = y.count;
         int cells = 0;
         const double joint = joint_entropy(x.states, y, cells), plain = x.plug_in + y_plug_in - joint;
-        double freedom = static_cast<double>(rows - 1) * (columns - 1), mi, statistic;
-        if (static_cast<int64_t>(rows) * columns <= n) {
+        const double freedom = std::min(static_cast<double>(rows - 1) * (columns - 1), static_cast<double>(n));
+        const double chance = permuted_mi(s, x.distinct, y_distinct, &chances_);
+        double mi;
+        if (static_cast<int64_t>(rows) * columns <= n)
             mi = plain - (cells - rows - columns + 1) / (2.0 * n);
-            statistic = 2 * n * plain;
-        } else {
-            const double chance = permuted_mi(s, x.distinct, y_distinct, &chances_);
-            freedom = std::min(freedom, static_cast<double>(n));
-            statistic = freedom + 2 * n * (plain - chance);
+        else
             mi = (plain - chance) * std::min(x.entropy, y_entropy) / headroom(std::min(x.plug_in, y_plug_in), chance);
-        }
-        strongest.add(std::min({std::max(mi, 0.0), x.entropy, y_entropy}), normal(statistic, freedom));
+        const double level = normal(freedom + 2 * n * (plain - chance), freedom);
+        strongest.add(std::min({std::max(mi, 0.0), x.entropy, y_entropy}), level);
     }
 
   private:
@@ -164,9 +164,12 @@ void describe(Sample& s, Column* columns, const Tables& tables) {
             column.states = states_of_column(s, s.exact_column(j));
             column.plug_in = tables.plug_in(column.states);
             column.entropy = column.plug_in + (column.states.count - 1) / (2.0 * s.n);
-            column.distinct = distinct_counts(s, column.states);
+            column.distinct = rounded(s, distinct_counts(s, column.states));
         } else {
-            for (int b = 0; b < 2; ++b) column.bins[b] = binned(s, j, BINS[b]);
+            for (int b = 0; b < 2; ++b) {
+                column.bins[b] = binned(s, j, BINS[b]);
+                column.bin_counts[b] = rounded(s, distinct_counts(s, column.bins[b]));
+            }
         }
     }
 }
@@ -214,7 +217,7 @@ void pairs(Sample& s) {
                     if (BINS[b] * static_cast<int64_t>(few.states.count) > n) continue;
                     const double plug_in = tables->plug_in(other.bins[b]);
                     const double entropy = plug_in + (BINS[b] - 1) / (2.0 * n);
-                    tables->add(few, other.bins[b], plug_in, entropy, Distinct{}, strongest);
+                    tables->add(few, other.bins[b], plug_in, entropy, other.bin_counts[b], strongest);
                     break;
                 }
             }

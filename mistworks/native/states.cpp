@@ -60,14 +60,25 @@ double cell(int a, int b, int n) {
     return total / n;
 }
 
-// Counts above 63 to six binary digits.
+int binary_digits(int32_t value) {
+    int digits = 0;
+    while (value >> digits) ++digits;
+    return digits;
+}
+
+// Consecutive numbers of rounded counts.
+int place(int32_t count) {
+    const int digits = std::max(binary_digits(count) - 6, 0);
+    return 32 * digits + (count >> digits);
+}
+
+}  // namespace
+
 Distinct rounded(Sample& s, const Distinct& given) {
     Distinct made{s.arena.get<int32_t>(given.size), s.arena.get<int32_t>(given.size), 0};
     for (int i = 0; i < given.size; ++i) {
         const int32_t value = given.value[i];
-        int digits = 0;
-        while (value >> digits) ++digits;
-        const int32_t step = int32_t(1) << std::max(digits - 6, 0);
+        const int32_t step = int32_t(1) << std::max(binary_digits(value) - 6, 0);
         const int32_t near = std::min((value + step / 2) / step * step, s.n - 1);
         if (made.size && made.value[made.size - 1] == near) {
             made.times[made.size - 1] += given.times[i];
@@ -79,7 +90,9 @@ Distinct rounded(Sample& s, const Distinct& given) {
     return made;
 }
 
-}  // namespace
+Cells::Cells(Sample& s) : side(place(2 * s.n) + 1), of(s.arena.get<double>(static_cast<size_t>(side) * side)) {
+    std::fill(of, of + static_cast<size_t>(side) * side, -1e300);
+}
 
 int distinct_values(const Sample& s, int j) {
     return static_cast<int>(std::lround((1.0 - s.tied_shares[j]) * s.n));
@@ -167,13 +180,13 @@ Distinct distinct_counts(Sample& s, const States& states) {
 
 double permuted_mi(Sample& s, Distinct x, Distinct y, Cells* cells) {
     Arena::Scope scope(s.arena);
-    if (static_cast<int64_t>(x.size) * y.size > MOST_CELLS) {
+    if (!cells && static_cast<int64_t>(x.size) * y.size > MOST_CELLS) {
         x = rounded(s, x);
         y = rounded(s, y);
     }
     auto chance = [&](int a, int b) {
-        if (!cells || std::max(a, b) >= Cells::SIDE) return cell(a, b, s.n);
-        double& known = cells->of[a * Cells::SIDE + b];
+        if (!cells) return cell(a, b, s.n);
+        double& known = cells->of[place(a) * cells->side + place(b)];
         if (known == -1e300) known = cell(a, b, s.n);
         return known;
     };

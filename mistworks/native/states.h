@@ -34,13 +34,15 @@ States joint_states(Sample& s, const States& x, const States& y);
 
 Entropies entropies(const States& states, int n);
 Distinct distinct_counts(Sample& s, const States& states);
-// Chance in cells of few points, computed once.
+// Counts above 63 to six binary digits, and at most n − 1, so that few of them differ.
+Distinct rounded(Sample& s, const Distinct& given);
+// What chance makes of cells of rounded counts, computed once.
 struct Cells {
-    static constexpr int SIDE = 64;
+    int side;
     double* of;
-    explicit Cells(Arena& arena) : of(arena.get<double>(SIDE * SIDE)) { std::fill(of, of + SIDE * SIDE, -1e300); }
+    explicit Cells(Sample& s);
 };
-// Expected plug-in MI under random pairing (Vinh, Epps, Bailey 2010).
+// Expected plug-in MI under random pairing (Vinh, Epps, Bailey 2010); with `cells`, of rounded counts.
 double permuted_mi(Sample& s, Distinct x, Distinct y, Cells* cells = nullptr);
 // The adjusted MI's denominator is at least this.
 inline double headroom(double least, double chance) { return std::max(least - chance, 1e-3 + 0.02 * least); }

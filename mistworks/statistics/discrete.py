@@ -33,7 +33,7 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _LEVEL = 1.6448536269514722
-_UNSEEN = 1.2
+_UNSEEN = 1.6
 # Cells with more points than this in the mean: the moments say enough of them.
 _MANY = 40.0
 # Cells of different counts; with more of them counts are rounded.
@@ -72,7 +72,7 @@ def _of_sample(ranks: Floats, dx: int) -> Floats:
     least = sides.min(axis=0)
     mi = np.clip(sides.sum(axis=0) - both, 0.0, least)
     alone = [_singletons(counts) / n for counts in (x_counts, y_counts, joint)]
-    chance = permuted_mi(x_counts, y_counts)
+    chance = permuted_mi(x_counts, y_counts, n)
     plain = sides[0, 0] + sides[1, 0] - both[0]
     adjusted = (plain - chance) * least[1] / max(least[0] - chance, 1e-3 + 0.02 * least[0])
     caps = [cap(counts) for counts in (x_counts, y_counts) if 2 * len(counts) < n]
@@ -135,7 +135,7 @@ def cap(counts: Counts) -> tuple[float, float]:
     The entropy is the greater of Miller–Madow's and Chao–Shen's. For the error, each count is taken to its
     95 % limits as a Poisson mean (Wilson, Hilferty 1931, for the exact ones), as is that of the states not
     seen, and the greatest rise of the entropy, divided by Φ⁻¹(.95), is its part of the error. Parts add in
-    squares, together with the spread of χ²/2n of K − 1 degrees of freedom, and 1.2 f₁/n, because where states
+    squares, together with the spread of χ²/2n of K − 1 degrees of freedom, and 1.6 f₁/n, because where states
     are still being met for the first time all estimates are too low by about the share of those not met.
     """
     n = int(counts.sum())
@@ -176,16 +176,15 @@ def _binary(p: Floats) -> Floats:
     return np.asarray(-p * np.log(np.maximum(p, 1e-300)) - q * np.log(np.maximum(q, 1e-300)))
 
 
-def permuted_mi(x_counts: Counts, y_counts: Counts) -> float:
+def permuted_mi(x_counts: Counts, y_counts: Counts, n: int) -> float:
     """Expected plug-in MI in nats where a random permutation pairs X with Y (Vinh, Epps, Bailey 2010).
 
     Cells with many points in the mean by moments of the hypergeometric distribution, the others term by term.
     """
-    n = int(x_counts.sum())
     (a, a_times), (b, b_times) = (np.unique(counts, return_counts=True) for counts in (x_counts, y_counts))
     if len(a) * len(b) > _MOST_CELLS:
         (a, a_times), (b, b_times) = (
-            np.unique(_rounded(counts), return_counts=True) for counts in (x_counts, y_counts)
+            np.unique(rounded(counts), return_counts=True) for counts in (x_counts, y_counts)
         )
     total = 0.0
     for first, first_times in zip(a.tolist(), a_times.tolist(), strict=True):
@@ -194,7 +193,7 @@ def permuted_mi(x_counts: Counts, y_counts: Counts) -> float:
     return max(total, 0.0)
 
 
-def _rounded(counts: Counts) -> Counts:
+def rounded(counts: Counts) -> Counts:
     """Counts above 63 to six binary digits, so that few of them differ."""
     digits = np.frexp(counts)[1]
     step = np.int64(1) << np.maximum(digits - 6, 0)

@@ -5,9 +5,8 @@ with a statistic G that without dependence has about the χ² distribution of ν
 
 - correlation r of the normal scores: −½ log(1 − r²) − 1/2n; G = −(n − 2) log(1 − r²), ν = 1;
 - two discrete columns, K K′ ≤ n: MI of the table by Miller and Madow (`mistworks.statistics.discrete`);
-  G = 2n times the plug-in MI, ν = (K − 1)(K′ − 1);
-- two discrete columns with more cells: MI less what a permutation leaves, G = ν + 2n times that before it is
-  scaled, ν at most n;
+- two discrete columns with more cells: MI less what a permutation leaves, E, as in the same file;
+  both with G = ν + 2n (Î − E) of the plug-in MI Î, ν = (K − 1)(K′ − 1), at most n;
 - one discrete column: the table with the ranks of the other in 9 bins (5 if 9 K > n), as above;
 - the same: from the share η² of the variance of the other's normal scores that lies between the values
   (analysis of variance), ½ log((n − K) / ((n − 1)(1 − η²))), at most the entropy;
@@ -24,7 +23,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mistworks.statistics.discrete import Counts, Floats, entropies, permuted_mi
+from mistworks.statistics.discrete import Counts, Floats, entropies, permuted_mi, rounded
 from mistworks.statistics.gaussian import both_sides, mutually_best
 from mistworks.statistics.sample import Samples, leading
 
@@ -139,14 +138,14 @@ def _table(x: _Column, y: _Column) -> tuple[Tensor, Tensor]:
     n, rows, columns = len(x.codes), len(x.counts), len(y.counts)
     cells = _values((x.codes * columns + y.codes).astype(float))[1]
     plain = _plug_in(x.counts, n) + _plug_in(y.counts, n) - _plug_in(cells, n)
-    freedom = (rows - 1) * (columns - 1)
+    freedom = min((rows - 1) * (columns - 1), n)
+    # Of many pairs: few counts that differ, so that little is computed twice.
+    chance = permuted_mi(rounded(x.counts), rounded(y.counts), n)
+    statistic = freedom + 2 * n * (plain - chance)
     if rows * columns <= n:
         mi = plain - (len(cells) - rows - columns + 1) / (2 * n)
-        statistic = 2 * n * plain
     else:
-        chance, least = permuted_mi(x.counts, y.counts), min(_plug_in(x.counts, n), _plug_in(y.counts, n))
-        freedom = min(freedom, n)
-        statistic = freedom + 2 * n * (plain - chance)
+        least = min(_plug_in(x.counts, n), _plug_in(y.counts, n))
         mi = (plain - chance) * min(x.entropy, y.entropy) / max(least - chance, 1e-3 + 0.02 * least)
     mi = min(max(mi, 0.0), x.entropy, y.entropy)
     return torch.tensor(mi).double(), _normal(torch.tensor(max(statistic, 0.0)).double(), freedom)
