@@ -8,7 +8,7 @@ import torch
 
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
-from mistworks.networks import SetTransformerConfig, SummaryNetwork, SummaryNetworkConfig, build_network
+from mistworks.networks import SetTransformerConfig, SummaryNetworkConfig, build_network
 from mistworks.training import TrainingConfig, train
 from tests.sources import MemorySource
 from tests.test_summary import MemorySummaries
@@ -93,6 +93,5 @@ def test_what_has_no_gradient_is_refused(estimator: Estimator) -> None:
     other = SetTransformerConfig(hidden=4, relation_hidden=8, heads=2, feedforward=8)
     sizes = TrainingRange(n=(10, 50), dx=(1, 2), dy=(1, 2))
     plain = Estimator(build_network(other), other, "pinball", sizes)
-    with pytest.raises(MistworksError, match="set-transformer has no smooth version; take a network over"):
+    with pytest.raises(MistworksError, match="got one that has no smooth version. Take a network over"):
         plain.differentiable(x, y)
-    assert isinstance(estimator.network, SummaryNetwork)
