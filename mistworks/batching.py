@@ -11,7 +11,11 @@ _PART_CELLS = 2**24
 
 
 class BatchEstimator(Protocol):
-    """What estimates many pairs at once: a `mistworks.Estimator`, or anything with this method."""
+    """What estimates many pairs at once: a `mistworks.Estimator`, or anything with this method.
+
+    `feature_scores` and `independence_test` pass each side as a `mistworks.reading.Side`, which has a shape
+    and which `numpy.asarray` turns into an array.
+    """
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
         """Estimates of pairs x of shape (n, dx) and y of shape (n, dy), in their order."""

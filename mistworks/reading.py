@@ -107,10 +107,8 @@ def read_side(values: object, name: str, max_columns: int | None = MAX_COLUMNS) 
     _refuse_sparse(values, name)
     if hasattr(values, "columns") and hasattr(values, "iloc"):
         side = _read_frame(values, name)
-    elif (dtype := getattr(values, "dtype", None)) is not None and dtype.__class__.__module__ != "numpy":
-        side = _read_typed(values, name)
     else:
-        side = _read_array(_to_array(values, name), name)
+        side = _read_values(values, name)
     _require_shape(side, name, max_columns)
     return side
 
@@ -123,11 +121,22 @@ def _refuse_sparse(values: object, name: str) -> None:
             "columns first if that is too large."
         )
 
+    if getattr(values, "is_sparse", False):
+        raise MistworksError(
+            f"Expected a dense table for {name}, got a sparse tensor. Pass {name}.to_dense()."
+        )
+
 
 def _read_frame(frame: Any, name: str) -> Side:
     labels = tuple(frame.columns)
+    types = set(frame.dtypes)
+    if len(types) == 1 and getattr(min(types, key=str), "kind", "O") in "biuf":
+        array = np.asarray(frame)
+        # Where numbers are missing, each column is read by itself, so that the error names it.
+        if array.dtype.kind in "biu" or (array.dtype.kind == "f" and np.isfinite(array).all()):
+            return _read_numbers(array.T, name, labels)
     read = [
-        _read_typed(frame.iloc[:, position], _column(label, name, len(labels)))
+        _read_values(frame.iloc[:, position], _column(label, name, len(labels)))
         for position, label in enumerate(labels)
     ]
     if not read:
@@ -148,10 +157,9 @@ def _column(label: Hashable, name: str, count: int) -> str:
     return name if count == 1 else f"column {label!r} of {name}"
 
 
-def _read_typed(values: Any, name: str) -> Side:
-    """A Series, a Categorical, a tensor, or an array of a type that NumPy does not know."""
-    dtype = values.dtype
-    if getattr(dtype, "name", None) == "category":
+def _read_values(values: Any, name: str) -> Side:
+    """Anything but a DataFrame."""
+    if getattr(getattr(values, "dtype", None), "name", None) == "category":
         return _read_categories(values, name)
     return _read_array(_to_array(values, name), name)
 

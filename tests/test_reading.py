@@ -192,6 +192,7 @@ REFUSED: list[tuple[Any, str]] = [
     (np.ma.masked_equal(COLOURS, "red"), "class label in every row of x, got 4 missing"),
     ([Decimal(k) for k in range(8)], r"Expected numbers or class labels in x, got Decimal\('0'\)"),
     ([[1, 2], [3]] * 4, "Expected rows of equal length in x"),
+    (torch.zeros(8, 2).to_sparse(), r"Expected a dense table for x, got a sparse tensor. Pass x\.to_dense"),
     (scipy.sparse.csr_array(TABLE), r"Expected a dense table for x, got a sparse matrix. Pass x\.toarray"),
 ]
 
