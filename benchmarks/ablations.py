@@ -226,9 +226,7 @@ def _first(bounds: list[tuple[int, int]], datasets: int) -> list[tuple[int, int]
 
 
 def _from_statistics(estimator: Estimator) -> Callable[[Measured], NDArray[np.float64]]:
-    return lambda measured: np.array(
-        [one.mi for one in estimator.estimate_statistics(measured.statistics)]
-    )
+    return lambda measured: np.array([one.mi for one in estimator.estimate_statistics(measured.statistics)])
 
 
 def _from_samples(estimator: Estimator) -> Callable[[Measured], NDArray[np.float64]]:
