@@ -23,6 +23,8 @@ _MOST_POINTS = 4_096
 # Equal ranks of so many points leave no room for the noise of 10 nats, which would swap tens of them.
 _RANKS_SUFFICE = 1_000
 _SINGLES = 0.05
+# Squares of larger numbers, or of smaller ones than its inverse, may leave the range of double precision.
+_LARGE = 1e100
 # A column with less than this share of a combination is rounding.
 _NO_SHARE = 1e-6
 _MOST_INPUTS = 3
@@ -61,10 +63,18 @@ def is_function(x: Side, y: Side, ranks: NDArray[np.int32]) -> bool:
     if ranks.shape[1] > _MOST_POINTS:
         values = values[:, :: -(-ranks.shape[1] // _MOST_POINTS)]
         ranks = half_ranks(values)
+    largest = np.abs(values).max(axis=1)
+    if largest.max() > _LARGE or largest.min() < 1 / _LARGE:
+        values = values / largest[:, None]
     sample = _Sample(
         values, ranks, x.shape[1], np.concatenate([x.nominal, y.nominal]), max(x.rounding, y.rounding)
     )
-    return sample.shares_ranks() or sample.is_linear() or sample.is_smooth()
+    try:
+        # Outliers may overflow; what is no number then is no function.
+        with np.errstate(all="ignore"):
+            return sample.shares_ranks() or sample.is_linear() or sample.is_smooth()
+    except np.linalg.LinAlgError:
+        return False
 
 
 class _Sample:

@@ -201,7 +201,8 @@ def _combination(
     if np.mean(residual <= _EXACT * terms + _ROUNDINGS * error) < _MOST_ROWS:
         return None
     coefficients = np.zeros(len(values))
-    coefficients[kept] = -weights[:-1] * scale[-1] / scale[:-1]
+    with np.errstate(over="ignore"):
+        coefficients[kept] = -weights[:-1] * (scale[-1] / scale[:-1])
     return coefficients
 
 

@@ -23,6 +23,8 @@ _SURPRISE = 10.0
 # A lattice with more sites for each point makes ties so rare that they tell nothing.
 _SITES = 100
 _OFF_LATTICE = 0.02
+# Sums and multiples of larger numbers may leave the range of double precision.
+_LARGE = 1e290
 
 
 def tie_free(ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -45,8 +47,8 @@ def lattice_sites(column: NDArray[np.float64]) -> float:
     distinct = np.unique(column)
     if len(distinct) <= 2:
         return 2.0
-    if max(-distinct[0], distinct[-1]) > 1e300:
-        distinct = distinct / 4.0
+    if max(-distinct[0], distinct[-1]) > _LARGE:
+        distinct = distinct / _LARGE
     reach = distinct[-1] - distinct[0]
     spacing = np.diff(distinct).min()
     # Integers may lie on a lattice of which no two sites next to each other are taken.
