@@ -204,6 +204,9 @@ class ObservedFamily(Family):
             if second.atoms.all():
                 columns += [Column(pair, second) for pair in range(min(pairs, spare))]
         spare = size - len(columns)
+        # What surrounds a rare bit is as often of other kinds.
+        if rng.random() < 0.5:
+            kinds = [draw_coarsening(rng) for _ in range(int(rng.integers(1, _MOST_KINDS)))]
         for latent in range(pairs, pairs + spare):
             columns.append(Column(latent, kinds[int(rng.integers(len(kinds)))], kept))
         noise = np.eye(spare)
