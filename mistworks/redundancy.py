@@ -117,9 +117,9 @@ def may_depend(values: NDArray[np.float64]) -> bool:
     """Whether columns, shape (d, n), may be linearly dependent, judged by a part of the points."""
     d, n = values.shape
     few = 4 * d + 64
-    return (n <= few or _is_singular(values[:, :: n // few])) and _is_singular(
-        values[:, :: max(1, n // _SCREENED)]
-    )
+    if n > few and not _is_singular(values[:, :: n // few]):
+        return False
+    return _is_singular(values[:, :: max(1, n // _SCREENED)])
 
 
 def _is_singular(values: NDArray[np.float64]) -> bool:

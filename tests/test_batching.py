@@ -61,5 +61,5 @@ def test_every_holder_of_numbers_is_read(hold: Callable[[Any], Any]) -> None:
 
 @pytest.mark.parametrize("wrong", [None, 3.0, [], [[1.0], [1.0, 2.0]] * 20, np.float64(2)])
 def test_what_is_no_sample_is_refused_by_the_estimator(wrong: Any) -> None:
-    with pytest.raises(MistworksError, match="Expected (x|rows of equal length in x)"):
+    with pytest.raises(MistworksError, match=r"Expected (x|rows of equal length in x)"):
         mistworks.estimate_many([PAIRS[0], (wrong, PAIRS[0][1])], STAND_IN)
