@@ -110,7 +110,7 @@ def independent_columns(side: Side, ranks: NDArray[np.int32]) -> NDArray[np.bool
 def outnumbered(values: NDArray[np.float64]) -> bool:
     """Whether columns, shape (d, n), have so many more points that no chance makes them dependent."""
     d, n = values.shape
-    return n > 1.25 * d + 5
+    return bool(n > 1.25 * d + 5)
 
 
 def may_depend(values: NDArray[np.float64]) -> bool:
