@@ -117,8 +117,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 # All of them: the table of statistics fits into memory.
                 shuffle_partitions=100_000,
                 validate_every=2_000,
+                validation_datasets=4_000,
                 checkpoint_every=4_000,
                 threads=2,
+                precision="bfloat16",
                 leave_out=True,
             ),
         ),

@@ -29,7 +29,8 @@ from mistworks.training import (
     validate,
 )
 from mistworks.training.losses import pinball, squared_error
-from mistworks.training.trainer import learning_rate, stratified_levels
+from mistworks.training.samples import stratified_levels
+from mistworks.training.trainer import learning_rate
 from tests.sources import MemorySource
 
 NETWORK = SetTransformerConfig(

@@ -29,10 +29,6 @@ class SampleLesson:
     """
 
     def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
-        if len(source) and isinstance(source.partition(0), SummaryBlock):
-            raise MistworksError(
-                "Expected samples for this network, got statistics of samples. Pass the store itself."
-            )
         self._config, self._source = training, cast("Source", source)
         self.network = cast("Network", build_network(config))
         if training.leave_out:
@@ -41,7 +37,15 @@ class SampleLesson:
             )
 
     def begin(self) -> None:
-        """There is nothing to set."""
+        """There is nothing to set.
+
+        Raises:
+            MistworksError: the source holds statistics.
+        """
+        if isinstance(self._source.partition(0), SummaryBlock):
+            raise MistworksError(
+                "Expected samples for this network, got statistics of samples. Pass the store itself."
+            )
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, list[Dataset]]]:
         """See `Lesson.batches`."""

@@ -64,12 +64,8 @@ class TableLesson:
     def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
         assert isinstance(config, SummaryNetworkConfig)
         self._config = training
-        if len(source) and not isinstance(source.partition(0), SummaryBlock):
-            raise MistworksError(
-                "Expected statistics of samples for this network, got samples. Pass those that `mistworks "
-                "summarise` keeps in the store."
-            )
         self._source = cast("SummarySource", source)
+        self._bounds = source.partition_bounds
         self._groups = groups_of(source.index) if training.leave_out else np.zeros(len(source), dtype=np.str_)
         left_out = tuple(group for group in FAMILY_GROUPS if (self._groups == group).any())
         self._device = _device(training.device)
@@ -81,7 +77,16 @@ class TableLesson:
         self._window: tuple[tuple[int, ...], Table] | None = None
 
     def begin(self) -> None:
-        """Take scales, and what is familiar, from the first datasets of the split."""
+        """Take scales, and what is familiar, from the first datasets of the split.
+
+        Raises:
+            MistworksError: the source holds samples.
+        """
+        if not isinstance(self._source.partition(0), SummaryBlock):
+            raise MistworksError(
+                "Expected statistics of samples for this network, got samples. Pass those that `mistworks "
+                "summarise` keeps in the store."
+            )
         table = _first_statistics(self._source)
         self.network.set_scaling(table, self._groups[: len(table)])
 
@@ -90,7 +95,7 @@ class TableLesson:
         taken, start = first_step * plan.batch_size, 0
         pieces: list[Table] = []
         for window in plan.windows:
-            stop = start + sum(np.diff(self._source.partition_bounds[number])[0] for number in window)
+            stop = start + sum(np.diff(self._bounds[number])[0] for number in window)
             chosen = plan.order[max(start, taken) : stop]
             start = stop
             if not len(chosen):
@@ -116,7 +121,7 @@ class TableLesson:
             blocks = (self._source.partition(number) for number in numbers)
             parts = [self._table(block) for block in blocks]
             self._window = numbers, _joined(parts)
-        bounds = [self._source.partition_bounds[number] for number in numbers]
+        bounds = [self._bounds[number] for number in numbers]
         return self._window[1], np.concatenate([np.arange(*each) for each in bounds])
 
     @torch.no_grad()
