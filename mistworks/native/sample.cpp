@@ -31,7 +31,7 @@ void count_ties(Sample& s) {
 void tabulate(Sample& s) {
     const int n = s.n;
     s.score = s.arena.get<double>(n);
-    for (auto& table : s.student) table = s.arena.get<double>(n);
+    s.students = s.arena.zeros<double>(static_cast<size_t>(STUDENT_ROW) * n);
     const StudentCurves& curves = student_curves();
     double tails[STUDENTS] = {}, variance = 0;
     for (int r = n / 2; r < n; ++r) {
@@ -47,8 +47,8 @@ void tabulate(Sample& s) {
             const double* curve = curves.curve[k].data() + cell;
             const double up = std::exp(curve[0] + (place - cell) * (curve[1] - curve[0]));
             const double t = middle ? 0.0 : 0.5 * (up - 1 / up);
-            s.student[k][r] = t;
-            s.student[k][mirrored] = -t;
+            s.students[static_cast<size_t>(STUDENT_ROW) * r + k] = t;
+            s.students[static_cast<size_t>(STUDENT_ROW) * mirrored + k] = -t;
             tails[k] += (middle ? 1 : 2) * std::log1p(t * t / DEGREES_OF_FREEDOM[k]);
         }
     }

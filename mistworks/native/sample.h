@@ -35,6 +35,8 @@ constexpr int POINTS = 16384;
 constexpr int PAIR_SUBSET = 4096;
 // Points that are gathered at a time.
 constexpr int BLOCK = 256;
+// Length of a row of Student-t quantiles.
+constexpr int STUDENT_ROW = 8;
 
 // Eigenvalues of the correlation matrix in descending order, not bounded below, and what `top_vectors` needs.
 struct Spectrum {
@@ -55,8 +57,9 @@ struct Sample {
     bool tied;
     // Normal scores Φ⁻¹((rank + 1) / (n + 1)) brought to variance 1, by rank. The same for every column.
     double* score;
-    // Student-t quantiles at the same levels for each ν, by rank, and Σ log(1 + t² / ν) / n.
-    double* student[STUDENTS];
+    // Student-t quantiles at the same levels for each ν, by rank, in rows of STUDENT_ROW so that one line of the cache
+    // has them all; and Σ log(1 + t² / ν) / n.
+    double* students;
     double log_tail[STUDENTS];
     // Correlation matrix of the scores, rows `ld` apart, padded with zeros.
     double* correlation;

@@ -36,11 +36,12 @@ double entropy(int m, double nu) {
 
 // Σ log(1 + v / ν), a logarithm for 16 values.
 double log1p_sum(const double* values, double nu, int count) {
+    const double inverse = 1 / nu;
     double total = 0;
     for (int i = 0; i < count; i += 16) {
         double product = 1;
         const int end = std::min(i + 16, count);
-        for (int j = i; j < end; ++j) product *= 1 + values[j] / nu;
+        for (int j = i; j < end; ++j) product *= 1 + values[j] * inverse;
         total += std::log(product);
     }
     return total;
@@ -59,15 +60,31 @@ struct Radii {
     }
 };
 
+// Student-t quantiles of `count` points from `first` on for all ν, shape (STUDENTS, d, BLOCK), zeros behind the last.
+void gather_students(const Sample& s, int first, int count, double* out) {
+    const size_t step = static_cast<size_t>(s.d) * BLOCK;
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* r = s.column(j) + first;
+        double* to = out + static_cast<size_t>(j) * BLOCK;
+        for (int i = 0; i < count; ++i) {
+            const double* row = s.students + static_cast<size_t>(STUDENT_ROW) * r[i];
+            for (int k = 0; k < STUDENTS; ++k) to[k * step + i] = row[k];
+        }
+        for (int k = 0; k < STUDENTS; ++k)
+            for (int i = count; i < BLOCK; ++i) to[k * step + i] = 0;
+    }
+}
+
 // Dispersion matrices: moments of z weighted by (ν + d) / (ν + q), scaled to a diagonal of 1.
-void fit(Sample& s, const Whitener& start, double* const* moments, double* z) {
+void fit(Sample& s, const Whitener& start, double* const* moments, double* blocks) {
     Arena::Scope scope(s.arena);
     double* weights = s.arena.get<double>(BLOCK);
     for (int first = 0; first < s.n; first += BLOCK) {
         const int count = std::min(BLOCK, s.n - first), depth = padded(count);
+        gather_students(s, first, count, blocks);
         for (int k = 0; k < STUDENTS; ++k) {
             const double nu = DEGREES_OF_FREEDOM[k];
-            gather(s, s.student[k], first, count, z);
+            double* z = blocks + k * static_cast<size_t>(s.d) * BLOCK;
             whitened_squares(start.inverse, start.ld, z, 0, s.d, count, weights);
             for (int i = 0; i < depth; ++i) weights[i] = std::sqrt((nu + s.d) / (nu + weights[i]));
             for (int j = 0; j < s.d; ++j) {
@@ -91,27 +108,37 @@ struct Copula {
     double log_likelihood, mi, excess, pointwise;
 };
 
-Copula student_copula(Sample& s, int k, const double* dispersion, double keep, double* z) {
+void student_copulas(Sample& s, double* const* dispersions, double keep, double* blocks, Copula* out) {
     Arena::Scope scope(s.arena);
-    const double nu = DEGREES_OF_FREEDOM[k];
     const int d = s.d, dx = s.dx, dy = s.dy, n = s.n;
-    const Whitener w(s, dispersion, keep);
+    const Whitener w[STUDENTS] = {{s, dispersions[0], keep},
+                                  {s, dispersions[1], keep},
+                                  {s, dispersions[2], keep},
+                                  {s, dispersions[3], keep},
+                                  {s, dispersions[4], keep}};
     Radii radii(s.arena);
-    double joint_logs = 0, x_logs = 0, y_logs = 0;
+    double joint_logs[STUDENTS] = {}, x_logs[STUDENTS] = {}, y_logs[STUDENTS] = {};
     for (int first = 0; first < n; first += BLOCK) {
         const int count = std::min(BLOCK, n - first);
-        gather(s, s.student[k], first, count, z);
-        radii.fill(s, w, z, count);
-        for (int i = 0; i < count; ++i) radii.y_given_x[i] += radii.x[i];
-        joint_logs += log1p_sum(radii.y_given_x, nu, count);
-        x_logs += log1p_sum(radii.x, nu, count);
-        y_logs += log1p_sum(radii.y, nu, count);
+        gather_students(s, first, count, blocks);
+        for (int k = 0; k < STUDENTS; ++k) {
+            const double nu = DEGREES_OF_FREEDOM[k];
+            radii.fill(s, w[k], blocks + k * static_cast<size_t>(d) * BLOCK, count);
+            for (int i = 0; i < count; ++i) radii.y_given_x[i] += radii.x[i];
+            joint_logs[k] += log1p_sum(radii.y_given_x, nu, count);
+            x_logs[k] += log1p_sum(radii.x, nu, count);
+            y_logs[k] += log1p_sum(radii.y, nu, count);
+        }
     }
-    const double joint = log_constant(d, nu) - w.log_x - w.log_y_given_x - 0.5 * (nu + d) * joint_logs / n;
-    const double x = log_constant(dx, nu) - w.log_x - 0.5 * (nu + dx) * x_logs / n;
-    const double y = log_constant(dy, nu) - w.log_y - 0.5 * (nu + dy) * y_logs / n;
-    const double single = d * (log_constant(1, nu) - 0.5 * (nu + 1) * s.log_tail[k]);
-    return {joint - single, w.mi(), entropy(dx, nu) + entropy(dy, nu) - entropy(d, nu), joint - x - y};
+    for (int k = 0; k < STUDENTS; ++k) {
+        const double nu = DEGREES_OF_FREEDOM[k];
+        const double joint =
+            log_constant(d, nu) - w[k].log_x - w[k].log_y_given_x - 0.5 * (nu + d) * joint_logs[k] / n;
+        const double x = log_constant(dx, nu) - w[k].log_x - 0.5 * (nu + dx) * x_logs[k] / n;
+        const double y = log_constant(dy, nu) - w[k].log_y - 0.5 * (nu + dy) * y_logs[k] / n;
+        const double single = d * (log_constant(1, nu) - 0.5 * (nu + 1) * s.log_tail[k]);
+        out[k] = {joint - single, w[k].mi(), entropy(dx, nu) + entropy(dy, nu) - entropy(d, nu), joint - x - y};
+    }
 }
 
 Copula normal_copula(Sample& s, const Whitener& w, double* z) {
@@ -138,13 +165,13 @@ Copula normal_copula(Sample& s, const Whitener& w, double* z) {
 
 void t_copula(Sample& s) {
     const double keep = 1 - shrinkage(s, 0.25, LEAST_SHRINKAGE_OF_ALL);
-    double* z = s.arena.get<double>(static_cast<size_t>(s.d) * BLOCK);
+    double* z = s.arena.get<double>(STUDENTS * static_cast<size_t>(s.d) * BLOCK);
     const Whitener start(s, s.correlation, keep);
     double* moments[STUDENTS];
     for (auto& moment : moments) moment = s.arena.zeros<double>(s.ld * s.d);
     fit(s, start, moments, z);
     Copula copulas[STUDENTS + 1];
-    for (int k = 0; k < STUDENTS; ++k) copulas[k] = student_copula(s, k, moments[k], keep, z);
+    student_copulas(s, moments, keep, z, copulas);
     copulas[STUDENTS] = normal_copula(s, start, z);
     double most = copulas[0].log_likelihood, total = 0, weight[STUDENTS + 1], averages[5] = {};
     for (const Copula& copula : copulas) most = std::max(most, copula.log_likelihood);
