@@ -7,9 +7,6 @@
 #include <cstdint>
 
 #include "simd.h"
-#ifdef __AVX512BW__
-#include <immintrin.h>
-#endif
 
 namespace mistworks {
 
@@ -35,22 +32,30 @@ MISTWORKS_INLINE void maximum_row(const float* points, int length, int dims, con
     }
 }
 
-// Squared Euclidean distances, summed in double precision.
-MISTWORKS_INLINE void square_row(const double* points, int length, int dims, const double* centre, size_t stride,
-                                 float* out) {
+// Squared norms of the points, for `square_row`.
+MISTWORKS_INLINE void norm_row(const double* points, int length, int dims, double* norms) {
+    for (int j = 0; j < length; ++j) norms[j] = 0;
+    for (int k = 0; k < dims; ++k)
+        for (int j = 0; j < length; ++j) {
+            const double v = points[static_cast<size_t>(k) * length + j];
+            norms[j] += v * v;
+        }
+}
+
+// Squared Euclidean distances from point i to all, ‖a‖² + ‖b‖² − 2 a·b in double precision, at least 0.
+MISTWORKS_INLINE void square_row(const double* points, const double* norms, int length, int dims, int i, float* out) {
     for (int j = 0; j < length; j += 4 * DOUBLES) {
-        Doubles total[4] = {Doubles{}, Doubles{}, Doubles{}, Doubles{}};
+        Doubles total[4];
+        for (int v = 0; v < 4; ++v) total[v] = load(norms + j + DOUBLES * v) + norms[i];
         for (int k = 0; k < dims; ++k) {
-            const double* row = points + static_cast<size_t>(k) * length + j;
-            const double c = centre[k * stride];
-            for (int v = 0; v < 4; ++v) {
-                const Doubles t = load(row + DOUBLES * v) - c;
-                total[v] += t * t;
-            }
+            const double* row = points + static_cast<size_t>(k) * length;
+            const double c = -2 * row[i];
+            for (int v = 0; v < 4; ++v) total[v] += c * load(row + j + DOUBLES * v);
         }
         for (int v = 0; v < 4; ++v)
             for (int t = 0; t < DOUBLES; ++t) out[j + DOUBLES * v + t] = static_cast<float>(total[v][t]);
     }
+    for (int j = 0; j < length; j += FLOATS) store(out + j, greater(load(out + j), Floats{}));
 }
 
 MISTWORKS_INLINE void greater_row(const float* a, const float* b, int length, float* out) {

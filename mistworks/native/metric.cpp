@@ -224,10 +224,13 @@ void count_all(Sample& s, double* totals) {
     const int length = padded_floats(s.points);
     const double *x = whitened(s, s.points, length), *y = x + static_cast<size_t>(s.dx) * length;
     float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length);
+    double *x_norms = s.arena.get<double>(length), *y_norms = s.arena.get<double>(length);
+    norm_row(x, length, s.dx, x_norms);
+    norm_row(y, length, s.dy, y_norms);
     Counter counter(s.arena, s.points, length);
     for (int i = 0; i < s.queries; ++i) {
-        square_row(x, length, s.dx, x + i, length, of_x);
-        square_row(y, length, s.dy, y + i, length, of_y);
+        square_row(x, x_norms, length, s.dx, i, of_x);
+        square_row(y, y_norms, length, s.dy, i, of_y);
         counter.add(of_x, of_y, totals);
     }
 }
@@ -269,6 +272,9 @@ void metric(Sample& s) {
     if (!all) count_all(s, ksg);
     const double* white = whitened(s, m, length);
     const double* y_white = white + static_cast<size_t>(dx) * length;
+    double *norms = s.arena.get<double>(length), *y_norms = s.arena.get<double>(length);
+    norm_row(white, length, dx, norms);
+    norm_row(y_white, length, dy, y_norms);
     // What each side's kernel predicts.
     const Targets targets[2] = {Targets(s, dx, dy, m, length), Targets(s, 0, dx, m, length)};
     float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length);
@@ -290,8 +296,8 @@ void metric(Sample& s) {
         const int rows = std::min(ROWS, m - first);
         for (int r = 0; r < rows; ++r) {
             const int i = first + r;
-            square_row(white, length, dx, white + i, length, of_x);
-            square_row(y_white, length, dy, y_white + i, length, of_y);
+            square_row(white, norms, length, dx, i, of_x);
+            square_row(y_white, y_norms, length, dy, i, of_y);
             if (all) counter.add(of_x, of_y, ksg);
             for (int side = 0; side < 2; ++side)
                 kernel_row(side ? of_y : of_x, i, m, length, kernels[side] + r * length, kernels[2 + side] + r * length);

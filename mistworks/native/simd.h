@@ -5,6 +5,9 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#if defined(__SSE2__)
+#include <immintrin.h>
+#endif
 
 #if defined(__AVX512F__)
 #define MISTWORKS_VECTOR 64
@@ -39,8 +42,20 @@ MISTWORKS_INLINE double sum(Doubles v) {
     return total;
 }
 MISTWORKS_INLINE Floats absolute(Floats v) { return (Floats)((Ints)v & 0x7fffffff); }
+// One instruction each, which GCC does not make of a choice between two vectors.
+#if defined(__AVX512F__)
+MISTWORKS_INLINE Floats greater(Floats a, Floats b) { return _mm512_max_ps(a, b); }
+MISTWORKS_INLINE Floats lesser(Floats a, Floats b) { return _mm512_min_ps(a, b); }
+#elif defined(__AVX__)
+MISTWORKS_INLINE Floats greater(Floats a, Floats b) { return _mm256_max_ps(a, b); }
+MISTWORKS_INLINE Floats lesser(Floats a, Floats b) { return _mm256_min_ps(a, b); }
+#elif defined(__SSE2__)
+MISTWORKS_INLINE Floats greater(Floats a, Floats b) { return _mm_max_ps(a, b); }
+MISTWORKS_INLINE Floats lesser(Floats a, Floats b) { return _mm_min_ps(a, b); }
+#else
 MISTWORKS_INLINE Floats greater(Floats a, Floats b) { return a > b ? a : b; }
 MISTWORKS_INLINE Floats lesser(Floats a, Floats b) { return a < b ? a : b; }
+#endif
 
 // Lengths of padded rows: whole blocks of 8 doubles, or of 64 floats.
 constexpr int padded(int count) { return (count + 7) & ~7; }
