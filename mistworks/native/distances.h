@@ -42,20 +42,35 @@ MISTWORKS_INLINE void norm_row(const double* points, int length, int dims, doubl
         }
 }
 
-// Squared Euclidean distances from point i to all, ‖a‖² + ‖b‖² − 2 a·b in double precision, at least 0.
-MISTWORKS_INLINE void square_row(const double* points, const double* norms, int length, int dims, int i, float* out) {
-    for (int j = 0; j < length; j += 4 * DOUBLES) {
-        Doubles total[4];
-        for (int v = 0; v < 4; ++v) total[v] = load(norms + j + DOUBLES * v) + norms[i];
+// Points whose distances are made together: their rows share what is loaded.
+constexpr int TOGETHER = 4;
+
+// Squared Euclidean distances from points i, i + 1, … to all, ‖a‖² + ‖b‖² − 2 a·b in double precision, at least 0:
+// TOGETHER rows of `length`, of which those beyond point `last` repeat it.
+MISTWORKS_INLINE void square_rows(const double* points, const double* norms, int length, int dims, int i, int last,
+                                  float* out) {
+    int centres[TOGETHER];
+    for (int r = 0; r < TOGETHER; ++r) centres[r] = i + r < last ? i + r : last;
+    for (int j = 0; j < length; j += 2 * DOUBLES) {
+        Doubles total[TOGETHER][2];
+        for (int r = 0; r < TOGETHER; ++r)
+            for (int v = 0; v < 2; ++v) total[r][v] = load(norms + j + DOUBLES * v) + norms[centres[r]];
         for (int k = 0; k < dims; ++k) {
             const double* row = points + static_cast<size_t>(k) * length;
-            const double c = -2 * row[i];
-            for (int v = 0; v < 4; ++v) total[v] += c * load(row + j + DOUBLES * v);
+            const Doubles low = load(row + j), high = load(row + j + DOUBLES);
+            for (int r = 0; r < TOGETHER; ++r) {
+                const double c = -2 * row[centres[r]];
+                total[r][0] += c * low;
+                total[r][1] += c * high;
+            }
         }
-        for (int v = 0; v < 4; ++v)
-            for (int t = 0; t < DOUBLES; ++t) out[j + DOUBLES * v + t] = static_cast<float>(total[v][t]);
+        for (int r = 0; r < TOGETHER; ++r) {
+            float single[2 * DOUBLES];
+            for (int v = 0; v < 2; ++v)
+                for (int t = 0; t < DOUBLES; ++t) single[DOUBLES * v + t] = static_cast<float>(total[r][v][t]);
+            store(out + static_cast<size_t>(r) * length + j, greater(load(single), Floats{}));
+        }
     }
-    for (int j = 0; j < length; j += FLOATS) store(out + j, greater(load(out + j), Floats{}));
 }
 
 MISTWORKS_INLINE void greater_row(const float* a, const float* b, int length, float* out) {

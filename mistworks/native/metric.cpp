@@ -223,15 +223,17 @@ void count_all(Sample& s, double* totals) {
     Arena::Scope scope(s.arena);
     const int length = padded_floats(s.points);
     const double *x = whitened(s, s.points, length), *y = x + static_cast<size_t>(s.dx) * length;
-    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length);
+    float *of_x = s.arena.get<float>(static_cast<size_t>(TOGETHER) * length);
+    float *of_y = s.arena.get<float>(static_cast<size_t>(TOGETHER) * length);
     double *x_norms = s.arena.get<double>(length), *y_norms = s.arena.get<double>(length);
     norm_row(x, length, s.dx, x_norms);
     norm_row(y, length, s.dy, y_norms);
     Counter counter(s.arena, s.points, length);
-    for (int i = 0; i < s.queries; ++i) {
-        square_row(x, x_norms, length, s.dx, i, of_x);
-        square_row(y, y_norms, length, s.dy, i, of_y);
-        counter.add(of_x, of_y, totals);
+    for (int i = 0; i < s.queries; i += TOGETHER) {
+        square_rows(x, x_norms, length, s.dx, i, s.queries - 1, of_x);
+        square_rows(y, y_norms, length, s.dy, i, s.queries - 1, of_y);
+        for (int r = 0; r < TOGETHER && i + r < s.queries; ++r)
+            counter.add(of_x + static_cast<size_t>(r) * length, of_y + static_cast<size_t>(r) * length, totals);
     }
 }
 
@@ -277,7 +279,8 @@ void metric(Sample& s) {
     norm_row(y_white, length, dy, y_norms);
     // What each side's kernel predicts.
     const Targets targets[2] = {Targets(s, dx, dy, m, length), Targets(s, 0, dx, m, length)};
-    float *of_x = s.arena.get<float>(length), *of_y = s.arena.get<float>(length);
+    float *x_rows = s.arena.get<float>(static_cast<size_t>(TOGETHER) * length);
+    float *y_rows = s.arena.get<float>(static_cast<size_t>(TOGETHER) * length);
     Counter counter(s.arena, m, length);
     // Wide of X, wide of Y, narrow of X, narrow of Y.
     float* kernels[4];
@@ -296,8 +299,11 @@ void metric(Sample& s) {
         const int rows = std::min(ROWS, m - first);
         for (int r = 0; r < rows; ++r) {
             const int i = first + r;
-            square_row(white, norms, length, dx, i, of_x);
-            square_row(y_white, y_norms, length, dy, i, of_y);
+            float *of_x = x_rows + r % TOGETHER * length, *of_y = y_rows + r % TOGETHER * length;
+            if (r % TOGETHER == 0) {
+                square_rows(white, norms, length, dx, i, m - 1, of_x);
+                square_rows(y_white, y_norms, length, dy, i, m - 1, of_y);
+            }
             if (all) counter.add(of_x, of_y, ksg);
             for (int side = 0; side < 2; ++side)
                 kernel_row(side ? of_y : of_x, i, m, length, kernels[side] + r * length, kernels[2 + side] + r * length);
