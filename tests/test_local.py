@@ -1,10 +1,13 @@
 """Strong dependence: what the statistics say of 1 to 10 nats, and what leaves them as they are."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+import torch
 
+from mistworks import native
 from mistworks.statistics import Ranked, gaussian, oracle, statistic_names
 from mistworks.statistics.local import canonical, corrected, inversions, monotone
 from mistworks.statistics.sample import Samples
@@ -34,7 +37,9 @@ def uniform(mi: float, pairs: int, n: int, seed: int = 0) -> tuple[np.ndarray, n
 
 @pytest.mark.parametrize("mi", [2, 4, 6, 8, 10])
 @pytest.mark.parametrize("draw", [normal, uniform])
-def test_inversions_tell_up_to_10_nats(draw, mi: float) -> None:  # noqa: ANN001
+def test_inversions_tell_up_to_10_nats(
+    draw: Callable[[float, int, int], tuple[np.ndarray, np.ndarray]], mi: float
+) -> None:
     # About seven inversions are left of 10 nats among 1,000 points.
     x, y = draw(mi, 1, 1000)
     found = monotone(stacked(x, -np.exp(y)))
@@ -119,14 +124,31 @@ def test_order_signs_and_swap_change_nothing(n: int, dx: int, dy: int, strength:
             assert changed[name][0].tolist() == pytest.approx(value[0].tolist(), abs=1e-6), name
 
 
+@pytest.mark.skipif(not native.available(), reason="nothing was compiled")
+@pytest.mark.parametrize("n", [5, 8, 20, 200, 1000])
+def test_compiled_values_agree_where_dependence_is_strong(n: int) -> None:
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((n, 3))
+    near_copies = x[:, :1] + 1e-5 * rng.standard_normal((n, 6))
+    pairs = {
+        "equal": (x[:, :1], x[:, :1]),
+        "reversed": (x, -x[:, ::-1]),
+        "strong": (x, x + 4e-5 * rng.standard_normal((n, 3))),
+        "rotated": (x, x @ np.linalg.qr(rng.standard_normal((3, 3)))[0]),
+        "near copies": (near_copies, 0.8 * near_copies[:, :2] + 0.6 * x[:, 1:2]),
+    }
+    for name, (left, right) in pairs.items():
+        sample = Ranked.of(left, right)
+        expected = oracle.summarise_many([sample])[0]
+        assert native.summarise(sample) == pytest.approx(expected, rel=1e-5, abs=1e-5), name
+
+
 def test_many_columns_have_no_neighbours() -> None:
     x = np.random.default_rng(0).standard_normal((50, 5))
     assert not corrected(stacked(x, x + 1e-3))["corrected"].any()
 
 
 def test_gradients_pass() -> None:
-    import torch
-
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.standard_normal((60, 1))).requires_grad_()
     y = torch.from_numpy(rng.standard_normal((60, 1))) * 0.1 + x.detach()

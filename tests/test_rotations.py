@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from mistworks.evaluation.suites.bmi import bmi_40
 from mistworks.evaluation.suites.maps import Spiral
@@ -82,8 +83,6 @@ def test_few_points_give_finite_values(n: int) -> None:
 
 
 def test_gradients_pass() -> None:
-    import torch
-
     rng = np.random.default_rng(0)
     x = torch.from_numpy(rng.standard_normal((60, 2))).requires_grad_()
     y = torch.from_numpy(rng.standard_normal((60, 2))) + x.detach()
