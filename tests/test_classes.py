@@ -110,8 +110,8 @@ def test_one_alone_in_its_class_is_left_out_by_neighbours() -> None:
     scores = torch.from_numpy(np.random.default_rng(0).standard_normal((50, 2)))
     labels = torch.zeros(50, dtype=torch.int64)
     labels[7] = 1
-    assert nearest_of_class(scores, labels, False) == pytest.approx(0.0, abs=0.2)
-    alone = nearest_of_class(scores[:3], torch.arange(3), False)
+    assert nearest_of_class(scores, labels) == pytest.approx(0.0, abs=0.2)
+    alone = nearest_of_class(scores[:3], torch.arange(3))
     assert float(alone) == 0.0
 
 

@@ -161,7 +161,7 @@ def test_ksg_by_tree_and_by_distances_are_one(kind: str, d: int) -> None:
     scores = ranked(x[:, :1], y[:, :1]).scores.float()
     in_plane = neighbours.nearest_in_plane(scores[0].double().numpy())
     distances = [torch.cdist(part, part, p=torch.inf) for part in (scores[..., :1], scores[..., 1:])]
-    terms = neighbours.ksg_terms(distances, (1, 3, 6, 12), smooth=False)
+    terms = neighbours.ksg_terms(distances, (1, 3, 6, 12))
     expected = terms[0].mean(dim=0) + torch.special.digamma(torch.tensor(150.0, dtype=torch.float64))
     assert torch.allclose(in_plane["ksg"], expected, atol=1e-9)
 

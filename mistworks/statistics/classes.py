@@ -24,7 +24,7 @@ from torch import Tensor
 
 from mistworks.statistics.discrete import entropies, states
 from mistworks.statistics.gaussian import both_sides
-from mistworks.statistics.neighbours import TOLERANCE, digamma, smallest, smooth_count
+from mistworks.statistics.neighbours import TOLERANCE, digamma, smallest
 from mistworks.statistics.sample import SUBSET, Samples
 
 _MOST_CLASSES = 32
@@ -68,7 +68,8 @@ def _one_side(samples: Samples, row: int, of_classes: slice, of_block: slice) ->
     entropy = float(entropies(counts)[1])
     few = len(counts) <= _MOST_CLASSES
     linear = discriminant(scores, labels, len(counts), entropy) if few else scores.new_zeros(())
-    near = nearest(scores, labels, samples.smooth).clamp(0.0, entropy)
+    exact = samples.exactly.scores[row, :, of_block][chosen]
+    near = nearest(exact, labels).clamp(0.0, entropy)
     return torch.stack([linear, near, *torch.tensor([entropy, float(few), 1.0], dtype=torch.float64)])
 
 
@@ -114,13 +115,12 @@ def discriminant(scores: Tensor, labels: Tensor, classes: int, entropy: float) -
     return mi
 
 
-def nearest(scores: Tensor, labels: Tensor, smooth: bool) -> Tensor:
+def nearest(scores: Tensor, labels: Tensor) -> Tensor:
     """Ross' estimate in nats, shape ().
 
     Args:
         scores: shape (m, d), float64.
         labels: classes, shape (m,).
-        smooth: count smoothly, for gradients.
     """
     counts = labels.bincount()
     kept = counts[labels] > 1
@@ -137,10 +137,7 @@ def nearest(scores: Tensor, labels: Tensor, smooth: bool) -> Tensor:
         of_class = torch.where(of_asking[rows, None] == labels, distances, math.inf)
         near = smallest(of_class, min(_NEIGHBOURS + 1, len(scores)))
         radius = near.gather(1, neighbours[rows, None])
-        if smooth:
-            inside = smooth_count(distances, radius, -1.0)[:, 0]
-        else:
-            inside = (distances <= radius * (1 - TOLERANCE)).sum(dim=1)
+        inside = (distances <= radius * (1 - TOLERANCE)).sum(dim=1)
         terms.append(digamma(inside.clamp_min(1)))
     own = torch.special.digamma(neighbours.double()) - torch.special.digamma(own_count.double())
     mean: Tensor = (own - torch.cat(terms)).mean()

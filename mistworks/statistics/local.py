@@ -53,6 +53,7 @@ def corrected(samples: Samples) -> dict[str, Tensor]:
         ``corrected``: for k = d + 2, then for k = 2d + 4, with d = dx + dy: the estimate, and the same with
         corrections below 0 taken as 0. ``spread``: standard deviation over the queries for the latter k.
     """
+    samples = samples.exactly
     size, d, dx = len(samples), samples.dimension, samples.dx
     if d > _MOST_DIMENSIONS:
         zero = torch.zeros(size, 5, dtype=torch.float64)
@@ -62,16 +63,16 @@ def corrected(samples: Samples) -> dict[str, Tensor]:
     neighbours = tuple(min(k, m - 1) for k in (d + _FEWER, 2 * d + _MORE))
     terms, nearest = [], []
     for distances in query_distances(points.float(), dx):
-        terms.append(ksg_terms(distances, neighbours, samples.smooth) + psi(m))
+        terms.append(ksg_terms(distances, neighbours) + psi(m))
         # Points at one distance are told apart by the lesser of their two distances.
-        key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK).detach()
+        key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK)
         nearest.append(key.topk(min(m, max(neighbours) + 1 + _EQUAL), dim=-1, largest=False))
     counted = torch.cat(terms, dim=1)
     keys, places = (torch.cat(parts, dim=1) for parts in zip(*nearest, strict=True))
     queries = counted.shape[1]
     around = points.gather(1, places.flatten(1)[..., None].expand(-1, -1, d))
     around = around.reshape(len(samples), queries, -1, d)
-    lattice = _LATTICE * 2 * math.pi / samples.n**2 * points[:, :queries].detach().square().exp()
+    lattice = _LATTICE * 2 * math.pi / samples.n**2 * points[:, :queries].square().exp()
     values, spread = [], counted
     for position, k in enumerate(neighbours):
         inside = keys <= keys[..., k, None] * (1 + _TOLERANCE)

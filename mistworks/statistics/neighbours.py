@@ -21,7 +21,6 @@ _BANDWIDTH = 0.6
 _TIE_BREAK = 1e-3
 # Relative; what rounding may part, and far less than what tells neighbours apart.
 TOLERANCE = 1e-6
-_SMOOTHING = 0.0015
 # Squared distances below this are those of equal points, but for rounding.
 _TINY = 1e-9
 _LEAST_NORM = 1e-4
@@ -38,19 +37,19 @@ def nearest(samples: Samples) -> dict[str, Tensor]:
     9. Neighbours of at most `SUBSET` points are counted among at most `POINTS`. The norm is the same to the
     bit in whatever order coordinates come.
     """
-    if samples.dx == samples.dy == 1 and not samples.smooth:
+    samples = samples.exactly
+    if samples.dx == samples.dy == 1:
         points = samples.subset(PAIR_SUBSET).float().double().numpy()
         planes = [nearest_in_plane(sample) for sample in points]
         return {name: torch.stack([plane[name] for plane in planes]) for name in planes[0]}
     scores = samples.subset(POINTS).float()
-    terms = [_nearest_terms(part, samples) for part in query_distances(scores, samples.dx)]
+    terms = [_nearest_terms(part) for part in query_distances(scores, samples.dx)]
     values = torch.cat(terms, dim=1).mean(dim=1) + psi(scores.shape[1])
     return {"ksg": values[:, :-1], "rectangles": values[:, -1:]}
 
 
-def _nearest_terms(distances: list[Tensor], samples: Samples) -> Tensor:
-    terms = [ksg_terms(distances, NEIGHBOURS, samples.smooth), _rectangle_terms(distances, samples.smooth)]
-    return torch.cat(terms, dim=2)
+def _nearest_terms(distances: list[Tensor]) -> Tensor:
+    return torch.cat([ksg_terms(distances, NEIGHBOURS), _rectangle_terms(distances)], dim=2)
 
 
 def query_distances(points: Tensor, dx: int) -> Iterator[list[Tensor]]:
@@ -65,7 +64,7 @@ def query_distances(points: Tensor, dx: int) -> Iterator[list[Tensor]]:
     """
     sides = points[..., :dx].contiguous(), points[..., dx:].contiguous()
     queries = min(SUBSET, points.shape[1])
-    if queries == points.shape[1] and not points.requires_grad:
+    if queries == points.shape[1]:
         yield [_all_distances(side) for side in sides]
         return
     for rows in torch.split(torch.arange(queries), _QUERIES_TOGETHER):
@@ -107,13 +106,12 @@ def _between(axis: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[n
     return np.asarray(above - np.searchsorted(ordered, centre - radii, side="left") - 1.0).clip(min=0.0)
 
 
-def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...], smooth: bool) -> Tensor:
+def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...]) -> Tensor:
     """ψ(k) − ψ(n_x + 1) − ψ(n_y + 1) of each query, in nats.
 
     Args:
         distances: within X, and within Y, shape (B, q, m).
         neighbours: the values of k.
-        smooth: count smoothly, for gradients.
 
     Returns:
         Shape (B, q, K), float64.
@@ -123,15 +121,12 @@ def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...], smooth: bool
     terms = torch.from_numpy(psi(np.array(used))).expand(radii.shape)
     for part in distances:
         # What is as far as the neighbour itself is out, whatever rounding did to it.
-        counts = smooth_count(part, radii, -1.0) if smooth else _count(part, radii * (1 - TOLERANCE))
-        terms = terms - digamma(counts.clamp_min(1))
+        terms = terms - digamma(_count(part, radii * (1 - TOLERANCE)).clamp_min(1))
     return terms
 
 
 def smallest(values: Tensor, count: int) -> Tensor:
     """The smallest along the last axis, in ascending order."""
-    if values.requires_grad:
-        return values.topk(count, dim=-1, largest=False).values
     return torch.from_numpy(np.sort(np.partition(values.numpy(), count - 1)[..., :count]))
 
 
@@ -140,45 +135,24 @@ def _count(part: Tensor, radii: Tensor) -> Tensor:
     return torch.stack([(part <= radius).sum(dim=-1) for radius in radii[..., None].unbind(dim=-2)], dim=-1)
 
 
-def smooth_count(part: Tensor, radii: Tensor, side: float) -> Tensor:
-    """How many points lie within each radius, those at it in (side = 1) or out (side = −1), float64."""
-    counts = []
-    for radius in radii[..., None].unbind(dim=-2):
-        width = _SMOOTHING * radius.detach() + 1e-9
-        # Eight widths off, a point at the radius itself counts whole or not at all.
-        counts.append(torch.sigmoid((radius - part) / width + 8.0 * side).sum(dim=-1))
-    return torch.stack(counts, dim=-1).double().clamp_min(1.0)
-
-
-def _rectangle_terms(distances: list[Tensor], smooth: bool) -> Tensor:
+def _rectangle_terms(distances: list[Tensor]) -> Tensor:
     """ψ(k) − 1/k − ψ(n_x) − ψ(n_y) with points within the smallest rectangle around the k nearest.
 
     Arguments as in `ksg_terms`; shape (B, q, 1), float64.
     """
     # Points at one distance are told apart by the lesser of their two distances, not by their order.
-    key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK).detach()
+    key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK)
     k = min(_RECTANGLE, key.shape[-1] - 1)
     inside = key <= smallest(key, k + 1)[..., k, None]
     terms = torch.full((*key.shape[:-1], 1), psi(k) - 1 / k, dtype=torch.float64)
     for part in distances:
-        radii = _masked(part, inside).amax(dim=-1, keepdim=True)
-        counts = smooth_count(part, radii, 1.0) if smooth else _count(part, radii * (1 + TOLERANCE))
-        terms = terms - digamma((counts - 1).clamp_min(1))
+        radii = torch.from_numpy((part.numpy() * inside.numpy()).max(axis=-1, keepdims=True))
+        terms = terms - digamma((_count(part, radii * (1 + TOLERANCE)) - 1).clamp_min(1))
     return terms
 
 
-def _masked(values: Tensor, mask: Tensor) -> Tensor:
-    """Values where the mask is set, else 0. NumPy is faster, but passes no gradients."""
-    if values.requires_grad:
-        return values * mask
-    return torch.from_numpy(values.numpy() * mask.numpy())
-
-
 def digamma(counts: Tensor) -> Tensor:
-    """ψ of counts, whole or smooth, float64."""
-    if counts.is_floating_point():
-        smooth: Tensor = torch.special.digamma(counts)
-        return smooth
+    """ψ of counts, float64."""
     return _digamma_table()[counts]
 
 
@@ -201,8 +175,10 @@ def metric(samples: Samples) -> dict[str, Tensor]:
     blocks = whitened_blocks(samples, points)
     squares = [_squares(part[:, :SUBSET], part[:, :SUBSET]) for part in blocks]
     targets = _targets(scores[..., samples.dx :].float()), _targets(scores[..., : samples.dx].float())
+    exact = samples.exactly
+    exact_blocks = whitened_blocks(exact, exact.subset(POINTS)) if samples.smooth else blocks
     ksg = [
-        ksg_terms([_squares(part[:, rows], part) for part in blocks], _MAHALANOBIS_NEIGHBOURS, samples.smooth)
+        ksg_terms([_squares(part[:, rows], part) for part in exact_blocks], _MAHALANOBIS_NEIGHBOURS)
         for rows in torch.split(torch.arange(scores.shape[1]), _QUERIES_TOGETHER)
     ]
     distances = [part.clamp_min(_TINY).sqrt_() for part in squares]

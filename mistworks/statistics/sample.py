@@ -65,6 +65,15 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ranks)
 
+    @cached_property
+    def exactly(self) -> "Samples":
+        """The same without smoothing, for statistics that pass no gradient.
+
+        Those are counts of neighbours: where a point moves, they change by steps of single points, and the
+        slope of a smoothed step says nothing of how they change when all points move.
+        """
+        return Samples(self.untied_ranks, self.dx, self.exact_ranks) if self.smooth else self
+
     @property
     def n(self) -> int:
         """Number of points."""
