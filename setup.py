@@ -57,5 +57,5 @@ def extension(name: str, flags: list[str]) -> Extension:
 setup(
     ext_modules=[extension(name, flags) for name, flags in SETS.items() if name in CHOSEN],
     cmdclass={"build_ext": BuildNative},
-    options={"bdist_wheel": {"py_limited_api": "cp311"}},
+    options={"bdist_wheel": {"py_limited_api": "cp311"}, "build_ext": {"parallel": True}},
 )
