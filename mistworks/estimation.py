@@ -1,13 +1,15 @@
 """The estimator a user holds: samples in, mutual information with its uncertainty out; saved as two files."""
 
 import hashlib
+import os
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _SHIPPED_LOCK = threading.Lock()
 _MIDDLE = LEVELS.index(0.5)
+_LEAST_PER_THREAD = 4
 
 
 class Trained(Protocol):
@@ -118,19 +121,36 @@ class Estimator:
         return self._estimate_all(pairs, stack_level=3)
 
     def _estimate_all(self, pairs: Iterable[tuple[object, object]], stack_level: int) -> list[Estimate]:
-        samples = [prepare(x, y) for x, y in pairs]
-        for sample in samples:
-            self._require_readable(sample.n, sample.dx, sample.dy)
+        samples, observed = self._observe(pairs)
         estimates = [self._nothing] * len(samples)
         varying = [position for position, sample in enumerate(samples) if not sample.constant]
         unfamiliar = None
         if varying:
-            prediction = self.network.predict([samples[position] for position in varying], mean=self._mean)
+            prediction = self.network.predict([observed[position] for position in varying], mean=self._mean)
             for position, estimate in zip(varying, self._read_out(prediction), strict=True):
                 estimates[position] = _unbounded(estimate) if samples[position].infinite else estimate
             unfamiliar = self._strangest(prediction, [estimates[position] for position in varying])
         self._warn(samples, unfamiliar, stack_level + 1)
         return estimates
+
+    def _observe(self, pairs: Iterable[tuple[object, object]]) -> tuple[list[Prepared], list[Any]]:
+        """Samples and what the network reads of each, None of constant ones; on as many threads as cores."""
+
+        def observe(pair: tuple[object, object]) -> tuple[Prepared, Any]:
+            sample = prepare(*pair)
+            self._require_readable(sample.n, sample.dx, sample.dy)
+            return sample, None if sample.constant else self.network.observe(sample)
+
+        pairs = list(pairs)
+        threads = min(os.cpu_count() or 1, len(pairs) // _LEAST_PER_THREAD)
+        if threads > 1:
+            # The first by itself, so that no thread waits for what another imports.
+            read = [observe(pairs[0])]
+            with ThreadPoolExecutor(threads) as pool:
+                read += pool.map(observe, pairs[1:])
+        else:
+            read = [observe(pair) for pair in pairs]
+        return [sample for sample, _ in read], [seen for _, seen in read]
 
     def estimate_statistics(self, statistics: FloatArray) -> list[Estimate]:
         """Estimates of samples that are known by their statistics, for a network that reads those.

@@ -13,7 +13,14 @@ from scipy import stats
 from mistworks.dataset import Index
 from mistworks.entropy_cap import cap_columns
 from mistworks.errors import MistworksError
-from mistworks.networks import SetTransformerConfig, SummaryNetwork, SummaryNetworkConfig, build_network
+from mistworks.networks import (
+    Perceptrons,
+    Prediction,
+    SetTransformerConfig,
+    SummaryNetwork,
+    SummaryNetworkConfig,
+    build_network,
+)
 from mistworks.networks.scale import knot_mass, middle_z, mixture_quantiles
 from mistworks.networks.summary import from_scale, square_root_scale
 from mistworks.normal import inverse_cdf
@@ -79,13 +86,17 @@ def fresh(seed: int = 3, left_out: tuple[str, ...] = ()) -> SummaryNetwork:
     return network
 
 
+def predicted(network: Perceptrons, x: np.ndarray, y: np.ndarray) -> Prediction:
+    return network.predict([network.observe(prepare(x, y))], mean=False)
+
+
 @given(st.integers(0, 999), st.integers(5, 60), st.integers(1, 5), st.integers(1, 5))
 @settings(max_examples=40, deadline=None)
 def test_quantiles_neither_cross_nor_fall_below_zero(seed: int, n: int, dx: int, dy: int) -> None:
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, dx))
     y = rng.standard_normal((n, dy)) + x[:, :1]
-    prediction = fresh(seed).ready().predict([prepare(x, y)], mean=False)
+    prediction = predicted(fresh(seed).ready(), x, y)
     assert prediction.quantiles is not None
     quantiles = prediction.quantiles[0]
     assert np.isfinite(quantiles).all()
@@ -109,7 +120,7 @@ def test_every_invariance_is_declared_and_kept() -> None:
     }
     points = rng.permutation(80)
     changed = (-np.exp(y[points][:, ::-1]), x[points][:, [2, 0, 1]] ** 3)
-    first, second = (network.predict([prepare(*pair)], mean=False).quantiles for pair in ((x, y), changed))
+    first, second = (predicted(network, *pair).quantiles for pair in ((x, y), changed))
     assert first is not None
     np.testing.assert_allclose(first, second, atol=1e-3, rtol=1e-3)
 

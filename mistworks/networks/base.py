@@ -16,6 +16,8 @@ from mistworks.quantiles import LEVELS
 
 _MAX_COUNT = 256
 
+Pair = tuple[FloatArray, FloatArray]
+
 __all__ = ["Invariance", "Network", "quantiles_in_order"]
 
 
@@ -57,29 +59,28 @@ class Network(nn.Module, Predictor):
         state = self.state_dict()
         return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
 
-    def predict(self, samples: Sequence[Prepared], *, mean: bool) -> Prediction:
-        """See `Predictor.predict`: samples of like shape are padded and computed together."""
-        pairs = [self._values(sample) for sample in samples]
-        n = np.array([len(x) for x, _ in pairs], dtype=np.int64)
-        dx = np.array([x.shape[1] for x, _ in pairs], dtype=np.int64)
-        dy = np.array([y.shape[1] for _, y in pairs], dtype=np.int64)
-        values = np.empty((len(pairs), 1 if mean else len(LEVELS)))
-        device = next(self.parameters()).device
-        with torch.inference_mode():
-            for group in group_by_shape(n, dx, dy, self.batch_cells, _MAX_COUNT):
-                representation = self.encode(pad([pairs[row] for row in group]).to(device))
-                values[group] = self._read_out(representation, mean=mean)
-        if mean:
-            return Prediction(n, dx + dy, mean=values[:, 0])
-        return Prediction(n, dx + dy, quantiles=values)
-
-    def _values(self, sample: Prepared) -> tuple[FloatArray, FloatArray]:
-        """What it reads of a sample: ranks for a network to which nothing else of a column matters."""
+    def observe(self, sample: Prepared) -> Pair:
+        """See `Predictor.observe`: ranks alone where the network is invariant to maps of columns, else values."""
         if "increasing" not in self.invariances:
             return sample.raw()
         ranks = sample.ranked.ranks.astype(np.float32)
         dx = sample.ranked.dx
         return ranks[:dx].T, ranks[dx:].T
+
+    def predict(self, observed: Sequence[Pair], *, mean: bool) -> Prediction:
+        """See `Predictor.predict`: samples of like shape are padded and computed together."""
+        n = np.array([len(x) for x, _ in observed], dtype=np.int64)
+        dx = np.array([x.shape[1] for x, _ in observed], dtype=np.int64)
+        dy = np.array([y.shape[1] for _, y in observed], dtype=np.int64)
+        values = np.empty((len(observed), 1 if mean else len(LEVELS)))
+        device = next(self.parameters()).device
+        with torch.inference_mode():
+            for group in group_by_shape(n, dx, dy, self.batch_cells, _MAX_COUNT):
+                representation = self.encode(pad([observed[row] for row in group]).to(device))
+                values[group] = self._read_out(representation, mean=mean)
+        if mean:
+            return Prediction(n, dx + dy, mean=values[:, 0])
+        return Prediction(n, dx + dy, quantiles=values)
 
     def _read_out(self, representation: Tensor, *, mean: bool) -> Array:
         if mean:

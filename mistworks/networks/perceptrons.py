@@ -1,6 +1,5 @@
 """The trained network over statistics as estimators use it: NumPy alone."""
 
-import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
@@ -143,12 +142,13 @@ class Perceptrons(Predictor):
         away = (standardised - self._tensors["origin"]) @ self._tensors["whitening"]
         return np.asarray(np.sqrt(np.square(away, dtype=np.float64).mean(axis=1)))
 
-    def predict(self, samples: Sequence[Prepared], *, mean: bool) -> Prediction:
-        """See `Predictor.predict`: the statistics on as many threads as there are cores."""
-        threads = min(len(samples), os.cpu_count() or 1)
-        return self.predict_statistics(
-            summarise_many([sample.ranked for sample in samples], threads), mean=mean
-        )
+    def observe(self, sample: Prepared) -> FloatArray:
+        """See `Predictor.observe`: its statistics, shape (S,)."""
+        return np.asarray(summarise_many([sample.ranked])[0])
+
+    def predict(self, observed: Sequence[FloatArray], *, mean: bool) -> Prediction:
+        """See `Predictor.predict`."""
+        return self.predict_statistics(np.stack(observed), mean=mean)
 
     def strangest(self, statistics: FloatArray) -> str | None:
         """See `Predictor.strangest`: the group of statistics with most of the squared distance."""

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,11 +79,15 @@ class Predictor(ABC):
         """Its weights by name."""
 
     @abstractmethod
-    def predict(self, samples: Sequence[Prepared], *, mean: bool) -> Prediction:
-        """Read samples that have coordinates on both sides; memory is bounded whatever their number is.
+    def observe(self, sample: Prepared) -> Any:
+        """What it reads of a sample that has columns on both sides; several threads may do so at once."""
+
+    @abstractmethod
+    def predict(self, observed: Sequence[Any], *, mean: bool) -> Prediction:
+        """Read samples; memory is bounded whatever their number is.
 
         Args:
-            samples: as `mistworks.preparation.prepare` gives them.
+            observed: what `observe` gave of each, at least one.
             mean: whether means are asked for, or quantiles.
         """
 

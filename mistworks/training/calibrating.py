@@ -125,8 +125,8 @@ def _predict(network: Predictor, source: AnySource, on_progress: Callable[[float
         if isinstance(block, SummaryBlock):
             parts.append(network.predict_statistics(block.statistics, mean=False))
         else:
-            samples = [prepare(dataset.x, dataset.y) for dataset in block]
-            parts.append(network.predict(samples, mean=False))
+            observed = [network.observe(prepare(dataset.x, dataset.y)) for dataset in block]
+            parts.append(network.predict(observed, mean=False))
         on_progress(stop / len(source))
     strangeness = [part.strangeness for part in parts if part.strangeness is not None]
     empty = np.empty((0, len(LEVELS)))

@@ -22,7 +22,6 @@ from mistworks.errors import MistworksError
 from mistworks.estimation import TrainingRange
 from mistworks.files import naming, write_whole
 from mistworks.networks import AnyNetworkConfig
-from mistworks.training.averaging import Average
 from mistworks.training.config import TrainingConfig
 
 CHECKPOINT_FILE = "checkpoint.json"
@@ -132,25 +131,19 @@ def read_checkpoint(folder: Path, identity: Identity) -> tuple[Checkpoint, dict[
     return checkpoint, load_tensors(content)
 
 
-def pack(
-    network: nn.Module, optimiser: torch.optim.AdamW, average: Average, best: dict[str, Tensor]
-) -> dict[str, Tensor]:
-    """Weights, their average, AdamW's moments and the best weights so far under one flat set of names."""
+def pack(network: nn.Module, optimiser: torch.optim.AdamW, best: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Weights, AdamW's moments and the best weights so far under one flat set of names."""
     tensors = {f"weights.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.tensors().items()}
     for name, parameter in network.named_parameters():
         for key, value in optimiser.state[parameter].items():
             tensors[f"{key}.{name}"] = value
     return tensors
 
 
-def unpack(
-    tensors: dict[str, Tensor], network: nn.Module, optimiser: torch.optim.AdamW, average: Average
-) -> dict[str, Tensor]:
+def unpack(tensors: dict[str, Tensor], network: nn.Module, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
     """Put back what `pack` gathered; the best weights are returned."""
     network.load_state_dict(_under(tensors, "weights."), strict=True)
-    average.restore(_under(tensors, "average."))
     for name, parameter in network.named_parameters():
         keys = ("step", "exp_avg", "exp_avg_sq")
         state = {

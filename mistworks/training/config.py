@@ -37,9 +37,6 @@ class TrainingConfig(FrozenConfig):
         device: where a network over statistics is trained: ``auto`` takes a GPU where there is one. Weights
             are the same to the bit on one machine only.
         precision: of the matrix products of a network over statistics.
-        averaging: half-life of the average of the weights that is taken for the trained ones, as a share of
-            all steps (Polyak, Juditsky, "Acceleration of stochastic approximation by averaging", 1992); 0
-            takes the weights themselves.
         leave_out: whether a network over statistics has a further member for each group of families, trained
             without it, from which the calibration learns how wrong estimates are on what is new.
         seed: of the weights, the order of the data and the levels.
@@ -63,6 +60,5 @@ class TrainingConfig(FrozenConfig):
     threads: Annotated[int, Field(ge=1, le=1024)] = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
-    averaging: Annotated[float, Field(ge=0, le=1)] = 0.0
     leave_out: bool = False
     seed: Annotated[int, Field(ge=0)] = 0

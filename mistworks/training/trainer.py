@@ -17,7 +17,6 @@ from torch import Tensor
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
 from mistworks.networks import AnyNetworkConfig, Predictor
-from mistworks.training.averaging import Average
 from mistworks.training.batching import AnySource, plan_epoch
 from mistworks.training.checkpoint import (
     Checkpoint,
@@ -134,7 +133,6 @@ class _Run:
             fused=True,
         )
         self._batches = -(-len(source) // self._config.batch_size)
-        self._average = Average(self._network, self._config.averaging, self._config.epochs * self._batches)
         self._step, self._best_step, self.finished = 0, 0, False
         self._history: list[CurvePoint] = []
         self._best: dict[str, Tensor] = {}
@@ -148,7 +146,7 @@ class _Run:
         if found is None:
             return
         checkpoint, tensors = found
-        self._best = unpack(tensors, self._network, self._optimiser, self._average)
+        self._best = unpack(tensors, self._network, self._optimiser)
         self._step, self._best_step = checkpoint.step, checkpoint.best_step
         self._history, self.finished = list(checkpoint.history), checkpoint.finished
         self._loss_sum, self._loss_steps = checkpoint.loss_sum, checkpoint.loss_steps
@@ -160,7 +158,6 @@ class _Run:
         config = self._config
         if self._step == 0 and len(self._source):
             self._lesson.begin()
-            self._average.reset()
         steps = config.epochs * self._batches
         for epoch in range(self._step // max(self._batches, 1), config.epochs):
             plan = plan_epoch(
@@ -204,7 +201,6 @@ class _Run:
             group_settings["lr"] = rate
         self._optimiser.step()
         self._optimiser.zero_grad(set_to_none=True)
-        self._average.update()
         return float(total)
 
     def _require_finite(self, loss: float, norm: float) -> None:
@@ -216,10 +212,7 @@ class _Run:
             )
 
     def _validate(self, speed: float) -> CurvePoint:
-        with self._average.in_place():
-            weights = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
-            estimator = self._estimator()
-        figures = validate(estimator, self._validation_source, self._config.validation_datasets)
+        figures = validate(self._estimator(), self._validation_source, self._config.validation_datasets)
         if not (math.isfinite(figures.loss) and math.isfinite(figures.mse)):
             raise MistworksError(
                 f"training stopped at step {self._step}: the validation loss is {figures.loss} and its MSE "
@@ -237,7 +230,7 @@ class _Run:
         best = min((earlier.validation_loss for earlier in self._history), default=math.inf)
         if point.validation_loss < best:
             self._best_step = self._step
-            self._best = weights
+            self._best = {name: tensor.clone() for name, tensor in self._network.state_dict().items()}
         self._history.append(point)
         self._loss_sum, self._loss_steps, self._seconds, self._datasets = 0.0, 0, 0.0, 0
         return point
@@ -253,9 +246,7 @@ class _Run:
             loss_sum=self._loss_sum,
             loss_steps=self._loss_steps,
         )
-        write_checkpoint(
-            self._folder, checkpoint, pack(self._network, self._optimiser, self._average, self._best)
-        )
+        write_checkpoint(self._folder, checkpoint, pack(self._network, self._optimiser, self._best))
 
     @property
     def _training_range(self) -> TrainingRange:
@@ -276,8 +267,7 @@ class _Run:
 
     def result(self) -> TrainingResult:
         """What a finished run yields."""
-        with self._average.in_place():
-            final = self._estimator()
+        final = self._estimator()
         self._network.load_state_dict(self._best, strict=True)
         return TrainingResult(
             estimator=self._estimator(),
