@@ -55,6 +55,8 @@ def samples() -> Iterator[tuple[str, Ranked]]:
     yield "lattice", Ranked.of(lattice[:, :1], lattice[:, 1:])
     classes = rng.integers(0, 4, size=400)
     yield "classes", Ranked.of(classes[:, None], classes[:, None] + rng.standard_normal((400, 3)))
+    many = _correlated(rng, 17_000, 4)
+    yield "more than the points of neighbours", Ranked.of(np.round(many[:, :2]), many[:, 2:])
     yield "one class alone", Ranked.of((np.arange(300) == 7)[:, None], rng.standard_normal((300, 2)))
 
 

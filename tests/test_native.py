@@ -91,6 +91,15 @@ def test_half_ranks_keep_large_integers_apart_and_signed_zeros_together(build: s
 
 
 @each_build
+@pytest.mark.parametrize("base", [1.0, 1e9])
+def test_half_ranks_of_values_whose_first_digits_are_equal(build: str, base: float) -> None:
+    rng = np.random.default_rng(0)
+    near = base + 1e-6 * base * np.round(rng.standard_normal((2, 3_000)), 2)
+    values = np.concatenate([near, rng.permuted(near, axis=1) * np.where(np.arange(3_000) % 3, 1, -2)])
+    np.testing.assert_array_equal(native.half_ranks(values, build), ranked.half_ranks(values))
+
+
+@each_build
 def test_orders_of_points_columns_and_sides_change_nothing(build: str) -> None:
     sample = draw(400, 3, 3)
     rng = np.random.default_rng(1)
