@@ -32,6 +32,10 @@ _NO_ANSWER = re.compile(
     r"Max retries exceeded|failed with timeout|ConnectionError|Connection refused|Connection aborted|"
     r"too many 5\d\d error|error code 50[234]"
 )
+# What PostgreSQL, SQLite and MySQL say of a row that came between MLflow's look for it and its own: of a tag,
+# or of the data of a run.
+_WRITTEN_MEANWHILE = re.compile(r"duplicate key value|UNIQUE constraint failed|Duplicate entry")
+_TRIES = 3
 _SECONDS_BETWEEN_NOTICES = 60.0
 
 
@@ -166,9 +170,18 @@ class _Translating:
 
 
 def _wrapped(method: Callable[..., Any], tracking_uri: str) -> Callable[..., Any]:
+    from mlflow.exceptions import MlflowException
+
     @wraps(method)
     def call(*arguments: Any, **options: Any) -> Any:
         with translated(tracking_uri):
+            for _ in range(_TRIES - 1):
+                try:
+                    return method(*arguments, **options)
+                except MlflowException as error:
+                    # Nothing was written; by now MLflow finds the row of the other machine, and replaces it.
+                    if not _WRITTEN_MEANWHILE.search(str(error)):
+                        raise
             return method(*arguments, **options)
 
     return call

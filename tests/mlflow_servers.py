@@ -17,7 +17,7 @@ from flows.services import _free_port as free_port
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-WAIT_SECONDS = 90.0
+WAIT_SECONDS = 180.0
 
 
 @contextmanager
