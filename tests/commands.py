@@ -15,7 +15,8 @@ from urllib.request import urlopen
 import psutil
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 300.0
+InProcess = Callable[..., tuple[int, str, str]]
 
 
 def _heed_interrupts() -> None:

@@ -6,12 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from flows.cli import main
 from flows.services import _free_port
 from storage.tracking import local_tracking_uri, open_client
-from tests.commands import answers, until
+from tests.commands import InProcess, answers, until
 from tests.failures.observations import Observation, Observe, keep
 from tests.object_stores import SeaweedFS, seaweedfs
 
@@ -37,7 +39,25 @@ def observe(request: pytest.FixtureRequest) -> Observe:
     return observe
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> InProcess:
+    """The command line in this process, for what ends before anything is started: status, output, errors."""
+
+    def run(*arguments: object, **environment: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["mistworks", *map(str, arguments)])
+        with mock.patch.dict(os.environ, environment):
+            try:
+                main()
+            except SystemExit as end:
+                status = int(end.code or 0)
+            else:
+                status = 0
+        return status, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture(scope="session")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One Prefect server for all tests that do not ask for their own."""
     home, port = tmp_path_factory.mktemp("prefect"), _free_port()

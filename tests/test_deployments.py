@@ -18,6 +18,7 @@ from flows.parameters import run_name
 from flows.progress import progress
 from flows.writers import forget_limit, limit_of, one_writer
 from mistworks.errors import MistworksError
+from tests.commands import InProcess
 from tests.prefect_server import Server, prefect_server
 
 DEPLOYMENTS = {
@@ -178,13 +179,12 @@ class TestDeploy:
 
     @pytest.mark.parametrize("command", ["deploy", "serve"])
     def test_without_a_server_it_says_what_to_start(
-        self, command: str, server: Server, monkeypatch: pytest.MonkeyPatch
+        self, command: str, monkeypatch: pytest.MonkeyPatch, in_process: InProcess
     ) -> None:
-        environment = {name: value for name, value in server.environment.items() if name != "PREFECT_API_URL"}
-        alone = Server(server.url, server.folder, environment)
-        done = alone.command(command, check=False)
-        assert done.returncode == 1
-        assert done.stderr.startswith("error: Expected PREFECT_API_URL, got none: schedules need a server")
+        monkeypatch.delenv("PREFECT_API_URL", raising=False)
+        status, _, err = in_process(command)
+        assert status == 1
+        assert err.startswith("error: Expected PREFECT_API_URL, got none: schedules need a server")
 
 
 @flow("inner", "inner-{number}")

@@ -563,6 +563,7 @@ def test_names_and_places_stand_for_suites(store: str, tmp_path: Path) -> None:
         open_suite(replace(reference, version="0"))
 
 
+@pytest.mark.slow
 def test_the_command_compares_and_resumes_in_fresh_processes(store: str, tmp_path: Path) -> None:
     """One run is killed on the way; the next finishes it, and its report opens from disk."""
     arguments = ("--models", "cca,gaussian-copula,cca+bootstrap", "--suites", store, "--slow-limit", 24)

@@ -3,8 +3,7 @@
 import json
 import os
 import sqlite3
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,42 @@ import pytest
 import torch
 
 import mistworks
-from flows.cli import main
 from mistworks.errors import MistworksError
 from mistworks.evaluation.gate import GateConfig
 from storage import registry
 from storage.tracking import local_tracking_uri
 from tasks.registration import SHIPPED_FOLDER, compare_with_champion, promote_version, register_version
+from tests.commands import InProcess, Run, one_sentence, until
+
+FOREIGN = ("PREFECT_", "MLFLOW_", "MISTWORKS_")
 
 
-def run(*arguments: object, root: Path, check: bool = True) -> "subprocess.CompletedProcess[str]":
-    foreign = ("PREFECT_", "MLFLOW_", "MISTWORKS_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments), "--root", str(root)],
-        capture_output=True,
-        text=True,
-        env=environment,
-        check=False,
-    )
-    if check and done.returncode:
-        pytest.fail(f"{arguments} exited with {done.returncode}: {done.stderr[-3000:]}")
-    return done
+def run(*arguments: object, root: Path, api: str | None = None) -> tuple[int, str, str]:
+    """A command in a process of its own: with a server of its own where none is given."""
+    command = Run(*map(str, arguments), "--root", str(root), root=root, api=api)
+    ended = command.end(600)
+    until(lambda: not command.left(), 30)
+    return ended
 
 
-def output(*arguments: object, root: Path) -> Any:
-    return json.loads(run(*arguments, "--json", root=root).stdout)
+def output(*arguments: object, root: Path, api: str | None = None) -> Any:
+    code, out, err = run(*arguments, "--json", root=root, api=api)
+    assert code == 0, err[-3000:]
+    return json.loads(out)
+
+
+@pytest.fixture
+def read(in_process: InProcess, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """What a command prints that only reads: it starts nothing, so that it needs no process of its own."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        monkeypatch.delenv(name)
+
+    def read(*arguments: object) -> str:
+        code, out, err = in_process(*arguments)
+        assert code == 0, err
+        return out
+
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +63,9 @@ def unproven(root: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def registered(root: Path, unproven: Any) -> Any:
+def registered(root: Path, unproven: Any, api: str) -> Any:
     """The same version, champion by force."""
-    return output("promote", "mist/1", "--force", root=root)
+    return output("promote", "mist/1", "--force", root=root, api=api)
 
 
 @pytest.fixture(scope="module")
@@ -69,33 +79,35 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_first_version_that_fails_the_gate_is_champion_by_force_only(
-    root: Path, unproven: Any, registered: Any
+    root: Path, unproven: Any, registered: Any, api: str
 ) -> None:
     assert (unproven["promoted"], unproven["decided"], unproven["aliases"]) == (False, True, [])
     assert unproven["promotion"].startswith("not champion: accuracy against a constant (MSE on validation")
     assert registered["aliases"] == ["champion"]
     assert registered["promotion"].startswith("champion by force, although accuracy against a constant")
-    told = run("rollback", root=root, check=False)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert "mist/1 is the first champion of mist, so there is none before it" in told.stderr
+    code, out, err = run("rollback", root=root, api=api)
+    assert (code, out) == (1, "")
+    assert "mist/1 is the first champion of mist, so there is none before it" in one_sentence(err)
 
 
-def test_the_version_traces_back_to_its_bytes(root: Path, registered: Any) -> None:
+def test_the_version_traces_back_to_its_bytes(registered: Any, read: Callable[..., str]) -> None:
     assert (registered["name"], registered["version"]) == ("mist", 1)
     lineage = registered["lineage"]
     for split in ("train", "validation"):
-        verified = json.loads(run_verify(lineage[f"{split}_store"]).stdout)
+        verified = json.loads(read("verify", lineage[f"{split}_store"], "--json"))
         assert verified["content_hash"] == lineage[f"{split}_hash"]
     assert {"validation.mse", "test-imd.mse.all", "test-oomd.mse.all"} <= registered["metrics"].keys()
 
 
-def test_the_version_is_calibrated_and_tells_on_what(root: Path, registered: Any) -> None:
+def test_the_version_is_calibrated_and_tells_on_what(
+    root: Path, registered: Any, read: Callable[..., str]
+) -> None:
     lineage = registered["lineage"]
     estimator = registry.load("models:/mist/1", local_tracking_uri(root))
     assert estimator.calibration is not None
     assert estimator.calibration.datasets == 64
     assert estimator.calibration.sha256 == lineage["calibration_sha256"]
-    verified = json.loads(run_verify(lineage["calibration_store"]).stdout)
+    verified = json.loads(read("verify", lineage["calibration_store"], "--json"))
     assert verified["content_hash"] == lineage["calibration_hash"]
 
 
@@ -108,28 +120,26 @@ def test_the_model_has_a_card(root: Path, registered: Any) -> None:
     assert "samples of train" in text
 
 
-def test_the_calibration_split_is_made_and_not_evaluated(root: Path, registered: Any) -> None:
-    verified = json.loads(run_verify(str(root / "stores" / "tiny-seed-0" / "calibration.zarr")).stdout)
+def test_the_calibration_split_is_made_and_not_evaluated(
+    root: Path, registered: Any, read: Callable[..., str]
+) -> None:
+    store = root / "stores" / "tiny-seed-0" / "calibration.zarr"
+    verified = json.loads(read("verify", store, "--json"))
     assert verified["datasets"] == 64
     assert not [name for name in registered["metrics"] if name.startswith("calibration")]
 
 
-def run_verify(store: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "flows.cli", "verify", store, "--json"]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
-
-
-def test_running_again_makes_nothing_new(root: Path, registered: Any) -> None:
+def test_running_again_makes_nothing_new(root: Path, registered: Any, api: str) -> None:
     weights = sorted(root.glob("training/*/model/model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
-    assert output("pipeline", "--preset", "tiny", root=root) == registered
+    assert output("pipeline", "--preset", "tiny", root=root, api=api) == registered
     assert [path.stat().st_mtime_ns for path in weights] == before
 
 
-def test_models_and_lookup_tell_the_same(root: Path, registered: Any) -> None:
-    assert output("models", root=root) == [registered]
-    assert output("lookup", "mist@champion", root=root) == registered
-    assert registered["lineage"]["train_hash"] in run("lookup", "models:/mist/1", root=root).stdout
+def test_models_and_lookup_tell_the_same(root: Path, registered: Any, read: Callable[..., str]) -> None:
+    assert json.loads(read("models", "--json", "--root", root)) == [registered]
+    assert json.loads(read("lookup", "mist@champion", "--json", "--root", root)) == registered
+    assert registered["lineage"]["train_hash"] in read("lookup", "models:/mist/1", "--root", root)
 
 
 def test_every_flow_is_recorded_as_completed(root: Path, registered: Any) -> None:
@@ -142,19 +152,23 @@ def test_every_flow_is_recorded_as_completed(root: Path, registered: Any) -> Non
     assert {state for _, state in rows} == {"COMPLETED"}
 
 
-def test_estimate_prints_what_the_estimator_gives(root: Path, registered: Any, table: Path) -> None:
-    asked = ("estimate", table, "--x", "a,b", "--y", "c", "--model", "mist@champion")
-    printed = output(*asked, root=root)
+def test_estimate_prints_what_the_estimator_gives(
+    root: Path, registered: Any, table: Path, read: Callable[..., str]
+) -> None:
+    asked = ("estimate", table, "--x", "a,b", "--y", "c", "--model", "mist@champion", "--root", root)
+    printed = json.loads(read(*asked, "--json"))
     frame = pd.read_csv(table)
     estimator = registry.load("models:/mist@champion", local_tracking_uri(root))
     expected = mistworks.estimate(frame[["a", "b"]], frame["c"], model=estimator)
     assert printed["mi"] == expected.mi
     assert (printed["low"], printed["high"]) == expected.interval(0.9)
-    assert "nats" in run(*asked, root=root).stdout
+    assert "nats" in read(*asked)
 
 
-def test_estimate_takes_the_shipped_estimator_if_none_is_named(root: Path, table: Path) -> None:
-    printed = output("estimate", table, "--x", "a,b", "--y", "c", root=root)
+def test_estimate_takes_the_shipped_estimator_if_none_is_named(
+    root: Path, table: Path, read: Callable[..., str]
+) -> None:
+    printed = json.loads(read("estimate", table, "--x", "a,b", "--y", "c", "--json", "--root", root))
     frame = pd.read_csv(table)
     expected = mistworks.estimate(frame[["a", "b"]], frame["c"])
     assert printed["mi"] == expected.mi
@@ -183,40 +197,38 @@ def test_bad_input_to_estimate_is_one_sentence(
     registered: Any,
     table: Path,
     monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    in_process: InProcess,
     arguments: tuple[str, ...],
     sentence: str,
 ) -> None:
     monkeypatch.chdir(table.parent)
-    monkeypatch.setattr(sys, "argv", ["mistworks", "estimate", *arguments, "--root", str(root)])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    told = capsys.readouterr().err
-    assert ended.value.code == 1
-    assert sentence in told
-    assert len(told.strip().splitlines()) == 1
+    code, _, err = in_process("estimate", *arguments, "--root", root)
+    assert code == 1
+    assert sentence in one_sentence(err)
 
 
-def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any) -> None:
+def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any, api: str, tmp_path: Path) -> None:
     lineage = registered["lineage"]
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
-    trained = output("train", *stores, "--preset", "tiny", root=root)
+    trained = output("train", *stores, "--preset", "tiny", root=root, api=api)
     assert trained["run_id"] == lineage["run_id"]
     store = lineage["validation_store"]
-    (row,) = output("evaluate", "--models", "mist@champion", "--suites", store, root=root)
+    asked = ("--models", "mist@champion", "--suites", store, "--report", tmp_path / "report.html")
+    (row,) = output("evaluate", *asked, root=root, api=api)
+    assert "mist/1" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (row["suite"], row["estimator"]) == ("validation", "mist/1")
     assert row["mse"] == registered["metrics"]["validation.mse"]
 
 
 def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing(
-    root: Path, registered: Any, tmp_path: Path
+    root: Path, registered: Any, tmp_path: Path, api: str, read: Callable[..., str]
 ) -> None:
-    better = json.loads(run_presets("tiny").stdout)
+    better = json.loads(read("presets", "tiny"))
     better["training"] |= {"epochs": 20, "learning_rate": 0.01, "validate_every": 24, "checkpoint_every": 48}
     (tmp_path / "better.json").write_text(json.dumps(better))
     lineage = registered["lineage"]
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
-    trained = output("train", *stores, "--preset", tmp_path / "better.json", root=root)
+    trained = output("train", *stores, "--preset", tmp_path / "better.json", root=root, api=api)
     uri = local_tracking_uri(root)
     metrics = {"validation.mse.all": trained["validation_mse"], "validation.failures.all": 0.0}
     assert register_version.fn(Path(trained["folder"]), trained["run_id"], metrics, uri).version == 2
@@ -225,29 +237,24 @@ def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing
     promoted = promote_version.fn(comparison, uri)
     assert promoted.aliases == ("champion",), promoted.promotion
     assert "of mist/1, a difference of -" in promoted.promotion
-    second = output("register", "--model", trained["folder"], "--run-id", trained["run_id"], root=root)
+    asked = ("register", "--model", trained["folder"], "--run-id", trained["run_id"])
+    second = output(*asked, root=root, api=api)
     assert (second["version"], second["promotion"]) == (2, promoted.promotion), "decided once"
 
-    told = run("promote", "mist/1", root=root, check=False)
-    assert (told.returncode, told.stdout) == (1, "")
-    assert told.stderr.splitlines()[0] == "starting Prefect…"
-    assert len(told.stderr.strip().splitlines()) == 2
+    code, out, err = run("promote", "mist/1", root=root, api=api)
+    assert (code, out) == (1, "")
     for part in (
         "mist/1 is not promoted: ",
         "accuracy against the champion (MSE on",
         "too much",
         "stays mist/2",
     ):
-        assert part in told.stderr
-    assert output("lookup", "mist@champion", root=root) == second
-    assert output("promote", "mist/2", root=root) == second, "who is champion stays so"
-    assert output("rollback", root=root)["version"] == 1
-    assert output("lookup", "mist/2", root=root)["promotion"].startswith("rolled back ")
-
-
-def run_presets(name: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "flows.cli", "presets", name]
-    return subprocess.run(command, capture_output=True, text=True, check=True)
+        assert part in one_sentence(err)
+    assert json.loads(read("lookup", "mist@champion", "--json", "--root", root)) == second
+    assert output("promote", "mist/2", root=root, api=api) == second, "who is champion stays so"
+    assert output("rollback", root=root, api=api)["version"] == 1
+    withdrawn = json.loads(read("lookup", "mist/2", "--json", "--root", root))
+    assert withdrawn["promotion"].startswith("rolled back ")
 
 
 def test_register_refuses_weights_of_another_run(root: Path, registered: Any, tmp_path: Path) -> None:
@@ -264,13 +271,17 @@ def test_register_refuses_weights_of_another_run(root: Path, registered: Any, tm
         )
 
 
-def test_training_refuses_stores_of_another_split(root: Path, registered: Any) -> None:
+def test_training_refuses_stores_of_another_split(
+    root: Path, registered: Any, monkeypatch: pytest.MonkeyPatch, in_process: InProcess
+) -> None:
     lineage = registered["lineage"]
     swapped = ("--store", lineage["validation_store"], "--validation-store", lineage["train_store"])
-    done = run("train", *swapped, "--preset", "tiny", root=root, check=False)
-    assert done.returncode == 1
-    assert "training needs a store of the train split" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 2
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    code, _, err = in_process("train", *swapped, "--preset", "tiny", "--root", root)
+    assert code == 1
+    started, told = err.strip().splitlines()
+    assert started == "starting Prefect…"
+    assert "training needs a store of the train split" in told
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,8 +40,8 @@ from storage.registry import (
 from storage.runs import CodeRevision, StoreReference, find_run, start_or_resume
 from storage.tracking import local_tracking_uri, open_client
 from tasks.registration import compare_with_champion
+from tests.forks import at_once, in_fork
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 TRAIN = StoreReference("train", "/data/train.zarr", "a" * 64)
 VALIDATION = StoreReference("validation", "/data/validation.zarr", "b" * 64)
 REVISION = CodeRevision("c0ffee" * 6 + "c0ff", True, "1.2.3")
@@ -125,6 +126,16 @@ def registered(
     )
 
 
+@pytest.fixture(scope="module")
+def one_version(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str:
+    """A registry with one version, for tests that only read or that fork once all is imported."""
+    root = tmp_path_factory.mktemp("registry")
+    shutil.copy(empty_database, root / "mlflow.db")
+    registered(local_tracking_uri(root), root)
+    promote("mist/1", PASSED, None, local_tracking_uri(root))
+    return local_tracking_uri(root)
+
+
 def test_a_registered_estimator_comes_back_bit_equal_with_its_lineage(
     tracking_uri: str, tmp_path: Path
 ) -> None:
@@ -145,7 +156,7 @@ def test_a_registered_estimator_comes_back_bit_equal_with_its_lineage(
     assert json.loads(json.dumps(made.as_dict()))["lineage"]["train_hash"] == TRAIN.content_hash
 
 
-@pytest.mark.parametrize("objective", ["pinball", "squared-error"])
+@pytest.mark.parametrize("objective", ["pinball", pytest.param("squared-error", marks=pytest.mark.slow)])
 def test_a_fresh_process_elsewhere_serves_the_same_bits(
     tracking_uri: str, tmp_path: Path, objective: str
 ) -> None:
@@ -258,22 +269,13 @@ def test_registering_leaves_no_trace_in_the_process(
     assert (printed.out, printed.err) == ("", "")
 
 
+@pytest.mark.usefixtures("one_version")
 def test_of_two_registrations_at_once_both_are_registered(tracking_uri: str, tmp_path: Path) -> None:
-    code = """
-import sys
-from storage.registry import register
-from storage.runs import CodeRevision, StoreReference
-folder, uri, run_id, mse = sys.argv[1:]
-data = StoreReference("validation", "/data", "b" * 64)
-register(folder, tracking_uri=uri, run_id=run_id, train=data, validation=data, validation_mse=float(mse),
-         preset="tiny", revision=CodeRevision("unknown", False, "unknown"))
-"""
-    processes = []
-    for seed, mse in ((1, 0.4), (2, 0.3)):
-        folder = saved(tmp_path / f"estimator-{seed}", seed)
-        arguments = [str(folder), tracking_uri, run_of(tracking_uri, f"key-{seed}"), str(mse)]
-        processes.append(subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=REPOSITORY))
-    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    registering = [
+        partial(registered, tracking_uri, tmp_path, mse, seed=seed, key=f"key-{seed}")
+        for seed, mse in ((1, 0.4), (2, 0.3))
+    ]
+    assert at_once(registering) == [0, 0]
     assert sorted(version.validation_mse for version in versions(tracking_uri)) == [0.3, 0.4]
 
 
@@ -410,39 +412,14 @@ def test_a_champion_that_moved_since_the_comparison_is_not_replaced(four: str) -
 
 
 def test_of_two_promotions_at_once_exactly_one_wins(four: str) -> None:
-    code = """
-import sys, time
-from mistworks.evaluation.gate import Condition, Decision
-from storage.promotion import ChampionMovedError, promote
-uri, reference = sys.argv[1:]
-print("ready", flush=True)
-sys.stdin.readline()
-try:
-    promote(reference, Decision((Condition("coverage", True, "90%"),)), 1, uri)
-except ChampionMovedError:
-    sys.exit(3)
-"""
-    promote("mist/1", PASSED, None, four)
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, four, f"mist/{number}"],
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for number in (2, 3)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in started:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    codes = [process.wait(timeout=120) for process in started]
-    for process in started:
-        process.communicate()
+    def promote_one(number: int) -> None:
+        try:
+            promote(f"mist/{number}", PASSED, 1, four)
+        except ChampionMovedError:
+            sys.exit(3)
+
+    assert in_fork(lambda: promote("mist/1", PASSED, None, four)) == 0
+    codes = at_once([partial(promote_one, number) for number in (2, 3)])
     assert sorted(codes) == [0, 3]
     winner = (2, 3)[codes.index(0)]
     assert lookup("mist@champion", four).version == winner
@@ -525,24 +502,20 @@ def test_whoever_only_reads_needs_neither_the_lock_nor_the_right_to_write(four: 
     assert not lock.exists()
     closed = Path(tempfile.mkdtemp())
     shutil.copy(tmp_path / "mlflow.db", closed)
-    code = """
-import os, sys
-from storage.registry import lookup
-lookup("mist@champion", sys.argv[1])  # Imports what other users may not read.
-if os.getuid() == 0:
-    os.setuid(65534)
-assert not os.access(sys.argv[2], os.W_OK)
-print(lookup("mist@champion", sys.argv[3]).version)
-"""
+
+    def read_as_nobody() -> None:
+        if os.getuid() == 0:
+            os.setuid(65534)
+        assert not os.access(closed, os.W_OK)
+        assert lookup("mist@champion", local_tracking_uri(closed)).version == 1
+
     (closed / "mlflow.db").chmod(0o444)
     closed.chmod(0o555)
     try:
-        arguments = [sys.executable, "-c", code, four, str(closed), local_tracking_uri(closed)]
-        done = subprocess.run(arguments, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+        assert in_fork(read_as_nobody) == 0
     finally:
         closed.chmod(0o755)
         shutil.rmtree(closed)
-    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
 
 
 # --- what does not exist, or cannot be
@@ -572,16 +545,6 @@ def test_a_reference_to_nothing_names_what_exists(reference: str, message: str, 
         lookup(reference, one_version)
     with pytest.raises(MistworksError, match=message):
         load(reference, one_version)
-
-
-@pytest.fixture(scope="module")
-def one_version(tmp_path_factory: pytest.TempPathFactory, empty_database: Path) -> str:
-    """A registry with one version, for tests that only read."""
-    root = tmp_path_factory.mktemp("registry")
-    shutil.copy(empty_database, root / "mlflow.db")
-    registered(local_tracking_uri(root), root)
-    promote("mist/1", PASSED, None, local_tracking_uri(root))
-    return local_tracking_uri(root)
 
 
 def test_an_empty_registry_says_that_it_is_empty(tracking_uri: str) -> None:
@@ -722,67 +685,52 @@ def test_what_cannot_be_compared_here_is_an_error_and_the_former_verdict_stays(
 
 # --- a registration that is killed
 
-KILLED = """
-import os, signal, sys
-from mlflow import MlflowClient
-method, when = sys.argv.pop(1).split(":")
-original = getattr(MlflowClient, method, None)
 
-def killed(*arguments, **options):
-    if when == "after":
-        original(*arguments, **options)
-    os.kill(os.getpid(), signal.SIGKILL)
+def register_and_promote(tracking_uri: str, folder: Path) -> None:
+    version = registered(tracking_uri, folder)
+    if not version.decided:
+        present = champion(tracking_uri)
+        promote(version.uri, PASSED, present and present.version, tracking_uri)
 
-if when:
+
+def killed_at(point: str, tracking_uri: str, folder: Path) -> None:
+    """Register and promote until a method of MLflow is called, or has been."""
+    method, when = point.split(":")
+    original = getattr(MlflowClient, method)
+
+    def killed(*arguments: Any, **options: Any) -> None:
+        if when == "after":
+            original(*arguments, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+
     setattr(MlflowClient, method, killed)
-from mistworks.evaluation.gate import Condition, Decision
-from storage.promotion import champion, promote
-from storage.registry import register
-from storage.runs import CodeRevision, StoreReference
-folder, uri, run_id = sys.argv[1:]
-data = StoreReference("validation", "/data", "b" * 64)
-version = register(folder, tracking_uri=uri, run_id=run_id, train=data, validation=data, validation_mse=0.5,
-                   preset="tiny", revision=CodeRevision("unknown", False, "unknown"))
-if not version.decided:
-    present = champion(uri)
-    promote(version.uri, Decision((Condition("coverage", True, "90%"),)), present and present.version, uri)
-"""
+    register_and_promote(tracking_uri, folder)
 
 
 @pytest.mark.parametrize(
     "point",
     [
         "create_logged_model:after",
+        "log_model_artifacts:before",
         "log_model_artifacts:after",
+        "create_registered_model:before",
+        "create_registered_model:after",
+        "create_model_version:before",
         "create_model_version:after",
+        "set_model_version_tag:before",
+        "set_model_version_tag:after",
+        "set_registered_model_tag:before",
+        "set_registered_model_tag:after",
         "set_registered_model_alias:before",
-        *(
-            pytest.param(point, marks=pytest.mark.slow)
-            for point in (
-                "log_model_artifacts:before",
-                "create_registered_model:before",
-                "create_registered_model:after",
-                "create_model_version:before",
-                "set_model_version_tag:before",
-                "set_model_version_tag:after",
-                "set_registered_model_tag:before",
-                "set_registered_model_tag:after",
-                "set_registered_model_alias:after",
-            )
-        ),
+        "set_registered_model_alias:after",
     ],
 )
+@pytest.mark.usefixtures("one_version")
 def test_a_registration_killed_at_any_step_is_finished_by_the_next(
     point: str, tracking_uri: str, tmp_path: Path
 ) -> None:
-    arguments = [str(saved(tmp_path / "estimator")), tracking_uri, run_of(tracking_uri, "key")]
-    codes = [
-        subprocess.run(
-            [sys.executable, "-c", KILLED, at, *arguments], cwd=REPOSITORY, capture_output=True, check=False
-        )
-        for at in (point, "nowhere:")
-    ]
-    assert [done.returncode for done in codes] == [-signal.SIGKILL, 0], codes[-1].stderr.decode()
+    assert in_fork(partial(killed_at, point, tracking_uri, tmp_path)) == -signal.SIGKILL
+    assert in_fork(partial(register_and_promote, tracking_uri, tmp_path)) == 0
     [version] = versions(tracking_uri)
     assert (version.version, version.decided, version.aliases) == (1, True, ("champion",))
     assert numbers(tracking_uri) == (1,)

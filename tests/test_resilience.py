@@ -20,12 +20,14 @@ from storage.generation import generate_partition
 from storage.manifest import Manifest
 from storage.store import create_store, open_store
 from storage.verification import verify
-from tests.commands import Run, hash_in, one_sentence, until
+from tests.commands import InProcess, Run, hash_in, one_sentence, until
 from tests.failures.observations import Observe
 
 COUNT, SIZE = 10_000, 125
 PARTITIONS = COUNT // SIZE
 JOB = ["--preset", "tiny", "--count", str(COUNT), "--partition-size", str(SIZE), "--workers", "2"]
+# Not over before it is interrupted.
+LONG = ["--preset", "tiny", "--count", str(10 * COUNT), "--partition-size", str(SIZE), "--workers", "2"]
 SMALL = ["--preset", "tiny", "--count", "96", "--workers", "1"]
 
 
@@ -55,12 +57,16 @@ class TestNothingIsLeftBehind:
 
     @pytest.mark.parametrize(
         "how",
-        ["success", signal.SIGINT, signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)],
+        [
+            signal.SIGINT,
+            signal.SIGKILL,
+            *(pytest.param(how, marks=pytest.mark.slow) for how in ("success", signal.SIGTERM)),
+        ],
         ids=str,
     )
     def test_after(self, how: str | signal.Signals, root: Path, tmp_path: Path, whole_hash: str) -> None:
         store = tmp_path / "s.zarr"
-        run = Run("generate", "--store", str(store), *JOB, root=root)
+        run = Run("generate", "--store", str(store), *(JOB if how == "success" else LONG), root=root)
         try:
             until(lambda: marked(store) > 3 or run.process.poll() is not None)
             assert len(run.left()) >= 4, "the command, a server and two workers"
@@ -78,12 +84,12 @@ class TestNothingIsLeftBehind:
         assert "Traceback" not in err
         if how == signal.SIGINT:
             assert err.strip().splitlines()[-1] == "interrupted; run the same command again to resume"
-        assert 0 < len(open_store(str(store)).missing()) < PARTITIONS
+        assert 0 < len(open_store(str(store)).missing()) < 10 * PARTITIONS
 
 
 class TestInterruption:
-    def test_killed_twice_then_finished(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
-        self.kill_and_finish(2, root, api, tmp_path / "s.zarr", whole_hash)
+    def test_killed_then_finished(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
+        self.kill_and_finish(1, root, api, tmp_path / "s.zarr", whole_hash)
 
     @pytest.mark.slow
     @pytest.mark.parametrize("attempt", range(3))
@@ -110,6 +116,7 @@ class TestInterruption:
         assert hash_in(out) == whole_hash
         assert verify(open_store(str(store))).content_hash == whole_hash
 
+    @pytest.mark.slow
     def test_a_dask_worker_is_killed(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
         store = tmp_path / "s.zarr"
         run = Run("generate", "--store", str(store), *JOB, root=root, api=api)
@@ -120,6 +127,7 @@ class TestInterruption:
         assert hash_in(out) == whole_hash
         assert verify(open_store(str(store))).content_hash == whole_hash
 
+    @pytest.mark.slow
     def test_two_runs_at_once(self, root: Path, api: str, tmp_path: Path, whole_hash: str) -> None:
         store = tmp_path / "s.zarr"
         first = Run("generate", "--store", str(store), *JOB, root=root, api=api)
@@ -205,6 +213,7 @@ def test_full_disk_with_the_databases_on_it(small_disk: Path, whole_hash: str, o
     )
 
 
+@pytest.mark.slow
 def test_full_disk_then_more_room(
     small_disk: Path, root: Path, api: str, whole_hash: str, observe: Observe
 ) -> None:
@@ -230,6 +239,7 @@ def test_full_disk_then_more_room(
 
 
 class TestFailures:
+    @pytest.mark.slow
     def test_a_failing_partition_names_itself(self, root: Path, api: str, tmp_path: Path) -> None:
         store = tmp_path / "s.zarr"
         config = load_preset("tiny").split("train", 96)
@@ -245,51 +255,62 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
-            (
-                ["--preset", "big"],
-                "Expected a preset out of tiny, quick, shipped, paper or",
-            ),
-            pytest.param(
-                ["--store", "nope://x/s"], "a store is a path or a URL such as", marks=pytest.mark.slow
-            ),
-            pytest.param(["--store", "/proc/no/s"], "the store /proc/no/s cannot be", marks=pytest.mark.slow),
+            (["--preset", "big"], "Expected a preset out of tiny, quick, shipped, paper or"),
+            (["--store", "/proc/no/s"], "of free space at /proc, got 0.0 GB"),
             (["--dask-address", "tcp://127.0.0.1:9"], "the Dask scheduler tcp://127.0.0.1:9"),
         ],
     )
     def test_bad_input_is_told_in_one_sentence(
-        self, arguments: list[str], told: str, root: Path, api: str, tmp_path: Path
+        self, arguments: list[str], told: str, root: Path, api: str, tmp_path: Path, in_process: InProcess
     ) -> None:
         store = [] if "--store" in arguments else ["--store", str(tmp_path / "s.zarr")]
-        code, _, err = Run("generate", *store, *arguments, root=root, api=api).end()
+        code, _, err = in_process("generate", *store, *arguments, **environment(root, api))
         assert code == 1
         assert told in one_sentence(err)
+
+    @pytest.mark.slow
+    def test_a_store_of_no_known_kind(self, root: Path, api: str) -> None:
+        code, _, err = Run("generate", "--store", "nope://x/s", *SMALL, root=root, api=api).end()
+        assert code == 1
+        assert "a store is a path or a URL such as" in one_sentence(err)
 
     @pytest.mark.parametrize(
         "arguments",
         [["--count", "0"], ["--split", "trian"], ["--seed", "-1"], ["--colour", "red"], ["--workers", "0"]],
     )
-    def test_usage_errors_exit_with_2(self, arguments: list[str], root: Path, tmp_path: Path) -> None:
-        code, _, err = Run("generate", "--store", str(tmp_path / "s.zarr"), *arguments, root=root).end()
+    def test_usage_errors_exit_with_2(
+        self, arguments: list[str], tmp_path: Path, in_process: InProcess
+    ) -> None:
+        code, _, err = in_process("generate", "--store", tmp_path / "s.zarr", *arguments)
         assert (code, "Traceback" in err) == (2, False)
         assert arguments[0] in err
 
-    def test_other_configuration_and_no_store(self, root: Path, api: str, tmp_path: Path) -> None:
+    def test_no_store(self, root: Path, api: str, tmp_path: Path, in_process: InProcess) -> None:
         store = str(tmp_path / "s.zarr")
         for command in (["verify", store], ["regenerate", store]):
-            code, _, err = Run(*command, root=root, api=api).end()
+            code, _, err = in_process(*command, **environment(root, api))
             assert code == 1
             assert f"there is no store at {store}; make one with `mistworks generate" in one_sentence(err)
+
+    @pytest.mark.slow
+    def test_other_configuration(self, root: Path, api: str, tmp_path: Path) -> None:
+        store = str(tmp_path / "s.zarr")
         config = load_preset("tiny").split("train", 96)
         create_store(store, Manifest.of("train", config, partition_size=32, root_seed=1))
         code, _, err = Run("generate", "--store", store, *SMALL, root=root, api=api).end()
         assert code == 1
         assert "exists with another configuration (root_seed 1 there, 0 asked)" in one_sentence(err)
 
-    def test_an_api_that_does_not_answer(self, root: Path, tmp_path: Path) -> None:
+    def test_an_api_that_does_not_answer(self, root: Path, tmp_path: Path, in_process: InProcess) -> None:
         api = "http://127.0.0.1:9/api"
-        code, _, err = Run("generate", "--store", str(tmp_path / "s.zarr"), *SMALL, root=root, api=api).end()
+        arguments = ["generate", "--store", str(tmp_path / "s.zarr"), *SMALL]
+        code, _, err = in_process(*arguments, **environment(root, api))
         assert code == 1
         assert f"the Prefect API {api}" in one_sentence(err)
+
+
+def environment(root: Path, api: str) -> dict[str, str]:
+    return {"MISTWORKS_ROOT": str(root), "PREFECT_API_URL": api, "PREFECT_HOME": str(root / "prefect")}
 
 
 @pytest.mark.slow

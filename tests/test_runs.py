@@ -1,6 +1,7 @@
 """Runs against a real MLflow on SQLite: killed, resumed and recorded once."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from storage.runs import (
     start_or_resume,
 )
 from storage.tracking import exclusive, experiment_id, local_tracking_uri, open_client
+from tests.forks import in_fork
 from tests.sources import results_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -69,18 +71,15 @@ def test_a_resumed_training_continues_its_run_and_draws_no_point_twice(tracking_
 
 
 def test_a_killed_process_loses_nothing_that_was_flushed(tracking_uri: str) -> None:
-    code = f"""
-import os, signal
-from storage.runs import start_or_resume
-run = start_or_resume({tracking_uri!r}, training_key="key", name="tiny", parameters={{}})
-for step in range(2500):
-    run.log_curves(step, {{"train.loss": 1.0 / (step + 1)}})
-run.flush()
-run.log_curves(2500, {{"train.loss": 0.0}})
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    killed = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=False, capture_output=True)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    def killed() -> None:
+        run = start_or_resume(tracking_uri, training_key="key", name="tiny", parameters={})
+        for step in range(2500):
+            run.log_curves(step, {"train.loss": 1.0 / (step + 1)})
+        run.flush()
+        run.log_curves(2500, {"train.loss": 0.0})
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    assert in_fork(killed) == -signal.SIGKILL
     with start_or_resume(tracking_uri, training_key="key", name="tiny", parameters={}) as run:
         assert run.resumed
         for step in range(2400, 2600):

@@ -220,9 +220,9 @@ def test_without_a_source_there_is_nothing_to_do_and_no_failure(monkeypatch: pyt
     )
 
 
-def test_the_command_scores_and_says_that_all_is_there(source: Path, tmp_path: Path) -> None:
+def test_the_command_scores_and_says_that_all_is_there(source: Path, tmp_path: Path, api: str) -> None:
     command = ("score", str(source), "--target", str(tmp_path / "out"), "--model", str(WEIGHTS), "--json")
-    status, out, err = Run(*command, "--workers", "1", root=tmp_path / "root").end()
+    status, out, err = Run(*command, "--workers", "1", root=tmp_path / "root", api=api).end()
     assert status == 0, err
     told = json.loads(out)
     assert (told["pairs"], told["failures"], told["computed"]) == (7, 0, 4)

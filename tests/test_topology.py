@@ -68,6 +68,7 @@ class TestProcesses:
             time.sleep(0.1)
         assert not processes.marked(mark)
 
+    @pytest.mark.slow
     def test_a_service_is_killed_started_and_restarted(self) -> None:
         with Topology(services=["dask-worker"]) as topology:
             before = topology.pids("dask-worker-1")

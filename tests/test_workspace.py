@@ -22,9 +22,10 @@ from mistworks.errors import MistworksError
 from mistworks.presets import PRESETS
 from storage.generation import generate_partition
 from storage.store import create_store
+from tests.commands import InProcess
 
 VARIABLES = ("MISTWORKS_ROOT", "MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
-OTHERS = ("MLFLOW_TRACKING_URI", "MISTWORKS_DASK_ADDRESS", "MISTWORKS_WORKERS")
+OTHERS = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MISTWORKS_DASK_ADDRESS", "MISTWORKS_WORKERS")
 
 
 @pytest.fixture(autouse=True)
@@ -178,13 +179,16 @@ def test_a_pipeline_without_a_validation_split_is_refused(tmp_path: Path) -> Non
     ],
 )
 def test_errors_come_before_any_server_is_started(
-    arguments: tuple[str, ...], sentence: str, tmp_path: Path
+    arguments: tuple[str, ...],
+    sentence: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    in_process: InProcess,
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *arguments], capture_output=True, text=True, cwd=tmp_path
-    )
-    assert done.returncode == 1
-    assert sentence in done.stderr.splitlines()[-1]
+    monkeypatch.chdir(tmp_path)
+    status, _, err = in_process(*arguments)
+    assert status == 1
+    assert sentence in err.splitlines()[-1]
     assert not (tmp_path / "mistworks-data" / "prefect").exists()
 
 

@@ -128,6 +128,7 @@ def finished(preset: Path, root: Path, api: str, undisturbed: Outcome) -> None:
     assert training_record(uri, version.lineage.run_id).weights_sha256 == undisturbed.weights
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [INTERRUPTIONS[2]], ids=lambda at: at.step)
 def test_killed_while_it_trains_then_finished(
     at: Interruption, preset: Path, api: str, tmp_path: Path
