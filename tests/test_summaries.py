@@ -204,7 +204,7 @@ def command(*arguments: object, root: Path) -> Any:
 def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Path) -> None:
     preset = load_preset("tiny").model_dump(mode="json")
     preset["network"] = {"network": "summary", "members": 2, "hidden": 16, "blocks": 1}
-    preset["training"]["loss_scale"] = "square-root"
+    preset["training"] |= {"loss_scale": "square-root", "leave_out": True}
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(preset))
     registered = command("pipeline", "--preset", path, root=tmp_path)
@@ -212,6 +212,11 @@ def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Pat
     (folder,) = tmp_path.glob("training/*/calibrated-*")
     estimator = mistworks.load(folder)
     assert (estimator.network_config.network, estimator.calibration is not None) == ("summary", True)
+    assert estimator.calibration is not None
+    assert estimator.calibration.widening is not None
+    assert not estimator.witnesses
+    assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert "witnesses.safetensors" in {file.name for file in (folder.parent / "model").iterdir()}
     assert "## Where not to trust it" in (folder / "README.md").read_text()
     train = tmp_path / "stores" / "mine.json-seed-0" / "train.zarr"
     # All of it was there: nothing is computed twice.

@@ -96,13 +96,13 @@ def test_quantiles_neither_cross_nor_fall_below_zero(seed: int, n: int, dx: int,
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((n, dx))
     y = rng.standard_normal((n, dy)) + x[:, :1]
-    prediction = predicted(fresh(seed).ready(), x, y)
+    sample, prediction = prepare(x, y), predicted(fresh(seed).ready(), x, y)
     assert prediction.quantiles is not None
     quantiles = prediction.quantiles[0]
     assert np.isfinite(quantiles).all()
     assert (quantiles >= 0).all()
     assert (np.diff(quantiles) >= 0).all()
-    assert (prediction.n[0], prediction.d[0]) == (n, dx + dy)
+    assert (prediction.n[0], prediction.d[0]) == (sample.n, sample.dx + sample.dy)
 
 
 def test_every_invariance_is_declared_and_kept() -> None:

@@ -60,7 +60,7 @@ class Network(nn.Module, Predictor):
         return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
 
     def observe(self, sample: Prepared) -> Pair:
-        """See `Predictor.observe`: ranks alone where the network is invariant to maps of columns, else values."""
+        """See `Predictor.observe`: ranks where maps of columns change nothing, else values."""
         if "increasing" not in self.invariances:
             return sample.raw()
         ranks = sample.ranked.ranks.astype(np.float32)

@@ -178,8 +178,10 @@ def _linear(tensors: Mapping[str, FloatArray], name: str, values: FloatArray) ->
 
 
 def _normalised(values: FloatArray) -> FloatArray:
-    centred = values - values.mean(axis=-1, keepdims=True)
-    variance = np.square(centred).mean(axis=-1, keepdims=True)
+    # Sums of ufuncs take half the time of means where rows are few.
+    share = np.float32(1 / values.shape[-1])
+    centred = values - np.add.reduce(values, axis=-1, keepdims=True) * share
+    variance = np.einsum("...i,...i->...", centred, centred)[..., None] * share
     return np.asarray(centred / np.sqrt(variance + np.float32(_EPSILON)))
 
 
