@@ -25,7 +25,7 @@ def column(rng: np.random.Generator, n: int) -> Array:
         case 4:
             return (rng.random(n) < 0.05).astype(float) + (np.arange(n) == 0)
         case _:
-            return (rng.permutation(n) % 2).astype(float)
+            return (rng.permutation(n) % 3 == 0).astype(float)
 
 
 @st.composite
