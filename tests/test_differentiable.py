@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+import mistworks.estimation
 from mistworks.errors import MistworksError
 from mistworks.estimation import Estimator, TrainingRange
 from mistworks.networks import SetTransformerConfig, SummaryNetworkConfig, build_network
+from mistworks.statistics import statistic_names, summarise_smoothly
 from mistworks.training import TrainingConfig, train
 from tests.sources import MemorySource
 from tests.test_summary import MemorySummaries
@@ -80,9 +82,7 @@ def test_constant_columns_carry_nothing(estimator: Estimator) -> None:
 
 def test_what_has_no_gradient_is_refused(estimator: Estimator) -> None:
     x, y = draw(0.5, 0)
-    with pytest.raises(
-        MistworksError, match=r"Expected x to be a floating-point tensor .* got .*ndarray"
-    ):
+    with pytest.raises(MistworksError, match=r"Expected x to be a floating-point tensor .* got .*ndarray"):
         estimator.differentiable(x.numpy(), y)  # type: ignore[arg-type]
     with pytest.raises(MistworksError, match=r"Expected y to be .* torch.int64 and shape \(150, 1\)"):
         estimator.differentiable(x, y.long())
@@ -95,3 +95,54 @@ def test_what_has_no_gradient_is_refused(estimator: Estimator) -> None:
     plain = Estimator(build_network(other), other, "pinball", sizes)
     with pytest.raises(MistworksError, match="got one that has no smooth version"):
         plain.differentiable(x, y)
+
+
+def subsample(kind: str, seed: int, n: int = 400) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two columns, of which the first alone tells y: four classes, or a continuous value."""
+    rng = np.random.default_rng(seed)
+    classes, x = rng.integers(0, 4, n), rng.standard_normal((n, 2))
+    if kind == "classes":
+        x[:, 0] += classes
+        return torch.from_numpy(x), torch.from_numpy(classes[:, None].astype(float))
+    return torch.from_numpy(x), torch.from_numpy(0.8 * x[:, :1] + 0.6 * rng.standard_normal((n, 1)))
+
+
+def projected(x: torch.Tensor, angle: torch.Tensor) -> torch.Tensor:
+    return x @ torch.stack([torch.cos(angle), torch.sin(angle)])[:, None]
+
+
+@pytest.mark.parametrize("kind", ["classes", "continuous"])
+@pytest.mark.parametrize("start", [0.6, -0.9])
+def test_statistics_that_pass_gradients_have_the_right_sign(kind: str, start: float) -> None:
+    names = [
+        "gaussian.unbiased.0",
+        "metric.distance_correlation.0",
+        "sparse.ordered.0",
+        "metric.regression.0",
+    ]
+    names += ["classes.mi.0"] if kind == "classes" else ["pairs.ordered.0", "local.kendall.0"]
+    right = dict.fromkeys(names, 0)
+    for seed in range(10):
+        x, y = subsample(kind, seed)
+        angle = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+        statistics = summarise_smoothly(projected(x, angle), y)
+        for name in names:
+            value = statistics[statistic_names().index(name)]
+            (slope,) = torch.autograd.grad(value, angle, retain_graph=True)
+            right[name] += bool(slope * start < 0)
+    assert min(right.values()) == 10, right
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "share"), [("classes", 0.90), ("continuous", 0.97)])
+def test_the_shipped_estimator_knows_the_way(kind: str, share: float) -> None:
+    shipped = mistworks.estimation._shipped()
+    right = []
+    for seed in range(200):
+        x, y = subsample(kind, seed)
+        start = float(np.random.default_rng(seed).choice([-1.0, 1.0]) * (0.3 + 0.004 * seed))
+        angle = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+        shipped.differentiable(projected(x, angle), y).backward()
+        assert angle.grad is not None
+        right.append(angle.grad.item() * start < 0)
+    assert np.mean(right) >= share
