@@ -24,6 +24,7 @@ from mistworks.distributions import (
     CellsFamily,
     ChannelFamily,
     CheckerboardFamily,
+    CloudsFamily,
     CopiesFamily,
     Dense,
     Factor,
@@ -63,6 +64,7 @@ _PUBLISHED_DIMENSIONS = EqualDimensions(d=UniformInteger(low=2, high=32))
 _ONE_EACH = EqualDimensions(d=UniformInteger(low=1, high=1))
 _MOST_VALUES = 2**17
 _MAPS = BlockMaps(probability=0.4)
+_LONE = ObservedFamily(lone=1.0)
 _FEW_MAPS = BlockMaps(probability=0.25)
 _TURNED = BlockMaps(probability=1.0, rotation=0.0, norm_rotation=1.0, coupling=0.0, linear=0.0, flow=0.0)
 
@@ -73,7 +75,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tables": ("checkerboard", "cells"),
         "mixtures": ("mixture", "channel", "readouts", "independent"),
         "observed": ("observed", "copies"),
-        "labels": ("labels", "bits"),
+        "labels": ("labels", "bits", "clouds"),
         "strong": ("strong",),
     }
 )
@@ -275,6 +277,7 @@ def _ordinary() -> list[Member]:
             LabelsFamily(),
             LabelsFamily(),
             LabelsFamily(),
+            CloudsFamily(),
             BitsFamily(),
             CopiesFamily(),
             NormalFamily(dispersion=Factor()),
@@ -282,11 +285,16 @@ def _ordinary() -> list[Member]:
     )
     return [
         Member(family=ObservedFamily(), weight=14.0, dimensions=_ONE_EACH),
-        Member(family=ObservedFamily(), weight=18.0, dimensions=_up_to(8)),
-        Member(family=ObservedFamily(), weight=8.0, dimensions=_up_to(64)),
+        Member(family=ObservedFamily(), weight=15.0, dimensions=_up_to(8)),
+        Member(family=ObservedFamily(), weight=6.0, dimensions=_up_to(64)),
+        Member(family=_LONE, weight=10.0, dimensions=_up_to(41, low=2)),
+        Member(family=_LONE, weight=5.0, dimensions=_up_to(41, equal=0.2, single=0.5)),
         Member(family=LabelsFamily(), weight=9.0, dimensions=_ONE_EACH),
         Member(family=LabelsFamily(), weight=12.0, dimensions=_up_to(8)),
         Member(family=LabelsFamily(), weight=10.0, dimensions=_up_to(64)),
+        Member(family=CloudsFamily(), weight=7.0, dimensions=_up_to(64, equal=0.1, single=0.7)),
+        Member(family=CloudsFamily(), weight=9.0, dimensions=_up_to(24, equal=0.2, single=0.4)),
+        Member(family=CloudsFamily(), weight=2.5, dimensions=_ONE_EACH),
         Member(family=BitsFamily(), weight=7.0, dimensions=_up_to(16)),
         Member(family=BitsFamily(), weight=2.0, dimensions=_up_to(64)),
         Member(family=CopiesFamily(), weight=10.0, dimensions=_up_to(64)),
@@ -295,12 +303,25 @@ def _ordinary() -> list[Member]:
 
 
 def _strong() -> list[Member]:
-    """Up to 10 nats in one to three dimensions, and up to 60 in many."""
+    """Up to 10 nats in one to three dimensions, up to 60 in many, and pairs of additive bounded noise."""
     maps = BlockMaps(probability=0.15, flow=0.0)
+    bounded = StrongFamily(
+        kinds=("uniform", "uniform", "banded", "banded", "blurred"),
+        each=LogUniform(low=0.3, high=4.0),
+        filled=1.0,
+        shared=0.0,
+        mixed=0.0,
+    )
     return [
         Member(family=StrongFamily(), weight=5.0, dimensions=_ONE_EACH),
         Member(family=StrongFamily(), weight=11.0, dimensions=_up_to(3), block_maps=maps),
         Member(family=StrongFamily(), weight=6.0, dimensions=_up_to(64)),
+        Member(
+            family=bounded,
+            weight=10.0,
+            n=LogUniformInteger(low=100, high=10_000),
+            dimensions=EqualDimensions(d=UniformInteger(low=1, high=4)),
+        ),
     ]
 
 
@@ -321,6 +342,8 @@ def _large() -> list[Member]:
     unmapped: tuple[tuple[AnyFamily, float, MixedDimensions], ...] = (
         (ObservedFamily(), 2.5, _up_to(12)),
         (LabelsFamily(), 2.0, _up_to(12)),
+        (_LONE, 1.0, _up_to(41)),
+        (CloudsFamily(), 1.5, _up_to(24, equal=0.1, single=0.6)),
         (BitsFamily(), 0.6, _up_to(12)),
         (CopiesFamily(), 0.5, _up_to(12)),
         (StrongFamily(), 2.0, _up_to(3)),

@@ -221,6 +221,28 @@ def test_draws_are_finite_reproducible_and_bounded(dx: int, dy: int) -> None:
     assert 8 <= independent <= 32
 
 
+def test_a_lone_pair_is_of_another_kind_than_what_surrounds_it() -> None:
+    family = ObservedFamily(lone=1.0)
+    kinds: list[bool] = []
+    for seed in range(200):
+        drawn = family.draw(6, 9, np.random.default_rng(seed))
+        pairs = len(drawn.correlations)
+        assert pairs <= 2
+        for side in (drawn.x, drawn.y):
+            discrete = [bool(column.coarsening.atoms.all()) for column in side.columns]
+            paired = [d for d, column in zip(discrete, side.columns, strict=True) if column.latent < pairs]
+            noise = [d for d, column in zip(discrete, side.columns, strict=True) if column.latent >= pairs]
+            assert len(set(noise)) == 1
+            assert all(d != noise[0] for d in paired)
+            kinds += paired
+        assert drawn.mutual_information == pytest.approx(
+            observed_information(drawn.correlations, drawn.x, drawn.y)
+        )
+        x, y = drawn.sample(20, np.random.default_rng(1))
+        assert (x.shape, y.shape) == ((20, 6), (20, 9))
+    assert 0.5 < np.mean(kinds) < 0.9
+
+
 def test_the_family_is_configuration() -> None:
     family = ObservedFamily(independent=0.5)
     adapter: TypeAdapter[AnyFamily] = TypeAdapter(AnyFamily)

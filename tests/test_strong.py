@@ -9,11 +9,12 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.special import log_ndtr, ndtr
 
-from mistworks.distributions import SharpPair, Strong, StrongFamily
+from mistworks.distributions import LogUniform, SharpPair, Strong, StrongFamily
 from mistworks.distributions.strong import _EDGE, PairKind, draw_pair
 from mistworks.distributions.student import tail_mutual_information
+from mistworks.errors import MistworksError
 
-KINDS: list[PairKind] = ["normal", "student", "uniform", "blurred"]
+KINDS: list[PairKind] = ["normal", "student", "uniform", "blurred", "banded"]
 Z_LIMIT = 4.9
 
 
@@ -53,6 +54,38 @@ def test_information_of_a_uniform_pair_is_its_integral(width: float) -> None:
         for low, high in itertools.pairwise(corners)
     )
     assert SharpPair("uniform", width).information == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("width", [1e-3, 0.3, 2.0, 7.9, 8.1, 40.0])
+def test_information_of_a_banded_pair_is_its_integral(width: float) -> None:
+    def entropy(v: float) -> float:
+        density = (ndtr(width - v) - ndtr(-width - v)) / (2 * width)
+        return -density * math.log(density) if density > 0 else 0.0
+
+    corners = sorted({0.0, max(0.0, width - 8), width, width + 12})
+    half = sum(quad(entropy, low, high, limit=200)[0] for low, high in itertools.pairwise(corners))
+    expected = 2 * half - math.log(2 * width)
+    assert SharpPair("banded", width).information == pytest.approx(expected, abs=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["uniform", "blurred", "banded"])
+def test_each_pair_has_what_is_drawn_for_it(kind: PairKind) -> None:
+    family = StrongFamily(
+        kinds=(kind,), each=LogUniform(low=0.3, high=4.0), filled=1.0, shared=0.0, mixed=0.0
+    )
+    assert StrongFamily.parse(family.canonical_json()) == family
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        drawn = family.draw(4, 4, rng)
+        information = [pair.information for pair in drawn.pairs]
+        assert len(information) == 4
+        assert 0.29 < min(information) <= max(information) < 4.01
+        assert drawn.mutual_information == pytest.approx(sum(information))
+        for pair in drawn.pairs:
+            u, v = pair.sample(20_000, rng).T
+            assert 0.2 < abs(np.corrcoef(u, v)[0, 1]) <= 1.0
+    with pytest.raises(MistworksError, match="each must stay within"):
+        StrongFamily.parse({"each": {"low": 0.1, "high": 11.0}})
 
 
 def test_information_of_a_student_pair_is_the_mean_of_pointwise_information() -> None:

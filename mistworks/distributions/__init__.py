@@ -11,6 +11,7 @@ from mistworks.distributions.bits import Bits, BitsFamily
 from mistworks.distributions.cells import Cells, CellsFamily
 from mistworks.distributions.channel import Channel, ChannelFamily
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
+from mistworks.distributions.clouds import Clouds, CloudsFamily
 from mistworks.distributions.copies import Copies, CopiesFamily
 from mistworks.distributions.dispersion import (
     Dense,
@@ -46,6 +47,7 @@ AnyFamily = Annotated[
     | IndependentFamily
     | ObservedFamily
     | LabelsFamily
+    | CloudsFamily
     | BitsFamily
     | StrongFamily
     | CopiesFamily,
@@ -68,6 +70,8 @@ __all__ = [
     "ChannelFamily",
     "Checkerboard",
     "CheckerboardFamily",
+    "Clouds",
+    "CloudsFamily",
     "Copies",
     "CopiesFamily",
     "Dense",

@@ -217,6 +217,11 @@ def draw_coarsening(rng: np.random.Generator) -> Coarsening:
     return draw(rng)
 
 
+def draw_discrete(rng: np.random.Generator) -> Coarsening:
+    """A random coarsening into atoms alone: a bit, often rare, classes, integers or counts."""
+    return _DISCRETE[int(rng.integers(len(_DISCRETE)))](rng)
+
+
 def _exact(_rng: np.random.Generator) -> Coarsening:
     return EXACT
 
@@ -283,6 +288,8 @@ _KINDS: tuple[tuple[Callable[[np.random.Generator], Coarsening], float], ...] = 
     (_censored, 1.0),
     (_reflected, 0.7),
 )
+
+_DISCRETE = (_binary, _binary, _binary, _classes, _classes, _rounded, _counted)
 
 
 def _all_atoms(cuts: NDArray[np.floating], order: NDArray[np.int64] | None = None) -> Coarsening:

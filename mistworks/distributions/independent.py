@@ -12,6 +12,7 @@ from mistworks.distributions.base import Family, JointDistribution, require_at_l
 from mistworks.distributions.bits import BitsFamily
 from mistworks.distributions.cells import CellsFamily
 from mistworks.distributions.channel import ChannelFamily
+from mistworks.distributions.clouds import CloudsFamily
 from mistworks.distributions.copies import CopiesFamily
 from mistworks.distributions.dispersion import Dense, Factor
 from mistworks.distributions.labels import LabelsFamily
@@ -34,6 +35,7 @@ BlockFamily = Annotated[
     | ReadoutsFamily
     | ObservedFamily
     | LabelsFamily
+    | CloudsFamily
     | BitsFamily
     | CopiesFamily,
     Field(discriminator="family"),

@@ -156,12 +156,13 @@ class Labels(JointDistribution):
         cell = np.searchsorted(self.cumulative, rng.random(n) * self.cumulative[-1], side="right")
         row, column = np.divmod(np.minimum(cell, self.table.size - 1), self.table.shape[1])
         return (
-            _side(self.x(row, rng), self.x_order, self.x_noise, rng),
-            _side(self.y(column, rng), self.y_order, self.y_noise, rng),
+            place(self.x(row, rng), self.x_order, self.x_noise, rng),
+            place(self.y(column, rng), self.y_order, self.y_noise, rng),
         )
 
 
-def _side(telling: FloatArray, order: Codes, noise: Coordinates, rng: np.random.Generator) -> FloatArray:
+def place(telling: FloatArray, order: Codes, noise: Coordinates, rng: np.random.Generator) -> FloatArray:
+    """Columns that tell a label and columns of noise, each in its place, shape (n, d), float32."""
     values = np.empty((len(telling), len(order)), dtype=np.float32)
     values[:, order] = np.hstack([telling, noise.sample(len(telling), rng)])
     return values
@@ -209,22 +210,22 @@ class LabelsFamily(Family):
     def _table(self, rng: np.random.Generator) -> Array:
         count = int(log_uniform(2.0, self.most + 1.0, rng))
         other = int(log_uniform(2.0, self.most + 1.0, rng))
-        shares = _shares(count, rng)
+        shares = draw_shares(count, rng)
         if rng.random() < self.independent:
-            return np.outer(shares, _shares(other, rng))
+            return np.outer(shares, draw_shares(other, rng))
         kind = rng.random()
         if kind < 0.25:
             table = np.diag(shares)
         elif kind < 0.5:
-            table = _function(shares, min(other, count), rng)
+            table = merged(shares, min(other, count), rng)
         elif kind < 0.75:
-            table = _noisy(shares, rng)
+            table = noisy_copy(shares, rng)
         else:
             table = draw_table(min(count, 64), min(other, 64), rng)
         return np.ascontiguousarray(table if rng.random() < 0.5 else table.T)
 
 
-def _shares(count: int, rng: np.random.Generator) -> Array:
+def draw_shares(count: int, rng: np.random.Generator) -> Array:
     """Probabilities of labels, with sum 1."""
     kind = rng.random()
     if kind < 0.3:
@@ -243,7 +244,7 @@ def _shares(count: int, rng: np.random.Generator) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def _function(shares: Array, values: int, rng: np.random.Generator) -> Array:
+def merged(shares: Array, values: int, rng: np.random.Generator) -> Array:
     """A table in which each row has one column: at random, or in order."""
     count = len(shares)
     choice = rng.permutation(count) % values if rng.random() < 0.7 else np.arange(count) * values // count
@@ -252,7 +253,7 @@ def _function(shares: Array, values: int, rng: np.random.Generator) -> Array:
     return table
 
 
-def _noisy(shares: Array, rng: np.random.Generator) -> Array:
+def noisy_copy(shares: Array, rng: np.random.Generator) -> Array:
     """A copy that is, with some probability, another label: any by its share, any alike, or a neighbour."""
     count, error = len(shares), log_uniform(0.005, 1.0, rng)
     kind = int(rng.integers(3))

@@ -5,14 +5,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
 from mistworks.distributions.coarsening import (
+    EXACT,
     Coarsening,
     coarse_information,
     draw_coarsening,
+    draw_discrete,
     joint,
 )
 from mistworks.distributions.dispersion import Matrix, cholesky_factor, factor_matrix
@@ -21,6 +23,7 @@ from mistworks.distributions.priors import LogUniform, Probability, log_uniform,
 _MOST_KINDS = 4
 _MISSING = np.float32(-99.0)
 _STRONGEST = 6.0
+_SHARED = 0.4
 _MOST_INFORMATION = 60.0
 
 
@@ -135,6 +138,8 @@ class ObservedFamily(Family):
         information: prior of the information of a pair before it is coarsened, in nats.
         missing: probability that columns are missing now and then.
         repeated: probability that pairs are read by a second column of their side, coarsened otherwise.
+        lone: probability that one or two pairs are of another kind than the noise: discrete pairs among
+            continuous columns, or continuous pairs among discrete ones. Nothing is missing or repeated there.
     """
 
     family: Literal["observed"] = "observed"
@@ -143,6 +148,7 @@ class ObservedFamily(Family):
     information: LogUniform = LogUniform(low=0.02, high=3.0)
     missing: Probability = 0.1
     repeated: Probability = 0.12
+    lone: Probability = Field(default=0.0, exclude_if=lambda probability: probability == 0.0)
 
     @field_validator("information")
     @classmethod
@@ -169,6 +175,8 @@ class ObservedFamily(Family):
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
         """The same without its information, which is an integral for each kind of pair."""
         self.require_dimensions(dx, dy)
+        if self.lone > 0.0 and rng.random() < self.lone:
+            return self._draw_lone(dx, dy, rng)
         pairs = 0 if rng.random() < self.independent else _draw_pairs(min(dx, dy), rng)
         # A few kinds of columns, not one a column: as tables are, and each label an integral less.
         kinds = int(rng.integers(1, min(_MOST_KINDS, max(pairs, 2)), endpoint=True))
@@ -179,6 +187,37 @@ class ObservedFamily(Family):
         x = self._side(dx, [x_kinds[i] for i in kind], x_kinds, float(kept[0]), rng)
         y = self._side(dy, [y_kinds[i] for i in kind], y_kinds, float(kept[1]), rng)
         return Observed(correlations, x, y, float("nan"))
+
+    def _draw_lone(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
+        pairs = 0 if rng.random() < self.independent else min(int(rng.integers(1, 3)), dx, dy)
+        if rng.random() < 0.7:
+            x_kind = draw_discrete(rng)
+            y_kind = x_kind if rng.random() < 0.6 else draw_discrete(rng)
+            noise = [EXACT]
+        else:
+            x_kind = y_kind = EXACT
+            noise = [draw_discrete(rng) for _ in range(int(rng.integers(1, _MOST_KINDS)))]
+        if x_kind is not EXACT and rng.random() < _SHARED:
+            correlation = 1.0
+        else:
+            # Two events that are both rare say little by excluding each other.
+            sign = 1.0 if rng.random() < 0.75 else -1.0
+            correlation = float(sign * np.sqrt(-np.expm1(-2.0 * self.information.draw(rng))))
+        x = self._lone_side(dx, pairs, x_kind, noise, rng)
+        y = self._lone_side(dy, pairs, y_kind, noise, rng)
+        return Observed(np.full(pairs, correlation), x, y, float("nan"))
+
+    @staticmethod
+    def _lone_side(
+        size: int,
+        pairs: int,
+        paired: Coarsening,
+        noise: Sequence[Coarsening],
+        rng: np.random.Generator,
+    ) -> Side:
+        columns = [Column(pair, paired) for pair in range(pairs)]
+        columns += [Column(latent, noise[int(rng.integers(len(noise)))]) for latent in range(pairs, size)]
+        return Side(tuple(columns[place] for place in rng.permutation(size)), _draw_noise(size - pairs, rng))
 
     def _correlation(self, x: Coarsening, y: Coarsening, rng: np.random.Generator) -> float:
         sign = 1.0 if rng.random() < 0.5 else -1.0
@@ -209,10 +248,15 @@ class ObservedFamily(Family):
             kinds = [draw_coarsening(rng) for _ in range(int(rng.integers(1, _MOST_KINDS)))]
         for latent in range(pairs, pairs + spare):
             columns.append(Column(latent, kinds[int(rng.integers(len(kinds)))], kept))
-        noise = np.eye(spare)
-        if spare > 1 and rng.random() < 0.5:
-            noise = factor_matrix(spare, log_uniform(0.1, 3.0, rng), rng)
+        noise = _draw_noise(spare, rng)
         return Side(tuple(columns[place] for place in rng.permutation(size)), noise)
+
+
+def _draw_noise(size: int, rng: np.random.Generator) -> Matrix:
+    """Correlations of what only one side reads: none half of the time."""
+    if size > 1 and rng.random() < 0.5:
+        return factor_matrix(size, log_uniform(0.1, 3.0, rng), rng)
+    return np.eye(size)
 
 
 def _draw_pairs(most: int, rng: np.random.Generator) -> int:

@@ -1,26 +1,31 @@
 """The strong family: sharp pairs of continuous coordinates, up to 10 nats each and 60 together."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
+from scipy.interpolate import CubicSpline
 from scipy.special import lambertw, ndtr
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
 from mistworks.distributions.block_maps import haar
-from mistworks.distributions.priors import Probability, log_uniform
+from mistworks.distributions.priors import LogUniform, Probability, log_uniform, within
 from mistworks.distributions.student import tail_mutual_information
 
-PairKind = Literal["normal", "student", "uniform", "blurred"]
+PairKind = Literal["normal", "student", "uniform", "blurred", "banded"]
 
+_KINDS: tuple[PairKind, ...] = ("normal", "normal", "student", "uniform", "blurred")
 _MOST_OF_A_PAIR = 10.0
 _WEAKEST_BLURRED = 1.2
 # −∫ Φ(t) log Φ(t) dt over the real line: the entropy that an edge adds to a blurred uniform distribution.
 _EDGE = 0.9031972855686
 _MARGINS = 4
+_EDGES_APART = 8.0
+_GRID = 0.1
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ class SharpPair:
 
     Attributes:
         kind: ``normal``; ``student``, a bivariate t; ``uniform``, U ~ U(0, 1) and V = U + U(−ε, ε);
-            ``blurred``, U ~ U(0, 1) and V = U + σ Z with Z standard normal.
+            ``blurred``, U ~ U(0, 1) and V = U + σ Z with Z standard normal; ``banded``, U = Z and
+            V = Z + U(−ε, ε).
         sharpness: √(1 − ρ²) of a normal or Student pair, ε, or σ < 0.1.
         degrees_of_freedom: ν of a Student pair.
         swapped: U and V are swapped.
@@ -47,8 +53,8 @@ class SharpPair:
         """I(U;V) in nats.
 
         −½ log(1 − ρ²); that plus what the shared scale of a Student-t tells; ε − log 2ε, or 1/(4ε) from ε = ½
-        on; and h(V) − h(σZ), where the two edges of the blurred uniform distribution make h(V) = 2 c σ for
-        σ < 0.1, with c = −∫ Φ log Φ = 0.903.
+        on; h(V) − h(σZ), where the two edges of the blurred uniform distribution make h(V) = 2 c σ for
+        σ < 0.1, with c = −∫ Φ log Φ = 0.903; and `banded_information`.
         """
         s = self.sharpness
         match self.kind:
@@ -60,6 +66,8 @@ class SharpPair:
                 return float(s - np.log(2 * s)) if s <= 0.5 else 1 / (4 * s)
             case "blurred":
                 return float(2 * _EDGE * s - np.log(s) - 0.5 * np.log(2 * np.pi * np.e))
+            case "banded":
+                return banded_information(s)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """n draws of (U, V), standardised about, shape (n, 2)."""
@@ -70,12 +78,37 @@ class SharpPair:
             if self.kind == "student":
                 scale = np.sqrt(self.degrees_of_freedom / rng.chisquare(self.degrees_of_freedom, n))
                 u, v = u * scale, v * scale
+        elif self.kind == "banded":
+            u = rng.standard_normal(n)
+            v = (u + rng.uniform(-s, s, n)) / np.sqrt(1.0 + s**2 / 3.0)
         else:
             u = rng.random(n) - 0.5
-            noise = rng.uniform(-s, s, n) if self.kind == "uniform" else s * rng.standard_normal(n)
+            noise = s * rng.standard_normal(n) if self.kind == "blurred" else rng.uniform(-s, s, n)
             u, v = np.sqrt(12.0) * u, np.sqrt(12.0) * (u + noise)
         v = -v if self.negative else v
         return np.column_stack([v, u] if self.swapped else [u, v])
+
+
+def banded_information(width: float) -> float:
+    """I(Z; Z + U(−ε, ε)) of a standard normal Z, given ε > 0, in nats.
+
+    h(V) − log 2ε, where V has density (Φ(v + ε) − Φ(v − ε)) / 2ε. As smooth as the normal density, it is
+    integrated over an even grid to about 1e-10. From ε = 8 on the two edges of a uniform distribution are
+    apart, and the information is c / ε with c = −∫ Φ log Φ = 0.903.
+    """
+    if width >= _EDGES_APART:
+        return _EDGE / width
+    v = np.arange(0.5 * _GRID, _EDGES_APART + width, _GRID)
+    # From the right tail, where differences of Φ keep their digits.
+    density = np.maximum((ndtr(width - v) - ndtr(-width - v)) / (2.0 * width), 1e-300)
+    return float(-2.0 * _GRID * (density * np.log(density)).sum() - np.log(2.0 * width))
+
+
+@cache
+def _banded_widths() -> CubicSpline:
+    """log ε by the logarithm of the information of a banded pair below ε = 8."""
+    logarithms = np.linspace(np.log(_EDGES_APART) - 1e-9, -_MOST_OF_A_PAIR, 600)
+    return CubicSpline(np.log([banded_information(float(np.exp(value))) for value in logarithms]), logarithms)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,16 +189,32 @@ class StrongFamily(Family):
     The sum is up to 10 nats for one pair and 3.5 more for each further pair, at most ``most``; uniform half
     of the time, else log-uniform from 0.1. No pair has more than 10 nats.
 
+    With ``each`` the information of each pair is drawn instead, and with ``filled`` of 1 there is no noise.
+
     Attributes:
         most: largest sum, in nats.
         shared: probability of a scale that all coordinates share, that is, of a multivariate Student-t.
         mixed: probability that a side is under a matrix: a rotation, or rotations and scales of up to 3.
+        kinds: those of pairs; listing one twice doubles its weight.
+        each: prior of the information of each pair, in nats; None for the sum as above.
+        filled: probability that all coordinates of the smaller side are those of pairs.
     """
 
     family: Literal["strong"] = "strong"
     most: Annotated[float, Field(gt=0.1, le=100.0)] = 60.0
     shared: Probability = 0.1
     mixed: Probability = 0.5
+    # Left out of the JSON where they are these, so that it stays what it was.
+    kinds: Annotated[tuple[PairKind, ...], Field(min_length=1)] = Field(
+        default=_KINDS, exclude_if=lambda kinds: kinds == _KINDS
+    )
+    each: LogUniform | None = Field(default=None, exclude_if=lambda prior: prior is None)
+    filled: Probability = Field(default=0.5, exclude_if=lambda probability: probability == 0.5)
+
+    @field_validator("each")
+    @classmethod
+    def _resolved(cls, prior: LogUniform | None) -> LogUniform | None:
+        return prior and within(prior, 1e-3, _MOST_OF_A_PAIR, "each")
 
     @property
     def name(self) -> str:
@@ -180,19 +229,14 @@ class StrongFamily(Family):
         """Pairs with their number, kinds, sharpness, margins and matrices drawn at random."""
         self.require_dimensions(dx, dy)
         small = min(dx, dy)
-        count = small if rng.random() < 0.5 else int(rng.integers(1, small, endpoint=True))
-        most = min(self.most, _MOST_OF_A_PAIR + 3.5 * (count - 1))
-        total = rng.uniform(0.1, most) if rng.random() < 0.5 else log_uniform(0.1, most, rng)
-        shares = rng.gamma(log_uniform(0.3, 10.0, rng), size=count) + 1e-6
-        if rng.random() < 0.4:
-            shares[:] = 1.0
-        information = np.minimum(total * shares / shares.sum(), _MOST_OF_A_PAIR)
+        count = small if rng.random() < self.filled else int(rng.integers(1, small, endpoint=True))
+        information = self._information(count, rng)
         shared = float(rng.uniform(2.0, 10.0)) if rng.random() < self.shared else 0.0
         kind: PairKind | None = "normal" if shared else None
         if kind is None and rng.random() < 0.7:
-            kind = _KINDS[int(rng.integers(len(_KINDS)))]
+            kind = self.kinds[int(rng.integers(len(self.kinds)))]
         pairs = tuple(
-            draw_pair(kind or _KINDS[int(rng.integers(len(_KINDS)))], nats, rng)
+            draw_pair(kind or self.kinds[int(rng.integers(len(self.kinds)))], nats, rng)
             for nats in information.tolist()
         )
         mixed = (rng.random(2) < self.mixed).tolist()
@@ -205,8 +249,18 @@ class StrongFamily(Family):
         )
         return Strong(pairs, x_margins, y_margins, x_matrix, y_matrix, shared)
 
-
-_KINDS: tuple[PairKind, ...] = ("normal", "normal", "student", "uniform", "blurred")
+    def _information(self, count: int, rng: np.random.Generator) -> Array:
+        """Information of each pair in nats, shape (count,)."""
+        if self.each is not None:
+            same = rng.random() < 0.4
+            drawn = [self.each.draw(rng) for _ in range(1 if same else count)]
+            return np.asarray(np.broadcast_to(drawn, count), dtype=np.float64)
+        most = min(self.most, _MOST_OF_A_PAIR + 3.5 * (count - 1))
+        total = rng.uniform(0.1, most) if rng.random() < 0.5 else log_uniform(0.1, most, rng)
+        shares = rng.gamma(log_uniform(0.3, 10.0, rng), size=count) + 1e-6
+        if rng.random() < 0.4:
+            shares[:] = 1.0
+        return np.asarray(np.minimum(total * shares / shares.sum(), _MOST_OF_A_PAIR))
 
 
 def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> SharpPair:
@@ -225,6 +279,11 @@ def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> S
     if kind in ("uniform", "blurred"):
         width = 1 / (4 * information) if information < 0.5 else -lambertw(-0.5 * np.exp(-information)).real
         return SharpPair("uniform", float(width), 0.0, swapped, negative)
+    if kind == "banded":
+        if information <= banded_information(_EDGES_APART):
+            return SharpPair(kind, _EDGE / information, 0.0, swapped, negative)
+        width = np.exp(_banded_widths()(np.log(information)))
+        return SharpPair(kind, float(width), 0.0, swapped, negative)
     return SharpPair("normal", float(np.exp(-information)), 0.0, swapped, negative)
 
 
