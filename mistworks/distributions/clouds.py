@@ -104,8 +104,8 @@ class Cloud:
             return self
         apart = (self.means - self.means[0]) / self.scales
         if len(apart) <= self.size:
-            apart = np.linalg.qr(apart[1:].T, mode="r").T
-            apart = np.vstack([np.zeros((1, apart.shape[1])), apart])
+            _, spanned = np.linalg.qr(apart[1:].T)
+            apart = np.vstack([np.zeros((1, len(spanned))), spanned.T])
         size = apart.shape[1]
         return Cloud(self.shares, apart, np.ones((1, size)), None, np.eye(size))
 
@@ -144,7 +144,7 @@ def cloud_label(cloud: Cloud, confusion: Array, rng: np.random.Generator) -> Lab
             given = table @ given
         entropies = -(given * np.log(np.maximum(given, _TINY))).sum(axis=0, dtype=np.float64)
         divergences = -entropies - log_shares @ given
-        return weights[drawn][:, None] * np.column_stack([entropies, divergences])
+        return np.asarray(weights[drawn][:, None] * np.column_stack([entropies, divergences]))
 
     def label(values: Array) -> Label:
         means, errors = values.mean(axis=0), values.std(axis=0) / np.sqrt(len(values))

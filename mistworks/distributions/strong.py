@@ -282,8 +282,7 @@ def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> S
     if kind == "banded":
         if information <= banded_information(_EDGES_APART):
             return SharpPair(kind, _EDGE / information, 0.0, swapped, negative)
-        width = np.exp(_banded_widths()(np.log(information)))
-        return SharpPair(kind, float(width), 0.0, swapped, negative)
+        return SharpPair(kind, float(np.exp(_banded_widths()(np.log(information)))), 0.0, swapped, negative)
     return SharpPair("normal", float(np.exp(-information)), 0.0, swapped, negative)
 
 
