@@ -1,4 +1,14 @@
 # One image for every service of docker-compose.yml but PostgreSQL and SeaweedFS: all run the same versions.
+
+# The compiled statistics, which need a compiler that the services do not.
+FROM python:3.11.14-bookworm AS native
+WORKDIR /app
+COPY pyproject.toml README.md setup.py ./
+COPY mistworks mistworks
+# setup.py leaves out what does not compile: here that is an error.
+RUN pip install --no-cache-dir --no-deps --target /built . \
+    && test -e /built/mistworks/native/_baseline.abi3.so
+
 FROM python:3.11.14-slim-bookworm
 
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
@@ -15,12 +25,13 @@ ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY constraints.txt ./
 RUN pip install --no-deps --index-url "${TORCH_INDEX}" --constraint constraints.txt torch
 
-COPY pyproject.toml README.md prefect.yaml ./
+COPY pyproject.toml README.md setup.py prefect.yaml ./
 COPY mistworks mistworks
 COPY storage storage
 COPY tasks tasks
 COPY flows flows
-RUN pip install --constraint constraints.txt --editable '.[pipeline,server]'
+COPY --from=native /built/mistworks/native/*.so mistworks/native/
+RUN MISTWORKS_BUILDS='' pip install --constraint constraints.txt --editable '.[pipeline,server]'
 
 # There is no repository in the image: COMMIT=$(git rev-parse HEAD) tells registered versions what made them.
 ARG COMMIT=

@@ -4,18 +4,18 @@ BIN := .venv/bin
 
 .PHONY: pipeline native test test-slow check services clean
 
-pipeline: .venv/ready
+pipeline: native
 	$(BIN)/mistworks pipeline --preset quick
 
-# The compiled statistics anew, in place.
+# The compiled statistics, in place, anew where a source changed.
 native: .venv/ready
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
 # Two files at a time, a thread each: most of the time is spent waiting for servers to start.
-test: .venv/ready
+test: native
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-test-slow: .venv/ready
+test-slow: native
 	$(BIN)/pytest -m slow
 
 # The services of docker-compose.yml as native processes, a run through them, and nothing left running.

@@ -4,6 +4,7 @@ A build that fails, for want of a compiler say, is reported and left out; the st
 """
 
 import copy
+import hashlib
 import os
 import platform
 import sys
@@ -14,6 +15,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 NATIVE = Path("mistworks/native")
+SOURCES = sorted(NATIVE.glob("*.cpp"))
+HEADERS = sorted(NATIVE.glob("*.h"))
 FLAGS = ["-std=c++17", "-O3", "-g0", "-fvisibility=hidden", "-fopenmp-simd", "-pthread", "-w"]
 # What lets loops be vectorised without changing what arithmetic is: never -ffast-math, which deletes the
 # rounding in the exponential, nor -fno-signed-zeros.
@@ -36,6 +39,14 @@ class BuildNative(build_ext):
         build_ext.build_extension(own, ext)
 
 
+def sources_hash() -> str:
+    """What `mistworks.native.sources` says of the code that was compiled."""
+    digest = hashlib.sha256()
+    for path in SOURCES + HEADERS:
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def extension(name: str, flags: list[str]) -> Extension:
     """The module mistworks.native._name."""
     options: dict[str, Any] = {"extra_compile_args": FLAGS + flags, "extra_link_args": ["-pthread"]}
@@ -44,9 +55,13 @@ def extension(name: str, flags: list[str]) -> Extension:
         options = {}
     return Extension(
         f"mistworks.native._{name}",
-        sources=sorted(str(path) for path in NATIVE.glob("*.cpp")),
-        depends=sorted(str(path) for path in NATIVE.glob("*.h")),
-        define_macros=[("Py_LIMITED_API", "0x030B0000"), ("MISTWORKS_NAME", f"_{name}")],
+        sources=[str(path) for path in SOURCES],
+        depends=[*(str(path) for path in HEADERS), "setup.py"],
+        define_macros=[
+            ("Py_LIMITED_API", "0x030B0000"),
+            ("MISTWORKS_NAME", f"_{name}"),
+            ("MISTWORKS_SOURCES", sources_hash()),
+        ],
         language="c++",
         py_limited_api=True,
         optional=True,

@@ -1,7 +1,11 @@
-"""What computes in a process: versions of the libraries, and a hash of the code that generates datasets.
+"""What computes in a process: versions of the libraries, hashes of the code of datasets and of statistics.
 
 Two processes with equal fingerprints make the same bytes of the same dataset, on machines of one kind. Any
 difference may show only in the last bit of a few values, which nobody sees: hence it is looked for.
+
+Statistics are the same to the last digit only where the build is the same too: the same sources compiled for
+another set of instructions agree to 1e-5. Machines of different builds therefore work together, and a store
+says which build began its statistics.
 """
 
 import ast
@@ -16,13 +20,20 @@ from pathlib import Path
 from typing import Self
 
 import mistworks
+from mistworks import native
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 
 GENERATING = ("mistworks", "code", "numpy", "scipy")
 """Members of a fingerprint that determine the bytes of a dataset."""
 
-_ROOT_MODULE = "mistworks.generation"
+SUMMARISING = ("statistics",)
+"""Members of a fingerprint that determine the statistics of a dataset to 1e-5."""
+
+_GENERATION = "mistworks.generation"
+_STATISTICS = "mistworks.statistics.table"
+# What machines that work together may differ in.
+_MAY_DIFFER = {"build"}
 _HASH_LENGTH = 16
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -33,6 +44,8 @@ class Fingerprint(FrozenConfig):
     Attributes:
         mistworks: version of the package.
         code: hash of the code that generates datasets.
+        statistics: hash of the code that computes their statistics, compiled sources included.
+        build: set of instructions that statistics were compiled for, or ``torch`` where nothing was.
         python: version of the interpreter.
         numpy: version of NumPy.
         scipy: version of SciPy.
@@ -41,6 +54,8 @@ class Fingerprint(FrozenConfig):
 
     mistworks: str
     code: str
+    statistics: str
+    build: str
     python: str
     numpy: str
     scipy: str
@@ -56,11 +71,13 @@ class Fingerprint(FrozenConfig):
 
         Args:
             other: what was found elsewhere.
-            among: the members to compare, all if None.
+            among: the members to compare; if None, all in which machines that work together must be equal.
         """
+        if among is None:
+            among = [name for name in type(self).model_fields if name not in _MAY_DIFFER]
         return [
             f"{name} {getattr(self, name) or 'none'} expected, {getattr(other, name) or 'none'} found"
-            for name in (type(self).model_fields if among is None else among)
+            for name in among
             if getattr(self, name) != getattr(other, name)
         ]
 
@@ -68,9 +85,13 @@ class Fingerprint(FrozenConfig):
 @cache
 def fingerprint() -> Fingerprint:
     """The fingerprint of this process, computed once."""
+    package = Path(mistworks.__file__).parent
+    build, sources = native.build()
     return Fingerprint(
         mistworks=mistworks.__version__,
-        code=code_hash(Path(mistworks.__file__).parent),
+        code=code_hash(package),
+        statistics=statistics_hash(package, sources),
+        build=build or "torch",
         python=platform.python_version(),
         numpy=version("numpy"),
         scipy=version("scipy"),
@@ -104,8 +125,23 @@ def code_hash(package: Path) -> str:
     Args:
         package: the folder of the package ``mistworks``.
     """
+    return _hash_of(package, _GENERATION)
+
+
+def statistics_hash(package: Path, sources: str) -> str:
+    """Hash of the code that computes statistics, likewise, and of what was compiled for it.
+
+    Args:
+        package: the folder of the package ``mistworks``.
+        sources: hash of the sources that were compiled, empty where torch computes instead.
+    """
+    return _hash_of(package, _STATISTICS, sources)
+
+
+def _hash_of(package: Path, root: str, beside: str = "") -> str:
+    """Hash of a module, of what it imports of the package, and of some text beside them."""
     trees: dict[str, ast.Module] = {}
-    pending = [_ROOT_MODULE]
+    pending = [root]
     while pending:
         name = pending.pop()
         path = _file_of(package, name)
@@ -114,7 +150,7 @@ def code_hash(package: Path) -> str:
         trees[name] = ast.parse(path.read_bytes())
         pending += _parents(name)
         pending += _imports(trees[name])
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(beside.encode())
     for name in sorted(trees):
         digest.update(f"{name}\n{''.join(_tokens(trees[name]))}\n".encode())
     return digest.hexdigest()[:_HASH_LENGTH]

@@ -19,7 +19,7 @@ from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store
-from storage.fingerprint import Fingerprint
+from storage.fingerprint import SUMMARISING, Fingerprint, fingerprint
 from storage.generation import generate_partition, writing
 from storage.layout import DIGEST_BYTES, make_array, open_array
 from storage.location import Location, patiently
@@ -27,6 +27,7 @@ from storage.lock import partition_lock
 from storage.store import Store, open_store
 
 _GROUP = f"statistics-{VERSION}"
+_VERSIONS = "versions"
 
 
 class SummaryStore:
@@ -42,6 +43,34 @@ class SummaryStore:
         with zarr.config.set(Location.parse(store.url).codec_pipeline(writable=False)):
             self._table = open_array(group, "table", (manifest.count, len(statistic_names())))
             self._marks = open_array(group, "mark", (manifest.partitions, DIGEST_BYTES))
+
+    @property
+    def other_code(self) -> tuple[str, ...]:
+        """How the code that began the statistics differs from the code that runs here, if recorded."""
+        match self._table.attrs.get(_VERSIONS):
+            case {"statistics": str(code)}:
+                return tuple(
+                    Fingerprint.of_versions({"statistics": code}).differences(fingerprint(), SUMMARISING)
+                )
+            case _:
+                return ()
+
+    def require_same_code(self) -> None:
+        """Refuse to complete what other code began; where it made nothing, this code begins.
+
+        Raises:
+            MistworksError: some partitions have statistics that other code made, and others have none.
+        """
+        if not self.other_code:
+            return
+        marked = [self.is_marked(number) for number in range(self.store.manifest.partitions)]
+        if not any(marked):
+            self._table.update_attributes({_VERSIONS: _versions()})
+        elif not all(marked):
+            raise MistworksError(
+                f"Expected the code that made the first statistics of {self.store.url}, got another: "
+                f"{'; '.join(self.other_code)}. Run that code, or delete {_GROUP} in the store and run again."
+            )
 
     @property
     def index(self) -> Index:
@@ -139,14 +168,17 @@ def create_summaries(url: str) -> SummaryStore:
     A store without samples has its statistics from the beginning: it need not be complete.
 
     Raises:
-        MistworksError: there is no complete store there, or it cannot be written.
+        MistworksError: there is no complete store there, it cannot be written, or other code made some of its
+            statistics and not all.
     """
     store = open_store(url)
     if store.manifest.samples:
         store.require_complete()
     with _access(url, "written", "choose a store that can"):
         found = _open(store, read_only=False)
-        if found is None:
+        if found is not None:
+            found.require_same_code()
+        else:
             target = Location.parse(url).zarr_store(read_only=False)
             _create(zarr.open_group(target, mode="r+", zarr_format=3), store)
             found = _open(store, read_only=False)
@@ -230,6 +262,12 @@ def generate_and_summarise(
     generate_partition(target, number, expected, then=partial(_summarise, summaries, number))
 
 
+def _versions() -> dict[str, str]:
+    """What computes statistics here; the builds of other machines may be others."""
+    here = fingerprint()
+    return {"statistics": here.statistics, "build": here.build}
+
+
 def _create(root: zarr.Group, store: Store) -> None:
     manifest, names = store.manifest, statistic_names()
     group = root.require_group(_GROUP)
@@ -241,7 +279,7 @@ def _create(root: zarr.Group, store: Store) -> None:
         dtype="float32",
         fill_value=float("nan"),
         dimension_names=("dataset", "statistic"),
-        attributes={"statistics": list(names)},
+        attributes={"statistics": list(names), _VERSIONS: _versions()},
     )
     make_array(
         group,

@@ -1,5 +1,6 @@
 """The fingerprint: equal where equal bytes are made, different where one line of generating code differs."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import mistworks
-from storage.fingerprint import GENERATING, Fingerprint, code_hash, fingerprint
+from mistworks import native
+from storage.fingerprint import GENERATING, Fingerprint, code_hash, fingerprint, statistics_hash
 
 PACKAGE = Path(mistworks.__file__).parent
 
@@ -80,9 +82,37 @@ def test_all_modules_that_generation_imports_are_hashed(package: Path, original:
 def test_each_difference_is_named(name: str) -> None:
     mine = fingerprint()
     other = mine.model_copy(update={name: "9.9"})
-    assert mine.differences(other) == [f"{name} {getattr(mine, name)} expected, 9.9 found"]
+    assert mine.differences(other, [name]) == [f"{name} {getattr(mine, name)} expected, 9.9 found"]
     assert mine.differences(mine) == []
     assert bool(mine.differences(other, GENERATING)) == (name in GENERATING)
+
+
+@pytest.mark.parametrize("name", Fingerprint.model_fields)
+def test_machines_of_other_instruction_sets_work_together_and_no_others(name: str) -> None:
+    mine = fingerprint()
+    assert (mine.differences(mine.model_copy(update={name: "9.9"})) == []) == (name == "build")
+
+
+def test_code_and_compiled_sources_of_statistics_count(package: Path, original: str) -> None:
+    before = statistics_hash(package, "ab")
+    assert before == statistics_hash(PACKAGE, "ab")
+    assert before != statistics_hash(package, "cd")
+    edit(package / "statistics" / "oracle.py", lambda text: f"{text}\nOTHER = 1\n")
+    assert before != statistics_hash(package, "ab")
+    assert code_hash(package) == original
+
+
+def test_the_build_is_the_one_that_computes() -> None:
+    code = "from storage.fingerprint import fingerprint; print(fingerprint().build, fingerprint().statistics)"
+    seen = {}
+    for choice in ("off", *(name for name in native.BUILDS if native.loaded(name) is not None)):
+        environment = {**os.environ, "MISTWORKS_NATIVE": choice}
+        command = [sys.executable, "-c", code]
+        run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        seen[choice] = run.stdout.split()
+    assert seen.pop("off")[0] == "torch"
+    assert all(build == choice for choice, (build, _) in seen.items())
+    assert len({code for _, code in seen.values()}) <= 1
 
 
 def test_what_is_absent_is_none() -> None:

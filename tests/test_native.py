@@ -1,5 +1,6 @@
 """The compiled statistics equal the oracle on every instruction set, and are left out if not built."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -46,6 +47,14 @@ def draw(n: int = 80, dx: int = 3, dy: int = 2, seed: int = 0) -> Ranked:
 @each_build
 def test_the_groups_are_those_of_the_layout(build: str) -> None:
     assert native.missing_groups(native.loaded(build)) == ()
+
+
+def test_builds_are_of_the_same_sources() -> None:
+    digest = hashlib.sha256()
+    folder = Path(native.__file__).parent
+    for path in [*sorted(folder.glob("*.cpp")), *sorted(folder.glob("*.h"))]:
+        digest.update(f"{path.name}\n".encode() + path.read_bytes())
+    assert {native.loaded(name).sources() for name in BUILT} == {digest.hexdigest()[:16]}, "run `make native`"
 
 
 @each_build

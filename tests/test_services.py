@@ -113,12 +113,19 @@ class TestImage:
     def test_the_build_context_holds_what_is_copied_and_no_more(self) -> None:
         dockerfile = (REPOSITORY / "Dockerfile").read_text()
         copied = {
-            word for line in re.findall(r"^COPY (.*) \S+$", dockerfile, re.MULTILINE) for word in line.split()
+            word
+            for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE)
+            for word in line.split()
         }
         lines = (REPOSITORY / ".dockerignore").read_text().splitlines()
         assert {line[1:] for line in lines if line.startswith("!")} == copied
         assert "*" in lines
         assert all((REPOSITORY / name).exists() for name in copied)
+
+    def test_what_was_compiled_elsewhere_is_not_copied(self) -> None:
+        assert "**/*.so" in (REPOSITORY / ".dockerignore").read_text().splitlines()
+        dockerfile = (REPOSITORY / "Dockerfile").read_text()
+        assert "COPY --from=native /built/mistworks/native/*.so mistworks/native/\n" in dockerfile
 
     def test_users_and_folders_are_those_of_the_compose_file(self, services: dict[str, Any]) -> None:
         dockerfile = (REPOSITORY / "Dockerfile").read_text()

@@ -31,6 +31,18 @@ def available() -> bool:
     return module is not None and missing_groups(module) == ()
 
 
+def build() -> tuple[str, str]:
+    """What computes statistics here: the instruction set, and a hash of the sources that were compiled.
+
+    Both are empty where torch computes them. Builds of the same sources agree to 1e-5, not to the last digit.
+    """
+    if not available():
+        return "", ""
+    module = loaded(os.environ.get("MISTWORKS_NATIVE", ""))
+    # Code that was compiled before it had them says nothing of its sources.
+    return module.__name__.rpartition("._")[2], getattr(module, "sources", str)()
+
+
 @lru_cache(maxsize=8)
 def loaded(choice: str = "") -> Any:
     """The module built for an instruction set, by default the best of this machine; None if there is none.
@@ -128,6 +140,7 @@ __all__ = [
     "BUILDS",
     "VERSION",
     "available",
+    "build",
     "half_ranks",
     "loaded",
     "missing_groups",

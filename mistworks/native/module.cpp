@@ -243,6 +243,9 @@ PyObject* groups(PyObject*, PyObject*) {
     return list;
 }
 
+// A hash of the sources that this was compiled from, given by setup.py.
+PyObject* sources(PyObject*, PyObject*) { return Py_BuildValue("s", MISTWORKS_STRING(MISTWORKS_SOURCES)); }
+
 // The builds that this processor and operating system can run, the best last.
 PyObject* runnable(PyObject*, PyObject*) {
 #if defined(__x86_64__) || defined(__i386__)
@@ -266,6 +269,7 @@ PyMethodDef METHODS[] = {
      "summarise_many(samples, out, threads): statistics of a list of (half ranks int32 (d, n), dx) into float32 "
      "(len(samples), S)."},
     {"groups", groups, METH_NOARGS, "groups(): (group, function, number of statistics) in their order."},
+    {"sources", sources, METH_NOARGS, "sources(): hash of the sources that this was compiled from."},
     {"runnable", runnable, METH_NOARGS, "runnable(): instruction sets that the machine has, the best last."},
     {nullptr, nullptr, 0, nullptr},
 };
