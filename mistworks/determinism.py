@@ -1,9 +1,10 @@
 """Whether one side of a sample is a function of the other to rounding: mutual information is infinite then.
 
 The sample has to tell a function from strong but finite dependence: 10 nats between two normal variables
-leave noise of 5 · 10⁻⁵ of their spread. A linear or quadratic relation is known by residuals as small as
-rounding; a smooth function by residuals of an interpolation that shrink with the distance of its points, as
-noise does not.
+leave noise of e⁻¹⁰ = 4.5 · 10⁻⁵ of their spread. So a relation counts as a function only if what it leaves
+unexplained, in three points of four, is smaller than the noise of 12 nats: a linear or quadratic relation
+that was fitted, an interpolation between neighbours, or one by kernels. Where points lie too far apart for an
+interpolation to be so exact, both readings are possible, and the dependence counts as finite.
 """
 
 from functools import lru_cache
@@ -20,8 +21,8 @@ from mistworks.statistics.untied import hashed
 _LEAST_POINTS = 20
 # A function shows on a part of the points.
 _MOST_POINTS = 4_096
-# Equal ranks of so many points leave no room for the noise of 10 nats, which would swap tens of them.
-_RANKS_SUFFICE = 1_000
+# In so many points the noise of 10 nats would swap about n² exp(−10) / 3.5 = 30 neighbours.
+_RANKS_SUFFICE = 1_500
 _SINGLES = 0.05
 # Squares of larger numbers, or of smaller ones than its inverse, may leave the range of double precision.
 _LARGE = 1e100
@@ -31,20 +32,20 @@ _MOST_INPUTS = 3
 _MOST_PAIRS = 64
 # Ranks of neighbours along a function differ by less than this share of n; by a third where there is none.
 _NEIGHBOURS_DIFFER = 0.1
-# Residuals of an interpolation relative to the differences of neighbours: small enough to be sure, and small
-# enough to be a function if they shrink by a factor when points come closer.
-_TINY = 1e-5
-_SMALL = 5e-3
-_SHRINKS = 5.0
+# Residuals in units of the median deviation: the noise of 10 nats leaves 8e-5 in three points of four, values
+# of spread 1 with six decimals leave 1e-6.
+_ROUNDING = 6e-6
+# The same in units of the differences of neighbours, which n points of spread 1 leave at about 8 / n: the
+# noise of 10 nats leaves 8e-6 n.
+_ROUNDING_OF_SPACING = 1e-6
+_MOST = 0.75
+# How exact a combination is that is looked at.
+_CANDIDATE = 1e-5
 _CLOUD_POINTS = 256
 # Kernels through few points miss noise by more than its size, and functions by less than their spread.
-_FEW = 64
-_CLOUD_GATE = 0.5
-_GATES = ((128, 0.2), (256, 0.1))
-_CLOUD_SHRINKS = 3.0
-_NUGGET = 1e-10
-_WIDTHS = (2.0, 1.0, 4.0)
-_NEAR = 0.5
+_GATES = ((64, 0.5), (128, 0.05))
+_NUGGET = 1e-12
+_WIDTHS = (2.0, 1.0)
 
 
 def is_function(x: Side, y: Side, ranks: NDArray[np.int32]) -> bool:
@@ -124,18 +125,35 @@ class _Sample:
         if not outnumbered(columns) or not may_depend(columns):
             return False
         scales = columns.std(axis=1)
-        for position, coefficients in dependent_columns(columns, self.rounding):
+        for position, coefficients in dependent_columns(columns, self.rounding, _CANDIDATE):
             used = coefficients.copy()
             used[position] = -1.0
             shares = np.abs(used) * scales
             used[shares < _NO_SHARE * shares.max()] = 0.0
             sides = np.flatnonzero(used[:width]), width + np.flatnonzero(used[width:])
             if all(any(self.is_continuous(int(sources[j])) for j in side) for side in sides):
-                shared = standardised((used[:width] @ columns[:width])[None])[0]
-                # Classes that two sides share have few values, up to rounding.
-                if len(np.unique(np.round(shared * 1e6))) >= max(10, _SINGLES * self.n):
+                shared = np.stack([used[:width] @ columns[:width], -(used[width:] @ columns[width:])])
+                if self._is_rounding(shared, np.abs(used) @ np.abs(columns)):
                     return True
         return False
+
+    def _is_rounding(self, shared: NDArray[np.float64], terms: NDArray[np.float64]) -> bool:
+        """Whether what both sides say of a quantity, shape (2, n), differs by rounding, and is no class.
+
+        Args:
+            shared: the quantity as each side has it, up to a constant.
+            terms: sizes of what was summed for both together, shape (n,).
+        """
+        centred = shared - _medians(shared)[:, None]
+        spread = float(_medians(np.abs(centred)).min())
+        difference = centred[0] - centred[1]
+        missed = np.quantile(np.abs(difference - np.median(difference)), _MOST)
+        # A sum of values far from 0 is no more exact than they are.
+        if not missed <= max(_ROUNDING * spread, 0.5 * self.rounding * float(np.median(terms))):
+            return False
+        # Classes that two sides share have few values, up to rounding.
+        values = np.unique(np.round(standardised(shared[:1]) * 1e6))
+        return bool(len(values) >= max(10, _SINGLES * self.n))
 
     def is_smooth(self) -> bool:
         """Whether a column is a smooth function of one, or of all of two or three, of the other side."""
@@ -170,31 +188,15 @@ class _Sample:
         """Whether some outputs are functions of two or three columns that are quadratic or smooth."""
         if self.nominal[inputs].any():
             return False
-        rows = _some_rows(self.ranks, _CLOUD_POINTS)
-        x = _scaled(self.values[inputs][:, rows])
-        if self.n > _FEW:
-            outputs = outputs[self._near(x, outputs, rows)]
-        if len(outputs):
-            few = _scaled(self.values[outputs][:, rows[:_FEW]])
-            spread = _medians(np.abs(few))
-            outputs = outputs[_missed(x[:, :_FEW], few, _WIDTHS[0]) < _CLOUD_GATE * spread]
         outputs = np.array(
             [column for column in outputs.tolist() if self.is_continuous(column)], dtype=np.intp
         )
         if not len(outputs) or not all(map(self.is_continuous, inputs.tolist())):
             return False
-        return self._is_quadratic(inputs, outputs) or _shrink(x, _scaled(self.values[outputs][:, rows]))
-
-    def _near(
-        self, x: NDArray[np.float64], outputs: NDArray[np.intp], rows: NDArray[np.intp]
-    ) -> NDArray[np.bool_]:
-        """Which outputs change less between neighbours than between any two points, as functions do."""
-        queries = x[:, :_FEW]
-        distances = _square_distances(queries, x)
-        np.fill_diagonal(distances, np.inf)
-        y = self.ranks[outputs][:, rows]
-        change = np.abs(y[:, :_FEW] - y[:, distances.argmin(axis=1)]).mean(axis=1)
-        return np.asarray(change < _NEAR * np.abs(y[:, 1:] - y[:, :-1]).mean(axis=1))
+        if self._is_quadratic(inputs, outputs):
+            return True
+        rows = _some_rows(self.ranks, _CLOUD_POINTS)
+        return _meet(_scaled(self.values[inputs][:, rows]), _scaled(self.values[outputs][:, rows]))
 
     def _is_quadratic(self, inputs: NDArray[np.intp], outputs: NDArray[np.intp]) -> bool:
         """Whether a quadratic form of the inputs equals a combination of some outputs and their squares.
@@ -221,21 +223,17 @@ def _is_continuous(column: NDArray[np.float64], ranks: NDArray[np.int32]) -> boo
 
 
 def _interpolates(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether polynomials through the neighbours of each point miss it by less the closer they are."""
-    reach = 3 if len(x) >= 2 * _LEAST_POINTS else 2
-    near = np.median(np.abs(y[2:] - y[:-2]))
-    fine = np.median(_residuals(x, y, reach, 1))
-    if fine < _TINY * near:
-        return True
-    return bool(fine < _SMALL * near and _SHRINKS * fine < np.median(_residuals(x, y, reach, 2)))
+    """Whether polynomials through the neighbours of each point miss most points by rounding alone."""
+    small = _ROUNDING_OF_SPACING * len(x) * float(np.median(np.abs(y[2:] - y[:-2])))
+    # Higher degrees follow a function more closely, and lower ones enlarge rounding less.
+    return any(float(np.quantile(_residuals(x, y, reach), _MOST)) < small for reach in (2, 3, 1))
 
 
-def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int, step: int) -> NDArray[np.float64]:
-    """What polynomials through so many points on either side miss, each so many points apart."""
-    margin = reach * step
-    count = len(x) - 2 * margin
-    centre = x[margin : margin + count]
-    starts = [margin + shift * step for shift in range(-reach, reach + 1) if shift]
+def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
+    """What polynomials through so many points on either side of a point miss it by, shape (n − 2 reach,)."""
+    count = len(x) - 2 * reach
+    centre = x[reach : reach + count]
+    starts = [reach + shift for shift in range(-reach, reach + 1) if shift]
     nodes = [x[start : start + count] for start in starts]
     interpolated = np.zeros(count)
     for j, start in enumerate(starts):
@@ -244,11 +242,11 @@ def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int, step:
             if k != j:
                 weight *= (centre - node) / (nodes[j] - node)
         interpolated += weight * y[start : start + count]
-    return np.abs(interpolated - y[margin : margin + count])
+    return np.abs(interpolated - y[reach : reach + count])
 
 
-def _shrink(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether kernels through all other points miss a point by less the more there are, for a row of y."""
+def _meet(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
+    """Whether kernels through all other points miss most points by rounding alone, for some row of y."""
     spread = _medians(np.abs(y))
     # Most samples that are no function are so after few points, which take little time.
     for count, largest in _GATES:
@@ -256,16 +254,12 @@ def _shrink(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
         y, spread = y[promising], spread[promising]
         if not len(y):
             return False
-    for width in _WIDTHS:
-        fine, coarse = _missed(x, y, width), _missed(x[:, ::4], y[:, ::4], width)
-        if ((fine < _TINY * spread) | ((fine < _SMALL * spread) & (_CLOUD_SHRINKS * fine < coarse))).any():
-            return True
-    return False
+    return any((_missed(x, y, width) < _ROUNDING * spread).any() for width in _WIDTHS)
 
 
 def _missed(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Median over the points of `_left_out`, shape (k,)."""
-    return np.asarray(_medians(_left_out(x, y, width)))
+    """What three points of four miss by `_left_out` at most, shape (k,)."""
+    return np.asarray(np.quantile(_left_out(x, y, width), _MOST, axis=1))
 
 
 def _left_out(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> NDArray[np.float64]:
@@ -294,7 +288,8 @@ def _left_out(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> N
     lost = inverse @ basis
     inverse -= lost @ np.linalg.solve(basis.T @ lost, lost.T)
     diagonal = inverse.diagonal()
-    return np.asarray(np.abs((y @ inverse) / np.where(diagonal > 0, diagonal, np.inf)))
+    # Where rounding has spoilt the inverse, nothing is known.
+    return np.asarray(np.where(diagonal > 0, np.abs(y @ inverse) / np.abs(diagonal), np.inf))
 
 
 @lru_cache(maxsize=8)

@@ -38,8 +38,11 @@ if TYPE_CHECKING:
 
 _SHIPPED_FOLDER = Path(__file__).parent / "weights"
 _SHIPPED_LOCK = threading.Lock()
-_MIDDLE = LEVELS.index(0.5)
+_MIDDLE, _HIGH = LEVELS.index(0.5), LEVELS.index(0.95)
 _LEAST_PER_THREAD = 4
+# Where one side is a function of the other, intervals reach further up than this, in nats; finding functions
+# takes as long as a third of an estimate, which most samples are spared.
+_MAY_BE_INFINITE = 2.0
 
 
 class Trained(Protocol):
@@ -100,7 +103,8 @@ class Estimator:
         What carries no information is left out, see `mistworks.preparation`. Where all of x or all of y is
         constant, the estimate and every quantile are 0. No quantile exceeds the entropy that a discrete side
         can have, up to the uncertainty of that entropy. Where one side is a function of the other to
-        rounding, quantiles above the median are infinite, and the median is a lower bound.
+        rounding, quantiles above the median are infinite, and the median is a lower bound; that is looked
+        into where the interval reaches beyond 2 nats.
 
         Raises:
             MistworksError: x and y are not a sample the network can read; see `mistworks.reading`.
@@ -125,12 +129,15 @@ class Estimator:
         estimates = [self._nothing] * len(samples)
         varying = [position for position, sample in enumerate(samples) if not sample.constant]
         unfamiliar = None
+        bounds = 0
         if varying:
             prediction = self.network.predict([observed[position] for position in varying], mean=self._mean)
             for position, estimate in zip(varying, self._read_out(prediction), strict=True):
-                estimates[position] = _unbounded(estimate) if samples[position].infinite else estimate
+                infinite = _may_be_infinite(estimate) and samples[position].infinite
+                estimates[position] = _unbounded(estimate) if infinite else estimate
+                bounds += infinite
             unfamiliar = self._strangest(prediction, [estimates[position] for position in varying])
-        self._warn(samples, unfamiliar, stack_level + 1)
+        self._warn(samples, unfamiliar, bounds, stack_level + 1)
         return estimates
 
     def _observe(self, pairs: Iterable[tuple[object, object]]) -> tuple[list[Prepared], list[Any]]:
@@ -263,11 +270,10 @@ class Estimator:
         ), len(rows)
 
     def _warn(
-        self, samples: Sequence[Prepared], unfamiliar: tuple[str, int] | None, stack_level: int
+        self, samples: Sequence[Prepared], unfamiliar: tuple[str, int] | None, bounds: int, stack_level: int
     ) -> None:
         outside = [text for sample in samples if (text := self.training_range.outside(sample))]
         notes = [note for sample in samples for note in sample.notes]
-        bounds = [LOWER_BOUND for sample in samples if sample.infinite and not sample.constant]
         kinds = [
             (f"{text[0]}; the estimate and its intervals may be far off", len(text))
             for text in [outside]
@@ -275,7 +281,7 @@ class Estimator:
         ]
         kinds += [(notes[0], len(notes))] if notes else []
         kinds += [unfamiliar] if unfamiliar else []
-        kinds += [(LOWER_BOUND, len(bounds))] if bounds else []
+        kinds += [(LOWER_BOUND, bounds)] if bounds else []
         for text, count in kinds:
             of = f" ({count} of {len(samples)} samples are such)" if len(samples) > 1 else ""
             warnings.warn(f"{text}{of}", MistworksWarning, stacklevel=stack_level)
@@ -346,6 +352,12 @@ class Estimator:
             f"Estimator({self.network_config.network}, {self.objective}{calibrated}, trained on "
             f"{self.training_range})"
         )
+
+
+def _may_be_infinite(estimate: Estimate) -> bool:
+    """Whether an estimate leaves room for infinite mutual information."""
+    highest = estimate.mi if estimate.quantiles is None else estimate.quantiles[_HIGH]
+    return highest > _MAY_BE_INFINITE
 
 
 def _unbounded(estimate: Estimate) -> Estimate:

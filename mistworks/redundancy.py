@@ -154,12 +154,15 @@ def _canonical_order(columns: NDArray[np.float64], ranks: NDArray[np.int32]) -> 
     return np.lexsort((signatures, total))
 
 
-def dependent_columns(values: NDArray[np.float64], rounding: float) -> list[tuple[int, NDArray[np.float64]]]:
+def dependent_columns(
+    values: NDArray[np.float64], rounding: float, exactness: float = _EXACT
+) -> list[tuple[int, NDArray[np.float64]]]:
     """Columns that are exact linear combinations of those before them.
 
     Args:
         values: shape (d, n).
         rounding: relative rounding error of the values.
+        exactness: what a combination may leave of a row, relative to its terms, beyond rounding.
 
     Returns:
         The position of each such column and its coefficients, shape (d,): of `values`, up to a constant.
@@ -174,7 +177,7 @@ def dependent_columns(values: NDArray[np.float64], rounding: float) -> list[tupl
             residual = residual - basis[: len(kept)].T @ (basis[: len(kept)] @ residual)
         length = float(np.sqrt(residual @ residual))
         if length**2 < _UNEXPLAINED and kept:
-            coefficients = _combination(values, kept, position, rounding)
+            coefficients = _combination(values, kept, position, rounding, exactness)
             if coefficients is not None:
                 dependent.append((position, coefficients))
                 continue
@@ -184,7 +187,7 @@ def dependent_columns(values: NDArray[np.float64], rounding: float) -> list[tupl
 
 
 def _combination(
-    values: NDArray[np.float64], kept: list[int], position: int, rounding: float
+    values: NDArray[np.float64], kept: list[int], position: int, rounding: float, exactness: float
 ) -> NDArray[np.float64] | None:
     """Coefficients of a column on those kept, shape (d,), where they give nearly all its rows exactly."""
     used = np.array([*kept, position])
@@ -198,7 +201,7 @@ def _combination(
     residual = np.abs(weights @ centred)
     terms = np.abs(weights) @ np.abs(centred)
     error = rounding * (np.abs(weights) @ (np.abs(scaled) + np.abs(means)))
-    if np.mean(residual <= _EXACT * terms + _ROUNDINGS * error) < _MOST_ROWS:
+    if np.mean(residual <= exactness * terms + _ROUNDINGS * error) < _MOST_ROWS:
         return None
     coefficients = np.zeros(len(values))
     with np.errstate(over="ignore"):

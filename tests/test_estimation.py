@@ -18,7 +18,7 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import ndtri
 
 import mistworks
-from mistworks import estimation
+from mistworks import estimation, preparation
 from mistworks.calibration import Calibration
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
@@ -161,6 +161,29 @@ class TestCalibrated:
         )
 
 
+class TestInfinite:
+    def test_functions_are_looked_for_where_the_interval_leaves_room(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[object] = []
+
+        def is_function(*sides: object) -> bool:
+            asked.append(sides)
+            return True
+
+        monkeypatch.setattr(preparation, "is_function", is_function)
+        plain = ESTIMATOR.estimate(X, Y)
+        monkeypatch.setattr(estimation, "_MAY_BE_INFINITE", plain.quantile(0.95))
+        assert ESTIMATOR.estimate(X, Y) == plain
+        assert asked == []
+        monkeypatch.setattr(estimation, "_MAY_BE_INFINITE", plain.quantile(0.95) - 1e-6)
+        with pytest.warns(MistworksWarning, match="a lower bound \\(1 of 2 samples are such\\)"):
+            first, second = ESTIMATOR.estimate_many([(X, Y), (X, np.ones(len(X)))])
+        assert len(asked) == 1
+        assert first.mi == pytest.approx(plain.mi)
+        assert (first.interval()[1], second.interval()[1]) == (np.inf, 0.0)
+
+
 class TestOutside:
     """Warnings about samples far outside what the network was trained on, and refusals."""
 
@@ -182,7 +205,9 @@ class TestOutside:
             mistworks.estimate(np.r_[X, X[:10]], np.r_[Y, Y[:10]], model=ESTIMATOR)
         assert [warning.filename for warning in told] == [__file__]
 
-    def test_functions(self) -> None:
+    def test_functions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # Of an estimator that was not trained no interval reaches far.
+        monkeypatch.setattr(estimation, "_MAY_BE_INFINITE", 0.0)
         with pytest.warns(
             MistworksWarning, match="one side .* is a function of the other .* a lower bound"
         ) as told:

@@ -10,6 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mistworks.distributions import AdditiveNoiseFamily, MixtureFamily, StrongFamily
+from mistworks.evaluation.suites import suite
 from mistworks.preparation import Prepared, prepare, rank_pair
 from mistworks.statistics.ranked import Ranked
 
@@ -271,7 +273,7 @@ def function_of(g: Callable[[Any], Any], d: int = 0) -> Callable[[np.random.Gene
 
 
 FUNCTIONS: dict[str, Callable[[np.random.Generator, int], Any]] = {
-    "copy": function_of(lambda x: 3 * x + 1e4),
+    "copy": function_of(lambda x: 3 * x + 100),
     "cube": function_of(lambda x: x**3),
     "exponential": function_of(lambda x: np.exp(-2 * x)),
     "square": function_of(np.square),
@@ -282,9 +284,12 @@ FUNCTIONS: dict[str, Callable[[np.random.Generator, int], Any]] = {
     "norm in 2": function_of(lambda x: np.linalg.norm(x, axis=1), 2),
     "norm in 3": function_of(lambda x: np.linalg.norm(x, axis=1), 3),
     "product": function_of(lambda x: x[:, 0] * x[:, 1], 2),
-    "wave of a sum": function_of(lambda x: np.sin(2 * x[:, 0] + x[:, 1]), 2),
     "rotation": function_of(lambda x: x @ np.linalg.qr(np.arange(9.0).reshape(3, 3) ** 2)[0], 3),
     "sum of 16": function_of(lambda x: x.sum(axis=1), 16),
+    "slow wave": function_of(lambda x: np.sin(3 * x)),
+    "modulus": function_of(np.abs),
+    "sum of 2": function_of(lambda x: x @ [1, -2], 2),
+    "mean of 5": function_of(lambda x: x.mean(axis=1), 5),
     "shared column": lambda rng, n: (lambda s: (np.c_[s, rng.standard_normal(n)], np.c_[rng.random(n), s]))(
         rng.random(n)
     ),
@@ -315,6 +320,9 @@ FINITE: dict[str, Callable[[np.random.Generator, int], Any]] = {
     "wave with noise of 1e-3": noisy(lambda x: np.sin(5 * x), 1e-3),
     "square with noise of 1e-3": noisy(np.square, 1e-3),
     "10 nats": strong(10, 1),
+    "10 nats beside noise": lambda rng, n: (lambda x, y: (x, np.c_[y, rng.standard_normal((n, 2))]))(
+        *strong(10, 1)(rng, n)
+    ),
     "10 nats in 2": strong(10, 2),
     "10 nats in 3": strong(10, 3),
     "60 nats in 16": strong(60, 16),
@@ -344,11 +352,43 @@ class TestInfinite:
             assert prepare(x, y).infinite
             assert prepare(y, x).infinite
 
+    @pytest.mark.parametrize("n", [200, 3_000])
+    @pytest.mark.parametrize("rounded", [lambda x: x.astype(np.float32), lambda x: np.round(x, 6)])
+    @pytest.mark.parametrize("name", FUNCTIONS)
+    def test_functions_are_recognised_though_rounded(
+        self, name: str, rounded: Callable[[Any], Any], n: int
+    ) -> None:
+        x, y = map(rounded, FUNCTIONS[name](np.random.default_rng(n), n))
+        assert prepare(x, y).infinite
+
+    @pytest.mark.parametrize("offset", [0, 100])
+    def test_what_single_precision_rounds_away_is_no_noise(self, offset: float) -> None:
+        x = np.random.default_rng(0).standard_normal(500).astype(np.float32)
+        assert prepare(x, (3 * x + offset).astype(np.float32)).infinite
+
     @pytest.mark.parametrize("n", [300, 1_000, 10_000])
+    def test_a_smooth_function_of_two_columns(self, n: int) -> None:
+        for seed in range(3):
+            x = np.random.default_rng(seed).standard_normal((n, 2))
+            assert prepare(x, np.sin(2 * x[:, 0] + x[:, 1])).infinite
+
+    @pytest.mark.parametrize("n", [20, 50, 100, 300, 1_000, 10_000])
     @pytest.mark.parametrize("name", FINITE)
     def test_strong_dependence_is_not(self, name: str, n: int) -> None:
         for seed in range(3):
             assert not prepare(*FINITE[name](np.random.default_rng(seed), n)).infinite
+
+    def test_no_dataset_of_the_suite_strong_is(self) -> None:
+        strong_suite = suite("strong")
+        assert not any(prepare(*strong_suite.sample(case)).infinite for case in range(len(strong_suite)))
+
+    @pytest.mark.parametrize("family", [StrongFamily(), AdditiveNoiseFamily(), MixtureFamily()])
+    def test_no_draw_of_a_family_is(self, family: StrongFamily) -> None:
+        for seed in range(60):
+            rng = np.random.default_rng(seed)
+            n, d = int(np.exp(rng.uniform(3, 9))), int(rng.integers(1, 4))
+            x, y = family.draw(d, d, rng).sample(n, rng)
+            assert not prepare(x, y).infinite
 
 
 class TestTraining:
