@@ -61,12 +61,10 @@ class SummaryStore:
         Raises:
             MistworksError: some partitions have statistics that other code made, and others have none.
         """
-        if not self.other_code:
-            return
-        marked = [self.is_marked(number) for number in range(self.store.manifest.partitions)]
-        if not any(marked):
+        missing = self.missing() if self.other_code else []
+        if len(missing) == self.store.manifest.partitions:
             self._table.update_attributes({_VERSIONS: _versions()})
-        elif not all(marked):
+        elif missing:
             raise MistworksError(
                 f"Expected the code that made the first statistics of {self.store.url}, got another: "
                 f"{'; '.join(self.other_code)}. Run that code, or delete {_GROUP} in the store and run again."

@@ -18,6 +18,7 @@ import mistworks
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from mistworks.statistics import statistic_names, summarise
+from storage.fingerprint import fingerprint
 from storage.generation import generate_partition
 from storage.manifest import Manifest
 from storage.store import create_store, open_store
@@ -70,6 +71,50 @@ def test_the_store_itself_stays_as_it_was(whole: Path, tmp_path: Path) -> None:
 def test_names_are_kept_beside_the_table(whole: Path) -> None:
     attributes = json.loads(next(whole.glob("statistics-*/table/zarr.json")).read_text())["attributes"]
     assert tuple(attributes["statistics"]) == statistic_names()
+
+
+def by_code(path: Path, code: str | None) -> None:
+    """Let other code have begun the statistics of a store; None where that is not recorded."""
+    described = next(path.glob("statistics-*/table/zarr.json"))
+    content = json.loads(described.read_text())
+    versions = content["attributes"].pop("versions")
+    assert versions == {"statistics": fingerprint().statistics, "build": fingerprint().build}
+    if code is not None:
+        content["attributes"]["versions"] = {"statistics": code, "build": "other"}
+    described.write_text(json.dumps(content))
+
+
+def remove(path: Path, *numbers: int) -> None:
+    for number in numbers:
+        next(path.glob(f"statistics-*/table/c/{number}/0")).unlink()
+
+
+def test_what_other_code_began_is_not_completed(copy: Path) -> None:
+    by_code(copy, "abc")
+    assert create_summaries(str(copy)).missing() == []
+    remove(copy, 1)
+    with pytest.raises(
+        MistworksError,
+        match=r"the code that made the first statistics of .*statistics abc expected, .* found\.",
+    ):
+        create_summaries(str(copy))
+    assert open_summaries(str(copy)).missing() == [1]
+
+
+def test_code_that_made_none_is_no_hindrance(copy: Path) -> None:
+    by_code(copy, "abc")
+    remove(copy, 0, 1, 2)
+    create_summaries(str(copy))
+    by_code(copy, None)
+    summarise_partition(create_summaries(str(copy)), 0)
+
+
+@pytest.mark.parametrize("code", ["the same", None])
+def test_another_build_of_the_same_code_completes_them(copy: Path, code: str | None) -> None:
+    by_code(copy, code and fingerprint().statistics)
+    remove(copy, 1)
+    summarise_partition(create_summaries(str(copy)), 1)
+    assert open_summaries(str(copy)).missing() == []
 
 
 def test_what_is_missing_is_told_and_made_again(copy: Path) -> None:
