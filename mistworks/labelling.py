@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.statistics.untied import Keys, hashed
+from mistworks.statistics.untied import Keys, copies, hashed
 
 _MOST_ROUNDS = 50
 # With more classes alike than this, half of them are singled out at once.
@@ -81,6 +81,8 @@ def _all_differ(values: NDArray[Any]) -> bool:
 
 
 def _positions(colours: Keys) -> NDArray[np.int64]:
+    # Classes that are alike have equal rows in the other columns: side by side they would seem dependent.
+    colours = hashed(colours + copies(colours)[0])
     positions = np.empty(len(colours), dtype=np.int64)
     positions[np.argsort(colours, kind="stable")] = np.arange(len(colours))
     return positions

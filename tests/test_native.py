@@ -19,6 +19,7 @@ from mistworks.errors import MistworksError
 from mistworks.statistics import Ranked, layout, oracle, ranked, statistic_names, summarise_many
 from mistworks.statistics import untied as untied_oracle
 from tests.native_mix import samples
+from tests.test_untied import tiny
 
 PROJECT = Path(__file__).parents[1]
 TOLERANCE = 1e-5
@@ -75,6 +76,14 @@ def test_every_statistic_equals_the_oracle(
 def test_ties_are_broken_as_by_the_oracle(build: str, mix: list[tuple[str, Ranked]]) -> None:
     for name, sample in mix:
         np.testing.assert_array_equal(native.untied(sample, build), untied_oracle.untied(sample), name)
+
+
+@each_build
+def test_ties_of_samples_with_symmetries_are_broken_as_by_the_oracle(build: str) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        sample = Ranked.of(*tiny(rng))
+        np.testing.assert_array_equal(native.untied(sample, build), untied_oracle.untied(sample))
 
 
 @each_build
@@ -202,6 +211,7 @@ SANITIZED = """
 import importlib.machinery, importlib.util, sys
 import numpy as np
 from tests.native_mix import samples
+from tests.test_untied import tiny
 
 name, path = sys.argv[1:]
 loader = importlib.machinery.ExtensionFileLoader(name, path)

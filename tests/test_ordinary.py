@@ -44,6 +44,8 @@ def noise(first: Estimate, second: Estimate) -> float:
 def entropy_bound(columns: pd.DataFrame) -> float:
     """Joint entropy of columns as Miller and Madow correct it, and three standard errors of it, in nats."""
     counts = columns.value_counts().to_numpy()
+    # Categories that a sample lacks are counted too.
+    counts = counts[counts > 0]
     n, shares = counts.sum(), counts / counts.sum()
     entropy = -(shares * np.log(shares)).sum()
     spread = math.sqrt(max(0.0, (shares * np.log(shares) ** 2).sum() - entropy**2) / n)

@@ -85,6 +85,23 @@ def test_orders_and_maps_change_no_statistic_of_tables(seed: int) -> None:
     assert np.allclose(summarise(x, y), summarise(*changed(x, y, rng)), rtol=1e-4, atol=1e-4)
 
 
+def tiny(rng: np.random.Generator) -> tuple[Array, Array]:
+    """Few rounded points, many of which have symmetries of their own."""
+    n = rng.integers(5, 10)
+    while True:
+        x, y = (rng.standard_normal((n, rng.integers(1, 3))).round(rng.integers(0, 2)) for _ in range(2))
+        if (np.ptp(np.c_[x, y], axis=0) > 0).all():
+            return x, y
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_orders_and_maps_change_no_statistic_of_tiny_samples(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    for _ in range(10):
+        x, y = tiny(rng)
+        assert np.allclose(summarise(x, y), summarise(*changed(x, y, rng)), rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.parametrize("levels", [2, 3, 7])
 def test_the_order_of_rows_changes_nothing_even_in_a_symmetric_design(levels: int) -> None:
     grid = np.array(np.meshgrid(*3 * [np.arange(levels)])).reshape(3, -1).T.repeat(3, axis=0)

@@ -1,8 +1,9 @@
 // Ties broken by a hash of the sample itself, in six steps that mistworks/statistics/untied.py explains:
 //   kᵢ = H(H(Σⱼ H(fᵢⱼ) + number among equal rows) + how many are equal), fᵢⱼ = min(hᵢⱼ, 2n − 2 − hᵢⱼ)
 //   Aⱼ = Σᵢ (hᵢⱼ − (n − 1)) (kᵢ >> 48),  sⱼ = H(Σᵢ H(fᵢⱼ + kᵢ)) + H(|Aⱼ|)
-//   kᵢ ← H(kᵢ + Σⱼ H(sign(Aⱼ) (hᵢⱼ − (n − 1)) + sⱼ)),  sⱼ ← H(sⱼ + number among equal signatures)
-// Within a group of ties points are in the order of H(kᵢ + sⱼ), from the outer end inwards; what is equal still, the
+//   kᵢ ← H(kᵢ + Σⱼ H(φᵢⱼ + sⱼ)), φᵢⱼ = sign(Aⱼ) (hᵢⱼ − (n − 1)); while an Aⱼ is 0 or two signatures are equal, again
+//   sⱼ ← H(sⱼ + H(Σᵢ H(φᵢⱼ + kᵢ)) + H(|Aⱼ|) + H(Σ H(s) over its side)) and kᵢ ← H(kᵢ + Σⱼ H(φᵢⱼ + sⱼ))
+// Within a group of ties points are in the order of H(kᵢ + H(sⱼ)), from the outer end inwards; what is equal still, the
 // hash of the row tells apart.
 #include "hash.h"
 #include "radix.h"
@@ -33,19 +34,58 @@ void add_copies(const Sample& s, const uint64_t* hashes, uint64_t* keys) {
     }
 }
 
-// Signatures that differ also between columns that are equal: numbered through the sides in the order of their sums.
-void tell_apart(const Sample& s, uint64_t* signature) {
-    uint64_t sums[2] = {0, 0};
-    for (int j = 0; j < s.d; ++j) sums[j >= s.dx] += signature[j];
-    const bool y_first = sums[1] < sums[0];
-    uint64_t* number = s.arena.zeros<uint64_t>(s.d);
+bool shared(const Sample& s, const Keys& keys, int column) {
     for (int j = 0; j < s.d; ++j)
-        for (int k = 0; k < s.d; ++k) {
-            const bool before = (j >= s.dx) == (k >= s.dx) ? k < j : (k >= s.dx) == y_first;
-            number[j] += before && signature[k] == signature[j];
-        }
-    for (int j = 0; j < s.d; ++j) number[j] += signature[j];
-    for (int j = 0; j < s.d; ++j) signature[j] = hashed(number[j]);
+        if (j != column && keys.signature[j] == keys.signature[column]) return true;
+    return false;
+}
+
+// How many columns have an orientation, and how many signatures there are.
+int known(const Sample& s, const Keys& keys) {
+    Arena::Scope scope(s.arena);
+    uint64_t* sorted = s.arena.get<uint64_t>(s.d);
+    std::copy(keys.signature, keys.signature + s.d, sorted);
+    std::sort(sorted, sorted + s.d);
+    int count = static_cast<int>(std::unique(sorted, sorted + s.d) - sorted);
+    for (int j = 0; j < s.d; ++j) count += keys.sign[j] != 0;
+    return count;
+}
+
+void refine(const Sample& s, Keys& keys) {
+    Arena::Scope scope(s.arena);
+    const int64_t middle = s.n - 1;
+    auto oriented = [&](int j, int i) {
+        const int64_t centred = s.exact_column(j)[i] - middle;
+        return static_cast<uint64_t>(keys.sign[j] ? centred * keys.sign[j] : std::abs(centred));
+    };
+    uint64_t sides[2] = {0, 0};
+    for (int j = 0; j < s.d; ++j) sides[j >= s.dx] += hashed(keys.signature[j]);
+    uint64_t* sums = s.arena.zeros<uint64_t>(s.n);
+    for (int j = 0; j < s.d; ++j) {
+        const int32_t* h = s.exact_column(j);
+        int64_t moment = 0;
+        for (int i = 0; i < s.n; ++i) moment += (h[i] - middle) * static_cast<int64_t>(keys.of_row[i] >> 48);
+        if (!keys.sign[j]) keys.sign[j] = (moment > 0) - (moment < 0);
+        uint64_t contents = 0;
+        for (int i = 0; i < s.n; ++i) contents += hashed(oriented(j, i) + keys.of_row[i]);
+        keys.signature[j] = hashed(keys.signature[j] + hashed(contents) + hashed(static_cast<uint64_t>(std::abs(moment))) +
+                                   hashed(sides[j >= s.dx]));
+        for (int i = 0; i < s.n; ++i) sums[i] += hashed(oriented(j, i) + keys.signature[j]);
+    }
+    for (int i = 0; i < s.n; ++i) keys.of_row[i] = hashed(keys.of_row[i] + sums[i]);
+}
+
+// One column told from others that are the same to all that is known, or from its mirror image.
+void choose(const Sample& s, Keys& keys) {
+    int column = -1;
+    for (int j = 0; j < s.d; ++j) {
+        if (keys.sign[j] && !shared(s, keys, j)) continue;
+        if (column < 0 || keys.signature[j] < keys.signature[column]) column = j;
+    }
+    if (shared(s, keys, column))
+        keys.signature[column] = hashed(keys.signature[column]);
+    else
+        keys.sign[column] = 1;
 }
 
 Keys keys_of(const Sample& s) {
@@ -78,7 +118,13 @@ Keys keys_of(const Sample& s) {
         keys.signature[j] = signature;
     }
     for (int i = 0; i < n; ++i) keys.of_row[i] = hashed(keys.of_row[i] + oriented[i]);
-    tell_apart(s, keys.signature);
+    for (int before; (before = known(s, keys)) < 2 * s.d;) {
+        refine(s, keys);
+        if (known(s, keys) > before) continue;
+        choose(s, keys);
+        refine(s, keys);
+    }
+    for (int j = 0; j < s.d; ++j) keys.signature[j] = hashed(keys.signature[j]);
     return keys;
 }
 
@@ -93,7 +139,7 @@ void untie_column(Sample& s, int j, const Keys& keys) {
     // Points of one half rank side by side: with c of them, the first is at (h − c + 1) / 2.
     uint32_t* places = s.arena.zeros<uint32_t>(2 * size);
     Entry* scratch = s.arena.get<Entry>(2 * size);
-    const int lowest_above = keys.sign[j] >= 0 ? n : n - 1;
+    const int lowest_above = keys.sign[j] > 0 ? n : n - 1;
     for (int i = 0; i < n; ++i) {
         const uint64_t key = hashed(keys.of_row[i] + keys.signature[j]);
         own[i] = h[i] >= lowest_above ? ~key : key;

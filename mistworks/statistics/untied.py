@@ -9,15 +9,19 @@ the sample itself takes the place of the noise.
    reflection changes the sign alone.
 3. The signature of column j: sⱼ = H(Σᵢ H(fᵢⱼ + kᵢ)) + H(|Aⱼ|).
 4. kᵢ ← H(kᵢ + Σⱼ H(sign(Aⱼ) (hᵢⱼ − (n − 1)) + sⱼ)), which tells rows apart that folding and the sum over
-   columns made equal. Then sⱼ ← H(sⱼ + the number of equal signatures before it), where the sides are gone
-   through in the order of the sums of their signatures.
-5. Within a group of ties, points are in the order of H(kᵢ + sⱼ) from the outer end inwards: ascending
+   columns made equal.
+5. While an Aⱼ is 0 or two signatures are equal, which symmetric and small samples bring about:
+   Aⱼ where it is 0, sⱼ ← H(sⱼ + H(Σᵢ H(φᵢⱼ + kᵢ)) + H(|Aⱼ|) + H(Σ H(s) over its side)) and
+   kᵢ ← H(kᵢ + Σⱼ H(φᵢⱼ + sⱼ)) once more, with φᵢⱼ = sign(Aⱼ) (hᵢⱼ − (n − 1)), or |hᵢⱼ − (n − 1)| if that is
+   0. If this tells nothing more, the columns are interchangeable, or one with its mirror image, and it does
+   not matter which is chosen: of those of the lowest signature, the first is given another or is taken as
+   it stands.
+6. Within a group of ties, points are in the order of H(kᵢ + H(sⱼ)) from the outer end inwards: ascending
    below the middle, descending above; in a group whose mean rank is the middle itself, as Aⱼ says. What is
-   equal still, Σⱼ H(hᵢⱼ + 2nj) tells apart.
+   equal still, Σⱼ H(hᵢⱼ + 2nj) tells apart: rows that are copies.
 
-H is the finalizer of SplitMix64 after one increment; all sums are modulo 2⁶⁴. Only a sample that
-other signs or another order of the columns leave as it is, such as a full factorial design, can depend on
-them; no function that parts ties could do better.
+H is the finalizer of SplitMix64 after one increment; all sums are modulo 2⁶⁴. Step 5 is the refinement of
+canonical labellings (McKay, "Practical graph isomorphism", 1981) without its search.
 """
 
 import numpy as np
@@ -57,7 +61,7 @@ def untied(sample: Ranked) -> NDArray[np.int32]:
     for column in tied:
         row = ranks[column]
         own = hashed(keys + signatures[column])
-        above = row > n - 1 if signs[column] >= 0 else row >= n - 1
+        above = row > n - 1 if signs[column] > 0 else row >= n - 1
         own, last = (np.where(above, ~values, values) for values in (own, fallback))
         order = np.lexsort((last, own, row))
         parted[column, order] = positions
@@ -77,7 +81,7 @@ def _keys(sample: Ranked) -> tuple[Keys, Keys, Keys, NDArray[np.int64]]:
     folded = np.minimum(ranks, 2 * n - 2 - ranks).astype(np.uint64)
     offsets = 2 * n * np.arange(len(ranks))[:, None]
     rows = hashed((ranks + offsets).astype(np.uint64)).sum(axis=0, dtype=np.uint64)
-    number, multiplicity = _copies(rows)
+    number, multiplicity = copies(rows)
     sums = hashed(folded).sum(axis=0, dtype=np.uint64)
     keys = hashed(hashed(sums + number) + multiplicity)
     centred = ranks - (n - 1)
@@ -87,11 +91,49 @@ def _keys(sample: Ranked) -> tuple[Keys, Keys, Keys, NDArray[np.int64]]:
     signatures = hashed(hashed(folded + keys).sum(axis=1, dtype=np.uint64)) + hashed(moment_sizes)
     oriented = hashed((centred * signs[:, None]).view(np.uint64) + signatures[:, None])
     keys = hashed(keys + oriented.sum(axis=0, dtype=np.uint64))
-    return keys, rows, _told_apart(signatures, sample.dx), signs
+    while (known := _known(signatures, signs)) < 2 * len(signs):
+        keys, signatures, signs = _refined(centred, sample.dx, keys, signatures, signs)
+        if _known(signatures, signs) == known:
+            _choose(signatures, signs)
+            keys, signatures, signs = _refined(centred, sample.dx, keys, signatures, signs)
+    return keys, rows, hashed(signatures), signs
 
 
-def _copies(rows: Keys) -> tuple[Keys, Keys]:
-    """How many equal rows come before each, and how many equal it."""
+def _known(signatures: Keys, signs: NDArray[np.int64]) -> int:
+    """How many columns have an orientation, and how many signatures there are."""
+    return int((signs != 0).sum()) + len(np.unique(signatures))
+
+
+def _refined(
+    centred: NDArray[np.int64], dx: int, keys: Keys, signatures: Keys, signs: NDArray[np.int64]
+) -> tuple[Keys, Keys, NDArray[np.int64]]:
+    """Step 5 once."""
+    moments = centred @ (keys >> _WEIGHT_SHIFT).astype(np.int64)
+    signs = np.where(signs == 0, np.sign(moments), signs)
+    oriented = np.where(signs[:, None] == 0, np.abs(centred), centred * signs[:, None]).view(np.uint64)
+    sides = hashed(np.add.reduceat(hashed(signatures), [0, dx]))
+    contents = hashed(hashed(oriented + keys).sum(axis=1, dtype=np.uint64))
+    sizes = hashed(np.abs(moments).astype(np.uint64))
+    of_side = np.repeat(sides, (dx, len(signs) - dx))
+    signatures = hashed(signatures + contents + sizes + of_side)
+    keys = hashed(keys + hashed(oriented + signatures[:, None]).sum(axis=0, dtype=np.uint64))
+    return keys, signatures, signs
+
+
+def _choose(signatures: Keys, signs: NDArray[np.int64]) -> None:
+    """Tell one column from others that are the same to all that is known, or from its mirror image."""
+    _, groups, counts = np.unique(signatures, return_inverse=True, return_counts=True)
+    shared = counts[groups] > 1
+    unknown = np.flatnonzero(shared | (signs == 0))
+    column = unknown[np.argmin(signatures[unknown])]
+    if shared[column]:
+        signatures[column : column + 1] = hashed(signatures[column : column + 1])
+    else:
+        signs[column] = 1
+
+
+def copies(rows: Keys) -> tuple[Keys, Keys]:
+    """How many equal keys come before each, and how many equal it."""
     order = np.argsort(rows, kind="stable")
     _, first, counts = np.unique(rows[order], return_index=True, return_counts=True)
     number = np.empty(len(rows), dtype=np.uint64)
@@ -99,17 +141,3 @@ def _copies(rows: Keys) -> tuple[Keys, Keys]:
     number[order] = np.arange(len(rows)) - np.repeat(first, counts)
     multiplicity[order] = np.repeat(counts, counts)
     return number, multiplicity
-
-
-def _told_apart(signatures: Keys, dx: int) -> Keys:
-    """Signatures that differ also between columns that are equal, such as a column of X that is one of Y."""
-    if len(np.unique(signatures)) == len(signatures):
-        return hashed(signatures)
-    sides = np.arange(dx), np.arange(dx, len(signatures))
-    in_order = sorted(sides, key=lambda side: int(signatures[side].sum(dtype=np.uint64)))
-    seen: dict[int, int] = {}
-    numbers = np.zeros(len(signatures), dtype=np.uint64)
-    for column in np.concatenate(in_order).tolist():
-        signature = int(signatures[column])
-        numbers[column] = seen[signature] = seen.get(signature, -1) + 1
-    return hashed(signatures + numbers)
