@@ -68,7 +68,8 @@ class Answer:
         high: its upper end.
         familiarity: of the estimate.
         warnings: messages of the warnings.
-        limit: what the entropies of the sample's states allow, with two standard errors; infinite for others.
+        limit: what the entropies of the sample's states allow, with two standard errors; infinite where there
+            are none, or too many to tell.
         refusal: the error, empty where there is none.
     """
 
@@ -115,9 +116,14 @@ def ask(trial: Trial, rng: np.random.Generator, model: Model = None) -> Answer:
 
 
 def entropy_limit(side: NDArray[Any]) -> float:
-    """Entropy of a side's observed rows with the correction of Miller and Madow and two standard errors."""
+    """Entropy of a side's observed rows with the correction of Miller and Madow and two standard errors.
+
+    Infinite where the rows show more than half as many states as there are rows: most states are then unseen.
+    """
     counts = np.unique(side.reshape(len(side), -1), axis=0, return_counts=True)[1]
     n, p = len(side), counts / len(side)
+    if len(counts) > n / 2:
+        return math.inf
     plug_in = entropy(p)
     error = math.sqrt(max(float(p @ np.log(p) ** 2) - plug_in**2, 0.0) / n)
     # A state that was not seen may have a share of 3/n, the rule of three; it matters where one state is all.
