@@ -43,6 +43,7 @@ void metric(Sample&);
 void corrected(Sample&);
 void monotone(Sample&);
 void unshrunk(Sample&);
+void planes(Sample&);
 void classes(Sample&);
 
 }  // namespace mistworks

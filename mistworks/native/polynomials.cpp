@@ -134,7 +134,7 @@ void polynomials(Sample& s) {
     const size_t ld = padded(ORDERS * s.d);
     const double* gram = moments(s, ld);
     double energy[ORDERS][ORDERS] = {};
-    double* pairs = s.arena.zeros<double>(static_cast<size_t>(dx) * dy);
+    double* pairs = s.divergence;
     for (int i = 0; i < dx; ++i)
         for (int k = 0; k < ORDERS; ++k) {
             const double* row = gram + (ORDERS * i + k) * ld + ORDERS * dx;

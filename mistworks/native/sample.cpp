@@ -158,6 +158,7 @@ void prepare(Sample& s) {
     correlate(s);
     decompose(s);
     order_by_hash(s);
+    s.divergence = s.arena.zeros<double>(static_cast<size_t>(s.dx) * s.dy);
 }
 
 }  // namespace mistworks

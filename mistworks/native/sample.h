@@ -68,6 +68,8 @@ struct Sample {
     // The first min(n, POINTS) points in an order by a hash of their ranks, which the order of points and columns and the
     // signs of columns leave as it is: the first of them make smaller subsets. Null, for all as they come, if n ≤ SUBSET.
     int32_t* order;
+    // χ² of each pair (dx, dy), up to order 4, less chance: what `polynomials` leaves for `planes`.
+    double* divergence;
     // min(n, SUBSET) and min(n, POINTS).
     int queries, points;
 

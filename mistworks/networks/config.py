@@ -29,6 +29,7 @@ _CANDIDATES = (
     "local.matched",
     "local.displacement.1",
     "local.canonical.0",
+    "planes.mi",
     "classes.mi",
 )
 

@@ -44,6 +44,7 @@ UNUSUAL: Mapping[str, str] = MappingProxyType(
         "neighbours": "the distances to nearest neighbours",
         "metric": "the distances between its points",
         "local": "how sharp its dependence is",
+        "planes": "the dependence between single columns of x and y that is not normal",
         "classes": "how its classes lie among the other columns",
     }
 )

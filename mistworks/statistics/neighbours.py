@@ -86,20 +86,20 @@ def nearest_in_plane(points: NDArray[np.float64]) -> dict[str, Tensor]:
     used = np.array([min(k, m - 1) for k in NEIGHBOURS])
     distance, nearest_points = KDTree(points).query(points, used.max() + 1, p=np.inf)
     radii = np.asarray(distance)[:, used]
-    x, y = (_between(axis, radii * (1 - TOLERANCE)) for axis in points.T)
+    x, y = (between(axis, radii * (1 - TOLERANCE)) for axis in points.T)
     estimates = (psi(used) - psi(x + 1) - psi(y + 1)).mean(axis=0) + psi(m)
     away = np.abs(points[np.asarray(nearest_points)] - points[:, None])
     key = away.max(axis=2) + _TIE_BREAK * away.min(axis=2)
     k = min(_RECTANGLE, m - 1)
     near = np.where((key <= np.sort(key, axis=1)[:, [k]])[..., None], away, 0.0).max(axis=1)
     sides = [
-        _between(axis, near[:, [side]] * (1 + TOLERANCE)).clip(min=1.0) for side, axis in enumerate(points.T)
+        between(axis, near[:, [side]] * (1 + TOLERANCE)).clip(min=1.0) for side, axis in enumerate(points.T)
     ]
     rectangle = psi(k) - 1 / k + psi(m) - (psi(sides[0]) + psi(sides[1])).mean()
     return {"ksg": torch.from_numpy(estimates), "rectangles": torch.tensor([float(rectangle)]).double()}
 
 
-def _between(axis: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
+def between(axis: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many others lie within each radius of each value or on it, shape (m, K)."""
     ordered, centre = np.sort(axis), axis[:, None]
     above = np.searchsorted(ordered, centre + radii, side="right")

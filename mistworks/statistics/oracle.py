@@ -19,6 +19,7 @@ from mistworks.statistics import (
     local,
     neighbours,
     pairs,
+    planes,
     polynomials,
     rotations,
     tails,
@@ -51,6 +52,7 @@ FUNCTIONS: Mapping[str, tuple[Statistics, ...]] = MappingProxyType(
         "neighbours": (neighbours.nearest,),
         "metric": (neighbours.metric,),
         "local": (local.corrected, local.monotone, local.canonical),
+        "planes": (planes.planes,),
         "classes": (classes.classes,),
     }
 )

@@ -8,7 +8,7 @@ from torch import Tensor
 from mistworks.statistics.gaussian import canonical_correlations, canonical_summary, mutually_best
 from mistworks.statistics.sample import Samples, leading
 
-_ORDERS = 4
+ORDERS = 4
 _RIDGES = (0.1, 0.4)
 _LEADING = 4
 _FINE_ORDERS = 10
@@ -43,15 +43,12 @@ def nonlinear(samples: Samples) -> dict[str, Tensor]:
     Annals of Statistics 1990).
     """
     n, dx, dy = samples.n, samples.dx, samples.dy
-    basis = legendre(samples.uniforms, _ORDERS)
-    basis = (basis - basis.mean(dim=1, keepdim=True)).flatten(2)
-    gram = basis.mT @ basis / n
-    across = gram[:, : dx * _ORDERS, dx * _ORDERS :]
-    square = across.reshape(-1, dx, _ORDERS, dy, _ORDERS).square() - 1 / n
+    gram = _moments(samples)
+    square = _divergence(gram, samples)
     energy = square.sum(dim=(1, 3))
-    rows, columns = torch.triu_indices(_ORDERS, _ORDERS)
+    rows, columns = torch.triu_indices(ORDERS, ORDERS)
     pairs = square.sum(dim=(2, 4))
-    clear = mutually_best(pairs) & (pairs * n > 2.0 * (1 + math.log(dx * dy)) * _ORDERS)
+    clear = mutually_best(pairs) & (pairs * n > 2.0 * (1 + math.log(dx * dy)) * ORDERS)
     matched = [0.5 * torch.log1p(pairs * clear).sum(dim=(1, 2)), clear.sum(dim=(1, 2)).double().log1p()]
     best = pairs.flatten(1).argmax(dim=1)
     places = torch.stack([best // dy, dx + best % dy], dim=1)
@@ -59,9 +56,27 @@ def nonlinear(samples: Samples) -> dict[str, Tensor]:
         "energy": _signed_log((energy + energy.mT)[:, rows, columns]),
         "best": leading(pairs.flatten(1).topk(min(_BEST, dx * dy)).values, _BEST).clamp_min(-1.0),
         "matched": torch.stack(matched, dim=1),
-        **_canonical(gram, dx * _ORDERS, n),
+        **_canonical(gram, dx * ORDERS, n),
         **_strongest(samples.uniforms.gather(2, places[:, None].expand(-1, n, -1))),
     }
+
+
+def pair_divergence(samples: Samples) -> Tensor:
+    """E[P_k(x_i) P_l(y_j)]² − 1/n up to order 4, shape (B, dx, orders, dy, orders)."""
+    return _divergence(_moments(samples), samples)
+
+
+def _moments(samples: Samples) -> Tensor:
+    """E[P_k P_l] of all columns, shape (B, orders d, orders d)."""
+    basis = legendre(samples.uniforms, ORDERS)
+    basis = (basis - basis.mean(dim=1, keepdim=True)).flatten(2)
+    return basis.mT @ basis / samples.n
+
+
+def _divergence(gram: Tensor, samples: Samples) -> Tensor:
+    first = samples.dx * ORDERS
+    across = gram[:, :first, first:].reshape(-1, samples.dx, ORDERS, samples.dy, ORDERS)
+    return across.square() - 1 / samples.n
 
 
 def _canonical(gram: Tensor, dx: int, n: int) -> dict[str, Tensor]:

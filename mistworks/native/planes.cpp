@@ -1,0 +1,198 @@
+// KSG estimates of pairs (x_i, y_j), for products of pairs whose copula is not normal; formulas as in
+// mistworks/statistics/planes.py.
+//   pairs:    each other's strongest by r² or χ² / (1 + χ²); clear if n r² > 2 (1 + log dx dy), n χ² > 4 times that, or
+//             Î_3 > 2.5 / √n. The first eight are evaluated.
+//   mi:       Σ J over clear pairs, J = −½ log(1 − r²), plus the mean of Î_k − J of those evaluated times the number of
+//             clear pairs, k = 1, 3, 8; the same of max(Î_1, J) − J.
+//   sums:     Σ Î_3 and Σ Î_3 − J of those evaluated.  greatest: Î_3.  clear: log(1 + number).
+#include <cmath>
+
+#include "canonical.h"
+#include "groups.h"
+
+namespace mistworks {
+namespace {
+
+constexpr int PLANE_POINTS = 2048;
+constexpr int KINDS = 3;
+constexpr int NEIGHBOURS[KINDS] = {1, 3, 8};
+constexpr int MOST = NEIGHBOURS[KINDS - 1];
+constexpr int FIRST = 0, MIDDLE = 1;
+constexpr int MOST_PAIRS = 8;
+constexpr int LEADING = 3;
+constexpr int LEAST_POINTS = 8;
+constexpr double THRESHOLD = 2.0;
+constexpr double ORDERS = 4;
+constexpr double CLEAR_NEIGHBOURS = 2.5;
+constexpr double UNCLEAR = 1e-2;
+constexpr double TIE_BREAK = 1e-3;
+constexpr double RELATIVE = 1 - 1e-6;
+
+struct Pair {
+    double strength, normal;
+    int i, j;
+    bool clear;
+    double ksg[KINDS];
+};
+
+// Points in the plane in the order of x, single precision held in double: differences are exact. Of all points of a
+// sample every sorted column is the same.
+struct Plane {
+    int m;
+    const double *x, *y, *sorted_y;
+};
+
+// How many of the sorted values are below `bound`, or with `UP` not above it.
+template <bool UP> int rank_of(const double* sorted, int m, double bound) {
+    const double* from = sorted;
+    int length = m;
+    while (length > 1) {
+        const int half = length / 2;
+        const bool beyond = UP ? from[half - 1] <= bound : from[half - 1] < bound;
+        from += beyond ? half : 0;
+        length -= half;
+    }
+    return static_cast<int>(from - sorted) + (UP ? *from <= bound : *from < bound);
+}
+
+int within(const double* sorted, int m, double centre, double radius) {
+    return std::max(rank_of<true>(sorted, m, centre + radius) - rank_of<false>(sorted, m, centre - radius), 1);
+}
+
+// The least distances, ascending; the last is the bound.
+struct Least {
+    double values[MOST];
+    int count;
+    explicit Least(int count_) : count(count_) { std::fill(values, values + MOST, 1e30); }
+    double bound() const { return values[count - 1]; }
+    void add(double v) {
+        int j = count - 1;
+        for (; j && values[j - 1] > v; --j) values[j] = values[j - 1];
+        values[j] = v;
+    }
+};
+
+void ksg_in_plane(const Plane& plane, double* estimates) {
+    // Both neighbours in x on each side first: with a bound from those each side is left early.
+    constexpr int NEAR = 12;
+    const int m = plane.m;
+    const double *x = plane.x, *y = plane.y;
+    int used[KINDS];
+    for (int k = 0; k < KINDS; ++k) used[k] = std::min(NEIGHBOURS[k], m - 1);
+    double totals[KINDS] = {};
+    for (int i = 0; i < m; ++i) {
+        const double at_x = x[i], at_y = y[i];
+        Least least(used[KINDS - 1]);
+        auto scan = [&](int from, int last, int step) {
+            for (int j = from; j != last; j += step) {
+                const double to_x = std::fabs(x[j] - at_x), v = std::max(to_x, std::fabs(y[j] - at_y));
+                if (v < least.bound()) least.add(v);
+                if (to_x >= least.bound()) return;
+            }
+        };
+        const int left = std::max(i - 1 - NEAR, -1), right = std::min(i + 1 + NEAR, m);
+        scan(i - 1, left, -1);
+        scan(i + 1, right, 1);
+        scan(left, -1, -1);
+        scan(right, m, 1);
+        for (int k = 0; k < KINDS; ++k) {
+            const double radius = least.values[used[k] - 1] * RELATIVE;
+            totals[k] -= psi(within(x, m, at_x, radius)) + psi(within(plane.sorted_y, m, at_y, radius));
+        }
+    }
+    for (int k = 0; k < KINDS; ++k) estimates[k] = std::max(totals[k] / m + psi(used[k]) + psi(m), 0.0);
+}
+
+void evaluate(Sample& s, Pair& pair) {
+    Arena::Scope scope(s.arena);
+    const int n = s.n, m = std::min(n, PLANE_POINTS);
+    const int32_t *of_x = s.column(pair.i), *of_y = s.column(s.dx + pair.j);
+    double *x = s.arena.get<double>(m), *y = s.arena.get<double>(m), *sorted_y = x;
+    auto single = [&](int rank) { return static_cast<double>(static_cast<float>(s.score[rank])); };
+    if (m == n) {
+        for (int r = 0; r < n; ++r) x[r] = single(r);
+        for (int i = 0; i < n; ++i) y[of_x[i]] = x[of_y[i]];
+    } else {
+        uint64_t* ranks = s.arena.get<uint64_t>(m);
+        int32_t* y_ranks = s.arena.get<int32_t>(m);
+        for (int i = 0; i < m; ++i) {
+            const int point = s.point(i);
+            ranks[i] = static_cast<uint64_t>(of_x[point]) << 32 | static_cast<uint32_t>(of_y[point]);
+            y_ranks[i] = of_y[point];
+        }
+        std::sort(ranks, ranks + m);
+        std::sort(y_ranks, y_ranks + m);
+        sorted_y = s.arena.get<double>(m);
+        for (int i = 0; i < m; ++i) {
+            x[i] = single(static_cast<int>(ranks[i] >> 32));
+            y[i] = single(static_cast<int>(ranks[i] & 0xffffffff));
+            sorted_y[i] = single(y_ranks[i]);
+        }
+    }
+    ksg_in_plane({m, x, y, sorted_y}, pair.ksg);
+}
+
+}  // namespace
+
+void planes(Sample& s) {
+    const int n = s.n, dx = s.dx, dy = s.dy;
+    if (n < LEAST_POINTS) {
+        for (int i = 0; i < KINDS + 1 + 2 + LEADING + 1; ++i) s.put(0);
+        return;
+    }
+    const double most = 1 - least_residual(n), cut = THRESHOLD * (1 + std::log(static_cast<double>(dx) * dy));
+    double* strength = s.arena.get<double>(static_cast<size_t>(dx) * dy);
+    double *row = s.arena.zeros<double>(dx), *column = s.arena.zeros<double>(dy);
+    auto square_of = [&](int i, int j) {
+        const double r = s.correlation_of(i, dx + j);
+        return std::min(r * r, most);
+    };
+    for (int i = 0; i < dx; ++i)
+        for (int j = 0; j < dy; ++j) {
+            const double square = square_of(i, j), chi = std::max(s.divergence[i * dy + j], 0.0);
+            const double linear = (square * n > cut ? 1 : UNCLEAR) * square;
+            const double other = (chi * n > cut * ORDERS ? 1 : UNCLEAR) * chi / (1 + chi);
+            const double v = std::max(linear, other) + TIE_BREAK * std::min(linear, other);
+            strength[i * dy + j] = v;
+            row[i] = std::max(row[i], v);
+            column[j] = std::max(column[j], v);
+        }
+    Pair* pairs = s.arena.get<Pair>(static_cast<size_t>(dx) * dy);
+    int count = 0;
+    for (int i = 0; i < dx; ++i)
+        for (int j = 0; j < dy; ++j) {
+            const double v = strength[i * dy + j], square = square_of(i, j);
+            if (v < least_of(row[i]) || v < least_of(column[j])) continue;
+            const bool clear = square * n > cut || s.divergence[i * dy + j] * n > cut * ORDERS;
+            pairs[count++] = {v, -0.5 * std::log1p(-square), i, j, clear, {}};
+        }
+    const int evaluated = std::min(count, MOST_PAIRS);
+    std::partial_sort(pairs, pairs + evaluated, pairs + count,
+                      [](const Pair& a, const Pair& b) { return a.strength > b.strength; });
+    double normal = 0, shapes[KINDS + 1] = {}, plain = 0, greatest[MOST_PAIRS] = {};
+    int number = 0, clear = 0;
+    for (int p = 0; p < count; ++p) {
+        Pair& pair = pairs[p];
+        if (p < evaluated) {
+            evaluate(s, pair);
+            greatest[p] = pair.ksg[MIDDLE];
+            pair.clear |= pair.ksg[MIDDLE] > CLEAR_NEIGHBOURS / std::sqrt(static_cast<double>(n));
+        }
+        if (!pair.clear) continue;
+        ++number;
+        normal += pair.normal;
+        if (p >= evaluated) continue;
+        ++clear;
+        for (int k = 0; k < KINDS; ++k) shapes[k] += pair.ksg[k] - pair.normal;
+        shapes[KINDS] += std::max(pair.ksg[FIRST] - pair.normal, 0.0);
+        plain += pair.ksg[MIDDLE];
+    }
+    for (double shape : shapes) s.put(normal + shape * number / std::max(clear, 1));
+    s.put(plain);
+    s.put(shapes[MIDDLE]);
+    std::sort(greatest, greatest + MOST_PAIRS, [](double a, double b) { return a > b; });
+    s.put(greatest, LEADING);
+    s.put(std::log1p(static_cast<double>(number)));
+}
+
+}  // namespace mistworks
