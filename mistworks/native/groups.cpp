@@ -28,7 +28,7 @@ const Group GROUPS[] = {
     {"local", "corrected", 5, corrected},
     {"local", "monotone", 7, monotone},
     {"local", "unshrunk", 3, unshrunk},
-    {"planes", "planes", 10, planes},
+    {"planes", "planes", 9, planes},
     {"classes", "classes", 8, classes},
 };
 const int GROUP_COUNT = sizeof GROUPS / sizeof *GROUPS;

@@ -3,7 +3,7 @@
 //   pairs:    each other's strongest by r² or χ² / (1 + χ²); clear if n r² > 2 (1 + log dx dy), n χ² > 4 times that, or
 //             Î_3 > 2.5 / √n. The first eight are evaluated.
 //   mi:       Σ J over clear pairs, J = −½ log(1 − r²), plus the mean of Î_k − J of those evaluated times the number of
-//             clear pairs, k = 1, 3, 8; the same of max(Î_1, J) − J.
+//             clear pairs, k = 1 and 3; the same of max(Î_1, J) − J.
 //   sums:     Σ Î_3 and Σ Î_3 − J of those evaluated.  greatest: Î_3.  clear: log(1 + number).
 #include <cmath>
 
@@ -14,9 +14,8 @@ namespace mistworks {
 namespace {
 
 constexpr int PLANE_POINTS = 2048;
-constexpr int KINDS = 3;
-constexpr int NEIGHBOURS[KINDS] = {1, 3, 8};
-constexpr int MOST = NEIGHBOURS[KINDS - 1];
+constexpr int KINDS = 2;
+constexpr int NEIGHBOURS[KINDS] = {1, 3};
 constexpr int FIRST = 0, MIDDLE = 1;
 constexpr int MOST_PAIRS = 8;
 constexpr int LEADING = 3;
@@ -42,14 +41,13 @@ struct Plane {
     const double *x, *y, *sorted_y;
 };
 
-// How many of the sorted values are below `bound`, or with `UP` not above it.
+// How many of the sorted values are below `bound`, or with `UP` not above it; without branches that are guessed.
 template <bool UP> int rank_of(const double* sorted, int m, double bound) {
     const double* from = sorted;
     int length = m;
     while (length > 1) {
         const int half = length / 2;
-        const bool beyond = UP ? from[half - 1] <= bound : from[half - 1] < bound;
-        from += beyond ? half : 0;
+        from += half * static_cast<int>(UP ? from[half - 1] <= bound : from[half - 1] < bound);
         length -= half;
     }
     return static_cast<int>(from - sorted) + (UP ? *from <= bound : *from < bound);
@@ -59,48 +57,42 @@ int within(const double* sorted, int m, double centre, double radius) {
     return std::max(rank_of<true>(sorted, m, centre + radius) - rank_of<false>(sorted, m, centre - radius), 1);
 }
 
-// The least distances, ascending; the last is the bound.
+// The three least distances.
 struct Least {
-    double values[MOST];
-    int count;
-    explicit Least(int count_) : count(count_) { std::fill(values, values + MOST, 1e30); }
-    double bound() const { return values[count - 1]; }
+    double first = 1e30, second = 1e30, third = 1e30;
     void add(double v) {
-        int j = count - 1;
-        for (; j && values[j - 1] > v; --j) values[j] = values[j - 1];
-        values[j] = v;
+        third = std::min(third, std::max(second, v));
+        second = std::min(second, std::max(first, v));
+        first = std::min(first, v);
     }
 };
 
 void ksg_in_plane(const Plane& plane, double* estimates) {
-    // Both neighbours in x on each side first: with a bound from those each side is left early.
-    constexpr int NEAR = 12;
+    // So many on each side in x first: with a bound from those each side is left early.
+    constexpr int NEAR = 8;
     const int m = plane.m;
     const double *x = plane.x, *y = plane.y;
-    int used[KINDS];
-    for (int k = 0; k < KINDS; ++k) used[k] = std::min(NEIGHBOURS[k], m - 1);
     double totals[KINDS] = {};
     for (int i = 0; i < m; ++i) {
         const double at_x = x[i], at_y = y[i];
-        Least least(used[KINDS - 1]);
-        auto scan = [&](int from, int last, int step) {
-            for (int j = from; j != last; j += step) {
-                const double to_x = std::fabs(x[j] - at_x), v = std::max(to_x, std::fabs(y[j] - at_y));
-                if (v < least.bound()) least.add(v);
-                if (to_x >= least.bound()) return;
-            }
-        };
-        const int left = std::max(i - 1 - NEAR, -1), right = std::min(i + 1 + NEAR, m);
-        scan(i - 1, left, -1);
-        scan(i + 1, right, 1);
-        scan(left, -1, -1);
-        scan(right, m, 1);
-        for (int k = 0; k < KINDS; ++k) {
-            const double radius = least.values[used[k] - 1] * RELATIVE;
-            totals[k] -= psi(within(x, m, at_x, radius)) + psi(within(plane.sorted_y, m, at_y, radius));
+        Least least;
+        const int left = std::max(i - NEAR, 0), right = std::min(i + NEAR + 1, m);
+        auto distance = [&](int j) { return std::max(std::fabs(x[j] - at_x), std::fabs(y[j] - at_y)); };
+        for (int j = left; j < i; ++j) least.add(distance(j));
+        for (int j = i + 1; j < right; ++j) least.add(distance(j));
+        for (int j = left - 1; j >= 0 && at_x - x[j] < least.third; --j) {
+            const double v = distance(j);
+            if (v < least.third) least.add(v);
         }
+        for (int j = right; j < m && x[j] - at_x < least.third; ++j) {
+            const double v = distance(j);
+            if (v < least.third) least.add(v);
+        }
+        const double radii[KINDS] = {least.first * RELATIVE, least.third * RELATIVE};
+        for (int k = 0; k < KINDS; ++k)
+            totals[k] -= psi(within(x, m, at_x, radii[k])) + psi(within(plane.sorted_y, m, at_y, radii[k]));
     }
-    for (int k = 0; k < KINDS; ++k) estimates[k] = std::max(totals[k] / m + psi(used[k]) + psi(m), 0.0);
+    for (int k = 0; k < KINDS; ++k) estimates[k] = std::max(totals[k] / m + psi(NEIGHBOURS[k]) + psi(m), 0.0);
 }
 
 void evaluate(Sample& s, Pair& pair) {

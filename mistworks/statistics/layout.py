@@ -54,7 +54,7 @@ GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
         "neighbours": {"ksg": 4, "rectangles": 1},
         "metric": {"ksg": 2, "alignment": 2, "regression": 16, "distance_correlation": 1},
         "local": {"corrected": 4, "spread": 1, "kendall": 3, "matched": 1, "displacement": 3, "canonical": 3},
-        "planes": {"mi": 4, "sums": 2, "greatest": 3, "clear": 1},
+        "planes": {"mi": 3, "sums": 2, "greatest": 3, "clear": 1},
         "classes": {"mi": 4, "entropy": 2, "flag": 2},
     }
 )

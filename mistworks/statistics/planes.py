@@ -20,7 +20,7 @@ from mistworks.statistics.polynomials import ORDERS, pair_divergence
 from mistworks.statistics.sample import Samples, leading
 
 _POINTS = 2048
-_NEIGHBOURS = (1, 3, 8)
+_NEIGHBOURS = (1, 3)
 _FIRST, _MIDDLE = 0, 1
 _MOST_PAIRS = 8
 _LEADING = 3
@@ -44,7 +44,7 @@ def planes(samples: Samples) -> dict[str, Tensor]:
 
     Returns:
         ``mi``: Σ J over all clear pairs plus the mean of Î_k − J over the evaluated ones times the number of
-        clear pairs, for k = 1, 3, 8; the same of max(Î_1, J) − J, for strong pairs. ``sums``: Σ Î_3 and
+        clear pairs, for k = 1 and 3; the same of max(Î_1, J) − J, for strong pairs. ``sums``: Σ Î_3 and
         Σ Î_3 − J over the evaluated clear pairs. ``greatest``: the three greatest Î_3. ``clear``: log(1 +
         number of clear pairs). All 0 for n < 8, where many pairs are equally strong.
     """
