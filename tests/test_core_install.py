@@ -1,11 +1,13 @@
 """What works with the core dependencies alone, shown by refusing to import anything else."""
 
+import os
 import re
 import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, requires
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pytest
@@ -39,6 +41,17 @@ print(mistworks.estimate(x, y, model=model).interval(0.8))
 print(mistworks.estimate_many([(x, y), (x[:20], y[:20])], model=model)[1].mi)
 print(mistworks.feature_scores(x, y, model=model))
 print(mistworks.independence_test(x, y, model=model, permutations=9))
+"""
+
+SHIPPED = """
+import numpy as np
+import mistworks
+
+rng = np.random.default_rng(0)
+x = rng.standard_normal((100, 2))
+low, high = mistworks.estimate(x, x[:, 0] + rng.standard_normal(100)).interval(0.9)
+assert 0 < low < high < 1, (low, high)
+print({"scipy", "torch"} & set(sys.modules))
 """
 
 NEEDS_TORCH = """
@@ -129,6 +142,27 @@ def test_the_public_functions_work(tmp_path: Path) -> None:
     done = run(USE, tmp_path / "model", tmp_path / "pair.npz")
     assert done.returncode == 0, done.stderr
     assert "p = " in done.stdout
+
+
+@pytest.mark.skipif(not native.available(), reason="without compiled statistics torch computes them")
+def test_the_shipped_estimator_works() -> None:
+    done = run(SHIPPED)
+    assert (done.returncode, done.stdout) == (0, "set()\n"), done.stderr
+
+
+def test_a_wheel_holds_whatever_is_no_python(tmp_path: Path) -> None:
+    command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", tmp_path, "build", "--build-base"]
+    command += [tmp_path / "build", "bdist_wheel", "--bdist-dir", tmp_path / "wheel", "--dist-dir", tmp_path]
+    environment = {**os.environ, "MISTWORKS_BUILDS": ""}
+    subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    held = set(ZipFile(wheel).namelist())
+    listed = subprocess.run(
+        ["git", "ls-files", "mistworks", "storage"], cwd=PROJECT, capture_output=True, text=True
+    )
+    assert listed.returncode == 0
+    needed = {name for name in listed.stdout.split() if not name.endswith((".cpp", ".h"))}
+    assert needed - held == set()
 
 
 def test_a_network_that_needs_torch_tells_what_to_install(tmp_path: Path) -> None:
