@@ -116,18 +116,24 @@ def ask(trial: Trial, rng: np.random.Generator, model: Model = None) -> Answer:
 
 
 def entropy_limit(side: NDArray[Any]) -> float:
-    """Entropy of a side's observed rows with the correction of Miller and Madow and two standard errors.
+    """Upper limit of the entropy of a side's states, by two standard errors, in nats.
 
-    Infinite where the rows show more than half as many states as there are rows: most states are then unseen.
+    The entropy is the greater of Miller and Madow's and of Chao and Shen's ("Nonparametric estimation of
+    Shannon's index of diversity", Environ. Ecol. Stat. 10, 2003). States not seen have a probability of about
+    f₁/n, f₁ the number of those seen once (Good, 1953): two nats are added for that share. Infinite where the
+    rows show more than half as many states as there are rows: most states are then unseen.
     """
     counts = np.unique(side.reshape(len(side), -1), axis=0, return_counts=True)[1]
-    n, p = len(side), counts / len(side)
+    n, p, once = len(side), counts / len(side), int((counts == 1).sum())
     if len(counts) > n / 2:
         return math.inf
     plug_in = entropy(p)
+    seen = (1 - once / n) * p
+    chao_shen = -float((seen * np.log(seen) / -np.expm1(n * np.log1p(-seen))).sum()) if len(p) > 1 else 0.0
     error = math.sqrt(max(float(p @ np.log(p) ** 2) - plug_in**2, 0.0) / n)
+    estimate = max(plug_in + (len(counts) - 1) / (2 * n), chao_shen)
     # A state that was not seen may have a share of 3/n, the rule of three; it matters where one state is all.
-    return plug_in + (len(counts) - 1) / (2 * n) + 2 * error + 3 / n * math.log(n)
+    return estimate + 2 * error + 2 * once / n + 3 / n * math.log(n)
 
 
 def seeded(seed: int, kind: str, parameters: Parameters, sample: int) -> np.random.Generator:
