@@ -12,11 +12,13 @@ from scipy import stats
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.networks import (
-    NETWORKS,
     AnyNetworkConfig,
     Batch,
     Network,
+    SetTransformer,
     SetTransformerConfig,
+    SummaryNetwork,
+    SummaryNetworkConfig,
     build_network,
     group_by_shape,
     pad,
@@ -179,15 +181,21 @@ def test_groups_hold_every_dataset_once_within_bounds(
         assert len(group) == 1 or padded <= max_cells
 
 
-def test_configurations_are_told_by_name_and_rebuilt_from_json() -> None:
+@pytest.mark.parametrize(
+    ("name", "config_class", "network_class", "sizes"),
+    [
+        ("set-transformer", SetTransformerConfig, SetTransformer, TINY),
+        ("summary", SummaryNetworkConfig, SummaryNetwork, {"members": 1, "hidden": 8, "blocks": 1}),
+    ],
+)
+def test_a_configuration_is_told_by_its_name_and_rebuilt_from_json(
+    name: str, config_class: type[FrozenConfig], network_class: type, sizes: dict[str, Any]
+) -> None:
     adapter: TypeAdapter[AnyNetworkConfig] = TypeAdapter(AnyNetworkConfig)
-    for name, (config_class, network_class) in NETWORKS.items():
-        sizes = TINY if name == "set-transformer" else {"members": 1, "hidden": 8, "blocks": 1}
-        config = adapter.validate_python({**sizes, "network": name})
-        assert type(config) is config_class
-        assert isinstance(config, FrozenConfig)
-        assert config_class.parse(config.canonical_json()) == config
-        assert type(build_network(config)) is network_class
+    config = adapter.validate_python({**sizes, "network": name})
+    assert type(config) is config_class
+    assert config_class.parse(config.canonical_json()) == config
+    assert type(build_network(config)) is network_class
 
 
 def test_heads_that_do_not_divide_are_refused() -> None:
