@@ -82,12 +82,13 @@ def test_any_shape_has_a_finite_estimate(n: int, dx: int, dy: int) -> None:
     assert (np.diff(found.quantiles) >= 0).all()
 
 
-def test_more_dimensions_than_it_was_trained_on_are_refused() -> None:
+def test_many_more_dimensions_than_it_was_trained_on_are_warned_of() -> None:
     rng = np.random.default_rng(0)
-    with pytest.raises(
-        MistworksError, match=r"Expected up to 64 columns .* got 65 in x\. Reduce the dimension"
-    ):
-        mistworks.estimate(rng.standard_normal((100, 65)), rng.standard_normal(100))
+    y = rng.standard_normal(100)
+    with pytest.warns(MistworksWarning, match=r"has 140 columns in x, and the estimator was trained on 1 to"):
+        assert np.isfinite(mistworks.estimate(rng.standard_normal((100, 140)), y).mi)
+    with pytest.raises(MistworksError, match=r"up to 512 columns"):
+        mistworks.estimate(rng.standard_normal((100, 513)), y)
 
 
 def test_copies_and_sums_of_columns_count_for_nothing() -> None:
