@@ -1,5 +1,6 @@
 """The strong family: sharp pairs of continuous coordinates, up to 10 nats each and 60 together."""
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Literal
@@ -65,7 +66,7 @@ class SharpPair:
             case "uniform":
                 return float(s - np.log(2 * s)) if s <= 0.5 else 1 / (4 * s)
             case "blurred":
-                return float(2 * _EDGE * s - np.log(s) - 0.5 * np.log(2 * np.pi * np.e))
+                return float(2 * _EDGE * s - np.log(s) - 0.5 * np.log(2 * np.pi * math.e))
             case "banded":
                 return banded_information(s)
 
@@ -271,10 +272,10 @@ def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> S
         gaussian = max(information - tail_mutual_information(1, 1, nu), 1e-3)
         return SharpPair(kind, float(np.exp(-gaussian)), nu, swapped, negative)
     if kind == "blurred" and information > _WEAKEST_BLURRED:
-        sigma = np.exp(-information) / np.sqrt(2 * np.pi * np.e)
+        sigma = np.exp(-information) / np.sqrt(2 * np.pi * math.e)
         # A contraction of factor 2 c σ < 0.2.
         for _ in range(30):
-            sigma = np.exp(2 * _EDGE * sigma - information) / np.sqrt(2 * np.pi * np.e)
+            sigma = np.exp(2 * _EDGE * sigma - information) / np.sqrt(2 * np.pi * math.e)
         return SharpPair(kind, float(sigma), 0.0, swapped, negative)
     if kind in ("uniform", "blurred"):
         width = 1 / (4 * information) if information < 0.5 else -lambertw(-0.5 * np.exp(-information)).real
