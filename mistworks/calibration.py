@@ -17,7 +17,7 @@ is, learned from families that some members of the network have never seen (`Wid
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Annotated, Self
 
@@ -152,14 +152,14 @@ class Widening(FrozenConfig):
 
     def factors(self, strangeness: Array) -> tuple[Array, Array]:
         """What z is multiplied by below the median and above it, each of shape (B,)."""
-        position = np.log(np.maximum(strangeness, _LEAST_STRANGENESS))
-        below, above = (np.interp(position, self.strangeness, side) for side in (self.below, self.above))
+        position, knots = np.log(np.maximum(strangeness, _LEAST_STRANGENESS)), _as_array(self.strangeness)
+        below, above = (np.interp(position, knots, _as_array(side)) for side in (self.below, self.above))
         return below, above
 
     def familiarity(self, strangeness: Array) -> Array:
         """The share of calibration datasets that are stranger, shape (B,)."""
         position = np.log(np.maximum(strangeness, _LEAST_STRANGENESS))
-        return 1.0 - np.interp(position, self.familiar, _FAMILIAR_LEVELS)
+        return 1.0 - np.interp(position, _as_array(self.familiar), _as_array(_FAMILIAR_LEVELS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,7 +240,7 @@ class Calibration(FrozenConfig):
 
     @classmethod
     def fit(
-        cls, quantiles: Array, target: Array, n: IntArray, d: IntArray, rng: np.random.Generator
+        cls, quantiles: Array, target: Array, n: IntArray, d: IntArray, rng: "np.random.Generator"
     ) -> "Calibration":
         """Fit on N datasets that had no part in training.
 
@@ -342,7 +342,7 @@ class _FullTable:
     values: Array
 
 
-def pit_z(quantiles: Array, target: Array, rng: np.random.Generator) -> Array:
+def pit_z(quantiles: Array, target: Array, rng: "np.random.Generator") -> Array:
     """Φ⁻¹ of the probability integral transform of N targets, shape (N,).
 
     Standard normal for calibrated quantiles. A target that several quantiles equal lies at a level drawn
@@ -426,10 +426,16 @@ def _knots(values: Array, name: str) -> tuple[float, ...]:
     return tuple(np.unique(np.round(knots, 4)).tolist())
 
 
+@lru_cache(maxsize=64)
+def _as_array(knots: tuple[float, ...]) -> Array:
+    """The same as an array: to convert some numbers takes longer than to interpolate between them."""
+    return np.array(knots, dtype=np.float64)
+
+
 def _hats(values: Array, knots: tuple[float, ...]) -> Array:
     """Weights of linear interpolation between knots, constant beyond, shape (N, K); each row sums to 1."""
-    numbers = np.arange(len(knots))
-    position = np.interp(values, knots, numbers)
+    numbers = _as_array(tuple(range(len(knots))))
+    position = np.interp(values, _as_array(knots), numbers)
     return np.asarray(np.maximum(1 - np.abs(position[:, None] - numbers), 0.0))
 
 

@@ -5,7 +5,6 @@ import os
 import threading
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -149,8 +148,12 @@ class Estimator:
             return sample, None if sample.constant else self.network.observe(sample)
 
         pairs = list(pairs)
-        threads = min(os.cpu_count() or 1, len(pairs) // _LEAST_PER_THREAD)
+        # How many cores there are takes long to ask for.
+        threads = len(pairs) // _LEAST_PER_THREAD
+        threads = min(os.cpu_count() or 1, threads) if threads > 1 else 1
         if threads > 1:
+            from concurrent.futures import ThreadPoolExecutor
+
             # The first by itself, so that no thread waits for what another imports.
             read = [observe(pairs[0])]
             with ThreadPoolExecutor(threads) as pool:

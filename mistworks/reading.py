@@ -176,7 +176,9 @@ def _to_array(values: Any, name: str) -> NDArray[Any]:
         tensor = values.detach().cpu()
         # NumPy knows no bfloat16.
         return np.asarray(tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
-    if isinstance(values, np.ma.MaskedArray):
+    # By itself NumPy does not import what masks arrays.
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(values, masked.MaskedArray):
         return _unmasked(values)
     if isinstance(values, np.ndarray):
         return values
@@ -223,7 +225,9 @@ def _read_numbers(columns: NDArray[Any], name: str, labels: tuple[Hashable, ...]
     if (kind in "iu" and size == 8) or (kind == "f" and size > 8):
         columns = _kept_apart(columns)
     values = np.array(columns, dtype=np.float64, order="C")
-    rounding = float(np.finfo(columns.dtype).eps) if columns.dtype.kind == "f" else _DOUBLE
+    rounding = _DOUBLE
+    if columns.dtype.kind == "f" and columns.dtype != np.float64:
+        rounding = float(np.finfo(columns.dtype).eps)
     # One pass where all is well: a sum is finite unless a term is not, or it overflows.
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(values.sum()):

@@ -54,6 +54,13 @@ assert 0 < low < high < 1, (low, high)
 print({"scipy", "torch"} & set(sys.modules))
 """
 
+FIRST = """
+import mistworks
+
+mistworks.estimate(list(range(9)), [1, 4, 2, 8, 5, 7, 3, 6, 9], model=sys.argv[1])
+print([name for name in sys.argv[2:] if name in sys.modules])
+"""
+
 NEEDS_TORCH = """
 import numpy as np
 import mistworks
@@ -163,6 +170,14 @@ def test_a_wheel_holds_whatever_is_no_python(tmp_path: Path) -> None:
     assert listed.returncode == 0
     needed = {name for name in listed.stdout.split() if not name.endswith((".cpp", ".h"))}
     assert needed - held == set()
+
+
+@pytest.mark.skipif(not native.available(), reason="without compiled statistics torch computes them")
+def test_one_estimate_imports_what_it_needs(tmp_path: Path) -> None:
+    SUMMARY.save(tmp_path / "model")
+    needless = ("numpy.ma", "numpy.random", "concurrent.futures.thread", "mistworks.general")
+    done = run(FIRST, tmp_path / "model", *needless)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 
 
 def test_a_network_that_needs_torch_tells_what_to_install(tmp_path: Path) -> None:

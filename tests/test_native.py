@@ -186,7 +186,9 @@ def test_other_groups_than_the_layout_are_not_used(monkeypatch: pytest.MonkeyPat
     groups = {**layout.GROUPS, "tails": {"average": 4}}
     monkeypatch.setattr(native, "GROUPS", groups)
     assert native.missing_groups(module) == ("tails",)
+    native._checked.cache_clear()
     assert not native.available()
+    native._checked.cache_clear()
     monkeypatch.setattr(native, "GROUPS", dict(reversed(layout.GROUPS.items())))
     assert native.missing_groups(module) == ("order",)
 
@@ -289,3 +291,20 @@ def test_an_install_without_a_compiler_falls_back_to_torch(tmp_path: Path) -> No
         text=True,
     )
     assert printed == f"False True {target / 'mistworks' / '__init__.py'}\n"
+
+
+def test_a_module_is_asked_once_what_it_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = native.loaded("baseline")
+    asked: list[object] = []
+
+    def missing_groups(asked_of: object) -> tuple[str, ...]:
+        asked.append(asked_of)
+        return ()
+
+    monkeypatch.setenv("MISTWORKS_NATIVE", "baseline")
+    monkeypatch.setattr(native, "missing_groups", missing_groups)
+    native._checked.cache_clear()
+    assert native.available()
+    assert native.available()
+    native._checked.cache_clear()
+    assert asked == [module]

@@ -28,7 +28,7 @@ _TYPES = tuple(map(np.dtype, (np.float64, np.float32, np.int64, np.uint64)))
 def available() -> bool:
     """Whether there is compiled code here for all statistics of `mistworks.statistics.layout`."""
     module = loaded(os.environ.get("MISTWORKS_NATIVE", ""))
-    return module is not None and missing_groups(module) == ()
+    return module is not None and not _checked(module)[1]
 
 
 def build() -> tuple[str, str]:
@@ -69,6 +69,12 @@ def _built(name: str) -> Any:
         return None
 
 
+@lru_cache(maxsize=8)
+def _checked(module: Any) -> tuple[int, tuple[str, ...]]:
+    """How many statistics a module computes, and its `missing_groups`: asked once in a process."""
+    return sum(count for *_, count in module.groups()), missing_groups(module)
+
+
 def missing_groups(module: Any) -> tuple[str, ...]:
     """Groups of `layout.GROUPS` that a module does not compute, or with other sizes or elsewhere."""
     built = {
@@ -91,7 +97,7 @@ def summarise_many(
         choice: the instruction set; by default the one of ``MISTWORKS_NATIVE``, else the best.
     """
     module = _module(choice)
-    table = np.empty((len(samples), sum(count for *_, count in module.groups())), dtype=np.float32)
+    table = np.empty((len(samples), _checked(module)[0]), dtype=np.float32)
     module.summarise_many([(sample.ranks, sample.dx) for sample in samples], table, max(1, threads))
     return table
 
