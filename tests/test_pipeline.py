@@ -72,7 +72,8 @@ def registered(root: Path, unproven: Any, api: str) -> Any:
 def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     a = rng.standard_normal((100, 2))
-    frame = pd.DataFrame({"a": a[:, 0], "b": a[:, 1], "c": a[:, 0] + rng.standard_normal(100), "word": "w"})
+    frame = pd.DataFrame({"a": a[:, 0], "b": a[:, 1], "c": a[:, 0] + rng.standard_normal(100), "gap": 1.0})
+    frame.loc[3, "gap"] = np.nan
     path = tmp_path_factory.mktemp("table") / "data.csv"
     frame.to_csv(path, index=False)
     return path
@@ -179,10 +180,10 @@ def test_estimate_takes_the_shipped_estimator_if_none_is_named(
     ("arguments", "sentence"),
     [
         (("nowhere.csv", "--x", "a", "--y", "c"), "nowhere.csv cannot be read"),
-        (("data.csv", "--x", "a,z", "--y", "c"), "has no column 'z'; it has a, b, c, word"),
+        (("data.csv", "--x", "a,z", "--y", "c"), "has no column 'z'; it has a, b, c, gap"),
         (
-            ("data.csv", "--x", "a", "--y", "word", "--model", "mist@champion"),
-            "column 'word' of y must hold numbers",
+            ("data.csv", "--x", "a", "--y", "gap", "--model", "mist@champion"),
+            "Expected finite numbers in y, got 1 that are not, the first NaN in row 3",
         ),
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist@nobody"), "has no alias 'nobody'"),
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist/9"), "has no version 9"),
