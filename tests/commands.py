@@ -1,5 +1,6 @@
 """Commands in processes of their own, with all that they start, and what they print."""
 
+import json
 import os
 import signal
 import subprocess
@@ -15,8 +16,28 @@ from urllib.request import urlopen
 import psutil
 
 COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
-WAIT_SECONDS = 300.0
+# What takes a minute on a quiet machine; pytest ends a test after ten.
+WAIT_SECONDS = 500.0
 InProcess = Callable[..., tuple[int, str, str]]
+
+
+SEVERAL = """
+import contextlib, io, json, sys
+from flows.cli import main
+
+ended = []
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["mistworks", *command]
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    ended.append((code, out.getvalue(), err.getvalue()))
+print(json.dumps(ended))
+"""
+Command = tuple[object, ...]
 
 
 def _heed_interrupts() -> None:
@@ -75,6 +96,22 @@ class Run:
     def workers(self) -> list[psutil.Process]:
         own = [p for p in self.left() if "spawn_main" in " ".join(p.cmdline())]
         return sorted(own, key=lambda process: process.pid)
+
+
+def run_all(*commands: Command, root: Path, api: str) -> list[tuple[int, str, str]]:
+    """Status, output and errors of commands that a fresh process runs one after the other on a server."""
+    texts = [[*map(str, command), "--json", "--root", str(root)] for command in commands]
+    run = Run(json.dumps(texts), root=root, api=api, command=[sys.executable, "-c", SEVERAL])
+    code, out, err = run.end()
+    assert code == 0, err[-3000:]
+    return [(code, out, err) for code, out, err in json.loads(out)]
+
+
+def outputs(*commands: Command, root: Path, api: str) -> list[Any]:
+    """What such commands answer."""
+    ended = run_all(*commands, root=root, api=api)
+    assert [code for code, _, _ in ended] == [0] * len(commands), ended
+    return [json.loads(out) for _, out, _ in ended]
 
 
 def until(condition: Callable[[], Any], seconds: float = WAIT_SECONDS) -> Any:

@@ -17,6 +17,9 @@ from tests.commands import InProcess, answers, until
 from tests.failures.observations import Observation, Observe, keep
 from tests.object_stores import SeaweedFS, seaweedfs
 
+# They begin first, so that no core waits for one of them in the end.
+LONGEST = ("test_pipeline", "test_registry", "test_dispatch", "test_registry_server", "test_resilience")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--observing", action="store_true", help="only tests that tell what they observe")
@@ -27,6 +30,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         others = [item for item in items if "observe" not in getattr(item, "fixturenames", ())]
         config.hook.pytest_deselected(items=others)
         items[:] = [item for item in items if item not in others]
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 @pytest.fixture

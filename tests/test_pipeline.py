@@ -1,4 +1,4 @@
-"""The whole pipeline through the command line, each command in a fresh process."""
+"""The whole pipeline through the command line, in fresh processes where a command starts something."""
 
 import json
 import os
@@ -18,22 +18,17 @@ from mistworks.evaluation.gate import GateConfig
 from storage import registry
 from storage.tracking import local_tracking_uri
 from tasks.registration import SHIPPED_FOLDER, compare_with_champion, promote_version, register_version
-from tests.commands import InProcess, Run, one_sentence, until
+from tests.commands import InProcess, Run, one_sentence, outputs, run_all, until
 
 FOREIGN = ("PREFECT_", "MLFLOW_", "MISTWORKS_")
 
 
-def run(*arguments: object, root: Path, api: str | None = None) -> tuple[int, str, str]:
-    """A command in a process of its own: with a server of its own where none is given."""
-    command = Run(*map(str, arguments), "--root", str(root), root=root, api=api)
-    ended = command.end(600)
-    until(lambda: not command.left(), 30)
-    return ended
-
-
-def output(*arguments: object, root: Path, api: str | None = None) -> Any:
-    code, out, err = run(*arguments, "--json", root=root, api=api)
+def output(*arguments: object, root: Path) -> Any:
+    """What a command in a process of its own answers, with servers of its own, of which nothing is left."""
+    run = Run(*map(str, arguments), "--json", "--root", str(root), root=root)
+    code, out, err = run.end()
     assert code == 0, err[-3000:]
+    until(lambda: not run.left())
     return json.loads(out)
 
 
@@ -65,7 +60,8 @@ def unproven(root: Path) -> Any:
 @pytest.fixture(scope="module")
 def registered(root: Path, unproven: Any, api: str) -> Any:
     """The same version, champion by force."""
-    return output("promote", "mist/1", "--force", root=root, api=api)
+    [promoted] = outputs(("promote", "mist/1", "--force"), root=root, api=api)
+    return promoted
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +82,7 @@ def test_a_first_version_that_fails_the_gate_is_champion_by_force_only(
     assert unproven["promotion"].startswith("not champion: accuracy against a constant (MSE on validation")
     assert registered["aliases"] == ["champion"]
     assert registered["promotion"].startswith("champion by force, although accuracy against a constant")
-    code, out, err = run("rollback", root=root, api=api)
+    [(code, out, err)] = run_all(("rollback",), root=root, api=api)
     assert (code, out) == (1, "")
     assert "mist/1 is the first champion of mist, so there is none before it" in one_sentence(err)
 
@@ -133,7 +129,7 @@ def test_the_calibration_split_is_made_and_not_evaluated(
 def test_running_again_makes_nothing_new(root: Path, registered: Any, api: str) -> None:
     weights = sorted(root.glob("training/*/model/model.safetensors"))
     before = [path.stat().st_mtime_ns for path in weights]
-    assert output("pipeline", "--preset", "tiny", root=root, api=api) == registered
+    assert outputs(("pipeline", "--preset", "tiny"), root=root, api=api) == [registered]
     assert [path.stat().st_mtime_ns for path in weights] == before
 
 
@@ -211,14 +207,17 @@ def test_bad_input_to_estimate_is_one_sentence(
 def test_commands_compose_to_the_same_pipeline(root: Path, registered: Any, api: str, tmp_path: Path) -> None:
     lineage = registered["lineage"]
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
-    trained = output("train", *stores, "--preset", "tiny", root=root, api=api)
+    store, report = lineage["validation_store"], tmp_path / "report.html"
+    trained, (row,) = outputs(
+        ("train", *stores, "--preset", "tiny"),
+        ("evaluate", "--models", "mist@champion", "--suites", store, "--report", report),
+        root=root,
+        api=api,
+    )
     assert trained["run_id"] == lineage["run_id"]
-    store = lineage["validation_store"]
-    asked = ("--models", "mist@champion", "--suites", store, "--report", tmp_path / "report.html")
-    (row,) = output("evaluate", *asked, root=root, api=api)
-    assert "mist/1" in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (row["suite"], row["estimator"]) == ("validation", "mist/1")
     assert row["mse"] == registered["metrics"]["validation.mse"]
+    assert "mist/1" in report.read_text(encoding="utf-8")
 
 
 def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing(
@@ -229,7 +228,7 @@ def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing
     (tmp_path / "better.json").write_text(json.dumps(better))
     lineage = registered["lineage"]
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
-    trained = output("train", *stores, "--preset", tmp_path / "better.json", root=root, api=api)
+    [trained] = outputs(("train", *stores, "--preset", tmp_path / "better.json"), root=root, api=api)
     uri = local_tracking_uri(root)
     metrics = {"validation.mse.all": trained["validation_mse"], "validation.failures.all": 0.0}
     assert register_version.fn(Path(trained["folder"]), trained["run_id"], metrics, uri).version == 2
@@ -238,22 +237,27 @@ def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing
     promoted = promote_version.fn(comparison, uri)
     assert promoted.aliases == ("champion",), promoted.promotion
     assert "of mist/1, a difference of -" in promoted.promotion
-    asked = ("register", "--model", trained["folder"], "--run-id", trained["run_id"])
-    second = output(*asked, root=root, api=api)
+    registering, refused, kept, rolled_back = run_all(
+        ("register", "--model", trained["folder"], "--run-id", trained["run_id"]),
+        ("promote", "mist/1"),
+        ("promote", "mist/2"),
+        ("rollback",),
+        root=root,
+        api=api,
+    )
+    assert [code for code, _, _ in (registering, refused, kept, rolled_back)] == [0, 1, 0, 0]
+    second = json.loads(registering[1])
     assert (second["version"], second["promotion"]) == (2, promoted.promotion), "decided once"
-
-    code, out, err = run("promote", "mist/1", root=root, api=api)
-    assert (code, out) == (1, "")
+    assert refused[1] == ""
     for part in (
         "mist/1 is not promoted: ",
         "accuracy against the champion (MSE on",
         "too much",
         "stays mist/2",
     ):
-        assert part in one_sentence(err)
-    assert json.loads(read("lookup", "mist@champion", "--json", "--root", root)) == second
-    assert output("promote", "mist/2", root=root, api=api) == second, "who is champion stays so"
-    assert output("rollback", root=root, api=api)["version"] == 1
+        assert part in one_sentence(refused[2])
+    assert json.loads(kept[1]) == second, "who is champion stays so"
+    assert json.loads(rolled_back[1])["version"] == 1
     withdrawn = json.loads(read("lookup", "mist/2", "--json", "--root", root))
     assert withdrawn["promotion"].startswith("rolled back ")
 

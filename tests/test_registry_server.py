@@ -297,13 +297,13 @@ except TrackingUnreachableError as error:
 """
     with stub(200, "{}") as url:
         machine = Machine(tmp_path / "machine", url)
-        process = machine.start(code, url, MISTWORKS_TRACKING_PATIENCE="6")
+        process = machine.start(code, url, MISTWORKS_TRACKING_PATIENCE="2")
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
     out, err = process.communicate("go\n", timeout=WAIT_SECONDS)
     assert process.returncode == 0, err
     seconds, told = out.split(" ", 1)
-    assert float(seconds) > 4
+    assert float(seconds) > 1
     assert told.startswith(f"Expected MLflow at {url} to answer, got connection refused.")
     assert err == "MLflow does not answer; waiting for it\n"
     observe(

@@ -195,6 +195,7 @@ def doctor(environment: dict[str, str]) -> dict[str, bool]:
     return {check["name"]: check["ok"] for check in json.loads(done.stdout)}
 
 
+@pytest.mark.slow
 def test_a_pipeline_through_the_services(capsys: pytest.CaptureFixture[str]) -> None:
     trial.run(print)
     assert capsys.readouterr().out.splitlines()[-1] == "nothing is left running"

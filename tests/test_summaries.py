@@ -4,12 +4,9 @@ import errno
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +21,7 @@ from storage.manifest import Manifest
 from storage.store import create_store, open_store
 from storage.summaries import create_summaries, has_statistics, open_summaries, summarise_partition
 from storage.verification import verify
+from tests.commands import outputs
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -234,25 +232,16 @@ def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
         open_summaries(str(tmp_path / "s.zarr"))
 
 
-def command(*arguments: object, root: Path) -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, arguments), "--json", "--root", str(root)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads(done.stdout)
-
-
-def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Path) -> None:
+def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Path, api: str) -> None:
     preset = load_preset("tiny").model_dump(mode="json")
     preset["network"] = {"network": "summary", "members": 2, "hidden": 16, "blocks": 1}
     preset["training"] |= {"loss_scale": "square-root", "leave_out": True}
     path = tmp_path / "mine.json"
     path.write_text(json.dumps(preset))
-    registered = command("pipeline", "--preset", path, root=tmp_path)
+    train = tmp_path / "stores" / "mine.json-seed-0" / "train.zarr"
+    registered, summarised = outputs(
+        ("pipeline", "--preset", path), ("summarise", train), root=tmp_path, api=api
+    )
     assert registered["version"] == 1
     (folder,) = tmp_path.glob("training/*/calibrated-*")
     estimator = mistworks.load(folder)
@@ -263,6 +252,5 @@ def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Pat
     assert sorted(file.name for file in folder.iterdir()) == ["README.md", "config.json", "model.safetensors"]
     assert "witnesses.safetensors" in {file.name for file in (folder.parent / "model").iterdir()}
     assert "## Where not to trust it" in (folder / "README.md").read_text()
-    train = tmp_path / "stores" / "mine.json-seed-0" / "train.zarr"
     # All of it was there: nothing is computed twice.
-    assert command("summarise", train, root=tmp_path)["made"] == 0
+    assert summarised["made"] == 0
