@@ -64,18 +64,20 @@ def main() -> None:
         every=arguments.every,
         show=show,
     )
+    if not any(answers.values()):
+        parser.error(f"Expected part of the name of a kind, got {arguments.kind!r}. Leave out --kind.")
     print()
     print(summary_of(answers))
     print(f"\n{time.perf_counter() - started:.0f} s")
 
 
 def _line(kind: str, parameters: Parameters, answer: Answer) -> str:
-    told = ", ".join(
+    given = ", ".join(
         f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in parameters.items()
     )
     if answer.refusal:
-        return f"{kind}: {told}: REFUSED {answer.refusal[:120]}"
+        return f"{kind}: {given}: REFUSED {answer.refusal[:120]}"
     verdict = (
         "right"
         if answer.right
@@ -86,7 +88,7 @@ def _line(kind: str, parameters: Parameters, answer: Answer) -> str:
     signs = "" if answer.trial.estimable else " (cannot be had)"
     signs += " (warned)" if answer.warnings else ""
     figures = f"truth {answer.trial.truth:.3f}, {answer.mi:.3f} [{answer.low:.3f}, {answer.high:.3f}]"
-    return f"{kind}: {told}: {figures} familiarity {answer.familiarity:.2f} {verdict}{signs}"
+    return f"{kind}: {given}: {figures} familiarity {answer.familiarity:.2f} {verdict}{signs}"
 
 
 def summary_of(answers: Mapping[str, Sequence[Answer]]) -> str:

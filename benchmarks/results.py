@@ -69,13 +69,21 @@ def main() -> None:
     (arguments.docs / "results.md").write_text(text + "\n", encoding="utf-8")
 
 
+def _options(arguments: argparse.Namespace) -> str:
+    """The options that decide what the document holds, as they were given."""
+    models = [] if arguments.models == MODELS else ["--models", arguments.models]
+    suites = [] if arguments.suites == SUITES else ["--suites", arguments.suites]
+    flags = [f"--{name.replace('_', '-')}" for name in ("costs", "no_speeds") if getattr(arguments, name)]
+    return " ".join([*models, *suites, "--slow-limit", str(arguments.slow_limit), *flags])
+
+
 def _document(
     evaluated: Evaluated, large: Evaluated, model: str, uri: str, arguments: argparse.Namespace
 ) -> Iterable[str]:
     registered = lookup(model, uri)
     first = f"{registered.name}/{registered.version}"
     yield "# Results"
-    command = f"--slow-limit {arguments.slow_limit}" + (" --costs" if arguments.costs else "")
+    command = _options(arguments)
     yield (
         f"Written by `python benchmarks/results.py {command}` on {_machine()}. "
         f"`{first}` is the `{registered.lineage.preset}` model, trained on content "

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Family, require_at_least
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
-from mistworks.distributions.monte_carlo import UNKNOWN, Label, precise_label
+from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, precise_label
 from mistworks.distributions.priors import LogUniform, Probability, within
 from mistworks.distributions.scalar_channels import LARGEST_INPUT, ScalarChannel, draw_channel
 from mistworks.distributions.scalar_functions import ScalarFunction, draw_function
@@ -47,7 +47,7 @@ class Readout:
 
 
 @dataclass(frozen=True, eq=False)
-class Channel(JointDistribution):
+class Channel(Labelled):
     """Y has one coordinate of p(y | g(X)) among coordinates of noise: I(X;Y) = I(g(X);Y), or X and Y swapped.
 
     Attributes:
@@ -82,16 +82,6 @@ class Channel(JointDistribution):
     def _sizes(self) -> tuple[int, int]:
         sizes = len(self.source.margins), 1 + len(self.noise.margins)
         return sizes[::-1] if self.swapped else sizes
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
-        return self.label.mutual_information
-
-    @property
-    def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats, from Monte Carlo."""
-        return self.label.standard_error
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw n points: shapes (n, dx) and (n, dy), float32."""

@@ -9,7 +9,7 @@ from scipy.linalg import solve_triangular
 from scipy.special import entr
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Array, Family, require_at_least
 from mistworks.distributions.block_maps import haar
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
 from mistworks.distributions.dispersion import cholesky_factor, factor_matrix
@@ -23,7 +23,7 @@ from mistworks.distributions.labels import (
     noisy_copy,
     place,
 )
-from mistworks.distributions.monte_carlo import UNKNOWN, Label, precise_label
+from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, precise_label
 from mistworks.distributions.priors import Probability, log_uniform
 
 _FIRST_POINTS = 256
@@ -156,7 +156,7 @@ def cloud_label(cloud: Cloud, confusion: Array, rng: np.random.Generator) -> Lab
 
 
 @dataclass(frozen=True, eq=False)
-class Clouds(JointDistribution):
+class Clouds(Labelled):
     """One side tells a label L′ of a class, the other has a cloud for each class; both have columns of noise.
 
     I(X;Y) is what the cloud tells of the label: noise is independent of both.
@@ -192,16 +192,6 @@ class Clouds(JointDistribution):
     def dy(self) -> int:  # type: ignore[override]
         """Dimension of Y."""
         return len(self.cloud_order if self.swapped else self.label_order)
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
-        return self.label.mutual_information
-
-    @property
-    def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats, from Monte Carlo."""
-        return self.label.standard_error
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw n points: shapes (n, dx) and (n, dy), float32."""

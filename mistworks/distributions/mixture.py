@@ -8,9 +8,9 @@ from pydantic import Field, field_validator
 from scipy.special import entr
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Array, Family, require_at_least
 from mistworks.distributions.dispersion import Factor, FactorLoading, cholesky_factor, factor_matrix
-from mistworks.distributions.monte_carlo import UNKNOWN, Label, class_entropy, precise_label
+from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, class_entropy, precise_label
 from mistworks.distributions.priors import LogUniform, UniformInteger, within
 
 MixtureKind = Literal["clusters", "latent", "volatility", "switching"]
@@ -21,7 +21,7 @@ _KINDS: tuple[MixtureKind, ...] = get_args(MixtureKind)
 
 
 @dataclass(frozen=True, eq=False)
-class Mixture(JointDistribution):
+class Mixture(Labelled):
     """(X, Y) ~ Σₖ wₖ N(μₖ, Lₖ Lₖᵀ).
 
     Attributes:
@@ -42,16 +42,6 @@ class Mixture(JointDistribution):
     def dy(self) -> int:  # type: ignore[override]
         """Dimension of Y."""
         return int(self.means.shape[1]) - self.dx
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
-        return self.label.mutual_information
-
-    @property
-    def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats, from Monte Carlo."""
-        return self.label.standard_error
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw n points: shapes (n, dx) and (n, dy), float32."""

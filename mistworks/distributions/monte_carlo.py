@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array
+from mistworks.distributions.base import Array, JointDistribution
 
 LARGEST_STANDARD_ERROR = 0.01
 MOST_POINTS = 131_072
@@ -28,6 +28,26 @@ class Label:
 
     mutual_information: float
     standard_error: float
+
+
+class Labelled(JointDistribution):
+    """A joint distribution whose mutual information was found by Monte Carlo.
+
+    Attributes:
+        label: I(X;Y) and its standard error.
+    """
+
+    label: Label
+
+    @property
+    def mutual_information(self) -> float:
+        """I(X;Y) in nats."""
+        return self.label.mutual_information
+
+    @property
+    def standard_error(self) -> float:
+        """Of ``mutual_information``, in nats, from Monte Carlo."""
+        return self.label.standard_error
 
 
 UNKNOWN = Label(float("nan"), float("nan"))

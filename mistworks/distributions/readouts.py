@@ -9,9 +9,9 @@ from pydantic import field_validator
 from scipy.special import entr, ndtri
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Array, Family, require_at_least
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
-from mistworks.distributions.monte_carlo import UNKNOWN, Label, class_entropy, precise_label
+from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, class_entropy, precise_label
 from mistworks.distributions.priors import LogUniform, Probability, log_uniform, within
 from mistworks.distributions.scalar_functions import draw_function
 
@@ -65,7 +65,7 @@ class Latent:
 
 
 @dataclass(frozen=True, eq=False)
-class Readouts(JointDistribution):
+class Readouts(Labelled):
     """Coordinates of Y read those of X, or X and Y swapped, among coordinates of noise.
 
     Latents are independent of each other and read by different coordinates: I(X;Y) = Σᵢ I(Tᵢ;Yᵢ).
@@ -97,16 +97,6 @@ class Readouts(JointDistribution):
     def dy(self) -> int:  # type: ignore[override]
         """Dimension of Y."""
         return len(self.read_order if self.swapped else self.reads_order)
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
-        return self.label.mutual_information
-
-    @property
-    def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats, from Monte Carlo."""
-        return self.label.standard_error
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
         """Draw n points: shapes (n, dx) and (n, dy), float32."""

@@ -83,6 +83,17 @@ GROUPS = ("integers", "classes", "pixels")
 """Families with their own shares of false alarms; all others are one group."""
 
 
+def _pair(family: str, x_margin: str, y_margin: str, dx: int, dy: int) -> Entry:
+    """Independent blocks of these margins; columns of margins that end in "classes" hold class labels."""
+    x_classes, y_classes = (
+        tuple(range(size)) if margin.endswith("classes") else ()
+        for margin, size in ((x_margin, dx), (y_margin, dy))
+    )
+    independent = Independent(x_margin, y_margin, dx, dy)
+    name = f"{x_margin}-{y_margin}-{dx}x{dy}"
+    return Entry(name, family, independent, x_classes=x_classes, y_classes=y_classes)
+
+
 def _integers() -> Iterator[Entry]:
     for x_margin, y_margin, dx, dy in (
         ("ages", "percentages", 1, 1),
@@ -94,8 +105,7 @@ def _integers() -> Iterator[Entry]:
         ("percentages", "percentages", 12, 12),
         ("ages", "normal", 1, 8),
     ):
-        independent = Independent(x_margin, y_margin, dx, dy)
-        yield Entry(f"{x_margin}-{y_margin}-{dx}x{dy}", "integers", independent)
+        yield _pair("integers", x_margin, y_margin, dx, dy)
 
 
 def _classes() -> Iterator[Entry]:
@@ -109,13 +119,7 @@ def _classes() -> Iterator[Entry]:
         ("40-classes", "lognormal", 1, 2),
         ("10-classes", "3-classes", 3, 2),
     ):
-        independent = Independent(x_margin, y_margin, dx, dy)
-        classes = [
-            tuple(range(size)) if margin.endswith("classes") else ()
-            for margin, size in ((x_margin, dx), (y_margin, dy))
-        ]
-        name = f"{x_margin}-{y_margin}-{dx}x{dy}"
-        yield Entry(name, "classes", independent, x_classes=classes[0], y_classes=classes[1])
+        yield _pair("classes", x_margin, y_margin, dx, dy)
 
 
 def _pixels() -> Iterator[Entry]:
@@ -129,8 +133,7 @@ def _pixels() -> Iterator[Entry]:
         ("blobs", "percentages", 16, 4),
         ("strokes", "grades", 25, 1),
     ):
-        independent = Independent(x_margin, y_margin, dx, dy)
-        yield Entry(f"{x_margin}-{y_margin}-{dx}x{dy}", "pixels", independent)
+        yield _pair("pixels", x_margin, y_margin, dx, dy)
 
 
 def _entry(x_margin: str, y_margin: str, dx: int, dy: int) -> Entry:
