@@ -202,7 +202,7 @@ def _elliptical() -> list[Member]:
         ),
         Member(family=independent, weight=3.0, dimensions=_up_to(32), block_maps=_MAPS),
         *(
-            Member(family=family, weight=1.0, dimensions=_up_to(32, low=2), block_maps=_TURNED)
+            Member(family=family, weight=3.0, dimensions=_up_to(32, low=2), block_maps=_TURNED)
             for family in (
                 NormalFamily(dispersion=Factor()),
                 NormalFamily(dispersion=Sparse()),
@@ -327,27 +327,31 @@ def _strong() -> list[Member]:
 
 def _large() -> list[Member]:
     """Samples of many points."""
+    uncorrelated = StudentFamily(dispersion=Dense(correlation=Uniform(low=0.0, high=0.0)))
     chosen: tuple[tuple[AnyFamily, float, MixedDimensions | EqualDimensions], ...] = (
-        (NormalFamily(dispersion=Factor()), 1.0, _up_to(48)),
-        (StudentFamily(dispersion=Factor()), 1.0, _up_to(24)),
-        (NormalFamily(dispersion=Sparse()), 1.0, _up_to(48)),
-        (StudentFamily(dispersion=Sparse()), 0.8, _up_to(16)),
-        (CheckerboardFamily(), 1.6, _ONE_EACH),
-        (PairsFamily(), 0.8, _up_to(8)),
-        (MixtureFamily(), 0.8, _up_to(8)),
-        (ChannelFamily(), 0.7, _up_to(6)),
-        (IndependentFamily(), 0.8, _up_to(12)),
-        (ReadoutsFamily(), 0.7, _up_to(12, equal=0.2, single=0.5)),
+        (NormalFamily(dispersion=Factor()), 2.0, _up_to(48)),
+        (StudentFamily(dispersion=Factor()), 1.5, _up_to(24)),
+        (NormalFamily(dispersion=Sparse()), 2.0, _up_to(48)),
+        (StudentFamily(dispersion=Sparse()), 1.5, _up_to(16)),
+        (uncorrelated, 1.0, _up_to(16)),
+        (AdditiveNoiseFamily(), 1.0, EqualDimensions(d=UniformInteger(low=1, high=8))),
+        (CheckerboardFamily(), 3.0, _ONE_EACH),
+        (PairsFamily(), 1.5, _up_to(8)),
+        (MixtureFamily(), 1.5, _up_to(8)),
+        (ChannelFamily(), 1.2, _up_to(6)),
+        (IndependentFamily(), 1.2, _up_to(12)),
+        (ReadoutsFamily(), 1.2, _up_to(12, equal=0.2, single=0.5)),
     )
     unmapped: tuple[tuple[AnyFamily, float, MixedDimensions], ...] = (
-        (ObservedFamily(), 2.5, _up_to(12)),
-        (LabelsFamily(), 2.0, _up_to(12)),
-        (_LONE, 1.0, _up_to(41)),
-        (CloudsFamily(), 1.5, _up_to(24, equal=0.1, single=0.6)),
-        (BitsFamily(), 0.6, _up_to(12)),
-        (CopiesFamily(), 0.5, _up_to(12)),
-        (StrongFamily(), 2.0, _up_to(3)),
+        (ObservedFamily(), 4.0, _up_to(12)),
+        (LabelsFamily(), 3.0, _up_to(12)),
+        (_LONE, 1.5, _up_to(41)),
+        (CloudsFamily(), 2.0, _up_to(24, equal=0.1, single=0.6)),
+        (BitsFamily(), 1.0, _up_to(12)),
+        (CopiesFamily(), 1.0, _up_to(12)),
+        (StrongFamily(), 5.0, _up_to(3)),
     )
+    turned = NormalFamily(dispersion=Sparse()), StudentFamily(dispersion=Sparse())
     return [
         *(
             Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions, block_maps=_MAPS)
@@ -356,5 +360,15 @@ def _large() -> list[Member]:
         *(
             Member(family=family, weight=weight, n=_LARGE_SIZES, dimensions=dimensions)
             for family, weight, dimensions in unmapped
+        ),
+        *(
+            Member(
+                family=family,
+                weight=1.0,
+                n=_LARGE_SIZES,
+                dimensions=_up_to(32, low=2),
+                block_maps=_TURNED,
+            )
+            for family in turned
         ),
     ]

@@ -98,10 +98,10 @@ class NormRotation:
 
     @classmethod
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
-        """1 to ⌊d/2⌋ planes, normal speeds of a scale log-uniform on [½, 10], p uniform on [½, 2]."""
+        """1 to ⌊d/2⌋ planes, normal speeds of a scale log-uniform on [½, 10], p uniform on [½, 3]."""
         planes = int(rng.integers(1, d // 2, endpoint=True))
         speeds = log_uniform(0.5, 10.0, rng) * rng.standard_normal(planes)
-        return cls(haar(d, rng), speeds, float(rng.uniform(0.5, 2.0)))
+        return cls(haar(d, rng), speeds, float(rng.uniform(0.5, 3.0)))
 
     def __call__(self, points: Matrix) -> Matrix:
         """The turned points, shape (n, d)."""
@@ -320,5 +320,5 @@ class BlockMaps(FrozenConfig):
             return identity
         cumulative = np.cumsum(self._weights)
         position = bisect_right(cumulative.tolist(), rng.random() * cumulative[-1])
-        scale = log_uniform(0.2, 2.0, rng)
+        scale = log_uniform(0.1, 2.0, rng)
         return Squashed(scale, list(_DRAWS.values())[position](d, rng))
