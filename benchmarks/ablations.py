@@ -20,10 +20,10 @@ import torch
 from numpy.typing import NDArray
 
 from mistworks.dataset import Dataset, FloatArray
-from mistworks.estimation import Estimator
+from mistworks.estimation.estimator import Estimator
 from mistworks.evaluation.suites import Suite, suite
 from mistworks.networks import SummaryNetworkConfig
-from mistworks.preparation import rank_pair
+from mistworks.preparation.prepare import rank_pair
 from mistworks.presets import PRESETS
 from mistworks.statistics import GROUPS, summarise_many
 from mistworks.statistics.table import SummarySource, summarise_block

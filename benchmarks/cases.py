@@ -15,7 +15,7 @@ from kinds import Answer, Parameters, ask, seeded, trials
 from tables import table
 
 import mistworks
-from mistworks.batching import Model
+from mistworks.estimation.many import Model
 
 
 def answers_by_kind(

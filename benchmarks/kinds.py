@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import mistworks
-from mistworks.batching import Model
+from mistworks.estimation.many import Model
 from mistworks.evaluation.suites.exact import entropy, table_information
 from mistworks.evaluation.suites.observed import ClassesOnALine, RoundedNormals, zipf
 from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, least_size

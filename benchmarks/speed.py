@@ -157,7 +157,7 @@ def growth() -> float:
 
 def training_minutes() -> float:
     """Minutes for the statistics of the training datasets on two cores, from the processor time of 1,500."""
-    from mistworks.preparation import rank_pair
+    from mistworks.preparation.prepare import rank_pair
     from mistworks.presets import PRESETS
     from mistworks.statistics import summarise_many
 

@@ -47,7 +47,8 @@ RIVALS = ("plug-in", "gaussian-copula", "ksg")
 MOST_FAILURES = 0.1
 """Of a rival in a group; with more it is no rival there."""
 
-# Distributions of `beyond` that `mistworks.general` draws in the same form, or nearly, with other parameters.
+# Distributions of `beyond` that `mistworks.simulation.general` draws in the same form, or nearly, with other
+# parameters.
 SHARED_FORMS = (
     "classes-1x1",
     "classes-1x8",

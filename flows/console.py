@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flows.score import Scored
     from flows.summarise import Summarised
     from flows.workspace import Workspace
-    from mistworks.estimation import Estimate
+    from mistworks.estimation.estimator import Estimate
     from mistworks.evaluation import AccuracyRow
     from storage.registry import RegisteredVersion
     from storage.runs import StoreReference

@@ -21,7 +21,7 @@ from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
-from mistworks.splits import SplitName
+from mistworks.simulation.splits import SplitName
 from storage.location import Location
 from storage.store import Store, create_store, find_manifest, open_store, to_be_completed
 from storage.summaries import create_summaries

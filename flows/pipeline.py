@@ -18,12 +18,12 @@ from flows.services import dask_cluster
 from flows.summarise import Summarised, summarise_all
 from flows.train import TrainingData, train_planned
 from flows.workspace import Workspace
-from mistworks.estimation import load
+from mistworks.estimation.card import ModelCard
+from mistworks.estimation.estimator import load
+from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation import AccuracyRow, metrics
-from mistworks.model_card import ModelCard
-from mistworks.model_folder import CARD_FILE
 from mistworks.networks import reads_statistics
-from mistworks.splits import SplitName
+from mistworks.simulation.splits import SplitName
 from storage.folders import working_folder
 from storage.registry import RegisteredVersion
 from storage.runs import training_record

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
-from mistworks.splits import SPLITS, SplitName
+from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
 from storage.location import Location
 from storage.manifest import CHUNK_VALUES, Manifest

@@ -12,7 +12,7 @@ from flows.workspace import Workspace
 from flows.writers import forget_limit, one_writer
 from mistworks.errors import MistworksError
 from mistworks.presets import preset_name
-from mistworks.splits import SPLITS
+from mistworks.simulation.splits import SPLITS
 from storage.errors import ACCESS_ERRORS, reason
 from storage.location import Location
 from storage.registry import versions

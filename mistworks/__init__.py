@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mistworks.batching import estimate_many
     from mistworks.errors import MistworksError
-    from mistworks.estimation import Estimate, Estimator, estimate, load
-    from mistworks.independence import IndependenceTest, independence_test
-    from mistworks.selection import FeatureScores, feature_scores
+    from mistworks.estimation.estimator import Estimate, Estimator, estimate, load
+    from mistworks.estimation.independence import IndependenceTest, independence_test
+    from mistworks.estimation.many import estimate_many
+    from mistworks.estimation.selection import FeatureScores, feature_scores
 
 __version__ = "0.1.0"
 
@@ -30,16 +30,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Estimate": "mistworks.estimation",
-    "Estimator": "mistworks.estimation",
-    "FeatureScores": "mistworks.selection",
-    "IndependenceTest": "mistworks.independence",
+    "Estimate": "mistworks.estimation.estimator",
+    "Estimator": "mistworks.estimation.estimator",
+    "FeatureScores": "mistworks.estimation.selection",
+    "IndependenceTest": "mistworks.estimation.independence",
     "MistworksError": "mistworks.errors",
-    "estimate": "mistworks.estimation",
-    "estimate_many": "mistworks.batching",
-    "feature_scores": "mistworks.selection",
-    "independence_test": "mistworks.independence",
-    "load": "mistworks.estimation",
+    "estimate": "mistworks.estimation.estimator",
+    "estimate_many": "mistworks.estimation.many",
+    "feature_scores": "mistworks.estimation.selection",
+    "independence_test": "mistworks.estimation.independence",
+    "load": "mistworks.estimation.estimator",
 }
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig, SetTransformerConfig, SummaryNetworkConfig
-from mistworks.splits import SplitConfig, SplitName, general_splits, published_splits, tiny_splits
+from mistworks.simulation.splits import SplitConfig, SplitName, general_splits, published_splits, tiny_splits
 from mistworks.training.config import TrainingConfig
 
 

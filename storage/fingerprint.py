@@ -30,7 +30,7 @@ GENERATING = ("mistworks", "code", "numpy", "scipy")
 SUMMARISING = ("statistics",)
 """Members of a fingerprint that determine the statistics of a dataset to 1e-5."""
 
-_GENERATION = "mistworks.generation"
+_GENERATION = "mistworks.simulation.generation"
 _STATISTICS = "mistworks.statistics.table"
 # What machines that work together may differ in.
 _MAY_DIFFER = {"build"}
@@ -118,7 +118,7 @@ def this_process() -> str:
 
 
 def code_hash(package: Path) -> str:
-    """Hash of the code that generates datasets: `mistworks.generation` and what it imports of the package.
+    """Hash of the code that generates datasets: `mistworks.simulation.generation` and what it imports.
 
     Comments, docstrings and the layout of the source do not count.
 

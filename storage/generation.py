@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from mistworks.dataset import Block
 from mistworks.errors import MistworksError
-from mistworks.generation import generate_block
+from mistworks.simulation.generation import generate_block
 from storage.errors import ACCESS_ERRORS, access_error, cause_of, chain, from_object_store, reason
 from storage.fingerprint import Fingerprint, require_same_code
 from storage.lock import partition_lock

@@ -8,8 +8,8 @@ from pydantic import Field, model_validator
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
-from mistworks.meta_distribution import MetaDistribution
-from mistworks.splits import SplitConfig, SplitName
+from mistworks.simulation.meta_distribution import MetaDistribution
+from mistworks.simulation.splits import SplitConfig, SplitName
 from storage.fingerprint import Fingerprint, fingerprint
 
 FORMAT_VERSION = 2

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import mistworks
 from mistworks.errors import MistworksError
-from mistworks.model_folder import CONFIG_FILE
+from mistworks.estimation.folder import CONFIG_FILE
 from storage import registry
 from storage.folders import fetch_folder
 from storage.location import Location
 
 if TYPE_CHECKING:
-    from mistworks.estimation import Estimator
+    from mistworks.estimation.estimator import Estimator
 
 
 def is_folder(name: str) -> bool:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
-    from mistworks.estimation import Estimator
+    from mistworks.estimation.estimator import Estimator
 
 MODEL = "mist"
 CHAMPION = "champion"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import Block, Dataset, FloatArray, Index, IntArray
 from mistworks.errors import MistworksError
-from mistworks.generation import digests, generate_block
+from mistworks.simulation.generation import digests, generate_block
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
 from storage.errors import StoreUnreachableError as StoreUnreachableError
 from storage.layout import DIGEST_BYTES, columns_of, create_arrays, open_array

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 
 import mistworks
-from mistworks.model_folder import CONFIG_FILE
+from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.training import calibrate
 from storage.folders import working_folder
 from storage.lock import exclusive

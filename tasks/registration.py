@@ -12,11 +12,11 @@ from prefect.cache_policies import NO_CACHE
 import mistworks
 from mistworks.baselines.trained import Trained
 from mistworks.errors import MistworksError
+from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
 from mistworks.evaluation.invariance import check_invariances
 from mistworks.evaluation.runner import random_part, run_chunk
 from mistworks.evaluation.suites.stored import StoredSuite
-from mistworks.model_folder import CARD_FILE
 from storage.catalogue import find_by_content
 from storage.promotion import champion, promote
 from storage.registry import MODEL, RegisteredVersion, load, lookup, register

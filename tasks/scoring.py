@@ -10,8 +10,8 @@ import torch
 
 from mistworks.baselines import MutualInformationEstimator, Trained
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.estimation import Estimate
-from mistworks.preparation import prepare
+from mistworks.estimation.estimator import Estimate
+from mistworks.preparation.prepare import prepare
 from storage.estimators import EstimatorReference, open_estimator
 from storage.pairs import EstimateFolder, Pairs
 from tasks.worker import Terms

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mistworks.errors import MistworksError
-from mistworks.model_folder import CONFIG_FILE
+from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.networks import AnyNetworkConfig, reads_statistics
 from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
 from storage.folders import WorkingFolder, working_folder

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from mistworks.estimation import LEVELS, Estimate
-from mistworks.inputs import check_pair
+from mistworks.estimation.estimator import LEVELS, Estimate
+from mistworks.estimation.inputs import check_pair
 
 
 @dataclass

@@ -37,7 +37,7 @@ from mistworks.dataset import FloatArray
 from mistworks.distributions import Normal, Student
 from mistworks.distributions.elliptical import gaussian_mutual_information
 from mistworks.errors import MistworksError
-from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
+from mistworks.estimation.estimator import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.networks import SetTransformerConfig, build_network
 from mistworks.presets import PRESETS
 from mistworks.statistics.gaussian import bias

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 import mistworks
-from mistworks import batching
-from mistworks.batching import BatchEstimator
 from mistworks.errors import MistworksError
+from mistworks.estimation import many
+from mistworks.estimation.many import BatchEstimator
 from tests.stand_ins import GaussianStandIn
 from tests.test_estimation import ESTIMATOR
 
@@ -32,12 +32,12 @@ def test_it_is_each_estimate_in_order(tmp_path: Path) -> None:
 
 
 def test_none_is_the_model_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "_shipped", lambda: STAND_IN)
+    monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
     assert mistworks.estimate_many(PAIRS) == STAND_IN.estimate_many(PAIRS)
 
 
 def test_an_iterator_is_taken_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "_PART_CELLS", 200)
+    monkeypatch.setattr(many, "_PART_CELLS", 200)
     counting = GaussianStandIn()
     ahead: list[int] = []
 

@@ -17,9 +17,9 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import ndtr, ndtri
 from scipy.stats import kstest
 
-from mistworks.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
 from mistworks.errors import MistworksError
-from mistworks.quantiles import LEVELS
+from mistworks.estimation.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
+from mistworks.estimation.estimate import LEVELS
 from mistworks.randomness import stream
 from mistworks.training import calibrate
 from tests.sources import MemorySource

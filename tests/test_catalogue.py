@@ -9,7 +9,7 @@ import pytest
 
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
-from mistworks.splits import SplitName
+from mistworks.simulation.splits import SplitName
 from storage.catalogue import find_by_content, stores_below
 from storage.errors import StoreUnreachableError
 from storage.generation import generate_partition

@@ -175,7 +175,7 @@ def test_a_wheel_holds_whatever_is_no_python(tmp_path: Path) -> None:
 @pytest.mark.skipif(not native.available(), reason="without compiled statistics torch computes them")
 def test_one_estimate_imports_what_it_needs(tmp_path: Path) -> None:
     SUMMARY.save(tmp_path / "model")
-    needless = ("numpy.ma", "numpy.random", "concurrent.futures.thread", "mistworks.general")
+    needless = ("numpy.ma", "numpy.random", "concurrent.futures.thread", "mistworks.simulation.general")
     done = run(FIRST, tmp_path / "model", *needless)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-import mistworks.estimation
+import mistworks.estimation.estimator
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator, TrainingRange
+from mistworks.estimation.estimator import Estimator, TrainingRange
 from mistworks.networks import SetTransformerConfig, SummaryNetworkConfig, build_network
 from mistworks.statistics import statistic_names, summarise_smoothly
 from mistworks.training import TrainingConfig, train
@@ -136,7 +136,7 @@ def test_statistics_that_pass_gradients_have_the_right_sign(kind: str, start: fl
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "share"), [("classes", 0.90), ("continuous", 0.97)])
 def test_the_shipped_estimator_knows_the_way(kind: str, share: float) -> None:
-    shipped = mistworks.estimation._shipped()
+    shipped = mistworks.estimation.estimator._shipped()
     right = []
     for seed in range(200):
         x, y = subsample(kind, seed)

@@ -18,12 +18,13 @@ from hypothesis.extra import numpy as arrays
 from scipy.special import ndtri
 
 import mistworks
-from mistworks import estimation, preparation
-from mistworks.calibration import Calibration
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
-from mistworks.model_folder import read_config
+from mistworks.estimation import estimator as estimators
+from mistworks.estimation.calibration import Calibration
+from mistworks.estimation.estimator import LEVELS, Estimate, Estimator, TrainingRange
+from mistworks.estimation.folder import read_config
 from mistworks.networks import SetTransformerConfig, SummaryNetworkConfig, base, build_network
+from mistworks.preparation import prepare as preparing
 
 CONFIG = SetTransformerConfig(
     hidden=4,
@@ -58,10 +59,10 @@ X, Y = pair_of(0, 30, 2, 3)
 @pytest.fixture
 def shipped_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the package looks for its own weights, none at first."""
-    monkeypatch.setattr(estimation, "_SHIPPED_FOLDER", tmp_path / "weights")
-    estimation._load_shipped.cache_clear()
+    monkeypatch.setattr(estimators, "_SHIPPED_FOLDER", tmp_path / "weights")
+    estimators._load_shipped.cache_clear()
     yield tmp_path / "weights"
-    estimation._load_shipped.cache_clear()
+    estimators._load_shipped.cache_clear()
 
 
 def some_calibration() -> Calibration:
@@ -171,12 +172,12 @@ class TestInfinite:
             asked.append(sides)
             return True
 
-        monkeypatch.setattr(preparation, "is_function", is_function)
+        monkeypatch.setattr(preparing, "is_function", is_function)
         plain = ESTIMATOR.estimate(X, Y)
-        monkeypatch.setattr(estimation, "_MAY_BE_INFINITE", plain.quantile(0.95))
+        monkeypatch.setattr(estimators, "_MAY_BE_INFINITE", plain.quantile(0.95))
         assert ESTIMATOR.estimate(X, Y) == plain
         assert asked == []
-        monkeypatch.setattr(estimation, "_MAY_BE_INFINITE", plain.quantile(0.95) - 1e-6)
+        monkeypatch.setattr(estimators, "_MAY_BE_INFINITE", plain.quantile(0.95) - 1e-6)
         with pytest.warns(MistworksWarning, match="a lower bound \\(1 of 2 samples are such\\)"):
             first, second = ESTIMATOR.estimate_many([(X, Y), (X, np.ones(len(X)))])
         assert len(asked) == 1
@@ -207,7 +208,7 @@ class TestOutside:
 
     def test_functions(self, monkeypatch: pytest.MonkeyPatch) -> None:
         # Of an estimator that was not trained no interval reaches far.
-        monkeypatch.setattr(estimation, "_MAY_BE_INFINITE", 0.0)
+        monkeypatch.setattr(estimators, "_MAY_BE_INFINITE", 0.0)
         with pytest.warns(
             MistworksWarning, match="one side .* is a function of the other .* a lower bound"
         ) as told:
@@ -555,7 +556,7 @@ class TestPackage:
     ) -> None:
         CALIBRATED.save(shipped_folder)
         read: list[Any] = []
-        monkeypatch.setattr(estimation, "load", lambda folder: read.append(folder) or Estimator.load(folder))
+        monkeypatch.setattr(estimators, "load", lambda folder: read.append(folder) or Estimator.load(folder))
         with ThreadPoolExecutor(8) as threads:
             made = list(threads.map(lambda _: mistworks.estimate(X, Y), range(8)))
         assert read == [shipped_folder]

@@ -29,7 +29,7 @@ from mistworks.baselines import baseline
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
 from mistworks.errors import MistworksError
-from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
+from mistworks.estimation.estimator import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.evaluation.results import COLUMNS, QUANTILE_LEVELS, Results, join
 from mistworks.evaluation.runner import aligned, identities, random_part, run_chunk
 from mistworks.evaluation.suites import Entry, GridSuite, suite, violations

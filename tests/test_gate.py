@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import ndtri
 
 from mistworks.errors import MistworksError
-from mistworks.estimation import LEVELS, Estimate, Estimator, TrainingRange
+from mistworks.estimation.estimator import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.evaluation.gate import Decision, GateConfig, decide
 from mistworks.evaluation.invariance import Array, InvarianceCheck, InvarianceConfig, check_invariances
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results

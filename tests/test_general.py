@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mistworks.errors import MistworksError
-from mistworks.general import FAMILY_GROUPS, general_meta_distribution, group_of
+from mistworks.simulation.general import FAMILY_GROUPS, general_meta_distribution, group_of
 
 GENERAL = general_meta_distribution()
 

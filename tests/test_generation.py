@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from mistworks.dataset import Block, Dataset
 from mistworks.distributions import TRANSFORMS, UniformInteger
 from mistworks.errors import MistworksError
-from mistworks.generation import digests, generate_block
-from mistworks.meta_distribution import EqualDimensions, Member, MetaDistribution
 from mistworks.presets import PRESETS
-from mistworks.splits import SPLITS, SplitName
+from mistworks.simulation.generation import digests, generate_block
+from mistworks.simulation.meta_distribution import EqualDimensions, Member, MetaDistribution
+from mistworks.simulation.splits import SPLITS, SplitName
 
 TINY = PRESETS["tiny"]
 TRAIN = TINY.split("train").meta_distribution
@@ -98,8 +98,8 @@ def test_nothing_generated_in_between_matters(whole_digests: list[bytes]) -> Non
 _IN_ANOTHER_PROCESS = """
 import hashlib
 from mistworks.distributions import UniformInteger
-from mistworks.generation import digests, generate_block
-from mistworks.meta_distribution import EqualDimensions, MetaDistribution
+from mistworks.simulation.generation import digests, generate_block
+from mistworks.simulation.meta_distribution import EqualDimensions, MetaDistribution
 from mistworks.presets import PRESETS
 
 tiny = PRESETS["tiny"].split("train").meta_distribution

@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import binom, kstest
 
 import mistworks
-from mistworks import IndependenceTest, batching, independence_test
+from mistworks import IndependenceTest, independence_test
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.estimation import Estimate
+from mistworks.estimation import many
+from mistworks.estimation.estimator import Estimate
 from tests.stand_ins import GaussianStandIn
 from tests.test_estimation import ESTIMATOR, POINT_ESTIMATOR
 
@@ -110,13 +111,13 @@ def test_same_input_same_answer() -> None:
 def test_batches_are_bounded_and_do_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
     counting = GaussianStandIn()
     first = independence_test(X, Y, permutations=30, model=counting)
-    monkeypatch.setattr(batching, "_PART_CELLS", 40 * 3 * 10)
+    monkeypatch.setattr(many, "_PART_CELLS", 40 * 3 * 10)
     assert independence_test(X, Y, permutations=30, model=counting) == first
     assert counting.counts == [31, 10, 10, 10, 1]
 
 
 def test_none_is_the_model_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "_shipped", lambda: STAND_IN)
+    monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
     assert independence_test(X, Y) == independence_test(X, Y, permutations=200, model=STAND_IN, rng=0)
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mistworks.errors import MistworksError
-from mistworks.inputs import check_pair, check_tensors
+from mistworks.estimation.inputs import check_pair, check_tensors
 
 TABLE = np.random.default_rng(0).standard_normal((8, 2))
 

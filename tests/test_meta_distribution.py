@@ -25,15 +25,15 @@ from mistworks.distributions import (
 )
 from mistworks.distributions.priors import LogUniformInteger
 from mistworks.errors import MistworksError
-from mistworks.meta_distribution import (
+from mistworks.presets import PRESETS, Preset, load_preset
+from mistworks.simulation.meta_distribution import (
     GridDesign,
     Member,
     MetaDistribution,
     RandomDesign,
     SeparateDimensions,
 )
-from mistworks.presets import PRESETS, Preset, load_preset
-from mistworks.splits import SplitConfig, general_splits, published_splits
+from mistworks.simulation.splits import SplitConfig, general_splits, published_splits
 
 FALSE_ALARM = 1e-6
 """Chance that a statistical check fails a correct implementation under a fresh seed; seeds here are fixed."""

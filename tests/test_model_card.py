@@ -2,7 +2,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import mistworks
-from mistworks.model_card import ModelCard
+from mistworks.estimation.card import ModelCard
 from tests.test_estimation import CALIBRATED, ESTIMATOR, POINT_ESTIMATOR, X, Y
 
 CARD = ModelCard(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import mistworks
 from mistworks.errors import MistworksWarning
-from mistworks.quantiles import Estimate
+from mistworks.estimation.estimate import Estimate
 from tests.test_preparation import KINDS, frame, kinds, remapped, side_of
 
 # Rounding of the networks and of sums of statistics in another order.

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mistworks.distributions import AdditiveNoiseFamily, MixtureFamily, StrongFamily
 from mistworks.evaluation.suites import suite
-from mistworks.preparation import Prepared, prepare, rank_pair
+from mistworks.preparation.prepare import Prepared, prepare, rank_pair
 from mistworks.statistics.ranked import Ranked
 
 Column = np.ndarray

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistworks.errors import MistworksError
-from mistworks.reading import MAX_COLUMNS, Side, read_pair, read_side, split_columns
+from mistworks.preparation.reading import MAX_COLUMNS, Side, read_pair, read_side, split_columns
 
 TABLE = np.random.default_rng(0).standard_normal((8, 2))
 COLOURS = np.array(["red", "green", "blue", "red", "red", "blue", "green", "red"])
@@ -217,7 +217,7 @@ class TestRefusals:
 
 def test_reading_imports_neither_torch_nor_scipy_nor_pandas() -> None:
     code = (
-        "import sys, numpy as np; from mistworks.reading import read_side; "
+        "import sys, numpy as np; from mistworks.preparation.reading import read_side; "
         "read_side(np.zeros((8, 2)), 'x'); read_side(['a', 'b'] * 4, 'x'); "
         "print({'torch', 'scipy', 'pandas'} & set(sys.modules))"
     )

@@ -24,7 +24,7 @@ from mlflow import MlflowClient
 import mistworks
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator, TrainingRange
+from mistworks.estimation.estimator import Estimator, TrainingRange
 from mistworks.evaluation.gate import Condition, Decision
 from mistworks.networks import SetTransformerConfig, build_network
 from storage.model_package import estimator_folder
@@ -211,7 +211,7 @@ def test_nothing_that_is_logged_is_a_pickle(tracking_uri: str, tmp_path: Path) -
         "model.safetensors",
         "config.json",
         "pyfunc_model.py",
-        "estimation.py",
+        "estimator.py",
     }
     for path in files:
         assert path.suffix not in {

@@ -15,7 +15,7 @@ from prefect.states import State
 import mistworks
 from flows.score import SOURCE_VARIABLE, score
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator
+from mistworks.estimation.estimator import Estimator
 from storage.estimators import EstimatorReference, find_estimators
 from storage.fingerprint import fingerprint
 from storage.location import Location

@@ -15,9 +15,9 @@ from sklearn.feature_selection import SelectKBest
 from sklearn.pipeline import make_pipeline
 
 import mistworks
-from mistworks import batching
 from mistworks.errors import MistworksError
-from mistworks.reading import MAX_COLUMNS
+from mistworks.estimation import many
+from mistworks.preparation.reading import MAX_COLUMNS
 from tests.stand_ins import GaussianStandIn
 from tests.test_estimation import ESTIMATOR, POINT_ESTIMATOR
 
@@ -49,7 +49,7 @@ class TestScores:
             assert np.all(found.scores <= found.upper)
 
     def test_none_is_the_model_of_the_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(batching, "_shipped", lambda: STAND_IN)
+        monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
         np.testing.assert_array_equal(mistworks.feature_scores(X, Y).scores, scores_of(X, Y).scores)
 
     def test_the_target_may_have_several_columns(self) -> None:
@@ -62,7 +62,7 @@ class TestScores:
         counting = GaussianStandIn()
         mistworks.feature_scores(X, Y, model=counting)
         assert counting.counts == [4]
-        monkeypatch.setattr(batching, "_PART_CELLS", 60 * 2 * 3)
+        monkeypatch.setattr(many, "_PART_CELLS", 60 * 2 * 3)
         mistworks.feature_scores(X, Y, model=counting)
         assert counting.counts == [4, 3, 1]
 
@@ -149,7 +149,7 @@ class TestRefusals:
 
 class TestScikitLearn:
     def test_select_k_best_takes_it_as_it_stands(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(batching, "_shipped", lambda: STAND_IN)
+        monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
         selector = SelectKBest(mistworks.feature_scores, k=2).fit(X, Y)
         np.testing.assert_array_equal(selector.get_support(), [True, False, True, False])
         np.testing.assert_array_equal(selector.scores_, scores_of(X, Y).scores)

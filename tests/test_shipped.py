@@ -16,7 +16,7 @@ import mistworks
 from mistworks.distributions import Normal
 from mistworks.distributions.dispersion import sparse_matrix
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.estimation import Estimator
+from mistworks.estimation.estimator import Estimator
 from mistworks.evaluation.suites import suite
 
 FOLDER = Path(mistworks.__file__).parent / "weights"

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 import storage.store
 from mistworks.dataset import Block, Dataset
 from mistworks.errors import MistworksError
-from mistworks.generation import generate_block
 from mistworks.presets import load_preset
 from mistworks.randomness import stream
-from mistworks.splits import SplitConfig, SplitName
+from mistworks.simulation.generation import generate_block
+from mistworks.simulation.splits import SplitConfig, SplitName
 from storage.fingerprint import fingerprint
 from storage.generation import TransientPartitionError, generate_partition
 from storage.location import Location

@@ -23,7 +23,7 @@ from scipy.special import i0, xlogy
 from mistworks.baselines import baseline
 from mistworks.distributions import JointDistribution
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
 from mistworks.evaluation.runner import run_chunk
 from mistworks.evaluation.suites import SUITES, Case, Suite, Violation, suite, violations
@@ -49,7 +49,7 @@ from mistworks.evaluation.suites.pointwise import PointwiseJoint, monte_carlo, s
 from mistworks.evaluation.suites.regression import Regression
 from mistworks.evaluation.suites.strong import MARGINS as STRONG_MARGINS
 from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, half_width
-from mistworks.splits import published_splits
+from mistworks.simulation.splits import published_splits
 
 Array = NDArray[np.float64]
 Estimator = Callable[[NDArray[np.float32], NDArray[np.float32]], float]

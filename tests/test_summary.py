@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mistworks.dataset import Index
-from mistworks.entropy_cap import cap_columns
 from mistworks.errors import MistworksError
+from mistworks.estimation.entropy_cap import cap_columns
 from mistworks.networks import (
     Perceptrons,
     Prediction,
@@ -24,7 +24,7 @@ from mistworks.networks import (
 from mistworks.networks.scale import knot_mass, middle_z, mixture_quantiles
 from mistworks.networks.summary import from_scale, square_root_scale
 from mistworks.normal import inverse_cdf
-from mistworks.preparation import prepare
+from mistworks.preparation.prepare import prepare
 from mistworks.statistics import GROUPS, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from mistworks.training import TrainingConfig, TrainingResult, train, validate

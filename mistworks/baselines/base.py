@@ -5,7 +5,7 @@ from typing import Protocol
 
 from mistworks.config import FrozenConfig
 from mistworks.dataset import FloatArray
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 
 
 class MutualInformationEstimator(Protocol):

@@ -7,7 +7,7 @@ import numpy as np
 from mistworks.baselines.base import MutualInformationEstimator
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import LEVELS, Estimate
+from mistworks.estimation.estimator import LEVELS, Estimate
 from mistworks.randomness import stream
 
 SUFFIX = "+bootstrap"

@@ -13,7 +13,7 @@ from mistworks.baselines.preparation import (
 from mistworks.dataset import FloatArray
 from mistworks.distributions.elliptical import factorise, gaussian_mutual_information
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 from mistworks.statistics.gaussian import bias
 
 

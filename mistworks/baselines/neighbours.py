@@ -13,7 +13,7 @@ from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import Points, checked, standardised
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 from mistworks.randomness import stream
 
 _NOISE = 1e-10

@@ -24,7 +24,7 @@ from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import checked, normal_scores
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 
 NeuralBound = Literal["mine", "infonce", "nwj", "smile", "donsker-varadhan"]
 

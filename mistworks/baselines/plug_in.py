@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import Points, checked
 from mistworks.dataset import FloatArray
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 
 
 class PlugIn(Baseline):

@@ -7,7 +7,7 @@ import numpy as np
 
 from mistworks.baselines.base import Baseline
 from mistworks.dataset import FloatArray
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 from mistworks.presets import PRESETS
 
 _DRAWS = 4096

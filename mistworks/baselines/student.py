@@ -17,7 +17,7 @@ from mistworks.baselines.preparation import (
 from mistworks.dataset import FloatArray
 from mistworks.distributions import Student
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 
 _DEGREES_OF_FREEDOM = (0.3, 1000.0)
 _TOLERANCE = 1e-3

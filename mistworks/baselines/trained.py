@@ -7,7 +7,7 @@ from functools import cached_property
 
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksWarning
-from mistworks.estimation import Estimate, Estimator
+from mistworks.estimation.estimator import Estimate, Estimator
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Trained:
         """Mutual information in nats of points x of shape (n, dx) and y of shape (n, dy).
 
         Raises:
-            MistworksError: x and y are not a sample the network can read; see `mistworks.inputs`.
+            MistworksError: x and y are not a sample the network can read; see `mistworks.estimation.inputs`.
         """
         return self.estimate_many([(x, y)])[0]
 

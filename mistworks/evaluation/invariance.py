@@ -11,8 +11,8 @@ from pydantic import Field
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.estimation import Estimate, TrainingRange
-from mistworks.inputs import MIN_POINTS
+from mistworks.estimation.estimator import Estimate, TrainingRange
+from mistworks.estimation.inputs import MIN_POINTS
 from mistworks.networks.base import Invariance
 from mistworks.randomness import stream
 

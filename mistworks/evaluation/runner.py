@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mistworks.baselines import MutualInformationEstimator
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimate
+from mistworks.estimation.estimator import Estimate
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
 from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite, labelled
 from mistworks.randomness import stream

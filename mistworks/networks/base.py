@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from mistworks.dataset import FloatArray
+from mistworks.estimation.estimate import LEVELS
 from mistworks.networks.batch import Batch, group_by_shape, pad
 from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
-from mistworks.preparation import Prepared
-from mistworks.quantiles import LEVELS
+from mistworks.preparation.prepare import Prepared
 
 _MAX_COUNT = 256
 

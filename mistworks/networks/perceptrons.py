@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mistworks.dataset import FloatArray, IntArray
-from mistworks.entropy_cap import candidate_caps
 from mistworks.errors import MistworksError
+from mistworks.estimation.entropy_cap import candidate_caps
+from mistworks.estimation.estimate import LEVELS
 from mistworks.networks.config import SummaryNetworkConfig
 from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
 from mistworks.networks.scale import KNOTS, MOST_NATS, from_scale, knot_mass, mixture_quantiles, to_scale
-from mistworks.preparation import Prepared
-from mistworks.quantiles import LEVELS
+from mistworks.preparation.prepare import Prepared
 from mistworks.statistics import summarise_many
 from mistworks.statistics.layout import statistic_names
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
-from mistworks.preparation import Prepared
-from mistworks.reading import MAX_COLUMNS, MIN_POINTS
+from mistworks.preparation.prepare import Prepared
+from mistworks.preparation.reading import MAX_COLUMNS, MIN_POINTS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,12 +31,12 @@ class Prediction:
     Attributes:
         n: number of points, shape (B,).
         d: dx + dy, shape (B,).
-        quantiles: in nats at `mistworks.quantiles.LEVELS`, in order, shape (B, len(LEVELS)); None for a
-            network that was trained for the mean.
+        quantiles: in nats at `mistworks.estimation.estimate.LEVELS`, in order, shape (B, len(LEVELS)); None
+            for a network that was trained for the mean.
         mean: in nats, shape (B,); None for a network that was trained for quantiles.
         statistics: what it was read from, shape (B, S); None for a network that reads samples.
         strangeness: how far each sample is from those of the training, shape (B,), see
-            `mistworks.calibration.Widening`; None for a network that does not know.
+            `mistworks.estimation.calibration.Widening`; None for a network that does not know.
     """
 
     n: IntArray

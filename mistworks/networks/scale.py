@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.quantiles import LEVELS_Z
+from mistworks.estimation.estimate import LEVELS_Z
 
 OFFSET = 0.05
 KNOTS = 25

@@ -103,7 +103,7 @@ class SetTransformer(Network):
     def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
         """See `Network.decode`. A level enters as 2τ − 1 and Φ⁻¹(τ); for the mean both are 0.
 
-        Quantiles of nearby levels may cross here; `mistworks.estimation` puts them in order.
+        Quantiles of nearby levels may cross here; `mistworks.estimation.estimator` puts them in order.
         """
         levels = representation.new_full((len(representation), 1), 0.5) if tau is None else tau
         features = torch.stack([2 * levels - 1, torch.special.ndtri(levels)], dim=-1)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mistworks.dataset import FloatArray
-from mistworks.entropy_cap import cap_columns
+from mistworks.estimation.entropy_cap import cap_columns
+from mistworks.estimation.estimate import LEVELS_Z
 from mistworks.networks.config import SummaryNetworkConfig
 from mistworks.networks.perceptrons import Perceptrons, shapes
 from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
-from mistworks.quantiles import LEVELS_Z
 from mistworks.statistics.layout import statistic_names
 
 LEAK = 0.05

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mistworks.dataset import Block, FloatArray, Index
-from mistworks.preparation import rank_pair
+from mistworks.preparation.prepare import rank_pair
 from mistworks.statistics import summarise_many
 
 

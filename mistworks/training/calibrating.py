@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator
+from mistworks.estimation.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
+from mistworks.estimation.estimate import LEVELS
+from mistworks.estimation.estimator import Estimator
 from mistworks.networks import Prediction, Predictor
-from mistworks.preparation import prepare
-from mistworks.quantiles import LEVELS
+from mistworks.preparation.prepare import prepare
 from mistworks.randomness import stream
 from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
-from mistworks.estimation import TrainingRange
+from mistworks.estimation.estimator import TrainingRange
 from mistworks.files import naming, write_whole
 from mistworks.networks import AnyNetworkConfig
 from mistworks.training.config import TrainingConfig

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.dataset import Index
-from mistworks.general import group_of
+from mistworks.simulation.general import group_of
 
 
 def groups_of(index: Index) -> NDArray[np.str_]:

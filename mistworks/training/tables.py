@@ -10,10 +10,10 @@ from torch import Tensor
 
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.general import FAMILY_GROUPS
 from mistworks.networks import AnyNetworkConfig, SummaryNetworkConfig
 from mistworks.networks.scale import knot_mass
 from mistworks.networks.summary import LEAK, SummaryNetwork, from_scale, leaky, square_root_scale
+from mistworks.simulation.general import FAMILY_GROUPS
 from mistworks.statistics.table import SummaryBlock, SummarySource
 from mistworks.training.batching import AnySource, EpochPlan
 from mistworks.training.config import TrainingConfig

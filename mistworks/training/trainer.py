@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator, TrainingRange
+from mistworks.estimation.estimator import Estimator, TrainingRange
 from mistworks.networks import AnyNetworkConfig, Predictor
 from mistworks.training.batching import AnySource, plan_epoch
 from mistworks.training.checkpoint import (

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.estimation import Estimator
-from mistworks.quantiles import LEVELS, Estimate
+from mistworks.estimation.estimate import LEVELS, Estimate
+from mistworks.estimation.estimator import Estimator
 from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource
 

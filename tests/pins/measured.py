@@ -22,7 +22,7 @@ from flows.cli.app import app, main
 from mistworks import native
 from mistworks.baselines import BASELINES
 from mistworks.errors import MistworksWarning
-from mistworks.estimation import Estimator
+from mistworks.estimation.estimator import Estimator
 from mistworks.evaluation.suites import SUITES, suite
 from mistworks.presets import PRESETS
 from mistworks.training.checkpoint import CurvePoint

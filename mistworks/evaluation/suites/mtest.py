@@ -8,9 +8,9 @@ from itertools import accumulate
 from mistworks.dataset import FloatArray
 from mistworks.distributions import UniformInteger
 from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite
-from mistworks.meta_distribution import Draw, GridDesign, MetaDistribution
 from mistworks.randomness import stream
-from mistworks.splits import published_splits
+from mistworks.simulation.meta_distribution import Draw, GridDesign, MetaDistribution
+from mistworks.simulation.splits import published_splits
 
 _EXTENDED_STEPS = 50
 # Every round of the grid of 50 sizes but the last, which is cut short at 50,000 datasets in all, is whole.

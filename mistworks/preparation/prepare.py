@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from mistworks import native
 from mistworks.dataset import FloatArray
-from mistworks.determinism import is_function
-from mistworks.labelling import canonical_codes
-from mistworks.reading import MIN_POINTS, Side, read_pair
-from mistworks.redundancy import distinct_columns, fingerprints, independent_columns
-from mistworks.repetition import tie_free, unrepeated_rows
+from mistworks.preparation.determinism import is_function
+from mistworks.preparation.labelling import canonical_codes
+from mistworks.preparation.reading import MIN_POINTS, Side, read_pair
+from mistworks.preparation.redundancy import distinct_columns, fingerprints, independent_columns
+from mistworks.preparation.repetition import tie_free, unrepeated_rows
 from mistworks.statistics.ranked import Ranked
 from mistworks.statistics.ranked import half_ranks as half_ranks_by_numpy
 
@@ -88,7 +88,7 @@ def prepare(x: object, y: object) -> Prepared:
     """Read a sample and leave out what carries no information.
 
     Args:
-        x: shape (n, dx) or (n,): see `mistworks.reading.read_side`.
+        x: shape (n, dx) or (n,): see `mistworks.preparation.reading.read_side`.
         y: shape (n, dy) or (n,).
 
     Raises:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mistworks.batching import Model, estimate_many
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.preparation import prepare
-from mistworks.quantiles import Estimate
-from mistworks.reading import Side, read_pair
+from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.many import Model, estimate_many
+from mistworks.preparation.prepare import prepare
+from mistworks.preparation.reading import Side, read_pair
 
 # Levels in the middle of a hundred equal parts: the mean of the quantiles there is the midpoint rule.
 _LEVELS = (np.arange(100) + 0.5) / 100

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Protocol
 
-from mistworks.estimation import Estimate, _shipped, load
+from mistworks.estimation.estimator import Estimate, _shipped, load
 
 _PART_CELLS = 2**24
 
@@ -13,8 +13,8 @@ _PART_CELLS = 2**24
 class BatchEstimator(Protocol):
     """What estimates many pairs at once: a `mistworks.Estimator`, or anything with this method.
 
-    `feature_scores` and `independence_test` pass each side as a `mistworks.reading.Side`, which has a shape
-    and which `numpy.asarray` turns into an array.
+    `feature_scores` and `independence_test` pass each side as a `mistworks.preparation.reading.Side`, which
+    has a shape and which `numpy.asarray` turns into an array.
     """
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:

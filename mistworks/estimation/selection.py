@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mistworks.batching import Model, estimate_many
 from mistworks.errors import MistworksError
-from mistworks.reading import read_side, require_same_rows, split_columns
+from mistworks.estimation.many import Model, estimate_many
+from mistworks.preparation.reading import read_side, require_same_rows, split_columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ if its values lie on no lattice and, once copies are dropped, hardly any of them
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.reading import Side
+from mistworks.preparation.reading import Side
 from mistworks.statistics.untied import hashed
 
 # A value that more points bear than a resample would give one is an atom, such as the 0 of rainfall.

@@ -48,7 +48,7 @@ from mistworks.distributions import (
 from mistworks.distributions.block_maps import BlockMaps
 from mistworks.distributions.priors import LogUniformInteger
 from mistworks.errors import MistworksError
-from mistworks.meta_distribution import (
+from mistworks.simulation.meta_distribution import (
     EqualDimensions,
     Member,
     MetaDistribution,
@@ -95,7 +95,7 @@ def group_of(family: str) -> str:
             return group
     raise MistworksError(
         f"Expected the name of a family with a group, got {family!r}. Add it to the groups of "
-        "mistworks.general."
+        "mistworks.simulation.general."
     )
 
 

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
-from mistworks.preparation import fitted
-from mistworks.reading import MAX_COLUMNS, MIN_POINTS, read_pair
+from mistworks.preparation.prepare import fitted
+from mistworks.preparation.reading import MAX_COLUMNS, MIN_POINTS, read_pair
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -21,7 +21,7 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
     information does not change under them. Class labels are numbered.
 
     Args:
-        x: see `mistworks.reading.read_side`.
+        x: see `mistworks.preparation.reading.read_side`.
         y: likewise.
 
     Raises:

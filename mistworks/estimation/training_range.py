@@ -6,7 +6,7 @@ from pydantic import model_validator
 
 from mistworks.config import FrozenConfig
 from mistworks.dataset import Index
-from mistworks.preparation import Prepared
+from mistworks.preparation.prepare import Prepared
 
 # An estimator extrapolates a little: a size is far outside when it is beyond the range by more than this.
 _FAR = 2

@@ -28,8 +28,8 @@ from pydantic import Field, model_validator
 from mistworks.config import FrozenConfig
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
+from mistworks.estimation.estimate import LEVELS, LEVELS_Z
 from mistworks.normal import inverse_cdf
-from mistworks.quantiles import LEVELS, LEVELS_Z
 
 Array = NDArray[np.float64]
 Knots = Annotated[tuple[float, ...], Field(min_length=1)]

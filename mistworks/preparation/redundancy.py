@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.reading import Side
+from mistworks.preparation.reading import Side
 from mistworks.statistics.untied import Keys, hashed
 
 _SCREENED = 4096

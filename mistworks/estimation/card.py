@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mistworks.estimation import Estimator
+from mistworks.estimation.estimator import Estimator
+from mistworks.estimation.folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 from mistworks.files import write_whole
-from mistworks.model_folder import CARD_FILE, CONFIG_FILE, WEIGHTS_FILE
 
 
 @dataclass(frozen=True)

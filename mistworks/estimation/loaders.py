@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from mistworks.errors import MistworksError
 
 if TYPE_CHECKING:
-    from mistworks.estimation import Estimator
+    from mistworks.estimation.estimator import Estimator
 
 GROUP = "mistworks.loaders"
 

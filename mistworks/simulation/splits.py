@@ -21,8 +21,14 @@ from mistworks.distributions import (
     TwoPair,
     UniformInteger,
 )
-from mistworks.general import general_meta_distribution
-from mistworks.meta_distribution import EqualDimensions, GridDesign, Member, MetaDistribution, RandomDesign
+from mistworks.simulation.general import general_meta_distribution
+from mistworks.simulation.meta_distribution import (
+    EqualDimensions,
+    GridDesign,
+    Member,
+    MetaDistribution,
+    RandomDesign,
+)
 
 SplitName = Literal["train", "validation", "calibration", "test-imd", "test-oomd"]
 SPLITS: tuple[SplitName, ...] = get_args(SplitName)

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from mistworks.calibration import Calibration
-from mistworks.coverage import TrainingRange
 from mistworks.dataset import FloatArray
-from mistworks.entropy_cap import capped
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.loaders import load_address, scheme
-from mistworks.model_folder import (
+from mistworks.estimation.calibration import Calibration
+from mistworks.estimation.entropy_cap import capped
+from mistworks.estimation.estimate import LEVELS, UNFAMILIAR, Estimate
+from mistworks.estimation.folder import (
     CONFIG_FILE,
     ModelConfig,
     Objective,
@@ -28,14 +27,15 @@ from mistworks.model_folder import (
     unpack,
     write_model,
 )
+from mistworks.estimation.loaders import load_address, scheme
+from mistworks.estimation.training_range import TrainingRange
 from mistworks.networks import AnyNetworkConfig, Prediction, Predictor, predictor_of
-from mistworks.preparation import LOWER_BOUND, Prepared, prepare
-from mistworks.quantiles import LEVELS, UNFAMILIAR, Estimate
+from mistworks.preparation.prepare import LOWER_BOUND, Prepared, prepare
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_SHIPPED_FOLDER = Path(__file__).parent / "weights"
+_SHIPPED_FOLDER = Path(__file__).parents[1] / "weights"
 _SHIPPED_LOCK = threading.Lock()
 _MIDDLE, _HIGH = LEVELS.index(0.5), LEVELS.index(0.95)
 _LEAST_PER_THREAD = 4
@@ -106,7 +106,7 @@ class Estimator:
         into where the interval reaches beyond 2 nats.
 
         Raises:
-            MistworksError: x and y are not a sample the network can read; see `mistworks.reading`.
+            MistworksError: x and y are not a sample the network can read; see `mistworks.preparation`.
 
         Warns:
             MistworksWarning: the sample is unlike what the network was trained on, or otherwise unusual; the
@@ -190,7 +190,7 @@ class Estimator:
         Raises:
             MistworksError: the network does not read statistics, or x and y are not such tensors.
         """
-        from mistworks.inputs import check_tensors
+        from mistworks.estimation.inputs import check_tensors
 
         check_tensors(x, y)
         x, y = (side.cpu()[:, (side != side[0]).any(dim=0).cpu()] for side in (x, y))

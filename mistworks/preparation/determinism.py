@@ -12,9 +12,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.reading import Side
-from mistworks.redundancy import dependent_columns, fingerprints, may_depend, outnumbered, standardised
-from mistworks.repetition import lattice_sites, multiplicities
+from mistworks.preparation.reading import Side
+from mistworks.preparation.redundancy import (
+    dependent_columns,
+    fingerprints,
+    may_depend,
+    outnumbered,
+    standardised,
+)
+from mistworks.preparation.repetition import lattice_sites, multiplicities
 from mistworks.statistics.ranked import half_ranks
 from mistworks.statistics.untied import hashed
 

@@ -6,8 +6,8 @@ import struct
 import numpy as np
 
 from mistworks.dataset import Block, Dataset, FloatArray, Index
-from mistworks.meta_distribution import MetaDistribution
 from mistworks.randomness import stream
+from mistworks.simulation.meta_distribution import MetaDistribution
 
 
 def generate_block(meta: MetaDistribution, root_seed: int, split: str, start: int, stop: int) -> Block:

@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from mistworks.calibration import Calibration
 from mistworks.config import FrozenConfig
-from mistworks.coverage import TrainingRange
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
+from mistworks.estimation.calibration import Calibration
+from mistworks.estimation.training_range import TrainingRange
 from mistworks.files import flush_folder, naming, write_whole
 from mistworks.networks import AnyNetworkConfig
 from mistworks.statistics.layout import VERSION

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.dataset import FloatArray
-from mistworks.quantiles import LEVELS_Z
+from mistworks.estimation.estimate import LEVELS_Z
 from mistworks.statistics.layout import statistic_names
 
 
