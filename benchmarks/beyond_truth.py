@@ -6,8 +6,7 @@ fingerprint of its parameters. What is stored already is kept; what no distribut
 
 import argparse
 
-from mistworks.evaluation.suites.beyond import pointwise_distributions
-from mistworks.evaluation.suites.pointwise import (
+from mistworks.evaluation.distributions.pointwise import (
     TRUTHS_FILE,
     PointwiseJoint,
     Truth,
@@ -15,6 +14,7 @@ from mistworks.evaluation.suites.pointwise import (
     stored_truths,
     write_truths,
 )
+from mistworks.evaluation.suites.beyond import pointwise_distributions
 from mistworks.randomness import stream
 
 SAMPLES = 1_000_000

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 import mistworks
 from mistworks.estimation.many import Model
-from mistworks.evaluation.suites.exact import entropy, table_information
-from mistworks.evaluation.suites.observed import ClassesOnALine, RoundedNormals, zipf
+from mistworks.evaluation.distributions.exact import entropy, table_information
+from mistworks.evaluation.distributions.observed import ClassesOnALine, RoundedNormals, zipf
 from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, least_size
 
 Array = NDArray[np.float64]

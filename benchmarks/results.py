@@ -24,9 +24,9 @@ from mistworks.errors import MistworksError
 from mistworks.evaluation.intervals import coverage, false_alarms
 from mistworks.evaluation.measures import accuracy
 from mistworks.evaluation.paired import paired_difference
-from mistworks.evaluation.report import pictures
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites import violations
+from mistworks.report import pictures
 from storage.costs import cost
 from storage.estimators import open_estimator
 from storage.registry import lookup

@@ -9,9 +9,9 @@ from flows.evaluate import Evaluated
 from flows.progress import progress
 from mistworks.dataset import FloatArray
 from mistworks.evaluation.cost import Cost
-from mistworks.evaluation.report import Report, write_report
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites import Violation, violations
+from mistworks.report import Report, write_report
 from storage.costs import cost
 from storage.estimators import open_estimator
 from storage.runs import code_revision, log_file

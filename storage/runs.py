@@ -384,7 +384,7 @@ def log_evaluation(
         path.write_bytes(to_parquet(results))
         client.log_artifact(run_id, str(path), folder)
     if len({part.estimator for part in results}) == 1:
-        from mistworks.evaluation.plots import figures
+        from mistworks.report.plots import figures
 
         for name, figure in figures(results, rows).items():
             client.log_figure(run_id, figure, f"{folder}/{name}.png")

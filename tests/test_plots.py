@@ -7,7 +7,7 @@ import pytest
 
 from mistworks.errors import MistworksError
 from mistworks.evaluation import accuracy
-from mistworks.evaluation.plots import figures
+from mistworks.report.plots import figures
 from tests.sources import results_of
 
 

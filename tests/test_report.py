@@ -16,12 +16,12 @@ from scipy.stats import norm
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.evaluation.cost import Cost
-from mistworks.evaluation.report import Report, pictures, write_report
-from mistworks.evaluation.report.content import listed, numbers, percent, shown
-from mistworks.evaluation.report.document import sections
-from mistworks.evaluation.report.view import View
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
 from mistworks.evaluation.suites.consistency import Violation
+from mistworks.report import Report, pictures, write_report
+from mistworks.report.content import listed, numbers, percent, shown
+from mistworks.report.document import sections
+from mistworks.report.view import View
 
 SECTIONS = {
     "ranking",

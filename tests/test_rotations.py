@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from mistworks.evaluation.distributions.maps import Spiral
 from mistworks.evaluation.suites.bmi import bmi_40
-from mistworks.evaluation.suites.maps import Spiral
 from mistworks.statistics import Ranked, oracle
 from mistworks.statistics.rotations import rotated
 

@@ -197,7 +197,7 @@ def test_the_registry_is_held_by_one_at_a_time(tracking_uri: str) -> None:
 
 
 def test_what_is_slow_to_import_is_imported_when_it_is_used() -> None:
-    code = "import sys, storage.registry, storage.runs, mistworks.evaluation.plots; print(*sys.modules)"
+    code = "import sys, storage.registry, storage.runs, mistworks.report.plots; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -24,13 +24,8 @@ from mistworks.baselines import baseline
 from mistworks.distributions import JointDistribution
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
-from mistworks.evaluation.results import QUANTILE_LEVELS, Results
-from mistworks.evaluation.runner import run_chunk
-from mistworks.evaluation.suites import SUITES, Case, Suite, Violation, suite, violations
-from mistworks.evaluation.suites.beyond import pointwise_distributions
-from mistworks.evaluation.suites.composed import Product, Widened
-from mistworks.evaluation.suites.consistency import RELATIONS, VARIANTS
-from mistworks.evaluation.suites.copulas import (
+from mistworks.evaluation.distributions.composed import Product, Widened
+from mistworks.evaluation.distributions.copulas import (
     MARGINS,
     Clayton,
     Copula,
@@ -39,14 +34,19 @@ from mistworks.evaluation.suites.copulas import (
     Frank,
     GumbelHougaard,
 )
-from mistworks.evaluation.suites.discrete import Classes
-from mistworks.evaluation.suites.exact import Tabled
-from mistworks.evaluation.suites.maps import MixtureQuantile, Spiral, swiss_roll
-from mistworks.evaluation.suites.mixtures import GaussianMixture
+from mistworks.evaluation.distributions.discrete import Classes
+from mistworks.evaluation.distributions.exact import Tabled
+from mistworks.evaluation.distributions.maps import MixtureQuantile, Spiral, swiss_roll
+from mistworks.evaluation.distributions.mixtures import GaussianMixture
+from mistworks.evaluation.distributions.observed import RoundedNormals
+from mistworks.evaluation.distributions.pointwise import PointwiseJoint, monte_carlo, stored_truths
+from mistworks.evaluation.distributions.regression import Regression
+from mistworks.evaluation.results import QUANTILE_LEVELS, Results
+from mistworks.evaluation.runner import run_chunk
+from mistworks.evaluation.suites import SUITES, Case, Suite, Violation, suite, violations
+from mistworks.evaluation.suites.beyond import pointwise_distributions
+from mistworks.evaluation.suites.consistency import RELATIONS, VARIANTS
 from mistworks.evaluation.suites.null import GROUPS as NULL_GROUPS
-from mistworks.evaluation.suites.observed import RoundedNormals
-from mistworks.evaluation.suites.pointwise import PointwiseJoint, monte_carlo, stored_truths
-from mistworks.evaluation.suites.regression import Regression
 from mistworks.evaluation.suites.strong import MARGINS as STRONG_MARGINS
 from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, half_width
 from mistworks.simulation.splits import published_splits

@@ -13,17 +13,16 @@ import numpy as np
 from mistworks.distributions import Normal
 from mistworks.distributions.block_maps import BlockMap, identity
 from mistworks.distributions.dispersion import sparse_matrix
-from mistworks.evaluation.suites.base import Entry, GridSuite
-from mistworks.evaluation.suites.circles import Directions, NoisyRing
-from mistworks.evaluation.suites.composed import Mapped
-from mistworks.evaluation.suites.copulas import (
+from mistworks.evaluation.distributions.circles import Directions, NoisyRing
+from mistworks.evaluation.distributions.composed import Mapped
+from mistworks.evaluation.distributions.copulas import (
     Clayton,
     CopulaJoint,
     FarlieGumbelMorgenstern,
     Frank,
     GumbelHougaard,
 )
-from mistworks.evaluation.suites.discrete import (
+from mistworks.evaluation.distributions.discrete import (
     Censored,
     Classes,
     Counts,
@@ -33,8 +32,8 @@ from mistworks.evaluation.suites.discrete import (
     SharedDropout,
     Table,
 )
-from mistworks.evaluation.suites.maps import Spiral, Wave
-from mistworks.evaluation.suites.mixtures import (
+from mistworks.evaluation.distributions.maps import Spiral, Wave
+from mistworks.evaluation.distributions.mixtures import (
     Component,
     GaussianMixture,
     SharedVolatility,
@@ -42,8 +41,9 @@ from mistworks.evaluation.suites.mixtures import (
     diagonal,
     rows,
 )
-from mistworks.evaluation.suites.pointwise import PointwiseJoint
-from mistworks.evaluation.suites.regression import Interaction, Regression
+from mistworks.evaluation.distributions.pointwise import PointwiseJoint
+from mistworks.evaluation.distributions.regression import Interaction, Regression
+from mistworks.evaluation.suites.base import Entry, GridSuite
 
 NAME = "beyond"
 VERSION = "1"

@@ -9,9 +9,9 @@ import numpy as np
 
 from mistworks.distributions import TRANSFORMS, AdditiveNoise, JointDistribution, Normal, Student
 from mistworks.distributions.dispersion import Matrix, sparse_matrix
+from mistworks.evaluation.distributions.composed import Mapped
+from mistworks.evaluation.distributions.maps import MixtureQuantile, Spiral, swiss_roll
 from mistworks.evaluation.suites.base import Entry, GridSuite
-from mistworks.evaluation.suites.composed import Mapped
-from mistworks.evaluation.suites.maps import MixtureQuantile, Spiral, swiss_roll
 
 NAME = "bmi-40"
 VERSION = "1"

@@ -12,9 +12,9 @@ from mistworks.dataset import FloatArray
 from mistworks.distributions import TRANSFORMS, AdditiveNoise, JointDistribution, Normal, Student
 from mistworks.distributions.dispersion import latent_variable_matrix, sparse_matrix
 from mistworks.errors import MistworksError
+from mistworks.evaluation.distributions.composed import Product
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite
-from mistworks.evaluation.suites.composed import Product
 from mistworks.randomness import stream
 
 NAME = "self-consistency"

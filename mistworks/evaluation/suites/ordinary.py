@@ -12,10 +12,9 @@ from functools import partial
 import numpy as np
 
 from mistworks.distributions import JointDistribution, Normal
-from mistworks.evaluation.suites.base import Entry, GridSuite
-from mistworks.evaluation.suites.composed import Product, Widened
-from mistworks.evaluation.suites.exact import Tabled, numbered
-from mistworks.evaluation.suites.observed import (
+from mistworks.evaluation.distributions.composed import Product, Widened
+from mistworks.evaluation.distributions.exact import Tabled, numbered
+from mistworks.evaluation.distributions.observed import (
     CensoredNormals,
     Claims,
     ClassesOnALine,
@@ -38,7 +37,8 @@ from mistworks.evaluation.suites.observed import (
     thinned_count_table,
     zipf,
 )
-from mistworks.evaluation.suites.pointwise import Array
+from mistworks.evaluation.distributions.pointwise import Array
+from mistworks.evaluation.suites.base import Entry, GridSuite
 
 NAME = "ordinary"
 VERSION = "1"

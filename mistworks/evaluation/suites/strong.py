@@ -18,8 +18,8 @@ from scipy.special import ndtr, ndtri
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
+from mistworks.evaluation.distributions.pointwise import Array
 from mistworks.evaluation.suites.base import Entry, GridSuite
-from mistworks.evaluation.suites.pointwise import Array
 
 NAME = "strong"
 VERSION = "1"

@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 
 from mistworks.evaluation.measures import mean_and_error, rank_correlation
 from mistworks.evaluation.paired import Difference, paired_difference
-from mistworks.evaluation.report.content import Figure, Panel, Trace, listed, numbers, percent, shown
-from mistworks.evaluation.report.drawing import by_row, dot, line_with_band, reference, scale, vertical
-from mistworks.evaluation.report.view import Ranked, View, absolute_errors, evenly
 from mistworks.evaluation.results import Results
 from mistworks.randomness import stream
+from mistworks.report.content import Figure, Panel, Trace, listed, numbers, percent, shown
+from mistworks.report.drawing import by_row, dot, line_with_band, reference, scale, vertical
+from mistworks.report.view import Ranked, View, absolute_errors, evenly
 
 Z = 1.96
 """Standard errors each way that make an interval of 95%."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from mistworks.evaluation.suites.pointwise import Array, PointwiseJoint
+from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint
 
 _SERIES = 2_000
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.evaluation.report.content import Trace, numbers
+from mistworks.report.content import Trace, numbers
 
 
 def line_with_band(

@@ -4,8 +4,8 @@ from collections import Counter
 
 from mistworks.evaluation.intervals import LEVELS, coverage
 from mistworks.evaluation.measures import ALL, Bins, accuracy
-from mistworks.evaluation.report.content import Cell, Table
-from mistworks.evaluation.report.view import View
+from mistworks.report.content import Cell, Table
+from mistworks.report.view import View
 
 _BY_N = Bins(dimension_edges=(0, 10**9))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import i0e, i1e, logsumexp
 
-from mistworks.evaluation.suites.pointwise import Array, PointwiseJoint, normal_log_density
+from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint, normal_log_density
 
 _ANGLES = 256
 

@@ -1,6 +1,6 @@
 """A report of an evaluation that a person would rather look at than read: one HTML file, and two pictures."""
 
-from mistworks.evaluation.report.document import Report, render, write_report
-from mistworks.evaluation.report.pictures import pictures
+from mistworks.report.document import Report, render, write_report
+from mistworks.report.pictures import pictures
 
 __all__ = ["Report", "pictures", "render", "write_report"]

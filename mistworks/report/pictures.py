@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from mistworks.evaluation.intervals import covered
-from mistworks.evaluation.report.interval_figures import CURVE_LEVELS
-from mistworks.evaluation.report.view import View
 from mistworks.evaluation.results import Results
+from mistworks.report.interval_figures import CURVE_LEVELS
+from mistworks.report.view import View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

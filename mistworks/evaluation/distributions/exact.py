@@ -16,7 +16,7 @@ from scipy.special import ndtr, xlogy
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
-from mistworks.evaluation.suites.pointwise import Array
+from mistworks.evaluation.distributions.pointwise import Array
 
 _FAR = 9.0
 """Beyond so many standard deviations a normal distribution has a mass of 1e-19."""

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from mistworks.dataset import FloatArray
-from mistworks.evaluation.report.content import Figure, Panel, Trace, numbers, shown
-from mistworks.evaluation.report.view import View, evenly
 from mistworks.evaluation.results import Results
+from mistworks.report.content import Figure, Panel, Trace, numbers, shown
+from mistworks.report.view import View, evenly
 
 Sample = Callable[[str, int], tuple[FloatArray, FloatArray]]
 """The points x of shape (n, dx) and y of shape (n, dy) of a suite's dataset at a position."""

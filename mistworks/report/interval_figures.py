@@ -16,11 +16,11 @@ from mistworks.evaluation.intervals import (
     pit_p_value,
 )
 from mistworks.evaluation.measures import ALL, Bins
-from mistworks.evaluation.report.content import Figure, Panel, Trace, listed, numbers, percent, shown
-from mistworks.evaluation.report.drawing import by_row, dot, reference, scale, vertical
-from mistworks.evaluation.report.view import BOOTSTRAP, View
 from mistworks.evaluation.results import Results
 from mistworks.randomness import stream
+from mistworks.report.content import Figure, Panel, Trace, listed, numbers, percent, shown
+from mistworks.report.drawing import by_row, dot, reference, scale, vertical
+from mistworks.report.view import BOOTSTRAP, View
 
 CURVE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 LEVEL = 0.9

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy.special import logsumexp
 
-from mistworks.evaluation.suites.pointwise import Array, PointwiseJoint, normal_log_density
+from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint, normal_log_density
 
 _NODES = 256
 _FACTOR_RANGE = 9.0

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 
-from mistworks.evaluation.suites.pointwise import Array, PointwiseJoint
+from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint
 
 _SCALE_NODES = 400
 _SCALE_RANGE = 9.0

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from mistworks.evaluation.cost import Cost
-from mistworks.evaluation.report import accuracy_figures, cost_figures, interval_figures, tables
-from mistworks.evaluation.report.content import EVERY_SUITE, Figure, Section
-from mistworks.evaluation.report.view import View
-from mistworks.evaluation.report.worst import Sample, Scatters, worst
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites.consistency import Violation
 from mistworks.files import write_whole
+from mistworks.report import accuracy_figures, cost_figures, interval_figures, tables
+from mistworks.report.content import EVERY_SUITE, Figure, Section
+from mistworks.report.view import View
+from mistworks.report.worst import Sample, Scatters, worst
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def _json(payload: Mapping[str, Any]) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("mistworks.evaluation.report") / "assets" / name).read_text(encoding="utf-8")
+    return (files("mistworks.report") / "assets" / name).read_text(encoding="utf-8")
 
 
 __all__ = ["Report", "render", "sections", "write_report"]

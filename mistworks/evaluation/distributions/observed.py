@@ -10,8 +10,8 @@ from scipy.special import expit, gammaln, ndtr, xlogy
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
-from mistworks.evaluation.suites.exact import ByTable, entropy, nodes, normal_cells, table_information
-from mistworks.evaluation.suites.pointwise import Array, normal_log_density
+from mistworks.evaluation.distributions.exact import ByTable, entropy, nodes, normal_cells, table_information
+from mistworks.evaluation.distributions.pointwise import Array, normal_log_density
 
 _MOST_COUNT = 120
 

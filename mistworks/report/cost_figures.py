@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mistworks.evaluation.cost import Cost
-from mistworks.evaluation.report.content import (
+from mistworks.evaluation.suites.consistency import Violation
+from mistworks.report.content import (
     EVERY_SUITE,
     Cell,
     Figure,
@@ -16,9 +17,8 @@ from mistworks.evaluation.report.content import (
     numbers,
     shown,
 )
-from mistworks.evaluation.report.drawing import dot, scale
-from mistworks.evaluation.report.view import View
-from mistworks.evaluation.suites.consistency import Violation
+from mistworks.report.drawing import dot, scale
+from mistworks.report.view import View
 
 _MEBIBYTE = 2**20
 
