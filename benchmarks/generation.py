@@ -32,9 +32,9 @@ from watch import PeakMemory
 
 from mistworks.presets import load_preset
 from mistworks.training import Progress, plan_epoch, read_batches, train
-from storage.generation import generate_partition
-from storage.manifest import Manifest
-from storage.store import create_store, open_store
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store, open_store
 
 WORKERS = len(os.sched_getaffinity(0))
 TURNS = 2

@@ -27,9 +27,9 @@ from mistworks.evaluation.paired import paired_difference
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites import violations
 from mistworks.report import pictures
-from storage.costs import cost
-from storage.estimators import open_estimator
-from storage.registry import lookup
+from storage.evaluations.costs import cost
+from storage.evaluations.estimators import open_estimator
+from storage.registry.versions import lookup
 
 MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussian-copula+bootstrap,neural"
 # Those whose cost is at most linear in n.

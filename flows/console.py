@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from flows.workspace import Workspace
     from mistworks.estimation.estimator import Estimate
     from mistworks.evaluation import AccuracyRow
-    from storage.registry import RegisteredVersion
-    from storage.runs import StoreReference
-    from storage.verification import Verification
+    from storage.datasets.verification import Verification
+    from storage.registry.runs import StoreReference
+    from storage.registry.versions import RegisteredVersion
     from tasks.training import Trained
 
 
@@ -220,7 +220,7 @@ def _where_to_look(
 ) -> dict[str, object]:
     """Where runs and flows are shown: pages of servers that run, commands for databases that lie here."""
     from flows.root import local_root
-    from storage.outage import shown
+    from storage.registry.outage import shown
 
     uri, folder = workspace.tracking_uri, local_root(root)
     reference = f"{version.name}/{version.version}"

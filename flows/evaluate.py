@@ -20,10 +20,10 @@ from mistworks.evaluation.measures import AccuracyRow, accuracy
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.runner import Identity, aligned, identities, random_part
 from mistworks.evaluation.summary import SummaryRow, summarise
-from storage.estimators import EstimatorReference, find_estimators
-from storage.results import ResultStore
-from storage.runs import log_evaluation
-from storage.suites import SuiteReference, find_suite
+from storage.evaluations.estimators import EstimatorReference, find_estimators
+from storage.evaluations.results import ResultStore
+from storage.evaluations.suites import SuiteReference, find_suite
+from storage.registry.runs import log_evaluation
 from tasks.dispatch import Job, run_on_dask
 from tasks.evaluation import Pairing, evaluate_positions
 

@@ -15,7 +15,7 @@ from flows.plans import plan_pipeline, require_room
 from flows.retention import remove_old_nights
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
-from storage.registry import RegisteredVersion, versions
+from storage.registry.versions import RegisteredVersion, versions
 
 Keep = Annotated[
     int | None,

@@ -11,9 +11,9 @@ from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
-from storage.location import Location
-from storage.manifest import CHUNK_VALUES, Manifest
-from storage.store import find_manifest, open_store
+from storage.datasets.manifest import CHUNK_VALUES, Manifest
+from storage.datasets.store import find_manifest, open_store
+from storage.places.location import Location
 
 if TYPE_CHECKING:
     from mistworks.networks import AnyNetworkConfig

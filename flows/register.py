@@ -13,13 +13,13 @@ from flows.parameters import Where
 from flows.promote import settle
 from flows.workspace import Workspace
 from mistworks.evaluation import metrics
-from storage.catalogue import find_by_content
-from storage.folders import fetch_folder
-from storage.promotion import champion
-from storage.registry import RegisteredVersion, versions
-from storage.runs import find_run, training_record
-from storage.store import Store, open_store
-from storage.tracking import database_path
+from storage.datasets.catalogue import find_by_content
+from storage.datasets.store import Store, open_store
+from storage.places.folders import fetch_folder
+from storage.registry.promotion import champion
+from storage.registry.runs import find_run, training_record
+from storage.registry.tracking import database_path
+from storage.registry.versions import RegisteredVersion, versions
 from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version, shipped_key
 from tasks.training import store_reference
 

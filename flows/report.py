@@ -12,10 +12,10 @@ from mistworks.evaluation.cost import Cost
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites import Violation, violations
 from mistworks.report import Report, write_report
-from storage.costs import cost
-from storage.estimators import open_estimator
-from storage.runs import code_revision, log_file
-from storage.suites import open_suite
+from storage.evaluations.costs import cost
+from storage.evaluations.estimators import open_estimator
+from storage.evaluations.suites import open_suite
+from storage.registry.runs import code_revision, log_file
 
 CONSISTENCY = "self-consistency"
 SHAPES = tuple((n, d, d) for n in (100, 500, 2_000) for d in (2, 16))

@@ -15,9 +15,9 @@ from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
-from storage.estimators import EstimatorReference, find_estimators
-from storage.location import Location
-from storage.pairs import EstimateFolder, PairFile, claim_target, find_pairs
+from storage.evaluations.estimators import EstimatorReference, find_estimators
+from storage.places.location import Location
+from storage.tables.pairs import EstimateFolder, PairFile, claim_target, find_pairs
 from tasks.dispatch import Job, run_on_dask
 from tasks.scoring import Scoring, score_parts
 

@@ -10,8 +10,8 @@ from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
-from storage.location import Location
-from storage.summaries import SummaryStore, create_summaries, has_statistics
+from storage.datasets.statistics import SummaryStore, create_summaries, has_statistics
+from storage.places.location import Location
 from tasks.dispatch import Job, run_on_dask
 from tasks.statistics import summarise_partitions
 

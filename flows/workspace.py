@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, field_serializer, field_validator
 
 from flows.root import local_root
 from mistworks.config import FrozenConfig
-from storage.location import Location
-from storage.outage import shown
-from storage.tracking import local_tracking_uri
+from storage.places.location import Location
+from storage.registry.outage import shown
+from storage.registry.tracking import local_tracking_uri
 
 
 def _defaults(root: Path) -> dict[str, str | None]:

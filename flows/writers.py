@@ -13,8 +13,8 @@ from prefect.logging import get_run_logger
 
 from flows.services import is_embedded
 from mistworks.errors import MistworksError
-from storage.location import Location
-from storage.lock import exclusive
+from storage.places.location import Location
+from storage.places.lock import exclusive
 
 # What a killed run held is free again a lease and a round of the server later.
 LEASE_SECONDS = 60.0

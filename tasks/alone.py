@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.exceptions import ObjectAlreadyExists
 
-from storage.tracking import is_server
+from storage.registry.tracking import is_server
 
 LEASE_SECONDS = 60.0
 """Least that Prefect takes; it is renewed while this process lives, and ends with it."""
@@ -23,9 +23,9 @@ def limit_of(name: str) -> str:
 def alone(tracking_uri: str, name: str) -> Iterator[None]:
     """Hold a registered model alone, across machines that share a Prefect server.
 
-    Databases have a lock of their own, see `storage.tracking.exclusive`. An MLflow server has none: there a
-    global concurrency limit of one is held, made where there is none. Without ``PREFECT_API_URL`` there is
-    nothing to share.
+    Databases have a lock of their own, see `storage.registry.tracking.exclusive`. An MLflow server has none:
+    there a global concurrency limit of one is held, made where there is none. Without ``PREFECT_API_URL``
+    there is nothing to share.
 
     Args:
         tracking_uri: where the registry is.

@@ -6,10 +6,10 @@ from collections.abc import Callable
 import mistworks
 from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.training import calibrate
-from storage.folders import working_folder
-from storage.lock import exclusive
-from storage.runs import StoreReference, log_calibration
-from storage.store import open_store
+from storage.datasets.store import open_store
+from storage.places.folders import working_folder
+from storage.places.lock import exclusive
+from storage.registry.runs import StoreReference, log_calibration
 from tasks.retries import retried
 from tasks.training import readable, store_reference
 

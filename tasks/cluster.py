@@ -15,8 +15,8 @@ from pydantic import NonNegativeFloat
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from storage.fingerprint import Fingerprint, fingerprint
-from storage.location import Location
-from storage.settings import seconds
+from storage.places.location import Location
+from storage.places.settings import seconds
 from tasks.worker import Description, Step
 
 CONNECT_SECONDS = 10.0

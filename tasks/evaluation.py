@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mistworks.evaluation.runner import run_chunk
-from storage.estimators import EstimatorReference, open_estimator
-from storage.results import ResultStore
-from storage.suites import SuiteReference, open_suite
+from storage.evaluations.estimators import EstimatorReference, open_estimator
+from storage.evaluations.results import ResultStore
+from storage.evaluations.suites import SuiteReference, open_suite
 from tasks.worker import Terms
 
 

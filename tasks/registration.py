@@ -17,10 +17,10 @@ from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
 from mistworks.evaluation.invariance import check_invariances
 from mistworks.evaluation.runner import random_part, run_chunk
 from mistworks.evaluation.suites.stored import StoredSuite
-from storage.catalogue import find_by_content
-from storage.promotion import champion, promote
-from storage.registry import MODEL, RegisteredVersion, load, lookup, register
-from storage.runs import (
+from storage.datasets.catalogue import find_by_content
+from storage.datasets.store import StoreUnreachableError
+from storage.registry.promotion import champion, promote
+from storage.registry.runs import (
     CALIBRATION_TAG,
     PRESET_TAG,
     WEIGHTS_TAG,
@@ -29,7 +29,7 @@ from storage.runs import (
     start_or_resume,
     training_record,
 )
-from storage.store import StoreUnreachableError
+from storage.registry.versions import MODEL, RegisteredVersion, load, lookup, register
 from tasks.alone import alone
 from tasks.retries import retried
 
@@ -186,7 +186,7 @@ def compare_with_nobody(reference: str, tracking_uri: str, why: str) -> Comparis
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def promote_version(comparison: Comparison, tracking_uri: str, *, force: bool = False) -> RegisteredVersion:
-    """Make a version champion if the gate let it pass, or by force; see `storage.promotion.promote`.
+    """Make a version champion if the gate let it pass, or by force; see `storage.registry.promotion.promote`.
 
     Raises:
         ChampionMovedError: another version has become champion since the comparison.

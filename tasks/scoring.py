@@ -12,8 +12,8 @@ from mistworks.baselines import MutualInformationEstimator, Trained
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation.estimator import Estimate
 from mistworks.preparation.prepare import prepare
-from storage.estimators import EstimatorReference, open_estimator
-from storage.pairs import EstimateFolder, Pairs
+from storage.evaluations.estimators import EstimatorReference, open_estimator
+from storage.tables.pairs import EstimateFolder, Pairs
 from tasks.worker import Terms
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from storage.summaries import SummaryStore, create_summaries, summarise_partition
+from storage.datasets.statistics import SummaryStore, create_summaries, summarise_partition
 from tasks.worker import Terms
 
 

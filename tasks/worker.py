@@ -15,9 +15,9 @@ from typing import Any, TypedDict
 import distributed
 
 from mistworks.errors import MistworksError
+from storage.datasets.partitions import TransientPartitionError
 from storage.errors import StoreRefusedError, StoreUnreachableError
 from storage.fingerprint import Fingerprint, fingerprint
-from storage.generation import TransientPartitionError
 
 # Among the logs of the worker, which a local cluster keeps off the screen.
 _log = logging.getLogger("distributed.worker.mistworks")

@@ -13,7 +13,7 @@ from hypothesis import settings
 
 from flows.cli import main
 from flows.services import _free_port
-from storage.tracking import local_tracking_uri, open_client
+from storage.registry.tracking import local_tracking_uri, open_client
 from tests.commands import InProcess, answers, until
 from tests.failures.observations import Observation, Observe, keep
 from tests.object_stores import SeaweedFS, seaweedfs

@@ -10,12 +10,12 @@ import pytest
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from mistworks.simulation.splits import SplitName
-from storage.catalogue import find_by_content, stores_below
+from storage.datasets.catalogue import find_by_content, stores_below
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store, open_store
 from storage.errors import StoreUnreachableError
-from storage.generation import generate_partition
-from storage.location import PATIENCE_VARIABLE
-from storage.manifest import Manifest
-from storage.store import create_store, open_store
+from storage.places.location import PATIENCE_VARIABLE
 from tests.object_stores import BUCKET, SeaweedFS, free_ports, s3_environment
 
 

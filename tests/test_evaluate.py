@@ -37,12 +37,12 @@ from mistworks.evaluation.suites.stored import StoredSuite
 from mistworks.evaluation.summary import summarise
 from mistworks.networks import build_network
 from mistworks.presets import load_preset
-from storage.estimators import EstimatorReference, find_estimators, open_estimator
-from storage.generation import generate_partition
-from storage.manifest import Manifest
-from storage.results import ResultStore
-from storage.store import create_store, open_store
-from storage.suites import SuiteReference, find_suite, open_suite
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store, open_store
+from storage.evaluations.estimators import EstimatorReference, find_estimators, open_estimator
+from storage.evaluations.results import ResultStore
+from storage.evaluations.suites import SuiteReference, find_suite, open_suite
 from tasks.cluster import Limits
 from tests.sources import MemorySource
 

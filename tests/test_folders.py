@@ -8,11 +8,11 @@ from obstore.store import MemoryStore, ObjectStore
 
 import mistworks
 from mistworks.errors import MistworksError
-from storage import folders
-from storage.estimators import find_estimators, open_estimator
-from storage.folders import fetch_folder, working_folder
-from storage.location import Location
-from storage.models import load_model
+from storage.evaluations.estimators import find_estimators, open_estimator
+from storage.places import folders
+from storage.places.folders import fetch_folder, working_folder
+from storage.places.location import Location
+from storage.registry.models import load_model
 
 URL = "s3://bucket/training/key"
 

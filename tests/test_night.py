@@ -17,7 +17,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 
 from mistworks.presets import PRESETS
-from storage.location import Location
+from storage.places.location import Location
 from tests.topology import Topology
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]

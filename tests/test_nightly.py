@@ -17,11 +17,11 @@ from flows.root import local_root
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
-from storage.generation import generate_partition
-from storage.location import Location
-from storage.manifest import Manifest
-from storage.registry import Lineage, RegisteredVersion
-from storage.store import create_store, find_manifest, open_store
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store, find_manifest, open_store
+from storage.places.location import Location
+from storage.registry.versions import Lineage, RegisteredVersion
 from tests.object_stores import BUCKET, SeaweedFS, s3_environment
 
 
@@ -147,7 +147,7 @@ class TestRetention:
     def test_a_store_that_another_run_writes_to_is_left_alone(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        from storage.lock import exclusive
+        from storage.places.lock import exclusive
 
         self.registered(monkeypatch)
         self.night(workspace, 20260101)

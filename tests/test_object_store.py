@@ -17,16 +17,16 @@ from obstore.exceptions import GenericError
 
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import TransientPartitionError, generate_partition
+from storage.datasets.statistics import create_summaries, has_statistics, open_summaries, summarise_partition
+from storage.datasets.store import Store, StoreDamagedError, create_store, open_store
+from storage.datasets.verification import verify
 from storage.errors import StoreRefusedError, StoreUnreachableError
-from storage.folders import WorkingFolder, fetch_folder
-from storage.generation import TransientPartitionError, generate_partition
-from storage.location import PATIENCE_VARIABLE, Location
-from storage.lock import exclusive
-from storage.manifest import Manifest
-from storage.results import ResultStore
-from storage.store import Store, StoreDamagedError, create_store, open_store
-from storage.summaries import create_summaries, has_statistics, open_summaries, summarise_partition
-from storage.verification import verify
+from storage.evaluations.results import ResultStore
+from storage.places.folders import WorkingFolder, fetch_folder
+from storage.places.location import PATIENCE_VARIABLE, Location
+from storage.places.lock import exclusive
 from tests.failures.observations import Observe
 from tests.object_stores import (
     BUCKET,

@@ -9,11 +9,16 @@ import zarr
 
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
-from storage.generation import generate_partition
-from storage.manifest import WITHOUT_SAMPLES_VERSION, Manifest
-from storage.store import Store, StoreDamagedError, create_store, open_store
-from storage.summaries import create_summaries, generate_and_summarise, open_summaries, summarise_partition
-from storage.verification import verify
+from storage.datasets.manifest import WITHOUT_SAMPLES_VERSION, Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.statistics import (
+    create_summaries,
+    generate_and_summarise,
+    open_summaries,
+    summarise_partition,
+)
+from storage.datasets.store import Store, StoreDamagedError, create_store, open_store
+from storage.datasets.verification import verify
 
 COUNT, SIZE = 40, 16
 

@@ -16,7 +16,7 @@ import mistworks
 from mistworks.errors import MistworksError
 from mistworks.evaluation.gate import GateConfig
 from storage import registry
-from storage.tracking import local_tracking_uri
+from storage.registry.tracking import local_tracking_uri
 from tasks.registration import SHIPPED_FOLDER, compare_with_champion, promote_version, register_version
 from tests.commands import InProcess, Run, one_sentence, outputs, run_all, until
 

@@ -27,9 +27,11 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimator, TrainingRange
 from mistworks.evaluation.gate import Condition, Decision
 from mistworks.networks import SetTransformerConfig, build_network
-from storage.model_package import estimator_folder
-from storage.promotion import ChampionMovedError, champion, promote, rollback
-from storage.registry import (
+from storage.registry.package import estimator_folder
+from storage.registry.promotion import ChampionMovedError, champion, promote, rollback
+from storage.registry.runs import CodeRevision, StoreReference, find_run, start_or_resume
+from storage.registry.tracking import local_tracking_uri, open_client
+from storage.registry.versions import (
     MissingModelError,
     RegisteredVersion,
     champions,
@@ -38,8 +40,6 @@ from storage.registry import (
     register,
     versions,
 )
-from storage.runs import CodeRevision, StoreReference, find_run, start_or_resume
-from storage.tracking import local_tracking_uri, open_client
 from tasks.registration import compare_with_champion
 from tests.forks import at_once, in_fork
 
@@ -629,7 +629,7 @@ def test_a_moved_root_that_is_read_only_serves_its_models(
     def refuse(*_: object) -> None:
         raise MistworksError("cannot be written")
 
-    monkeypatch.setattr("storage.tracking.exclusive", refuse)
+    monkeypatch.setattr("storage.registry.tracking.exclusive", refuse)
     assert load("mist/1", local_tracking_uri(tmp_path / "moved")).weights_sha256 == estimator().weights_sha256
     assert database.read_bytes() == before
 

@@ -21,11 +21,11 @@ from mlflow.server.security_utils import INVALID_HOST_MSG
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from mistworks.errors import MistworksError
-from storage.outage import TrackingRefusedError, TrackingUnreachableError, translating
-from storage.promotion import promote
-from storage.registry import load, lookup, versions
-from storage.runs import KEY_TAG, find_run
-from storage.tracking import exclusive, fluent, open_client
+from storage.registry.outage import TrackingRefusedError, TrackingUnreachableError, translating
+from storage.registry.promotion import promote
+from storage.registry.runs import KEY_TAG, find_run
+from storage.registry.tracking import exclusive, fluent, open_client
+from storage.registry.versions import load, lookup, versions
 from tasks.alone import alone
 from tests.failures.observations import Observe
 from tests.mlflow_servers import WAIT_SECONDS, Machine, answers, at_once, free_port, mlflow_server, postgres
@@ -35,12 +35,12 @@ TRAIN_AND_REGISTER = """
 import sys
 from pathlib import Path
 import mistworks
-from storage.registry import register
-from storage.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, start_or_resume, training_record
+from storage.registry.versions import register
+from storage.registry.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, start_or_resume, training_record
 folder, key, root, uri = sys.argv[1:]
 data = [StoreReference(split, f"{root}/{split}.zarr", split[0] * 64) for split in ("train", "validation")]
 import mlflow
-from storage.tracking import open_client
+from storage.registry.tracking import open_client
 open_client(uri)
 print("ready", flush=True)
 sys.stdin.readline()
@@ -56,8 +56,8 @@ print(version.version, flush=True)
 PROMOTE = """
 import sys
 from mistworks.evaluation.gate import Condition, Decision
-from storage.promotion import ChampionMovedError, promote
-from storage.tracking import open_client
+from storage.registry.promotion import ChampionMovedError, promote
+from storage.registry.tracking import open_client
 uri, reference, against = sys.argv[1:]
 open_client(uri)
 print("ready", flush=True)
@@ -284,8 +284,8 @@ def test_a_server_that_lets_nobody_in_is_told_with_the_remedy(status: int, body:
 def test_an_outage_is_waited_for_and_then_told_in_a_sentence(tmp_path: Path, observe: Observe) -> None:
     code = """
 import sys, time
-from storage.outage import TrackingUnreachableError
-from storage.tracking import open_client
+from storage.registry.outage import TrackingUnreachableError
+from storage.registry.tracking import open_client
 client = open_client(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mistworks.errors import MistworksError
-from storage.runs import (
+from storage.registry.runs import (
     CodeRevision,
     StoreReference,
     TrainingRun,
@@ -24,7 +24,7 @@ from storage.runs import (
     log_file,
     start_or_resume,
 )
-from storage.tracking import exclusive, experiment_id, local_tracking_uri, open_client
+from storage.registry.tracking import exclusive, experiment_id, local_tracking_uri, open_client
 from tests.forks import in_fork
 from tests.sources import results_of
 
@@ -173,7 +173,7 @@ def test_the_code_revision_is_that_of_the_repository_the_package_lies_in() -> No
 
 
 def test_an_image_says_what_it_was_built_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.runs._git", lambda *_: None)
+    monkeypatch.setattr("storage.registry.runs._git", lambda *_: None)
     monkeypatch.setenv("MISTWORKS_COMMIT", "c0ffee")
     assert code_revision().commit == "c0ffee"
     monkeypatch.delenv("MISTWORKS_COMMIT")
@@ -197,7 +197,8 @@ def test_the_registry_is_held_by_one_at_a_time(tracking_uri: str) -> None:
 
 
 def test_what_is_slow_to_import_is_imported_when_it_is_used() -> None:
-    code = "import sys, storage.registry, storage.runs, mistworks.report.plots; print(*sys.modules)"
+    modules = "storage.registry.versions, storage.registry.runs, mistworks.report.plots"
+    code = f"import sys, {modules}; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

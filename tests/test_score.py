@@ -16,10 +16,10 @@ import mistworks
 from flows.score import SOURCE_VARIABLE, score
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimator
-from storage.estimators import EstimatorReference, find_estimators
+from storage.evaluations.estimators import EstimatorReference, find_estimators
 from storage.fingerprint import fingerprint
-from storage.location import Location
-from storage.pairs import PAIRS_A_PART, EstimateFolder, PairFile, claim_target, find_pairs
+from storage.places.location import Location
+from storage.tables.pairs import PAIRS_A_PART, EstimateFolder, PairFile, claim_target, find_pairs
 from tasks.scoring import Scoring, score_parts
 from tasks.worker import Terms
 from tests.commands import Run

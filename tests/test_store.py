@@ -21,24 +21,31 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import storage.store
+import storage.datasets.store
 from mistworks.dataset import Block, Dataset
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from mistworks.randomness import stream
 from mistworks.simulation.generation import generate_block
 from mistworks.simulation.splits import SplitConfig, SplitName
+from storage.datasets.manifest import CHUNK_VALUES, Manifest
+from storage.datasets.partitions import TransientPartitionError, generate_partition
+from storage.datasets.store import (
+    Store,
+    StoreDamagedError,
+    create_store,
+    find_manifest,
+    open_store,
+    to_be_completed,
+)
+from storage.datasets.verification import Verification, verify
 from storage.fingerprint import fingerprint
-from storage.generation import TransientPartitionError, generate_partition
-from storage.location import Location
-from storage.lock import exclusive, partition_lock
-from storage.manifest import CHUNK_VALUES, Manifest
-from storage.store import Store, StoreDamagedError, create_store, find_manifest, open_store, to_be_completed
-from storage.verification import Verification, verify
+from storage.places.location import Location
+from storage.places.lock import exclusive, partition_lock
 from tests.writers import slow_writer
 
 COUNT, SIZE, SEED = 21, 8, 7
-FORMAT_DOCUMENT = Path(storage.store.__file__).with_name("FORMAT.md")
+FORMAT_DOCUMENT = Path(storage.__file__).with_name("FORMAT.md")
 
 
 def manifest(
@@ -407,7 +414,8 @@ class TestMemory:
         partition, total = 4 * store.index.sizes[:4].sum(), 4 * store.index.sizes.sum()
         code = (
             "import sys, tracemalloc\n"
-            "from storage.store import open_store; from storage.verification import verify\n"
+            "from storage.datasets.store import open_store\n"
+            "from storage.datasets.verification import verify\n"
             "store = open_store(sys.argv[1]); store[0]; tracemalloc.start()\n"
             "sum(d.mi for d in store); one = tracemalloc.get_traced_memory()[1]\n"
             "tracemalloc.reset_peak(); verify(store, threads=2)\n"
@@ -794,7 +802,7 @@ class TestLock:
     def test_a_second_writer_is_refused_and_told_who_writes(self, tmp_path: Path) -> None:
         url = str(tmp_path / "s.zarr")
         code = (
-            "import sys; from storage.lock import exclusive\n"
+            "import sys; from storage.places.lock import exclusive\n"
             "with exclusive(sys.argv[1]): print('held', flush=True); input()"
         )
         holder = subprocess.Popen([sys.executable, "-c", code, url], stdin=-1, stdout=-1, text=True)
@@ -877,7 +885,7 @@ class TestFormatDocument:
         assert {file.name for file in (whole / "values" / "c").iterdir()} == used
 
     def test_the_version_is_that_of_the_code(self) -> None:
-        from storage.manifest import FORMAT_VERSION, WITHOUT_SAMPLES_VERSION
+        from storage.datasets.manifest import FORMAT_VERSION, WITHOUT_SAMPLES_VERSION
 
         title = FORMAT_DOCUMENT.read_text(encoding="utf-8").splitlines()[0]
         assert f"version {FORMAT_VERSION}" in title

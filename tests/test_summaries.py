@@ -15,12 +15,12 @@ import mistworks
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from mistworks.statistics import statistic_names, summarise
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.statistics import create_summaries, has_statistics, open_summaries, summarise_partition
+from storage.datasets.store import create_store, open_store
+from storage.datasets.verification import verify
 from storage.fingerprint import fingerprint
-from storage.generation import generate_partition
-from storage.manifest import Manifest
-from storage.store import create_store, open_store
-from storage.summaries import create_summaries, has_statistics, open_summaries, summarise_partition
-from storage.verification import verify
 from tests.commands import outputs
 
 REPOSITORY = Path(__file__).resolve().parents[1]

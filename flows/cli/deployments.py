@@ -98,7 +98,7 @@ def score(
     Run again to resume, or to score what is new.
     """
     from flows.services import announce, dask_cluster, services
-    from storage.pairs import find_pairs
+    from storage.tables.pairs import find_pairs
 
     announce(root)
     workspace = workspace_of(

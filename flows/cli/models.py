@@ -80,7 +80,7 @@ def register(
 def models(root: RootOption = None, tracking_uri: TrackingOption = None, as_json: JsonOption = False) -> None:
     """List the registered versions with their metrics."""
     from flows.console import print_json, print_versions
-    from storage.registry import versions
+    from storage.registry.versions import versions
 
     registered = versions(tracking_uri_of(root, tracking_uri))
     print_json([version.as_dict() for version in registered]) if as_json else print_versions(registered)
@@ -95,7 +95,7 @@ def lookup(
 ) -> None:
     """Print where a registered version came from: data, run, code, metrics."""
     from flows.console import print_json, print_version
-    from storage.registry import lookup as find
+    from storage.registry.versions import lookup as find
 
     version = find(model, tracking_uri_of(root, tracking_uri))
     print_json(version.as_dict()) if as_json else print_version(version)
@@ -133,7 +133,7 @@ def rollback(
 ) -> None:
     """Make the previous champion champion again."""
     from flows.console import print_json, print_version
-    from storage.promotion import rollback as run
+    from storage.registry.promotion import rollback as run
 
     restored = run(tracking_uri_of(root, tracking_uri), name)
     print_json(restored.as_dict()) if as_json else print_version(restored)
@@ -159,8 +159,8 @@ def estimate(
     """Estimate the mutual information of columns of a CSV file, in nats."""
     import mistworks
     from flows.console import print_estimate
-    from storage.models import load_model
-    from storage.tables import read_columns
+    from storage.registry.models import load_model
+    from storage.tables.columns import read_columns
 
     table = read_columns(file, {"x": names(x), "y": names(y)})
     estimator = None if model is None else load_model(model, tracking_uri_of(root, tracking_uri))

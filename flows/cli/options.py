@@ -116,7 +116,7 @@ def dated_seed(text: str | None) -> int | None:
 def tracking_uri_of(root: Path | None, tracking_uri: str | None) -> str:
     """The registry that a command reads: the one given, else the database in the root."""
     from flows.root import local_root
-    from storage.tracking import local_tracking_uri
+    from storage.registry.tracking import local_tracking_uri
 
     return tracking_uri or local_tracking_uri(local_root(root))
 

@@ -18,7 +18,7 @@ from flows.doctor.check import Check
 from flows.root import local_root
 from mistworks.errors import MistworksError
 from storage.errors import reason
-from storage.tracking import shown
+from storage.registry.tracking import shown
 
 __all__ = ["Check", "examine", "lines"]
 

@@ -15,7 +15,7 @@ from obstore.store import from_url
 
 from flows.doctor.check import CONNECT_SECONDS, Check, clock, http_client, seconds_off
 from storage.errors import ACCESS_ERRORS, access_error, reason
-from storage.location import Location
+from storage.places.location import Location
 
 _VARIABLES = ("MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
 _CONTENT = b"mistworks"

@@ -11,10 +11,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from mistworks.presets import load_preset
-from storage.generation import generate_partition
-from storage.manifest import Manifest
-from storage.store import create_store, open_store
-from storage.verification import verify
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store, open_store
+from storage.datasets.verification import verify
 from tests.commands import Run, hash_in, one_sentence, until
 from tests.dask_processes import Cluster, copy_with_a_change
 from tests.failures.observations import Observe

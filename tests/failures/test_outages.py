@@ -9,11 +9,11 @@ import obstore
 import pytest
 
 from mistworks.presets import load_preset
-from storage.generation import generate_partition
-from storage.location import Location
-from storage.manifest import Manifest
-from storage.store import create_store, find_manifest, open_store
-from storage.verification import verify
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store, find_manifest, open_store
+from storage.datasets.verification import verify
+from storage.places.location import Location
 from tests.commands import Run, hash_in, until
 from tests.failures.observations import Observe
 from tests.topology import Topology

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mistworks.presets import PRESETS
-from storage.registry import lookup, versions
-from storage.runs import training_record
-from storage.store import open_store
-from storage.tracking import local_tracking_uri, open_client
-from storage.verification import verify
+from storage.datasets.store import open_store
+from storage.datasets.verification import verify
+from storage.registry.runs import training_record
+from storage.registry.tracking import local_tracking_uri, open_client
+from storage.registry.versions import lookup, versions
 from tests.commands import COMMAND, Run, until
 from tests.failures.observations import Observe
 
@@ -43,8 +43,8 @@ INTERRUPTIONS = (
     Interruption("train", "mistworks.training.trainer:write_checkpoint", "after"),
     Interruption("calibrate", "tasks.calibration:calibrate", "after"),
     Interruption("evaluate", "flows.evaluate:log_evaluation", "before"),
-    Interruption("register", "storage.registry:check_predictions", "after"),
-    Interruption("promote", "storage.promotion:_record", "after"),
+    Interruption("register", "storage.registry.versions:check_predictions", "after"),
+    Interruption("promote", "storage.registry.promotion:_record", "after"),
 )
 
 

@@ -26,10 +26,10 @@ from mistworks.estimation.estimator import Estimator
 from mistworks.evaluation.suites import SUITES, suite
 from mistworks.presets import PRESETS
 from mistworks.training.checkpoint import CurvePoint
-from storage.generation import generate_partition
-from storage.manifest import Manifest
-from storage.store import create_store
-from storage.tracking import local_tracking_uri, open_client
+from storage.datasets.manifest import Manifest
+from storage.datasets.partitions import generate_partition
+from storage.datasets.store import create_store
+from storage.registry.tracking import local_tracking_uri, open_client
 from tests import test_registry, test_summary, test_training
 from tests.test_estimation import CALIBRATED, ESTIMATOR, SUMMARY
 

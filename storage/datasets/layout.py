@@ -5,8 +5,8 @@ from typing import Any
 import zarr
 from zarr.codecs import Crc32cCodec
 
-from storage.location import patiently
-from storage.manifest import CHUNK_VALUES, Manifest
+from storage.datasets.manifest import CHUNK_VALUES, Manifest
+from storage.places.location import patiently
 
 DIGEST_BYTES = 32
 # The type and the fill value of each: what no dataset has, so that a lost chunk shows.

@@ -20,7 +20,7 @@ from zarr.storage import LocalStore, ObjectStore
 
 from mistworks.errors import MistworksError
 from storage.errors import ACCESS_ERRORS, StoreRefusedError, cause_of, reason
-from storage.settings import seconds
+from storage.places.settings import seconds
 
 Answer = TypeVar("Answer")
 

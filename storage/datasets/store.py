@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from mistworks.dataset import Block, Dataset, FloatArray, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.simulation.generation import digests, generate_block
+from storage.datasets.layout import DIGEST_BYTES, columns_of, create_arrays, open_array
+from storage.datasets.manifest import CHUNK_VALUES, READABLE_VERSIONS, Manifest, library_versions
+from storage.datasets.subset import Subset
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
 from storage.errors import StoreUnreachableError as StoreUnreachableError
-from storage.layout import DIGEST_BYTES, columns_of, create_arrays, open_array
-from storage.location import Location, entries, patiently
-from storage.lock import LOCK_NAME, PARTITION_LOCKS_NAME
-from storage.manifest import CHUNK_VALUES, READABLE_VERSIONS, Manifest, library_versions
-from storage.subset import Subset
+from storage.places.location import Location, entries, patiently
+from storage.places.lock import LOCK_NAME, PARTITION_LOCKS_NAME
 
 ATTRIBUTE = "mistworks"
 # What Zarr raises for metadata that is truncated, edited or of another kind.

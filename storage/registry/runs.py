@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import mistworks.errors
 from mistworks.errors import MistworksError
-from storage.outage import shown
-from storage.tracking import EXPERIMENT, exclusive, experiment_id, open_client
+from storage.registry.outage import shown
+from storage.registry.tracking import EXPERIMENT, exclusive, experiment_id, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -371,7 +371,7 @@ def log_evaluation(
         MistworksError: there is no such run.
     """
     from mistworks.evaluation.measures import accuracy, to_csv
-    from storage.results import to_parquet
+    from storage.evaluations.results import to_parquet
 
     client = open_client(tracking_uri)
     known = existing_run(client, run_id, tracking_uri).data.metrics

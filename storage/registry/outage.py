@@ -16,7 +16,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, cast
 
 from mistworks.errors import MistworksError
-from storage.settings import seconds
+from storage.places.settings import seconds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

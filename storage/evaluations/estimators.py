@@ -7,9 +7,9 @@ from functools import cache
 from mistworks.baselines import BASELINES, GROUPS, Bootstrap, MutualInformationEstimator, Trained, baseline
 from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.errors import MistworksError
-from storage import registry
-from storage.location import Location
-from storage.models import is_folder, load_model
+from storage.places.location import Location
+from storage.registry import versions
+from storage.registry.models import is_folder, load_model
 
 TRAINED = "trained"
 """Name that results of trained estimators are kept under: their weights, the version, tell them apart."""
@@ -87,12 +87,12 @@ def _find(text: str, tracking_uri: str) -> EstimatorReference:
     if bare not in BASELINES and is_folder(bare):
         exact = Location.parse(bare).url
     elif bare not in BASELINES:
-        if not registry.is_reference(bare):
+        if not versions.is_reference(bare):
             raise MistworksError(
                 f"{bare!r} is neither a baseline ({', '.join([*GROUPS, *BASELINES])}), nor a folder that "
                 "exists, nor a registered model such as mist@champion or mist/3; give one of these"
             )
-        version = registry.lookup(bare, tracking_uri)
+        version = versions.lookup(bare, tracking_uri)
         exact, label = version.uri, f"{version.name}/{version.version}"
     found = _open(f"{exact}{suffix}", tracking_uri)
     return EstimatorReference(

@@ -2,12 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, overload
+from typing import Protocol, overload
 
 from mistworks.dataset import Dataset, Index, IntArray
 
-if TYPE_CHECKING:
-    from storage.store import Store
+
+class Datasets(Protocol):
+    """Datasets that are read one by one, such as those of a store."""
+
+    @property
+    def index(self) -> Index:
+        """A row per dataset."""
+
+    def __getitem__(self, item: int, /) -> Dataset: ...
 
 
 @dataclass(frozen=True)
@@ -19,7 +26,7 @@ class Subset:
         positions: shape (N,), positions in the store.
     """
 
-    store: "Store"
+    store: Datasets
     positions: IntArray
 
     @property

@@ -10,9 +10,9 @@ import obstore
 from obstore.store import ObjectStore
 
 from mistworks.errors import MistworksError
+from storage.datasets.store import Store, open_store
 from storage.errors import ACCESS_ERRORS, StoreUnreachableError, access_error
-from storage.location import Location, patiently
-from storage.store import Store, open_store
+from storage.places.location import Location, patiently
 
 _DEPTH = 4
 _ROOT_FILE = "zarr.json"

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mistworks.errors import MistworksError
-from storage.location import Location
+from storage.places.location import Location
 
 LOCK_NAME = ".lock"
 PARTITION_LOCKS_NAME = ".partition-locks"

@@ -25,7 +25,7 @@ from obstore.exceptions import AlreadyExistsError
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from storage.errors import ACCESS_ERRORS, access_error, reason
-from storage.location import Location
+from storage.places.location import Location
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mistworks.errors import MistworksError
-from storage.moved import rebase
-from storage.outage import require_server, set_patience, translated, translating
-from storage.outage import shown as shown
+from storage.registry.moved import rebase
+from storage.registry.outage import require_server, set_patience, translated, translating
+from storage.registry.outage import shown as shown
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from mistworks.dataset import Block
 from mistworks.errors import MistworksError
 from mistworks.simulation.generation import generate_block
+from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, access_error, cause_of, chain, from_object_store, reason
 from storage.fingerprint import Fingerprint, require_same_code
-from storage.lock import partition_lock
-from storage.store import Store
+from storage.places.lock import partition_lock
 
 _LASTING = {
     errno.ENOSPC,

@@ -8,7 +8,7 @@ from pathlib import Path
 from mistworks.baselines import MutualInformationEstimator
 from mistworks.evaluation.cost import Cost, measure_cost
 from mistworks.files import write_whole
-from storage.results import file_name
+from storage.evaluations.results import file_name
 
 BUDGET_SECONDS = 20.0
 """Time for all estimates of one shape; what takes longer has failed there."""

@@ -13,7 +13,7 @@ import obstore
 from obstore.store import ObjectStore
 
 from storage.errors import ACCESS_ERRORS, access_error
-from storage.location import Location, patiently
+from storage.places.location import Location, patiently
 
 _Stamp = tuple[int, int]
 

@@ -18,13 +18,13 @@ from mistworks.dataset import Block, FloatArray, Index
 from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
+from storage.datasets.layout import DIGEST_BYTES, make_array, open_array
+from storage.datasets.partitions import generate_partition, writing
+from storage.datasets.store import Store, open_store
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store
 from storage.fingerprint import SUMMARISING, Fingerprint, fingerprint
-from storage.generation import generate_partition, writing
-from storage.layout import DIGEST_BYTES, make_array, open_array
-from storage.location import Location, patiently
-from storage.lock import partition_lock
-from storage.store import Store, open_store
+from storage.places.location import Location, patiently
+from storage.places.lock import partition_lock
 
 _GROUP = f"statistics-{VERSION}"
 _VERSIONS = "versions"
@@ -255,7 +255,7 @@ def generate_and_summarise(
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
-        MistworksError: see `storage.generation.generate_partition`.
+        MistworksError: see `storage.datasets.partitions.generate_partition`.
     """
     generate_partition(target, number, expected, then=partial(_summarise, summaries, number))
 

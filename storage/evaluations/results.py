@@ -20,7 +20,7 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from mistworks.errors import MistworksError
 from mistworks.evaluation.results import COLUMNS, QUANTILE_LEVELS, Results, join
 from storage.errors import ACCESS_ERRORS, access_error
-from storage.location import Location, patiently
+from storage.places.location import Location, patiently
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from mistworks.errors import MistworksError
-from storage.store import Store, StoreDamagedError
+from storage.datasets.store import Store, StoreDamagedError
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 A version is complete or not there: its model is logged, loaded back and checked bit by bit first, then the
 version is made together with all its tags. Which version is champion is decided apart, by
-`storage.promotion`.
+`storage.registry.promotion`.
 """
 
 import hashlib
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import mistworks
 from mistworks.errors import MistworksError
-from storage.model_package import check_predictions, estimator_folder, log_model
-from storage.moved import current_location
-from storage.outage import TrackingUnreachableError, shown
-from storage.runs import CodeRevision, StoreReference, code_revision, existing_run
-from storage.tracking import database_path, default_tracking_uri, exclusive, fluent, open_client
+from storage.registry.moved import current_location
+from storage.registry.outage import TrackingUnreachableError, shown
+from storage.registry.package import check_predictions, estimator_folder, log_model
+from storage.registry.runs import CodeRevision, StoreReference, code_revision, existing_run
+from storage.registry.tracking import database_path, default_tracking_uri, exclusive, fluent, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -199,7 +199,7 @@ def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
 
     Args:
         reference: the name of a version.
-        tracking_uri: where the registry is; see `storage.tracking.default_tracking_uri` if None.
+        tracking_uri: where the registry is; see `storage.registry.tracking.default_tracking_uri` if None.
 
     Raises:
         MistworksError: there is no such model, alias or version; the message names those that exist.

@@ -1,6 +1,7 @@
 """An estimator packed as an MLflow model: its folder, the code that reads it, and no pickle.
 
-Everything here expects MLflow's global state to point at the right place: see `storage.tracking.fluent`.
+Everything here expects MLflow's global state to point at the right place: see
+`storage.registry.tracking.fluent`.
 """
 
 from collections.abc import Iterator, Sequence

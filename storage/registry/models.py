@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 import mistworks
 from mistworks.errors import MistworksError
 from mistworks.estimation.folder import CONFIG_FILE
-from storage import registry
-from storage.folders import fetch_folder
-from storage.location import Location
+from storage.places.folders import fetch_folder
+from storage.places.location import Location
+from storage.registry import versions
 
 if TYPE_CHECKING:
     from mistworks.estimation.estimator import Estimator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def is_folder(name: str) -> bool:
     """Whether a name is that of a folder: a local one that exists, or the URL of one."""
     location = Location.parse(name)
-    return location.path.is_dir() if location.path is not None else not registry.is_reference(name)
+    return location.path.is_dir() if location.path is not None else not versions.is_reference(name)
 
 
 def load_model(name: str, tracking_uri: str) -> "Estimator":
@@ -32,9 +32,9 @@ def load_model(name: str, tracking_uri: str) -> "Estimator":
                     f"Expected an estimator in {name}, got no {CONFIG_FILE} there. Give the folder of one."
                 )
             return mistworks.load(folder)
-    if not registry.is_reference(name):
+    if not versions.is_reference(name):
         raise MistworksError(
             f"{name!r} is neither a folder that exists nor a registered model such as mist@champion or "
             "mist/3; give one of the two"
         )
-    return registry.load(name, tracking_uri)
+    return versions.load(name, tracking_uri)

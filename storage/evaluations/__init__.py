@@ -1,0 +1,1 @@
+"""Results and costs of estimators, and how suites and estimators are found by their names."""

@@ -1,0 +1,1 @@
+"""Paths and URLs alike: where things lie, folders of files there, and who may write."""
