@@ -2,20 +2,14 @@
 
 import sys
 
+from flows.cli.missing import not_installed
+
 
 def main() -> None:
     """Run the command line if what it needs is installed: exit status 1 if not."""
     try:
-        from flows.cli import main as run
+        from flows.cli.commands import main as run
     except ModuleNotFoundError as error:
         sys.stderr.write(f"error: {not_installed(error)}\n")
         sys.exit(1)
     run()
-
-
-def not_installed(error: ModuleNotFoundError) -> str:
-    """Which package is missing, and how to install it."""
-    return (
-        f"the command line needs {error.name}, which is not installed: pip install 'mistworks[pipeline]'; "
-        "from Python, mistworks.estimate(x, y) works without it"
-    )

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 
 import psutil
 
-COMMAND = [sys.executable, "-c", "from flows.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
 # What takes a minute on a quiet machine; pytest ends a test after ten.
 WAIT_SECONDS = 500.0
 InProcess = Callable[..., tuple[int, str, str]]
@@ -23,7 +23,7 @@ InProcess = Callable[..., tuple[int, str, str]]
 
 SEVERAL = """
 import contextlib, io, json, sys
-from flows.cli import main
+from flows.cli.commands import main
 
 ended = []
 for command in json.loads(sys.argv[1]):

@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 from hypothesis import settings
 
-from flows.cli import main
+from flows.cli.commands import main
 from flows.services import _free_port
 from storage.registry.tracking import local_tracking_uri, open_client
 from tests.commands import InProcess, answers, until

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows import doctor
-from flows.cli.app import app
+from flows.cli.commands import app
 from flows.doctor import Check, examine, lines
 from flows.doctor.check import clock
 

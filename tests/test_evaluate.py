@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 import flows.evaluate
 import tasks.evaluation
-from flows.cli import main
+from flows.cli.commands import main
 from flows.evaluate import Evaluated
 from flows.services import services
 from flows.workspace import Workspace

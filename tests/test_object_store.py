@@ -468,7 +468,7 @@ def test_there_is_no_lock(url: str) -> None:
 
 @pytest.mark.slow
 def test_command_line(url: str, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", "from flows.cli import main; main()"]
+    command = [sys.executable, "-c", "from flows.cli.commands import main; main()"]
     environment = {**os.environ, "MISTWORKS_ROOT": str(tmp_path / "root")}
     made = subprocess.run(
         [

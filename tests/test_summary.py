@@ -21,8 +21,8 @@ from mistworks.networks import (
     SummaryNetworkConfig,
     build_network,
 )
+from mistworks.networks.residual import ResidualNetwork, from_scale, square_root_scale
 from mistworks.networks.scale import knot_mass, middle_z, mixture_quantiles
-from mistworks.networks.summary import from_scale, square_root_scale
 from mistworks.normal import inverse_cdf
 from mistworks.preparation.prepare import prepare
 from mistworks.statistics import GROUPS, statistic_names
@@ -129,7 +129,9 @@ def test_numpy_gives_what_torch_gives() -> None:
     network = fresh(left_out=("a",))
     perceptrons = network.ready()
     by_numpy = perceptrons.predict_statistics(TABLE, mean=False).quantiles
-    by_torch = SummaryNetwork.of(perceptrons).mixture_quantiles(torch.from_numpy(TABLE))
+    by_torch = ResidualNetwork.of(perceptrons.config, perceptrons.tensors()).mixture_quantiles(
+        torch.from_numpy(TABLE)
+    )
     assert by_numpy is not None
     np.testing.assert_allclose(by_numpy, by_torch.numpy(), rtol=1e-3, atol=1e-4)
     witness = network.witnesses()["a"]

@@ -201,7 +201,7 @@ class Screen:
         os._exit(0)
 
 sys.stderr = Screen()
-from flows.cli import main
+from flows.cli.commands import main
 main()
 """
 

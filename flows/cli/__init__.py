@@ -1,7 +1,1 @@
-"""The command line. Heavy libraries are imported by the commands that need them, so that help is instant."""
-
-# Importing a module of commands adds them to the application, in this order.
-from flows.cli import data, training, models, runs, deployments  # isort: skip
-from flows.cli.app import main
-
-__all__ = ["data", "deployments", "main", "models", "runs", "training"]
+"""The command line: one file per group of commands. What all of them print and ask for lies beside them."""

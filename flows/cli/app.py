@@ -8,7 +8,7 @@ from types import FrameType
 
 import typer
 
-from flows.entry import not_installed
+from flows.cli.missing import not_installed
 from mistworks.errors import MistworksError
 
 INTERRUPTED = 128 + signal.SIGINT

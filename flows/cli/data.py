@@ -46,7 +46,7 @@ def generate(
         from flows.generate import generate as run
 
         made = run(store, split, preset, count, seed, partition_size, workspace.on(address))
-    from flows.console import print_generated, print_json
+    from flows.cli.console import print_generated, print_json
 
     print_json(made) if as_json else print_generated(made)
 
@@ -79,7 +79,7 @@ def regenerate(
         from flows.generate import regenerate as run
 
         made = run(store, partitions, workspace.on(address))
-    from flows.console import print_generated, print_json
+    from flows.cli.console import print_generated, print_json
 
     print_json(made) if as_json else print_generated(made)
 
@@ -87,7 +87,7 @@ def regenerate(
 @app.command()
 def verify(store: StoreArgument, as_json: JsonOption = False) -> None:
     """Prove that a store is complete and undamaged; print its content hash."""
-    from flows.console import print_json, print_verification
+    from flows.cli.console import print_json, print_verification
     from flows.progress import progress
     from storage.datasets.store import open_store
     from storage.datasets.verification import verify as check
@@ -118,6 +118,6 @@ def summarise(
         from flows.summarise import summarise as run
 
         made = run(store, workspace.on(address))
-    from flows.console import print_json, print_summarised
+    from flows.cli.console import print_json, print_summarised
 
     print_json(made) if as_json else print_summarised(made)

@@ -35,7 +35,7 @@ def deploy(file: FileOption = None, as_json: JsonOption = False) -> None:
     """
     from dataclasses import asdict
 
-    from flows.console import print_changes, print_json
+    from flows.cli.console import print_changes, print_json
     from flows.services import quieten, require_server
 
     require_server()
@@ -53,7 +53,7 @@ def serve(file: FileOption = None, root: RootOption = None) -> None:
 
     The deployments of prefect.yaml without a pool, until Ctrl-C or SIGTERM.
     """
-    from flows.console import print_changes
+    from flows.cli.console import print_changes
     from flows.root import ROOT_VARIABLE, local_root
     from flows.services import configure, require_server
 
@@ -110,6 +110,6 @@ def score(
         from flows.score import score as run
 
         scored = cast("Scored", run(source, target, model, asked, workspace.on(address)))
-    from flows.console import print_json, print_scored
+    from flows.cli.console import print_json, print_scored
 
     print_json(scored) if as_json else print_scored(scored)

@@ -71,7 +71,7 @@ def register(
             if model is None or run_id is None
             else run(model, run_id, workspace)
         )
-    from flows.console import print_json, print_version
+    from flows.cli.console import print_json, print_version
 
     print_json(registered.as_dict()) if as_json else print_version(registered)
 
@@ -79,7 +79,7 @@ def register(
 @app.command()
 def models(root: RootOption = None, tracking_uri: TrackingOption = None, as_json: JsonOption = False) -> None:
     """List the registered versions with their metrics."""
-    from flows.console import print_json, print_versions
+    from flows.cli.console import print_json, print_versions
     from storage.registry.versions import versions
 
     registered = versions(tracking_uri_of(root, tracking_uri))
@@ -94,7 +94,7 @@ def lookup(
     as_json: JsonOption = False,
 ) -> None:
     """Print where a registered version came from: data, run, code, metrics."""
-    from flows.console import print_json, print_version
+    from flows.cli.console import print_json, print_version
     from storage.registry.versions import lookup as find
 
     version = find(model, tracking_uri_of(root, tracking_uri))
@@ -119,7 +119,7 @@ def promote(
         from flows.promote import promote as run
 
         promoted = run(model, force, workspace)
-    from flows.console import print_json, print_version
+    from flows.cli.console import print_json, print_version
 
     print_json(promoted.as_dict()) if as_json else print_version(promoted)
 
@@ -132,7 +132,7 @@ def rollback(
     as_json: JsonOption = False,
 ) -> None:
     """Make the previous champion champion again."""
-    from flows.console import print_json, print_version
+    from flows.cli.console import print_json, print_version
     from storage.registry.promotion import rollback as run
 
     restored = run(tracking_uri_of(root, tracking_uri), name)
@@ -158,7 +158,7 @@ def estimate(
 ) -> None:
     """Estimate the mutual information of columns of a CSV file, in nats."""
     import mistworks
-    from flows.console import print_estimate
+    from flows.cli.console import print_estimate
     from storage.registry.models import load_model
     from storage.tables.columns import read_columns
 

@@ -56,7 +56,7 @@ def pipeline(
         from flows.pipeline import pipeline as run
 
         produced = run(preset, number, workspace)
-    from flows.console import print_json, print_produced
+    from flows.cli.console import print_json, print_produced
 
     print_json(produced.registered.as_dict()) if as_json else print_produced(produced, root, workspace)
 
@@ -64,7 +64,7 @@ def pipeline(
 @app.command()
 def presets(name: Annotated[str, typer.Argument(help="Name of a preset.")]) -> None:
     """Print a preset as JSON, to be edited and passed to --preset."""
-    from flows.console import print_json
+    from flows.cli.console import print_json
     from mistworks.presets import load_preset
 
     print_json(load_preset(name).model_dump(mode="json"))
@@ -76,7 +76,7 @@ def doctor(as_json: JsonOption = False) -> None:
 
     In seconds, before work starts; exits with 1 if a check fails.
     """
-    from flows.console import print_json
+    from flows.cli.console import print_json
     from flows.doctor import examine, lines
 
     checks = examine()

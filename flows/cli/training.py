@@ -62,7 +62,7 @@ def train(
         from flows.train import train as run
 
         trained = run(store, validation_store, calibration_store, preset, objective, seed, workspace)
-    from flows.console import print_json, print_trained
+    from flows.cli.console import print_json, print_trained
 
     print_json(trained) if as_json else print_trained(trained)
 
@@ -114,6 +114,6 @@ def evaluate(
         report_on(
             evaluated, report, local_root(root) / "costs", workspace.tracking_uri, run_id=run_id, costs=costs
         )
-    from flows.console import print_evaluated, print_json
+    from flows.cli.console import print_evaluated, print_json
 
     print_json([asdict(row) for row in evaluated.summary()]) if as_json else print_evaluated(evaluated)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
@@ -383,7 +383,7 @@ def load(folder: str | Path) -> Estimator:
             such registered estimator, or ``mistworks[pipeline]`` is not installed.
     """
     if isinstance(folder, str) and scheme(folder) is not None:
-        return load_address(folder)
+        return cast("Estimator", load_address(folder))
     return Estimator.load(folder)
 
 

@@ -6,12 +6,8 @@ scheme, and its object takes the address and returns the estimator.
 
 import re
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, cast
 
 from mistworks.errors import MistworksError
-
-if TYPE_CHECKING:
-    from mistworks.estimation.estimator import Estimator
 
 GROUP = "mistworks.loaders"
 
@@ -22,7 +18,7 @@ def scheme(text: str) -> str | None:
     return match[1] if match else None
 
 
-def load_address(address: str) -> "Estimator":
+def load_address(address: str) -> object:
     """The estimator behind an address with a scheme.
 
     Raises:
@@ -36,7 +32,7 @@ def load_address(address: str) -> "Estimator":
             f"{address!r}. Install the reader of registered models: pip install 'mistworks[pipeline]'."
         )
     try:
-        return cast("Estimator", point.load()(address))
+        return point.load()(address)
     except ModuleNotFoundError as error:
         raise MistworksError(
             f"Expected {error.name} to read {address!r}, which is not installed. Install it: pip install "

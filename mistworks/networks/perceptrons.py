@@ -21,7 +21,7 @@ from mistworks.statistics.layout import statistic_names
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from mistworks.networks.summary import SummaryNetwork
+    from mistworks.networks.residual import ResidualNetwork
 
 # Rows computed together: their activations stay in a core's cache.
 _ROWS = 128
@@ -52,7 +52,7 @@ UNUSUAL: Mapping[str, str] = MappingProxyType(
 
 
 class Perceptrons(Predictor):
-    """Residual perceptrons over statistics; see `mistworks.networks.summary.SummaryNetwork` for the formulas.
+    """Residual perceptrons over statistics; `mistworks.networks.residual.ResidualNetwork` has the formulas.
 
     Attributes:
         config: sizes of the network.
@@ -72,10 +72,10 @@ class Perceptrons(Predictor):
         self._centre, self._scale = (self._tensors[name][self._columns] for name in ("centre", "scale"))
 
     @cached_property
-    def _smooth(self) -> "SummaryNetwork":
-        from mistworks.networks.summary import SummaryNetwork
+    def _smooth(self) -> "ResidualNetwork":
+        from mistworks.networks.residual import ResidualNetwork
 
-        return SummaryNetwork.of(self)
+        return ResidualNetwork.of(self.config, self._tensors)
 
     @property
     def invariances(self) -> frozenset[Invariance]:

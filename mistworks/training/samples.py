@@ -11,7 +11,7 @@ from mistworks.dataset import Dataset, Source
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig, build_network, group_by_shape, pad
 from mistworks.networks.base import Network
-from mistworks.networks.summary import square_root_scale
+from mistworks.networks.residual import square_root_scale
 from mistworks.randomness import stream
 from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource, EpochPlan, read_batches

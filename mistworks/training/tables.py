@@ -11,8 +11,9 @@ from torch import Tensor
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig, SummaryNetworkConfig
+from mistworks.networks.residual import from_scale, square_root_scale
 from mistworks.networks.scale import knot_mass
-from mistworks.networks.summary import LEAK, SummaryNetwork, from_scale, leaky, square_root_scale
+from mistworks.networks.summary import LEAK, SummaryNetwork, leaky
 from mistworks.simulation.general import FAMILY_GROUPS
 from mistworks.statistics.table import SummaryBlock, SummarySource
 from mistworks.training.batching import AnySource, EpochPlan

@@ -21,7 +21,7 @@ def main(place: str, moment: str, number: str, *command: str) -> None:
     quieten()
     module, _, name = place.partition(":")
     _interrupt(importlib.import_module(module), name, moment, signal.Signals[number])
-    from flows.cli import main as run
+    from flows.cli.commands import main as run
 
     sys.argv = ["mistworks", *command]
     run()

@@ -18,7 +18,7 @@ import torch
 import typer
 
 import mistworks
-from flows.cli.app import app, main
+from flows.cli.commands import app, main
 from mistworks import native
 from mistworks.baselines import BASELINES
 from mistworks.errors import MistworksWarning

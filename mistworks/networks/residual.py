@@ -1,0 +1,154 @@
+"""Residual perceptrons over statistics in torch: what is trained, and what gradients pass through."""
+
+import math
+from collections.abc import Mapping
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mistworks.dataset import FloatArray
+from mistworks.estimation.entropy_cap import cap_columns
+from mistworks.estimation.estimate import LEVELS_Z
+from mistworks.networks.config import SummaryNetworkConfig
+from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
+from mistworks.statistics.layout import statistic_names
+
+
+class _Linear(nn.Module):
+    """A linear map of each member's own: from shape (members, B, inputs) to (members, B, outputs)."""
+
+    def __init__(self, members: int, inputs: int, outputs: int, *, zero: bool = False) -> None:
+        super().__init__()
+        bound = 0.0 if zero else inputs**-0.5
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.zeros(members, 1, outputs))
+
+    def forward(self, values: Tensor) -> Tensor:
+        return torch.baddbmm(self.bias, values, self.weight)
+
+
+class _Residual(nn.Module):
+    def __init__(self, members: int, hidden: int) -> None:
+        super().__init__()
+        self.inner = _Linear(members, hidden, hidden)
+        self.outer = _Linear(members, hidden, hidden, zero=True)
+
+    def forward(self, values: Tensor) -> Tensor:
+        # Scale and shift of a usual layer normalisation would be one with the weights that follow.
+        change: Tensor = self.outer(functional.silu(self.inner(_normalised(values))))
+        return values + change
+
+
+def _normalised(values: Tensor) -> Tensor:
+    return functional.layer_norm(values, values.shape[-1:])
+
+
+class ResidualNetwork(nn.Module):
+    """Residual perceptrons that read statistics of a sample and correct a mixture of classical estimators.
+
+    A perceptron weighs candidate estimates among the statistics (Gaussian MI under several regularisations,
+    t copula, KSG, plug-in), each at most the entropy cap, adds a correction, and spreads quantiles around it.
+    It works on the scale t = 2 (√(I + c) − √c), on which the error of an estimate hardly depends on I;
+    quantiles are increments that cannot be negative, so they never cross, and may reach below 0, where the
+    estimate is 0: mutual information has an atom there.
+
+    Further members are trained without a group of families each. They are no part of the estimator: its
+    calibration learns from them how wrong it is on what it has not seen.
+
+    Attributes:
+        config: sizes of the network.
+        left_out: the groups of families that further members do without, one each.
+        members: how many are trained, those for calibration among them.
+    """
+
+    def __init__(self, config: SummaryNetworkConfig, left_out: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.config, self.left_out = config, left_out
+        self.members = members = config.members + len(left_out)
+        hidden, count = config.hidden, len(statistic_names())
+        columns, self._candidates = config.columns(), config.candidates()
+        self.columns: Tensor
+        self.centre: Tensor
+        self.scale: Tensor
+        self.origin: Tensor
+        self.whitening: Tensor
+        self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        self.register_buffer("centre", torch.zeros(count))
+        self.register_buffer("scale", torch.ones(count))
+        self.register_buffer("origin", torch.zeros(1 + len(left_out), len(columns)))
+        self.register_buffer("whitening", torch.eye(len(columns)).repeat(1 + len(left_out), 1, 1))
+        self.embed = _Linear(members, len(columns), hidden)
+        self.body = nn.ModuleList(_Residual(members, hidden) for _ in range(config.blocks))
+        self.head = _Linear(members, hidden, len(self._candidates) + KNOTS)
+        with torch.no_grad():
+            # At first the candidates' mixture alone decides.
+            self.head.weight[..., len(self._candidates)].zero_()
+
+    @classmethod
+    def of(cls, config: SummaryNetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
+        """The network with the weights of a trained estimator, in evaluation mode."""
+        network = cls(config)
+        state = {name: torch.from_numpy(values) for name, values in tensors.items()}
+        for name in ("origin", "whitening"):
+            state[name] = state[name][None]
+        network.load_state_dict(state, strict=True)
+        return network.eval().requires_grad_(requires_grad=False)
+
+    def standardised(self, table: Tensor) -> Tensor:
+        """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""
+        return torch.asinh((table - self.centre) / self.scale)[:, self.columns]
+
+    def estimates(self, table: Tensor) -> Tensor:
+        """The candidate estimates in nats, each at most the entropy cap, shape (B, K)."""
+        value, _, flag = cap_columns()
+        cap = torch.where(table[:, flag, None] > 0, table[:, value, None], MOST_NATS)
+        return table[:, self._candidates].clamp(0.0, MOST_NATS).minimum(cap)
+
+    def forward(self, table: Tensor) -> Tensor:
+        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS), from (B, S)."""
+        return self.knots(self.standardised(table), self.estimates(table))
+
+    def knots(self, standardised: Tensor, estimates: Tensor) -> Tensor:
+        """The same from what `standardised` and `estimates` give."""
+        hidden = self.embed(standardised.expand(self.members, -1, -1))
+        for block in self.body:
+            hidden = block(hidden)
+        head = self.head(_normalised(hidden)).float()
+        count = len(self._candidates)
+        mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
+        middle = square_root_scale(mixture) + head[..., count : count + 1]
+        steps = functional.softplus(head[..., count + 1 :] - 2.0)
+        half = (KNOTS - 1) // 2
+        above = middle + steps[..., half:].cumsum(dim=-1)
+        below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
+        return torch.cat([below, middle, above], dim=-1)
+
+    def mixture_quantiles(self, table: Tensor) -> Tensor:
+        """Quantiles of the members' mixture at ``LEVELS`` in nats, with gradients, shape (B, len(LEVELS)).
+
+        See `mistworks.networks.scale.mixture_quantiles`, which this agrees with.
+        """
+        pooled, order = self(table).transpose(0, 1).flatten(1).sort(dim=1)
+        mass = torch.from_numpy(knot_mass()).repeat(self.members)[order] / self.members
+        levels = torch.special.ndtri((mass.cumsum(dim=1) - mass / 2).clamp(1e-6, 1 - 1e-6))
+        wanted = torch.from_numpy(LEVELS_Z).expand(len(table), -1).contiguous()
+        above = torch.searchsorted(levels, wanted).clamp(1, levels.shape[1] - 1)
+        left, right = levels.gather(1, above - 1), levels.gather(1, above)
+        share = ((wanted - left) / (right - left).clamp_min(1e-9)).clamp(0.0, 1.0)
+        pooled = pooled.double()
+        return from_scale(torch.lerp(pooled.gather(1, above - 1), pooled.gather(1, above), share), 0.0)
+
+
+def square_root_scale(nats: Tensor) -> Tensor:
+    """t = 2 (√(I + c) − √c) with c = 0.05 nats, continued linearly below 0; see `scale.from_scale`."""
+    above = 2.0 * ((nats.clamp_min(0.0) + OFFSET).sqrt() - math.sqrt(OFFSET))
+    return above + nats.clamp_max(0.0) / math.sqrt(OFFSET)
+
+
+def from_scale(values: Tensor, leak: float) -> Tensor:
+    """I of t; below 0 it is 0, or of the given share of the slope."""
+    positive = values.clamp_min(0.0)
+    above = positive * (positive / 4.0 + math.sqrt(OFFSET))
+    return above + leak * math.sqrt(OFFSET) * values.clamp_max(0.0)
