@@ -14,9 +14,9 @@ from hypothesis import settings
 from flows.cli.commands import main
 from flows.services import _free_port
 from storage.registry.tracking import local_tracking_uri, open_client
-from tests.commands import InProcess, answers, until
 from tests.failures.observations import Observation, Observe, keep
-from tests.object_stores import SeaweedFS, seaweedfs
+from tests.support.commands import InProcess, answers, until
+from tests.support.object_stores import SeaweedFS, seaweedfs
 
 # The same examples every time: what fails here fails everywhere.
 settings.register_profile("fixed", derandomize=True)

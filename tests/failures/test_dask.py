@@ -15,9 +15,9 @@ from storage.datasets.manifest import Manifest
 from storage.datasets.partitions import generate_partition
 from storage.datasets.store import create_store, open_store
 from storage.datasets.verification import verify
-from tests.commands import Run, hash_in, one_sentence, until
-from tests.dask_processes import Cluster, copy_with_a_change
 from tests.failures.observations import Observe
+from tests.support.commands import Run, hash_in, one_sentence, until
+from tests.support.dask_processes import Cluster, copy_with_a_change
 
 pytestmark = pytest.mark.slow
 

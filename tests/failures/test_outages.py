@@ -14,8 +14,8 @@ from storage.datasets.partitions import generate_partition
 from storage.datasets.store import create_store, find_manifest, open_store
 from storage.datasets.verification import verify
 from storage.places.location import Location
-from tests.commands import Run, hash_in, until
 from tests.failures.observations import Observe
+from tests.support.commands import Run, hash_in, until
 from tests.topology import Topology
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]

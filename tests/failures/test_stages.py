@@ -15,8 +15,8 @@ from storage.datasets.verification import verify
 from storage.registry.runs import training_record
 from storage.registry.tracking import local_tracking_uri, open_client
 from storage.registry.versions import lookup, versions
-from tests.commands import COMMAND, Run, until
 from tests.failures.observations import Observe
+from tests.support.commands import COMMAND, Run, until
 
 INTERRUPTED = [sys.executable, "-m", "tests.failures.interrupted"]
 RUN = ["pipeline", "--preset"]

@@ -30,8 +30,10 @@ from storage.datasets.manifest import Manifest
 from storage.datasets.partitions import generate_partition
 from storage.datasets.store import create_store
 from storage.registry.tracking import local_tracking_uri, open_client
-from tests import test_registry, test_summary, test_training
-from tests.test_estimation import CALIBRATED, ESTIMATOR, SUMMARY
+from tests.mistworks.estimation.test_estimator import CALIBRATED, ESTIMATOR, SUMMARY
+from tests.mistworks.networks import test_summary
+from tests.mistworks.training import test_training
+from tests.storage.registry import test_registry
 
 DATASETS = 12
 QUANTILES = (0.05, 0.5, 0.95)

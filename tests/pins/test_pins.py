@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.mistworks.estimation.test_estimator import ESTIMATOR
 from tests.pins.measured import MEASURES, expected, machine
-from tests.test_estimation import ESTIMATOR
 
 REGISTERED_VERSION = Path(__file__).parents[1] / "data" / "registered_version"
 EXACT = ("commands", "exit_codes", "public_names", "versions", "model_folder", "shipped", "registered")
