@@ -28,8 +28,9 @@ from mistworks.presets import PRESETS
 from mistworks.statistics import GROUPS, summarise_many
 from mistworks.statistics.table import SummarySource, summarise_block
 from mistworks.training import Progress, TrainingConfig, train
+from storage.datasets.opening import open_store
 from storage.datasets.statistics import open_summaries
-from storage.datasets.store import Store, open_store
+from storage.datasets.store import Store
 
 SUITES = ("m-test", "bmi-40", "beyond")
 _EPOCHS_AT_EQUAL_COMPUTE = 8

@@ -33,8 +33,8 @@ from watch import PeakMemory
 from mistworks.presets import load_preset
 from mistworks.training import Progress, plan_epoch, read_batches, train
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, open_store
 
 WORKERS = len(os.sched_getaffinity(0))
 TURNS = 2

@@ -10,9 +10,10 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.context import FlowRunContext
 
 from mistworks.errors import MistworksError
+from storage.registry.lineage import CHAMPION, MODEL, RegisteredVersion
 from storage.registry.runs import existing_run
 from storage.registry.tracking import open_client, shown
-from storage.registry.versions import CHAMPION, MODEL, RegisteredVersion, lookup
+from storage.registry.versions import lookup
 
 MLFLOW_PAGE_VARIABLE = "MISTWORKS_MLFLOW_PAGE"
 

@@ -28,7 +28,7 @@ from pydantic import Field
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
-from storage.registry.versions import MODEL
+from storage.registry.lineage import MODEL
 from tasks.alone import limit_of
 
 PROJECT_FILE = "prefect.yaml"

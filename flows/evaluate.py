@@ -22,8 +22,8 @@ from mistworks.evaluation.runner import Identity, aligned, identities, random_pa
 from mistworks.evaluation.summary import SummaryRow, summarise
 from storage.evaluations.estimators import EstimatorReference, find_estimators
 from storage.evaluations.results import ResultStore
+from storage.evaluations.run_log import log_evaluation
 from storage.evaluations.suites import SuiteReference, find_suite
-from storage.registry.runs import log_evaluation
 from tasks.dispatch import Job, run_on_dask
 from tasks.evaluation import Pairing, evaluate_positions
 

@@ -22,8 +22,9 @@ from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
 from mistworks.simulation.splits import SplitName
+from storage.datasets.opening import create_store, find_manifest, open_store, to_be_completed
 from storage.datasets.statistics import create_summaries
-from storage.datasets.store import Store, create_store, find_manifest, open_store, to_be_completed
+from storage.datasets.store import Store
 from storage.datasets.verification import verify
 from storage.places.location import Location
 from tasks.dispatch import Job, check_cluster, run_on_dask

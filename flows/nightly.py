@@ -15,7 +15,8 @@ from flows.plans import plan_pipeline, require_room
 from flows.retention import remove_old_nights
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
-from storage.registry.versions import RegisteredVersion, versions
+from storage.registry.lineage import RegisteredVersion
+from storage.registry.versions import versions
 
 Keep = Annotated[
     int | None,

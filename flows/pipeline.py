@@ -24,11 +24,11 @@ from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.networks import reads_statistics
 from mistworks.simulation.splits import SplitName
-from storage.datasets.store import open_store
+from storage.datasets.opening import open_store
 from storage.places.folders import working_folder
+from storage.registry.lineage import RegisteredVersion
 from storage.registry.runs import training_record
 from storage.registry.tracking import require_tracking
-from storage.registry.versions import RegisteredVersion
 from tasks.training import Trained
 
 # What an estimator was fitted to says nothing of its accuracy.

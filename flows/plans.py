@@ -12,7 +12,7 @@ from mistworks.errors import MistworksError
 from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
-from storage.datasets.store import find_manifest, open_store
+from storage.datasets.opening import find_manifest, open_store
 from storage.places.location import Location
 
 if TYPE_CHECKING:

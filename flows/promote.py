@@ -11,9 +11,10 @@ from flows.declaration import flow
 from flows.parameters import Where
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
-from storage.datasets.store import StoreUnreachableError
+from storage.errors import StoreUnreachableError
+from storage.registry.lineage import CHAMPION, RegisteredVersion
 from storage.registry.promotion import ChampionMovedError, champion
-from storage.registry.versions import CHAMPION, RegisteredVersion, lookup
+from storage.registry.versions import lookup
 from tasks.registration import Comparison, compare_with_champion, compare_with_nobody, promote_version
 
 PROMOTED_EVENT = "mistworks.champion.promoted"

@@ -14,12 +14,14 @@ from flows.promote import settle
 from flows.workspace import Workspace
 from mistworks.evaluation import metrics
 from storage.datasets.catalogue import find_by_content
-from storage.datasets.store import Store, open_store
+from storage.datasets.opening import open_store
+from storage.datasets.store import Store
 from storage.places.folders import fetch_folder
+from storage.registry.lineage import RegisteredVersion
 from storage.registry.promotion import champion
 from storage.registry.runs import find_run, training_record
 from storage.registry.tracking import database_path
-from storage.registry.versions import RegisteredVersion, versions
+from storage.registry.versions import versions
 from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version, shipped_key
 from tasks.training import store_reference
 

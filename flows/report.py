@@ -14,8 +14,9 @@ from mistworks.evaluation.suites import Violation, violations
 from mistworks.report import Report, write_report
 from storage.evaluations.costs import cost
 from storage.evaluations.estimators import open_estimator
+from storage.evaluations.run_log import log_file
 from storage.evaluations.suites import open_suite
-from storage.registry.runs import code_revision, log_file
+from storage.registry.revision import code_revision
 
 CONSISTENCY = "self-consistency"
 SHAPES = tuple((n, d, d) for n in (100, 500, 2_000) for d in (2, 16))

@@ -13,7 +13,7 @@ from flows.writers import forget_limit, one_writer
 from mistworks.errors import MistworksError
 from mistworks.presets import preset_name
 from mistworks.simulation.splits import SPLITS
-from storage.datasets.store import ATTRIBUTE, find_manifest, open_store
+from storage.datasets.opening import ATTRIBUTE, find_manifest, open_store
 from storage.errors import ACCESS_ERRORS, reason
 from storage.places.location import Location
 from storage.registry.versions import versions

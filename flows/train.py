@@ -14,7 +14,7 @@ from flows.summarise import summarise_all
 from flows.workspace import Workspace
 from mistworks.networks import reads_statistics
 from mistworks.training.config import Objective
-from storage.datasets.store import open_store
+from storage.datasets.opening import open_store
 from tasks.calibration import calibrate_estimator
 from tasks.training import Trained, train_estimator
 

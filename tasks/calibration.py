@@ -6,7 +6,7 @@ from collections.abc import Callable
 import mistworks
 from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.training import calibrate
-from storage.datasets.store import open_store
+from storage.datasets.opening import open_store
 from storage.places.folders import working_folder
 from storage.places.lock import exclusive
 from storage.registry.runs import StoreReference, log_calibration

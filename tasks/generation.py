@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from storage.datasets.opening import open_store
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import generate_and_summarise
-from storage.datasets.store import open_store
 from tasks.statistics import summaries_to_write
 from tasks.worker import Terms
 

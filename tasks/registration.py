@@ -10,26 +10,22 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 import mistworks
-from mistworks.baselines.trained import Trained
 from mistworks.errors import MistworksError
 from mistworks.estimation.folder import CARD_FILE
-from mistworks.evaluation.gate import Condition, Decision, GateConfig, decide
-from mistworks.evaluation.invariance import check_invariances
-from mistworks.evaluation.runner import random_part, run_chunk
-from mistworks.evaluation.suites.stored import StoredSuite
-from storage.datasets.catalogue import find_by_content
-from storage.datasets.store import StoreUnreachableError
+from mistworks.evaluation.gate import Condition, Decision, GateConfig
+from storage.registry.comparison import decide_between
+from storage.registry.lineage import MODEL, RegisteredVersion
 from storage.registry.promotion import champion, promote
+from storage.registry.revision import CodeRevision
 from storage.registry.runs import (
     CALIBRATION_TAG,
     PRESET_TAG,
     WEIGHTS_TAG,
-    CodeRevision,
     StoreReference,
     start_or_resume,
     training_record,
 )
-from storage.registry.versions import MODEL, RegisteredVersion, load, lookup, register
+from storage.registry.versions import load, lookup, register
 from tasks.alone import alone
 from tasks.retries import retried
 
@@ -37,8 +33,6 @@ SHIPPED_FOLDER = Path(mistworks.__file__).parent / "weights"
 """The estimator that comes with the package."""
 NOT_KEPT = "not kept"
 """Where data lie of which nothing but the content hash is known."""
-
-_TIMED, _TURNS = 16, 5
 
 
 @dataclass(frozen=True)
@@ -157,7 +151,7 @@ def compare_with_champion(
     """
     challenger = lookup(reference, tracking_uri)
     present = champion(tracking_uri, challenger.name)
-    decision = _decide(challenger, present, tracking_uri, stores, config)
+    decision = decide_between(challenger, present, tracking_uri, stores, config)
     return Comparison(
         f"{challenger.name}/{challenger.version}", present.version if present else None, decision
     )
@@ -196,59 +190,3 @@ def promote_version(comparison: Comparison, tracking_uri: str, *, force: bool = 
         return promote(
             comparison.reference, comparison.decision, comparison.against, tracking_uri, force=force
         )
-
-
-def _decide(
-    challenger: RegisteredVersion,
-    present: RegisteredVersion | None,
-    tracking_uri: str,
-    stores: Sequence[str],
-    config: GateConfig | None,
-) -> Decision:
-    compared = [challenger] if present is None else [challenger, present]
-    entrants = [
-        Trained(f"{version.name}/{version.version}", load(version.uri, tracking_uri)) for version in compared
-    ]
-    suites = _validation_suites(compared, stores)
-    found = [[run_chunk(each, suite, range(len(suite))) for suite in suites] for each in entrants]
-    estimator = entrants[0].estimator
-    checks = check_invariances(estimator.estimate, estimator.network.invariances, estimator.training_range)
-    share = 1.0 if present is None else _time_share(entrants[0], entrants[1], suites[0])
-    return decide(found[0], None if present is None else found[1], checks, config, time_share=share)
-
-
-def _time_share(challenger: Trained, present: Trained, suite: StoredSuite) -> float:
-    """Time of the first as a share of the second's: the least of several turns, the first of them a warm-up.
-
-    They take turns, so that whatever slows the machine slows both.
-    """
-    positions = random_part(len(suite), _TIMED)
-    least = {challenger: math.inf, present: math.inf}
-    for turn in range(_TURNS + 1):
-        for entrant in least:
-            seconds = float(run_chunk(entrant, suite, positions).seconds.sum())
-            least[entrant] = min(least[entrant], seconds if turn else math.inf)
-    return least[challenger] / least[present]
-
-
-def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[str]) -> list[StoredSuite]:
-    """The validation splits of some versions, each once.
-
-    Raises:
-        MistworksError: one is neither where it was recorded nor in the stores.
-    """
-    owners = {version.lineage.validation_hash: version for version in reversed(versions)}
-    suites: list[StoredSuite] = []
-    for content_hash, version in reversed(owners.items()):
-        reference = f"{version.name}/{version.version}"
-        try:
-            store = find_by_content("validation", content_hash, (version.lineage.validation_store, *stores))
-        except StoreUnreachableError:
-            raise
-        except MistworksError as error:
-            raise MistworksError(
-                f"{reference} cannot be compared here, nothing was decided. {error}"
-            ) from None
-        name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
-        suites.append(StoredSuite(store, name, content_hash))
-    return suites

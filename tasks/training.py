@@ -8,8 +8,9 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.networks import AnyNetworkConfig, reads_statistics
 from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
+from storage.datasets.opening import open_store
 from storage.datasets.statistics import open_summaries
-from storage.datasets.store import Store, open_store
+from storage.datasets.store import Store
 from storage.places.folders import WorkingFolder, working_folder
 from storage.places.lock import exclusive
 from storage.registry.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from mistworks.estimation.estimator import Estimate
     from mistworks.evaluation import AccuracyRow
     from storage.datasets.verification import Verification
+    from storage.registry.lineage import RegisteredVersion
     from storage.registry.runs import StoreReference
-    from storage.registry.versions import RegisteredVersion
     from tasks.training import Trained
 
 

@@ -68,7 +68,7 @@ def regenerate(
     """Rebuild partitions of a store that are missing, damaged or asked for."""
     from flows.parameters import parse_ranges
     from flows.services import announce, dask_cluster, services
-    from storage.datasets.store import open_store
+    from storage.datasets.opening import open_store
 
     announce(root)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
@@ -89,7 +89,7 @@ def verify(store: StoreArgument, as_json: JsonOption = False) -> None:
     """Prove that a store is complete and undamaged; print its content hash."""
     from flows.cli.console import print_json, print_verification
     from flows.progress import progress
-    from storage.datasets.store import open_store
+    from storage.datasets.opening import open_store
     from storage.datasets.verification import verify as check
 
     opened = open_store(store)
@@ -109,7 +109,7 @@ def summarise(
 ) -> None:
     """Compute the statistics of a store's datasets, which some networks read; run again to resume."""
     from flows.services import announce, dask_cluster, services
-    from storage.datasets.store import open_store
+    from storage.datasets.opening import open_store
 
     announce(root)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)

@@ -48,7 +48,7 @@ def train(
     """Train an estimator on a store; run again to resume."""
     from flows.plans import plan_training
     from flows.services import announce, services
-    from storage.datasets.store import open_store
+    from storage.datasets.opening import open_store
 
     announce(root, preset)
     workspace = workspace_of(

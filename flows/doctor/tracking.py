@@ -9,8 +9,8 @@ import httpx
 
 from flows.doctor.check import Check, http_client, same_version
 from storage.errors import reason
+from storage.registry.lineage import CHAMPION, MODEL
 from storage.registry.tracking import EXPERIMENT
-from storage.registry.versions import CHAMPION, MODEL
 
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts/doctor"

@@ -10,7 +10,8 @@ import obstore
 from obstore.store import ObjectStore
 
 from mistworks.errors import MistworksError
-from storage.datasets.store import Store, open_store
+from storage.datasets.opening import open_store
+from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, StoreUnreachableError, access_error
 from storage.places.location import Location, patiently
 

@@ -19,8 +19,9 @@ from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from storage.datasets.layout import DIGEST_BYTES, make_array, open_array
+from storage.datasets.opening import open_store
 from storage.datasets.partitions import generate_partition, writing
-from storage.datasets.store import Store, open_store
+from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store
 from storage.fingerprint import SUMMARISING, Fingerprint, fingerprint
 from storage.places.location import Location, patiently

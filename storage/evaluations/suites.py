@@ -6,7 +6,7 @@ from functools import lru_cache
 from mistworks.errors import MistworksError
 from mistworks.evaluation.suites import SUITES, Suite, suite
 from mistworks.evaluation.suites.stored import StoredSuite
-from storage.datasets.store import open_store
+from storage.datasets.opening import open_store
 from storage.places.location import Location
 
 _OPEN_AT_ONCE = 8

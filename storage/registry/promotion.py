@@ -1,7 +1,7 @@
 """Who is champion: the alias moved by what the gate decided, and back; every decision kept as tags.
 
 The alias is moved last, by one write: a promotion that is killed before has changed nobody's champion, and
-what its tags say ahead of the alias is not believed (see `storage.registry.versions.champions`).
+what its tags say ahead of the alias is not believed (see `storage.registry.lineage.champions`).
 
 MLflow has no compare-and-swap for aliases, and an MLflow server no lock that spans machines. There the
 verdict that a promotion writes before it moves the alias is its claim to follow one champion. Whoever has
@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING
 
 from mistworks.errors import MistworksError
 from mistworks.evaluation.gate import Decision
-from storage.registry.tracking import exclusive, is_server, open_client
-from storage.registry.versions import (
+from storage.registry.lineage import (
     CHAMPION,
     CHAMPIONS_TAG,
     MODEL,
@@ -28,8 +27,9 @@ from storage.registry.versions import (
     champions,
     model_versions,
     read_version,
-    resolve,
 )
+from storage.registry.tracking import exclusive, is_server, open_client
+from storage.registry.versions import resolve
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

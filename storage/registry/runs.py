@@ -1,29 +1,21 @@
 """Training and evaluation recorded as MLflow runs, such that a training that was killed continues its run."""
 
 import json
-import os
-import re
-import subprocess
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-import mistworks.errors
 from mistworks.errors import MistworksError
 from storage.registry.outage import shown
+from storage.registry.revision import CodeRevision, code_revision
 from storage.registry.tracking import EXPERIMENT, exclusive, experiment_id, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from mistworks.evaluation.measures import AccuracyRow
-    from mistworks.evaluation.results import Results
 
 KEY_TAG = "mistworks.training_key"
 COMMIT_TAG = "mlflow.source.git.commit"
@@ -34,7 +26,6 @@ CALIBRATION_TAG = "mistworks.calibration_sha256"
 PRESET_TAG = "mistworks.preset"
 
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
-_NOT_IN_NAMES = re.compile(r"[^\w\-. :/]")
 _METRICS_A_BATCH = 500
 _ENTRIES_A_BATCH = 100
 _SECONDS_BETWEEN_FLUSHES = 5.0
@@ -55,39 +46,6 @@ class StoreReference:
     split: str
     url: str
     content_hash: str
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRevision:
-    """The code that ran.
-
-    Attributes:
-        commit: git commit, or ``"unknown"`` outside a repository.
-        dirty: whether tracked files differed from that commit.
-        version: version of the installed package, or ``"unknown"``.
-    """
-
-    commit: str
-    dirty: bool
-    version: str
-
-
-def code_revision() -> CodeRevision:
-    """The revision of the installed package: its own repository's, never that of a folder around it.
-
-    Outside of a repository it is what ``MISTWORKS_COMMIT`` says, which an image is built with.
-    """
-    source = Path(mistworks.errors.__file__).resolve()
-    try:
-        package = version("mistworks")
-    except PackageNotFoundError:
-        package = "unknown"
-    # An installed copy inside someone else's repository is not tracked there.
-    if _git(source.parent, "ls-files", "--error-unmatch", source.name) is None:
-        return CodeRevision(os.environ.get("MISTWORKS_COMMIT") or "unknown", False, package)
-    commit = _git(source.parent, "rev-parse", "HEAD") or "unknown"
-    changes = _git(source.parent, "status", "--porcelain", "--untracked-files=no")
-    return CodeRevision(commit, bool(changes), package)
 
 
 class TrainingRun:
@@ -344,86 +302,6 @@ def existing_run(client: "MlflowClient", run_id: str, tracking_uri: str) -> "Run
         ) from None
 
 
-def log_evaluation(
-    tracking_uri: str,
-    run_id: str,
-    results: "Sequence[Results]",
-    *,
-    prior_mean: float | None = None,
-    folder: str = "evaluation",
-) -> dict[str, float]:
-    """Record an evaluation on a run: metrics, the table as CSV, all estimates as Parquet. May be repeated.
-
-    Where it is of one estimator, plots are drawn too.
-
-    Args:
-        tracking_uri: where the run is kept.
-        run_id: the run.
-        results: one entry a suite and estimator.
-        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with.
-        folder: where in the run's artifacts table and plots go.
-
-    Returns:
-        The metrics, such as ``"test-imd.mse.n_10_100"``, MSE in nats² and bias in nats; of several estimators
-        each under its name, such as ``"ksg-3.test-imd.mse.n_10_100"``.
-
-    Raises:
-        MistworksError: there is no such run.
-    """
-    from mistworks.evaluation.measures import accuracy, to_csv
-    from storage.evaluations.results import to_parquet
-
-    client = open_client(tracking_uri)
-    known = existing_run(client, run_id, tracking_uri).data.metrics
-    rows = [row for part in results for row in accuracy(part, prior_mean=prior_mean)]
-    metrics = _metrics_by_estimator(rows)
-    _log_new_metrics(client, run_id, {k: v for k, v in metrics.items() if known.get(k) != v})
-    client.log_text(run_id, to_csv(rows), f"{folder}/accuracy.csv")
-    with tempfile.TemporaryDirectory() as scratch:
-        path = Path(scratch) / "estimates.parquet"
-        path.write_bytes(to_parquet(results))
-        client.log_artifact(run_id, str(path), folder)
-    if len({part.estimator for part in results}) == 1:
-        from mistworks.report.plots import figures
-
-        for name, figure in figures(results, rows).items():
-            client.log_figure(run_id, figure, f"{folder}/{name}.png")
-    return metrics
-
-
-def log_file(tracking_uri: str, run_id: str, path: Path, folder: str = "evaluation") -> None:
-    """Record a file, such as a report, among the artifacts of a run.
-
-    Raises:
-        MistworksError: there is no such run.
-    """
-    client = open_client(tracking_uri)
-    existing_run(client, run_id, tracking_uri)
-    client.log_artifact(run_id, str(path), folder)
-
-
-def _metrics_by_estimator(rows: "Sequence[AccuracyRow]") -> dict[str, float]:
-    from mistworks.evaluation.measures import metrics
-
-    estimators = list(dict.fromkeys(row.estimator for row in rows))
-    if len(estimators) == 1:
-        return metrics(rows)
-    return {
-        f"{_NOT_IN_NAMES.sub('-', estimator)}.{name}": value
-        for estimator in estimators
-        for name, value in metrics([row for row in rows if row.estimator == estimator]).items()
-    }
-
-
-def _log_new_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, float]) -> None:
-    from mlflow.entities import Metric
-
-    now = int(time.time() * 1000)
-    points = [Metric(name, value, now, 0) for name, value in metrics.items()]
-    for first in range(0, len(points), _METRICS_A_BATCH):
-        client.log_batch(run_id, metrics=points[first : first + _METRICS_A_BATCH])
-
-
 def _run_with_key(client: "MlflowClient", experiment: str, training_key: str) -> "Run | None":
     runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{training_key}'")
     return min(runs, key=_age, default=None)
@@ -502,12 +380,3 @@ def _flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, or none where it fails or is not installed."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()

@@ -10,119 +10,43 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mistworks
 from mistworks.errors import MistworksError
+from storage.registry.lineage import (
+    CHAMPION,
+    MODEL,
+    PROMOTION_TAG,
+    VALIDATION_MSE,
+    Lineage,
+    RegisteredVersion,
+    model_versions,
+    read_lineage,
+    read_version,
+    tags_of,
+)
 from storage.registry.moved import current_location
 from storage.registry.outage import TrackingUnreachableError, shown
 from storage.registry.package import check_predictions, estimator_folder, log_model
-from storage.registry.runs import CodeRevision, StoreReference, code_revision, existing_run
+from storage.registry.revision import CodeRevision, code_revision
+from storage.registry.runs import StoreReference, existing_run
 from storage.registry.tracking import database_path, default_tracking_uri, exclusive, fluent, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion, RegisteredModel
+    from mlflow.entities.model_registry import ModelVersion
 
     from mistworks.estimation.estimator import Estimator
 
-MODEL = "mist"
-CHAMPION = "champion"
-VALIDATION_MSE = "validation.mse"
 
-# The registered model's record of its champions, and a version's of what the gate decided about it.
-CHAMPIONS_TAG = "mistworks.champions"
-PROMOTED_TAG = "mistworks.promoted"
-PROMOTION_TAG = "mistworks.promotion"
-ROLLED_BACK_TAG = "mistworks.rolled_back"
-
-_LINEAGE = "mistworks."
-_METRIC = "metric."
 _IDENTITY = ("run_id", "weights_sha256", "calibration_sha256")
 _REFERENCE = re.compile(r"(?:models:/)?(?P<name>[^/@:]+)(?:@(?P<alias>[^/@]+)|/(?P<version>[1-9]\d*))")
 
 
 class MissingModelError(MistworksError):
     """A registered version whose model is missing or damaged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lineage:
-    """Where a version came from.
-
-    Attributes:
-        run_id: MLflow run of the training.
-        preset: name of the preset that was run.
-        train_store: URL of the store it was trained on.
-        train_hash: content hash of that store.
-        validation_store: URL of the store it was measured on.
-        validation_hash: content hash of that store.
-        calibration_store: URL of the store it was calibrated on, empty if it was not.
-        calibration_hash: content hash of that store.
-        weights_sha256: of ``model.safetensors``.
-        calibration_sha256: of the calibration, empty if there is none.
-        code_commit: git commit of the code, or ``"unknown"``.
-        code_dirty: whether the code differed from the commit.
-        code_version: version of the package.
-    """
-
-    run_id: str
-    preset: str
-    train_store: str
-    train_hash: str
-    validation_store: str
-    validation_hash: str
-    calibration_store: str
-    calibration_hash: str
-    weights_sha256: str
-    calibration_sha256: str
-    code_commit: str
-    code_dirty: bool
-    code_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class RegisteredVersion:
-    """One version in the model registry.
-
-    Attributes:
-        name: the registered model.
-        version: its number, from 1.
-        aliases: the aliases that point to it now.
-        metrics: by name, MSE in nats², ``"validation.mse"`` always among them.
-        lineage: what it was made from.
-        promoted: whether it is champion, or was and is not rolled back.
-        promotion: one sentence on why it is or is not.
-        decided: whether the gate has decided about it, to the end.
-        created: when it was registered, ISO 8601, UTC.
-    """
-
-    name: str
-    version: int
-    aliases: tuple[str, ...]
-    metrics: Mapping[str, float]
-    lineage: Lineage
-    promoted: bool
-    promotion: str
-    decided: bool
-    created: str
-
-    @property
-    def uri(self) -> str:
-        """The address of exactly this version, such as ``"models:/mist/3"``."""
-        return f"models:/{self.name}/{self.version}"
-
-    @property
-    def validation_mse(self) -> float:
-        """Mean squared error on the validation split, nats²."""
-        return self.metrics[VALIDATION_MSE]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values, ready for JSON."""
-        return {**asdict(self), "metrics": dict(self.metrics), "uri": self.uri}
 
 
 def register(
@@ -283,11 +207,12 @@ def _create_version(
     with suppress(MlflowException):
         # It is there, from before or made by another machine now; if not, what comes next says why.
         client.create_registered_model(name)
-    tags = {f"{_LINEAGE}{key}": str(value) for key, value in asdict(lineage).items() if value != ""}
-    # The shortest text that reads back as the same float.
-    tags |= {f"{_METRIC}{key}": repr(float(value)) for key, value in metrics.items()}
     client.create_model_version(
-        name, source=f"models:/{model_id}", run_id=lineage.run_id, tags=tags, model_id=model_id
+        name,
+        source=f"models:/{model_id}",
+        run_id=lineage.run_id,
+        tags=tags_of(lineage, metrics),
+        model_id=model_id,
     )
 
 
@@ -308,23 +233,6 @@ def _settle_version(client: "MlflowClient", name: str, lineage: Lineage) -> int:
                 client.delete_model_version(name, other.version)
                 client.delete_logged_model(_model_id(other))
     return int(first.version)
-
-
-def champions(model: "RegisteredModel") -> tuple[int, ...]:
-    """The champions in their order, the present one last; none where the alias is not set.
-
-    The alias says who is champion, and a tag who was before. Whoever moves the alias writes the tag too, and
-    where it was killed between the two the tag runs ahead of the alias, or behind it.
-    """
-    if CHAMPION not in model.aliases:
-        return ()
-    present = int(model.aliases[CHAMPION])
-    order = [int(number) for number in model.tags.get(CHAMPIONS_TAG, "").split(",") if number]
-    if present not in order:
-        return (*order, present)
-    while order[-1] != present:
-        order.pop()
-    return tuple(order)
 
 
 def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "ModelVersion":
@@ -359,19 +267,6 @@ def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Model
     return client.get_model_version(name, str(number))
 
 
-def model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
-    """The versions that this package registered, oldest first."""
-    quoted = name.replace("'", "''")
-    found: list[ModelVersion] = []
-    token = None
-    while True:
-        page = client.search_model_versions(f"name = '{quoted}'", page_token=token)
-        found += [version for version in page if f"{_LINEAGE}weights_sha256" in version.tags]
-        token = page.token
-        if not token:
-            return sorted(found, key=lambda version: int(version.version))
-
-
 def _version_of(client: "MlflowClient", name: str, lineage: Lineage) -> int | None:
     """The number of the version registered from the same run, weights and calibration, or none."""
     return next((int(found.version) for found in _alike(client, name, lineage)), None)
@@ -382,55 +277,8 @@ def _alike(client: "MlflowClient", name: str, lineage: Lineage) -> list["ModelVe
     return [
         found
         for found in model_versions(client, name)
-        if all(getattr(_lineage(found.tags), part) == getattr(lineage, part) for part in _IDENTITY)
+        if all(getattr(read_lineage(found.tags), part) == getattr(lineage, part) for part in _IDENTITY)
     ]
-
-
-def read_version(client: "MlflowClient", found: "ModelVersion") -> RegisteredVersion:
-    """A version of the registry with all that its tags tell."""
-    number = int(found.version)
-    model = client.get_registered_model(found.name)
-    promoted, promotion, decided = _standing(number, found.tags, champions(model))
-    return RegisteredVersion(
-        name=found.name,
-        version=number,
-        aliases=tuple(sorted(alias for alias, of in model.aliases.items() if int(of) == number)),
-        metrics=_metrics(found.tags),
-        lineage=_lineage(found.tags),
-        promoted=promoted,
-        promotion=promotion,
-        decided=decided,
-        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _standing(
-    number: int, tags: Mapping[str, str], champion_order: tuple[int, ...]
-) -> tuple[bool, str, bool]:
-    """Whether a version became champion, a sentence why, and whether that was decided to the end."""
-    reason = tags.get(PROMOTION_TAG)
-    accepted = tags.get(PROMOTED_TAG) == "true"
-    if number in champion_order:
-        return True, reason if accepted and reason else "champion: its alias was set without the gate", True
-    if ROLLED_BACK_TAG in tags:
-        return False, f"rolled back {tags[ROLLED_BACK_TAG]}; it had been {reason or 'champion'}", True
-    if reason is None or PROMOTED_TAG not in tags:
-        return False, "not decided yet: its registration was interrupted; register it again", False
-    if accepted:
-        return False, "not champion: its promotion was interrupted; promote it again", False
-    return False, reason, True
-
-
-def _lineage(tags: Mapping[str, str]) -> Lineage:
-    values: dict[str, Any] = {
-        field.name: tags.get(f"{_LINEAGE}{field.name}", "") for field in fields(Lineage)
-    }
-    values["code_dirty"] = values["code_dirty"] == "True"
-    return Lineage(**values)
-
-
-def _metrics(tags: Mapping[str, str]) -> dict[str, float]:
-    return {key.removeprefix(_METRIC): float(text) for key, text in tags.items() if key.startswith(_METRIC)}
 
 
 def _weights_sha256(folder: Path) -> str:

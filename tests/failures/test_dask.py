@@ -12,8 +12,8 @@ import pytest
 
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, open_store
 from storage.datasets.verification import verify
 from tests.failures.observations import Observe
 from tests.support.commands import Run, hash_in, one_sentence, until

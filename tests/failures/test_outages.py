@@ -10,8 +10,8 @@ import pytest
 
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, find_manifest, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, find_manifest, open_store
 from storage.datasets.verification import verify
 from storage.places.location import Location
 from tests.failures.observations import Observe

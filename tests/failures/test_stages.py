@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mistworks.presets import PRESETS
-from storage.datasets.store import open_store
+from storage.datasets.opening import open_store
 from storage.datasets.verification import verify
 from storage.registry.runs import training_record
 from storage.registry.tracking import local_tracking_uri, open_client

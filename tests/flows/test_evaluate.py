@@ -38,8 +38,8 @@ from mistworks.evaluation.summary import summarise
 from mistworks.networks import build_network
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, open_store
 from storage.evaluations.estimators import EstimatorReference, find_estimators, open_estimator
 from storage.evaluations.results import ResultStore
 from storage.evaluations.suites import SuiteReference, find_suite, open_suite

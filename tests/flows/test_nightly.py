@@ -18,10 +18,10 @@ from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, find_manifest, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, find_manifest, open_store
 from storage.places.location import Location
-from storage.registry.versions import Lineage, RegisteredVersion
+from storage.registry.lineage import Lineage, RegisteredVersion
 from tests.support.object_stores import BUCKET, SeaweedFS, s3_environment
 
 

@@ -17,8 +17,8 @@ import pytest
 from flows.services import _free_port
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, open_store
 from storage.datasets.verification import verify
 from tests.failures.observations import Observe
 from tests.support.commands import InProcess, Run, hash_in, one_sentence, until

@@ -20,8 +20,8 @@ from flows.services import PresetName
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.presets import PRESETS
+from storage.datasets.opening import create_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store
 from tests.support.commands import InProcess
 
 VARIABLES = ("MISTWORKS_ROOT", "MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")

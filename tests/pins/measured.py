@@ -27,8 +27,8 @@ from mistworks.evaluation.suites import SUITES, suite
 from mistworks.presets import PRESETS
 from mistworks.training.checkpoint import CurvePoint
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store
 from storage.registry.tracking import local_tracking_uri, open_client
 from tests.mistworks.estimation.test_estimator import CALIBRATED, ESTIMATOR, SUMMARY
 from tests.mistworks.networks import test_summary

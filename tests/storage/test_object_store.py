@@ -18,9 +18,10 @@ from obstore.exceptions import GenericError
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import TransientPartitionError, generate_partition
 from storage.datasets.statistics import create_summaries, has_statistics, open_summaries, summarise_partition
-from storage.datasets.store import Store, StoreDamagedError, create_store, open_store
+from storage.datasets.store import Store, StoreDamagedError
 from storage.datasets.verification import verify
 from storage.errors import StoreRefusedError, StoreUnreachableError
 from storage.evaluations.results import ResultStore

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 _CODE = """
 import sys, time
 from mistworks.simulation.generation import generate_block
-from storage.datasets.store import Store, open_store
+from storage.datasets.opening import open_store
+from storage.datasets.store import Store
 
 store, number = open_store(sys.argv[1], read_only=False), int(sys.argv[2])
 manifest = store.manifest

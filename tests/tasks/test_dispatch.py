@@ -17,7 +17,7 @@ import dask
 import pytest
 
 from mistworks.errors import MistworksError
-from storage.datasets.store import StoreUnreachableError
+from storage.errors import StoreUnreachableError
 from tasks.cluster import Limits, require_encryption
 from tasks.dispatch import Job, check_cluster, dispatch
 from tests.failures.observations import Observe

@@ -12,8 +12,8 @@ from mistworks.presets import load_preset
 from mistworks.simulation.splits import SplitName
 from storage.datasets.catalogue import find_by_content, stores_below
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store, open_store
 from storage.errors import StoreUnreachableError
 from storage.places.location import PATIENCE_VARIABLE
 from tests.support.object_stores import BUCKET, SeaweedFS, free_ports, s3_environment

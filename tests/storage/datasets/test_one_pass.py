@@ -10,6 +10,7 @@ import zarr
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from storage.datasets.manifest import WITHOUT_SAMPLES_VERSION, Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import (
     create_summaries,
@@ -17,7 +18,7 @@ from storage.datasets.statistics import (
     open_summaries,
     summarise_partition,
 )
-from storage.datasets.store import Store, StoreDamagedError, create_store, open_store
+from storage.datasets.store import Store, StoreDamagedError
 from storage.datasets.verification import verify
 
 COUNT, SIZE = 40, 16

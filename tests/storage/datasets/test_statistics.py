@@ -16,9 +16,9 @@ from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from mistworks.statistics import statistic_names, summarise
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import create_summaries, has_statistics, open_summaries, summarise_partition
-from storage.datasets.store import create_store, open_store
 from storage.datasets.verification import verify
 from storage.fingerprint import fingerprint
 from tests.support.commands import outputs

@@ -21,7 +21,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import storage.datasets.store
+import storage
 from mistworks.dataset import Block, Dataset
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
@@ -29,15 +29,9 @@ from mistworks.randomness import stream
 from mistworks.simulation.generation import generate_block
 from mistworks.simulation.splits import SplitConfig, SplitName
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
+from storage.datasets.opening import create_store, find_manifest, open_store, to_be_completed
 from storage.datasets.partitions import TransientPartitionError, generate_partition
-from storage.datasets.store import (
-    Store,
-    StoreDamagedError,
-    create_store,
-    find_manifest,
-    open_store,
-    to_be_completed,
-)
+from storage.datasets.store import Store, StoreDamagedError
 from storage.datasets.verification import Verification, verify
 from storage.fingerprint import fingerprint
 from storage.places.location import Location
@@ -414,7 +408,7 @@ class TestMemory:
         partition, total = 4 * store.index.sizes[:4].sum(), 4 * store.index.sizes.sum()
         code = (
             "import sys, tracemalloc\n"
-            "from storage.datasets.store import open_store\n"
+            "from storage.datasets.opening import open_store\n"
             "from storage.datasets.verification import verify\n"
             "store = open_store(sys.argv[1]); store[0]; tracemalloc.start()\n"
             "sum(d.mi for d in store); one = tracemalloc.get_traced_memory()[1]\n"

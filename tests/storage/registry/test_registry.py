@@ -27,19 +27,13 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimator, TrainingRange
 from mistworks.evaluation.gate import Condition, Decision
 from mistworks.networks import SetTransformerConfig, build_network
+from storage.registry.lineage import RegisteredVersion, champions
 from storage.registry.package import estimator_folder
 from storage.registry.promotion import ChampionMovedError, champion, promote, rollback
-from storage.registry.runs import CodeRevision, StoreReference, find_run, start_or_resume
+from storage.registry.revision import CodeRevision
+from storage.registry.runs import StoreReference, find_run, start_or_resume
 from storage.registry.tracking import local_tracking_uri, open_client
-from storage.registry.versions import (
-    MissingModelError,
-    RegisteredVersion,
-    champions,
-    load,
-    lookup,
-    register,
-    versions,
-)
+from storage.registry.versions import MissingModelError, load, lookup, register, versions
 from tasks.registration import compare_with_champion
 from tests.support.forks import at_once, in_fork
 

@@ -14,16 +14,9 @@ import numpy as np
 import pytest
 
 from mistworks.errors import MistworksError
-from storage.registry.runs import (
-    CodeRevision,
-    StoreReference,
-    TrainingRun,
-    code_revision,
-    find_run,
-    log_evaluation,
-    log_file,
-    start_or_resume,
-)
+from storage.evaluations.run_log import log_evaluation, log_file
+from storage.registry.revision import CodeRevision, code_revision
+from storage.registry.runs import StoreReference, TrainingRun, find_run, start_or_resume
 from storage.registry.tracking import exclusive, experiment_id, local_tracking_uri, open_client
 from tests.support.forks import in_fork
 from tests.support.sources import results_of
@@ -173,7 +166,7 @@ def test_the_code_revision_is_that_of_the_repository_the_package_lies_in() -> No
 
 
 def test_an_image_says_what_it_was_built_from(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.registry.runs._git", lambda *_: None)
+    monkeypatch.setattr("storage.registry.revision._git", lambda *_: None)
     monkeypatch.setenv("MISTWORKS_COMMIT", "c0ffee")
     assert code_revision().commit == "c0ffee"
     monkeypatch.delenv("MISTWORKS_COMMIT")

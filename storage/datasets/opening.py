@@ -1,0 +1,162 @@
+"""Makes stores, and opens those that are there: the root attributes say what a place holds."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import zarr
+
+from mistworks.errors import MistworksError
+from storage.datasets.layout import create_arrays
+from storage.datasets.manifest import READABLE_VERSIONS, Manifest, library_versions
+from storage.datasets.store import Store, StoreDamagedError
+from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
+from storage.places.location import Location, entries, patiently
+from storage.places.lock import LOCK_NAME, PARTITION_LOCKS_NAME
+
+ATTRIBUTE = "mistworks"
+# What Zarr raises for metadata that is truncated, edited or of another kind.
+_METADATA_ERRORS = (*ACCESS_ERRORS, ValueError, TypeError, KeyError)
+
+
+def create_store(url: str, manifest: Manifest) -> Store:
+    """Make an empty store, or open the one that is there if it is of the same configuration.
+
+    The manifest is written last, so that a store is either whole or made again.
+
+    Raises:
+        MistworksError: the place cannot be written, or holds something else, or a part of what is asked for
+            that was made by other code.
+    """
+    location = Location.parse(url)
+    if existing := find_manifest(url):
+        existing.require_same(manifest, url)
+        return to_be_completed(open_store(url, read_only=False))
+    with _making(url):
+        # Marks the place as ours, so that a later run may make the arrays again.
+        mark: dict[str, Any] = {ATTRIBUTE: {"format": manifest.format}}
+        group = zarr.open_group(
+            location.zarr_store(read_only=False), mode="a", zarr_format=3, attributes=mark
+        )
+        create_arrays(group, manifest)
+        group.update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
+    return open_store(url, read_only=False)
+
+
+def to_be_completed(store: Store) -> Store:
+    """A store to which the code that runs here may add partitions, perhaps opened anew.
+
+    One that other code made is as good if it is whole. One that other code began, and that is empty still, is
+    this code's from now on.
+
+    Raises:
+        MistworksError: it holds some partitions, with which those made here must not be mixed.
+    """
+    manifest = store.manifest
+    missing = store.missing() if manifest.other_code else []
+    if not missing:
+        return store
+    if len(missing) < manifest.partitions:
+        raise MistworksError(
+            f"Expected the code that made the first partitions of {store.url}, got another: "
+            f"{'; '.join(manifest.other_code)}. Run that code, or delete the store and run again."
+        )
+    updated = manifest.model_copy(update={"versions": library_versions()})
+    with _making(store.url):
+        group = zarr.open_group(Location.parse(store.url).zarr_store(read_only=False), mode="r+")
+        group.update_attributes({ATTRIBUTE: updated.model_dump(mode="json")})
+    return open_store(store.url, read_only=False)
+
+
+@contextmanager
+def _making(url: str) -> Iterator[None]:
+    try:
+        yield
+    except ACCESS_ERRORS as error:
+        raise access_error(f"the store {url} cannot be written", error, "choose a writable --store") from None
+
+
+def open_store(url: str, *, read_only: bool = True) -> Store:
+    """Open a store.
+
+    Raises:
+        MistworksError: there is no store, or one of another format version.
+    """
+    manifest = find_manifest(url)
+    if manifest is None:
+        raise MistworksError(f"there is no store at {url}; make one with `mistworks generate --store {url}`")
+    location = Location.parse(url)
+    try:
+        target = location.zarr_store(read_only=read_only)
+        mode: Literal["r", "r+"] = "r" if read_only else "r+"
+        return patiently(
+            lambda: Store(location.url, manifest, zarr.open_group(target, mode=mode, zarr_format=3))
+        )
+    except MistworksError:
+        raise
+    except _METADATA_ERRORS as error:
+        if from_object_store(error):
+            raise access_error(f"the store {url} cannot be read", error, "") from None
+        raise StoreDamagedError(
+            f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of "
+            "each, or delete the store and generate it again"
+        ) from None
+
+
+def find_manifest(url: str) -> Manifest | None:
+    """The manifest of the store at a place, or None where there is nothing, or a store only begun.
+
+    Raises:
+        MistworksError: the place cannot be read, or holds something else, or a store of another version.
+    """
+    location = Location.parse(url)
+    try:
+        target = location.zarr_store(read_only=True)
+        present = {name for name in entries(target) if not _is_leftover(name)}
+        if not present:
+            return None
+        if "zarr.json" not in present:
+            raise _something_else(url, present)
+        opened = patiently(lambda: zarr.open_group(target, mode="r", zarr_format=3))
+    except ACCESS_ERRORS as error:
+        raise access_error(f"the store {url} cannot be read", error, "mend the path") from None
+    except MistworksError:
+        raise
+    except _METADATA_ERRORS as error:
+        raise MistworksError(
+            f"the zarr.json of {url} cannot be understood ({reason(error)}); restore it, or choose "
+            "another --store"
+        ) from None
+    attributes = opened.attrs.get(ATTRIBUTE)
+    if not isinstance(attributes, dict):
+        raise _something_else(url, present)
+    if attributes.get("format") not in READABLE_VERSIONS:
+        raise MistworksError(
+            f"the store {url} has format version {attributes.get('format')}, and this version of mistworks "
+            f"reads {_listed(READABLE_VERSIONS)}; use the mistworks that wrote it, or "
+            "generate it again"
+        )
+    if attributes.keys() == {"format"}:
+        return None
+    try:
+        return Manifest.parse(attributes)
+    except MistworksError as error:
+        raise StoreDamagedError(
+            f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or "
+            "delete the store and generate it again"
+        ) from None
+
+
+def _listed(versions: Sequence[int]) -> str:
+    return f"{', '.join(map(str, versions[:-1]))} and {versions[-1]}"
+
+
+def _something_else(url: str, present: set[str]) -> MistworksError:
+    return MistworksError(
+        f"{url} holds something that is not a store ({', '.join(sorted(present)[:3])}); choose "
+        "another --store"
+    )
+
+
+def _is_leftover(name: str) -> bool:
+    return name in {LOCK_NAME, PARTITION_LOCKS_NAME} or name.endswith(".partial")

@@ -1,0 +1,87 @@
+"""Two registered versions measured beside each other, for the gate to decide which is champion."""
+
+import math
+from collections.abc import Sequence
+
+from mistworks.baselines.trained import Trained
+from mistworks.errors import MistworksError
+from mistworks.evaluation.gate import Decision, GateConfig, decide
+from mistworks.evaluation.invariance import check_invariances
+from mistworks.evaluation.runner import random_part, run_chunk
+from mistworks.evaluation.suites.stored import StoredSuite
+from storage.datasets.catalogue import find_by_content
+from storage.errors import StoreUnreachableError
+from storage.registry.lineage import RegisteredVersion
+from storage.registry.versions import load
+
+_TIMED, _TURNS = 16, 5
+
+
+def decide_between(
+    challenger: RegisteredVersion,
+    present: RegisteredVersion | None,
+    tracking_uri: str,
+    stores: Sequence[str],
+    config: GateConfig | None,
+) -> Decision:
+    """What the gate says of a version beside the champion, None where there is none.
+
+    Both are measured anew, on the validation data of both their trainings.
+
+    Args:
+        challenger: the version that may become champion.
+        present: the champion of this moment.
+        tracking_uri: where the registry is.
+        stores: places to look for validation data that are not where they were recorded.
+        config: what the gate asks for.
+
+    Raises:
+        MistworksError: a model cannot be loaded, or validation data are in none of the places.
+    """
+    compared = [challenger] if present is None else [challenger, present]
+    entrants = [
+        Trained(f"{version.name}/{version.version}", load(version.uri, tracking_uri)) for version in compared
+    ]
+    suites = _validation_suites(compared, stores)
+    found = [[run_chunk(each, suite, range(len(suite))) for suite in suites] for each in entrants]
+    estimator = entrants[0].estimator
+    checks = check_invariances(estimator.estimate, estimator.network.invariances, estimator.training_range)
+    share = 1.0 if present is None else _time_share(entrants[0], entrants[1], suites[0])
+    return decide(found[0], None if present is None else found[1], checks, config, time_share=share)
+
+
+def _time_share(challenger: Trained, present: Trained, suite: StoredSuite) -> float:
+    """Time of the first as a share of the second's: the least of several turns, the first of them a warm-up.
+
+    They take turns, so that whatever slows the machine slows both.
+    """
+    positions = random_part(len(suite), _TIMED)
+    least = {challenger: math.inf, present: math.inf}
+    for turn in range(_TURNS + 1):
+        for entrant in least:
+            seconds = float(run_chunk(entrant, suite, positions).seconds.sum())
+            least[entrant] = min(least[entrant], seconds if turn else math.inf)
+    return least[challenger] / least[present]
+
+
+def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[str]) -> list[StoredSuite]:
+    """The validation splits of some versions, each once.
+
+    Raises:
+        MistworksError: one is neither where it was recorded nor in the stores.
+    """
+    owners = {version.lineage.validation_hash: version for version in reversed(versions)}
+    suites: list[StoredSuite] = []
+    for content_hash, version in reversed(owners.items()):
+        reference = f"{version.name}/{version.version}"
+        try:
+            store = find_by_content("validation", content_hash, (version.lineage.validation_store, *stores))
+        except StoreUnreachableError:
+            raise
+        except MistworksError as error:
+            raise MistworksError(
+                f"{reference} cannot be compared here, nothing was decided. {error}"
+            ) from None
+        name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
+        suites.append(StoredSuite(store, name, content_hash))
+    return suites
