@@ -19,7 +19,8 @@ import mistworks
 from mistworks.estimation.many import Model
 from mistworks.evaluation.distributions.exact import entropy, table_information
 from mistworks.evaluation.distributions.observed import ClassesOnALine, RoundedNormals, zipf
-from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, least_size
+from mistworks.evaluation.distributions.strong import AdditiveUniform, StrongNormal
+from mistworks.evaluation.suites.strong import least_size
 
 Array = NDArray[np.float64]
 Sample = tuple[NDArray[Any], NDArray[Any]]

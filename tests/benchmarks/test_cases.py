@@ -31,7 +31,7 @@ from benchmarks.kinds import (
     strong_normal,
 )
 from mistworks.errors import MistworksWarning
-from mistworks.evaluation.suites.strong import StrongNormal
+from mistworks.evaluation.distributions.strong import StrongNormal
 
 Kind = Callable[..., Trial]
 

@@ -8,17 +8,9 @@ had to a tenth; these datasets are the group ``"out of reach"``, where intervals
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtr, ndtri
-
-from mistworks.dataset import FloatArray
-from mistworks.distributions import JointDistribution
-from mistworks.evaluation.distributions.pointwise import Array
+from mistworks.evaluation.distributions.strong import MARGINS, AdditiveUniform, StrongNormal
 from mistworks.evaluation.suites.base import Entry, GridSuite
 
 NAME = "strong"
@@ -28,8 +20,6 @@ LEVELS = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
 DIMENSIONS = ((1, 1), (2, 2), (3, 3), (1, 3), (3, 2))
 
 OUT_OF_REACH, TURNED = "out of reach", "turned"
-
-_INSIDE = 1e-15
 
 
 def strong(sizes: Sequence[int] = SIZES) -> GridSuite:
@@ -58,88 +48,3 @@ def _entries() -> Iterator[Entry]:
 def least_size(nats: float) -> int:
     """The n at which pairs of so many nats change places a hundred times."""
     return math.ceil(math.sqrt(350 * math.exp(nats)))
-
-
-@dataclass(frozen=True)
-class _Strong(JointDistribution):
-    """Min(dx, dy) independent pairs that share the information equally; other columns are noise.
-
-    Attributes:
-        dx: dimension of X.
-        dy: dimension of Y.
-        nats: I(X;Y).
-        margin: what every column is distributed like, or nearly, one of ``MARGINS``.
-    """
-
-    dx: int
-    dy: int
-    nats: float
-    margin: str
-
-    @property
-    def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
-        return self.nats
-
-    @property
-    def pairs(self) -> int:
-        """Number of dependent pairs."""
-        return min(self.dx, self.dy)
-
-    def _with_margin(self, u: Array) -> FloatArray:
-        return np.ascontiguousarray(MARGINS[self.margin](np.clip(u, _INSIDE, 1 - _INSIDE)), dtype=np.float32)
-
-
-@dataclass(frozen=True)
-class StrongNormal(_Strong):
-    """Pairs of normals with −½ log(1 − ρ²) nats each.
-
-    Attributes:
-        turned: whether Y is turned at random within its dimensions.
-    """
-
-    turned: bool = False
-
-    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
-        x, y = rng.standard_normal((n, self.dx)), rng.standard_normal((n, self.dy))
-        # σ² = 1 − ρ² = exp(−2I/k).
-        noise = np.exp(-self.nats / self.pairs)
-        common = slice(0, self.pairs)
-        y[:, common] = np.sqrt(1 - noise**2) * x[:, common] + noise * y[:, common]
-        if self.turned:
-            y = y @ np.linalg.qr(rng.standard_normal((self.dy, self.dy)))[0]
-        return self._with_margin(ndtr(x)), self._with_margin(ndtr(y))
-
-
-@dataclass(frozen=True)
-class AdditiveUniform(_Strong):
-    """X ~ U(0, 1) and Y = X + U(−ε, ε) by pairs: ε − log 2ε nats each if ε ≤ ½, else 1/4ε."""
-
-    def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
-        x, y = rng.random((n, self.dx)), rng.random((n, self.dy))
-        common = slice(0, self.pairs)
-        half = half_width(self.nats / self.pairs)
-        y[:, common] = (x[:, common] + half * (2 * y[:, common] - 1) + half) / (1 + 2 * half)
-        return self._with_margin(x), self._with_margin(y)
-
-
-def half_width(nats: float) -> float:
-    """The ε at which additive uniform noise leaves so many nats."""
-    if nats <= 0.5:
-        return 0.25 / nats
-    return float(
-        np.exp(brentq(lambda log_half: np.exp(log_half) - np.log(2) - log_half - nats, -40, -np.log(2)))
-    )
-
-
-MARGINS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
-    {
-        "normal": ndtri,
-        "uniform": np.asarray,
-        "cubed": lambda u: ndtri(u) ** 3,
-        "exponential": lambda u: -np.log1p(-u),
-    }
-)
-"""Quantile functions."""

@@ -41,14 +41,14 @@ from mistworks.evaluation.distributions.mixtures import GaussianMixture
 from mistworks.evaluation.distributions.observed import RoundedNormals
 from mistworks.evaluation.distributions.pointwise import PointwiseJoint, monte_carlo, stored_truths
 from mistworks.evaluation.distributions.regression import Regression
+from mistworks.evaluation.distributions.strong import MARGINS as STRONG_MARGINS
+from mistworks.evaluation.distributions.strong import AdditiveUniform, StrongNormal, half_width
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
 from mistworks.evaluation.runner import run_chunk
 from mistworks.evaluation.suites import SUITES, Case, Suite, Violation, suite, violations
 from mistworks.evaluation.suites.beyond import pointwise_distributions
 from mistworks.evaluation.suites.consistency import RELATIONS, VARIANTS
 from mistworks.evaluation.suites.null import GROUPS as NULL_GROUPS
-from mistworks.evaluation.suites.strong import MARGINS as STRONG_MARGINS
-from mistworks.evaluation.suites.strong import AdditiveUniform, StrongNormal, half_width
 from mistworks.simulation.splits import published_splits
 
 Array = NDArray[np.float64]
