@@ -6,6 +6,7 @@ command line. Nothing of this is committed.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 from typer.testing import CliRunner
 
 from flows.cli.app import app
@@ -22,6 +24,8 @@ from flows.cli.app import app
 _EXAMPLES = Path(__file__).parent / "examples"
 _SCRATCH = tempfile.TemporaryDirectory(prefix="mistworks-docs-")
 _SHOWN = {".csv", ".png", ".svg"}
+_TAGS = "script|img|iframe|source|link rel=.(?:stylesheet|preconnect)."
+_LOADED = re.compile(rf"<(?:{_TAGS})[^>]*(?:src|href)=.(?:https?:)?//[^>]*>")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -41,6 +45,17 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         if path.suffix in _SHOWN:
             files.append(File.generated(config, f"examples/{path.name}", abs_src_path=str(path)))
     return files
+
+
+def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
+    """Refuse a page that would load anything from the network.
+
+    Raises:
+        PluginError: it would.
+    """
+    if loaded := _LOADED.findall(output):
+        raise PluginError(f"Expected {page.file.src_uri} to load its own files only, got {loaded[0]}.")
+    return output
 
 
 def _run(script: Path) -> None:

@@ -58,3 +58,10 @@ def test_every_file_that_the_architecture_page_names_is_there() -> None:
     named = [text for text in re.findall(r"`([^`]+)`", table) if "/" in text or text.endswith(".yaml")]
     assert len(named) > 20
     assert [text for text in named if not (ROOT / text).exists()] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_to_files_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text)]
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []

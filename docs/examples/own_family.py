@@ -83,9 +83,9 @@ for shape in (0.3, 1.0, 3.0):
 # --8<-- [end:check]
 
 # --8<-- [start:estimate]
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
-import mistworks  # noqa: E402
+import mistworks
 
 joints = [ParetoFamily().draw(1, 1, rng) for _ in range(40)]
 estimates = mistworks.estimate_many(joint.sample(300, rng) for joint in joints)

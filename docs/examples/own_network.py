@@ -39,10 +39,10 @@ class DeepSet(Network):
 # --8<-- [end:network]
 
 # --8<-- [start:train]
-import numpy as np  # noqa: E402
+import numpy as np
 
-from mistworks.distributions import Normal  # noqa: E402
-from mistworks.networks import pad  # noqa: E402
+from mistworks.distributions import Normal
+from mistworks.networks import pad
 
 rng = np.random.default_rng(0)
 torch.manual_seed(0)

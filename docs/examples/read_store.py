@@ -16,7 +16,7 @@ for number in store.missing():
 # --8<-- [end:make]
 
 # --8<-- [start:xarray]
-import xarray  # noqa: E402
+import xarray
 
 index = xarray.open_zarr("validation.zarr", group="index", consolidated=False).load()
 print(index[["n", "dx", "dy", "mi", "family"]])
@@ -28,7 +28,7 @@ for code, count in zip(strong.family.values, strong.values, strict=True):
 # --8<-- [end:xarray]
 
 # --8<-- [start:zarr]
-import zarr  # noqa: E402
+import zarr
 
 group = zarr.open_group("validation.zarr", mode="r")
 i = 7
@@ -40,8 +40,8 @@ print(f"dataset {i}: x {x.shape}, y {y.shape}, I(X;Y) = {row['mi']:.3f} nats")
 # --8<-- [end:zarr]
 
 # --8<-- [start:digest]
-import hashlib  # noqa: E402
-import struct  # noqa: E402
+import hashlib
+import struct
 
 transforms = group["index/transform"].attrs["flag_meanings"].split()
 text = f"{names[row['family']]}\n{transforms[row['transform']]}\n"
