@@ -1,8 +1,8 @@
-# `make pipeline` and `make test` set up .venv themselves; nothing has to be started first.
+# `make pipeline`, `make test` and `make docs` set up .venv themselves; nothing has to be started first.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: pipeline native test test-slow check services clean
+.PHONY: pipeline native test test-slow check docs services clean
 
 pipeline: native
 	$(BIN)/mistworks pipeline --preset quick
@@ -28,10 +28,14 @@ check: .venv/ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# The site, into build/docs: runs the examples, and fails on a warning.
+docs: native
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,server,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[pipeline,server,dev,docs]'
 	touch $@
 
 clean:

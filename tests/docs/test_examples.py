@@ -1,20 +1,35 @@
-"""Every example of the documentation runs as it stands, in a fresh process."""
+"""Every example of the documentation runs as it stands, in a fresh process; its pages name what there is."""
 
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "docs" / "examples"
 
 TOLD = {
     "csv_interval.py": "95 % interval of the first",
     "feature_selection.py": "chosen for the risk class: line, parabola, site",
+    "gradient.py": "degrees, ",
     "independence.py": "circle: correlation p = ",
     "lag_profile.py": "the answer comes after 4 steps",
+    "own_family.py": "of the 90 % intervals hold the truth",
+    "own_network.py": "quantiles at 5, 50 and 95 %",
+    "read_store.py": "its digest: ",
 }
 """What each prints among other things, where its weights are of any use."""
+
+WRITTEN = {
+    "csv_interval.py": ["patients.csv", "patients.svg"],
+    "lag_profile.py": ["lag_profile.svg"],
+    "own_family.py": ["own_family.svg"],
+    "read_store.py": ["validation.zarr"],
+}
+"""What each leaves in the folder where it is run."""
 
 
 def test_every_example_is_run() -> None:
@@ -29,8 +44,24 @@ def test_it_runs_and_finds_what_is_there(tmp_path: Path, name: str) -> None:
         text=True,
         check=False,
         cwd=tmp_path,
+        env={**os.environ, "MPLBACKEND": "Agg"},
     )
     assert done.returncode == 0, done.stderr
     assert TOLD[name] in done.stdout
     assert done.stderr == ""
-    assert not list(tmp_path.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == WRITTEN.get(name, [])
+
+
+def test_every_file_that_the_architecture_page_names_is_there() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition("## Where do I add")[2]
+    named = [text for text in re.findall(r"`([^`]+)`", table) if "/" in text or text.endswith(".yaml")]
+    assert len(named) > 20
+    assert [text for text in named if not (ROOT / text).exists()] == []
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_to_files_lead_somewhere(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    targets = [target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", text)]
+    assert [target for target in targets if "://" not in target and not (ROOT / target).exists()] == []

@@ -1,0 +1,1 @@
+mistworks estimate patients.csv --x dose,age --y response
