@@ -12,7 +12,7 @@ from torch.nn import functional
 from mistworks.dataset import FloatArray
 from mistworks.entropy_cap import cap_columns
 from mistworks.networks.config import SummaryNetworkConfig
-from mistworks.networks.perceptrons import Perceptrons, shapes
+from mistworks.networks.perceptrons import NOT_TRAINED, Perceptrons, shapes
 from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
 from mistworks.quantiles import LEVELS_Z
 from mistworks.statistics.layout import statistic_names
@@ -21,6 +21,8 @@ LEAK = 0.05
 """The slope below 0 that is left in training, where the estimate is 0, so that gradients pass."""
 
 _LEAST_SCALE = 1e-3
+# What each estimator has of its own: those apart know fewer families.
+_MOMENTS = ("origin", "whitening")
 # Of the eigenvalues of the statistics' covariance, relative to their mean: directions in which training data
 # hardly vary would turn rounding into strangeness.
 _RIDGE = 1e-3
@@ -55,6 +57,45 @@ def _normalised(values: Tensor) -> Tensor:
     return functional.layer_norm(values, values.shape[-1:])
 
 
+class Members(nn.Module):
+    """Perceptrons of one shape and different weights, computed together; see `SummaryNetwork`.
+
+    Attributes:
+        count: how many they are.
+    """
+
+    def __init__(self, count: int, config: SummaryNetworkConfig) -> None:
+        super().__init__()
+        self.count = count
+        hidden, self._candidates = config.hidden, len(config.candidates())
+        self.embed = _Linear(count, len(config.columns()), hidden)
+        self.body = nn.ModuleList(_Residual(count, hidden) for _ in range(config.blocks))
+        self.head = _Linear(count, hidden, self._candidates + KNOTS)
+        with torch.no_grad():
+            # At first the candidates' mixture alone decides.
+            self.head.weight[..., self._candidates].zero_()
+
+    def forward(self, standardised: Tensor, estimates: Tensor) -> Tensor:
+        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS).
+
+        Args:
+            standardised: see `SummaryNetwork.standardised`, shape (B, C).
+            estimates: see `SummaryNetwork.estimates`, shape (B, K).
+        """
+        hidden = self.embed(standardised.expand(self.count, -1, -1))
+        for block in self.body:
+            hidden = block(hidden)
+        head = self.head(_normalised(hidden)).float()
+        count = self._candidates
+        mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
+        middle = square_root_scale(mixture) + head[..., count : count + 1]
+        steps = functional.softplus(head[..., count + 1 :] - 2.0)
+        half = (KNOTS - 1) // 2
+        above = middle + steps[..., half:].cumsum(dim=-1)
+        below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
+        return torch.cat([below, middle, above], dim=-1)
+
+
 class SummaryNetwork(nn.Module):
     """Statistics of the sample, then residual perceptrons that correct a mixture of classical estimators.
 
@@ -70,15 +111,15 @@ class SummaryNetwork(nn.Module):
     Attributes:
         config: sizes of the network.
         left_out: the groups of families that further members do without, one each.
-        members: how many are trained, those for calibration among them.
+        own: the members of the estimator.
+        apart: those further members; None where no group is left out.
     """
 
     def __init__(self, config: SummaryNetworkConfig, left_out: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.config, self.left_out = config, left_out
-        self.members = members = config.members + len(left_out)
-        hidden, count = config.hidden, len(statistic_names())
-        columns, self._candidates = config.columns(), config.candidates()
+        count, columns = len(statistic_names()), config.columns()
+        self._candidates = config.candidates()
         self.columns: Tensor
         self.centre: Tensor
         self.scale: Tensor
@@ -89,42 +130,43 @@ class SummaryNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(count))
         self.register_buffer("origin", torch.zeros(1 + len(left_out), len(columns)))
         self.register_buffer("whitening", torch.eye(len(columns)).repeat(1 + len(left_out), 1, 1))
-        self.embed = _Linear(members, len(columns), hidden)
-        self.body = nn.ModuleList(_Residual(members, hidden) for _ in range(config.blocks))
-        self.head = _Linear(members, hidden, len(self._candidates) + KNOTS)
-        with torch.no_grad():
-            # At first the candidates' mixture alone decides.
-            self.head.weight[..., len(self._candidates)].zero_()
+        self.own = Members(config.members, config)
+        self.apart = Members(len(left_out), config) if left_out else None
 
     @classmethod
     def of(cls, perceptrons: Perceptrons) -> "SummaryNetwork":
         """The network that estimates as trained perceptrons do, in evaluation mode."""
         network = cls(perceptrons.config)
-        tensors = {name: torch.from_numpy(values) for name, values in perceptrons.tensors().items()}
-        for name in ("origin", "whitening"):
+        tensors = {
+            name if name in NOT_TRAINED else f"own.{name}": torch.from_numpy(values)
+            for name, values in perceptrons.tensors().items()
+        }
+        for name in _MOMENTS:
             tensors[name] = tensors[name][None]
         network.load_state_dict(tensors, strict=True)
         return network.eval().requires_grad_(requires_grad=False)
 
     def ready(self) -> Perceptrons:
         """The estimator's members, to be used without torch."""
-        return self._perceptrons(slice(0, self.config.members), 0)
+        return self._perceptrons("own", slice(None), 0)
 
     def witnesses(self) -> Mapping[str, Perceptrons]:
         """By group of families the member that was trained without it."""
-        first = self.config.members
         return {
-            group: self._perceptrons(slice(first + number, first + number + 1), 1 + number)
+            group: self._perceptrons("apart", slice(number, number + 1), 1 + number)
             for number, group in enumerate(self.left_out)
         }
 
-    def _perceptrons(self, members: slice, moments: int) -> Perceptrons:
-        config = self.config.model_copy(update={"members": members.stop - members.start})
+    def _perceptrons(self, part: str, members: slice, moments: int) -> Perceptrons:
         state = {name: tensor.detach().float().cpu().numpy() for name, tensor in self.state_dict().items()}
+        chosen = state[f"{part}.head.bias"][members]
+        config = self.config.model_copy(update={"members": len(chosen)})
         tensors: dict[str, FloatArray] = {}
         for name in shapes(config):
-            part: int | slice = moments if name in ("origin", "whitening") else members
-            values = state[name] if name in ("centre", "scale") else state[name][part]
+            if name in NOT_TRAINED:
+                values = state[name][moments] if name in _MOMENTS else state[name]
+            else:
+                values = state[f"{part}.{name}"][members]
             tensors[name] = np.ascontiguousarray(values).copy()
         return Perceptrons(config, tensors)
 
@@ -159,23 +201,9 @@ class SummaryNetwork(nn.Module):
         return table[:, self._candidates].clamp(0.0, MOST_NATS).minimum(cap)
 
     def forward(self, table: Tensor) -> Tensor:
-        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS), from (B, S)."""
-        return self.knots(self.standardised(table), self.estimates(table))
-
-    def knots(self, standardised: Tensor, estimates: Tensor) -> Tensor:
-        """The same from what `standardised` and `estimates` give."""
-        hidden = self.embed(standardised.expand(self.members, -1, -1))
-        for block in self.body:
-            hidden = block(hidden)
-        head = self.head(_normalised(hidden)).float()
-        count = len(self._candidates)
-        mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
-        middle = square_root_scale(mixture) + head[..., count : count + 1]
-        steps = functional.softplus(head[..., count + 1 :] - 2.0)
-        half = (KNOTS - 1) // 2
-        above = middle + steps[..., half:].cumsum(dim=-1)
-        below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
-        return torch.cat([below, middle, above], dim=-1)
+        """Quantiles of the estimator's members at the knots, shape (members, B, KNOTS), from (B, S)."""
+        quantiles: Tensor = self.own(self.standardised(table), self.estimates(table))
+        return quantiles
 
     def mixture_quantiles(self, table: Tensor) -> Tensor:
         """Quantiles of the members' mixture at ``LEVELS`` in nats, with gradients, shape (B, len(LEVELS)).
@@ -183,7 +211,7 @@ class SummaryNetwork(nn.Module):
         See `mistworks.networks.scale.mixture_quantiles`, which this agrees with.
         """
         pooled, order = self(table).transpose(0, 1).flatten(1).sort(dim=1)
-        mass = torch.from_numpy(knot_mass()).repeat(self.members)[order] / self.members
+        mass = torch.from_numpy(knot_mass()).repeat(self.own.count)[order] / self.own.count
         levels = torch.special.ndtri((mass.cumsum(dim=1) - mass / 2).clamp(1e-6, 1 - 1e-6))
         wanted = torch.from_numpy(LEVELS_Z).expand(len(table), -1).contiguous()
         above = torch.searchsorted(levels, wanted).clamp(1, levels.shape[1] - 1)
