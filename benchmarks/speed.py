@@ -54,6 +54,7 @@ FIGURES = (
     Figure("import to first answer, fresh process", "s", 0.5, 0.25, "first"),
     Figure("installed size of `pip install .`", "MB", 120, 60, "size"),
     Figure("n = 1,000,000, 3 + 3: time", "s", 3, 1, "million"),
+    Figure("n = 1,000,000, 3 + 3, integers and rounded values: time", "s", 3, 1, "tied"),
     Figure("n = 1,000,000, 3 + 3: peak memory of the process", "GB", 1, None, "memory"),
     Figure("n = 1,000,000 against n = 100,000: time per point", "times", 1.5, None, "linear", 1),
     Figure("statistics of 1,000,000 training datasets, two cores", "min", 25, 15, "training", 1),
@@ -134,19 +135,25 @@ def folder_size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def million_points() -> float:
-    """Seconds of one estimate of a million points, the first in its process."""
+def million_points(tied: bool = False) -> float:
+    """Seconds of one estimate of a million points, the first in its process.
+
+    Args:
+        tied: of each side one column of integers and two of rounded values.
+    """
     import mistworks
 
     x, y = normals(1_000_000, 3)
+    if tied:
+        x, y = ((side * (5, 100, 10_000)).round() / (1, 100, 10_000) for side in (x, y))
     started = time.perf_counter()
     mistworks.estimate(x, y)
     return time.perf_counter() - started
 
 
 def peak_memory() -> float:
-    """10⁹ bytes of a process that estimates from a million points, which themselves take 0.05."""
-    million_points()
+    """10⁹ bytes of a process that estimates from a million tied points, which themselves take 0.05."""
+    million_points(tied=True)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
 
@@ -208,6 +215,7 @@ MEASURES: Mapping[str, Callable[[], float]] = {
     "first": first_answer,
     "size": installed_size,
     "million": million_points,
+    "tied": lambda: million_points(tied=True),
     "memory": peak_memory,
     "linear": growth,
     "training": training_minutes,

@@ -109,7 +109,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             network=SummaryNetworkConfig(),
             training=TrainingConfig(
                 loss_scale="square-root",
-                epochs=20,
+                epochs=36,
                 batch_size=512,
                 learning_rate=2e-3,
                 weight_decay=2e-2,
@@ -122,6 +122,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 threads=2,
                 precision="bfloat16",
                 leave_out=True,
+                left_out_share=0.25,
             ),
         ),
         "paper": Preset(

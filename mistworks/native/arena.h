@@ -5,6 +5,9 @@
 #include <cstring>
 #include <new>
 #include <vector>
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace mistworks {
 
@@ -56,6 +59,17 @@ class Arena {
     static constexpr bool SHARED = true;
 #endif
 
+    static constexpr size_t HUGE_PAGE = size_t(1) << 21;
+
+    // Tables of a million ranks are read in random order: of pages of 4 KiB most addresses would be looked up anew.
+    static void ask_for_huge_pages(void* memory, size_t size) {
+#if defined(MADV_HUGEPAGE)
+        if (size >= 4 * HUGE_PAGE) madvise(memory, size, MADV_HUGEPAGE);
+#else
+        (void)memory, (void)size;
+#endif
+    }
+
     void* raw(size_t bytes) {
         bytes = SHARED ? (bytes + 63) & ~size_t(63) : bytes;
         while (block_ < blocks_.size() && (used_ + bytes > blocks_[block_].size || (!SHARED && used_))) {
@@ -65,7 +79,8 @@ class Arena {
         if (block_ == blocks_.size()) {
             const size_t size = SHARED && bytes < LEAST ? LEAST : bytes;
             void* memory = nullptr;
-            if (posix_memalign(&memory, 64, size ? size : 1)) throw std::bad_alloc();
+            if (posix_memalign(&memory, size < LEAST ? 64 : HUGE_PAGE, size ? size : 1)) throw std::bad_alloc();
+            ask_for_huge_pages(memory, size);
             try {
                 blocks_.push_back({static_cast<char*>(memory), size});
             } catch (...) {

@@ -99,6 +99,56 @@ MISTWORKS_INLINE int up_to(const float* row, int length, int m, float bound, uin
     return count;
 }
 
+// Vectors of a number, and of the whole numbers that comparing them gives.
+template <class Number> struct Vectors;
+template <> struct Vectors<float> {
+    typedef Floats Values;
+    typedef Ints Counts;
+};
+template <> struct Vectors<double> {
+    typedef Doubles Values;
+    typedef Longs Counts;
+};
+
+// The (places[k]+1)-th least of `count` values for each of K places, by counting for each value how many do not exceed
+// it: no branch of it is guessed. `values` are padded with FAR to SIZE, a multiple of 16.
+template <int SIZE, int K, class Number>
+MISTWORKS_INLINE void least_by_counting(const Number* values, int count, const int* places, Number* least) {
+    typedef typename Vectors<Number>::Values Values;
+    typedef typename Vectors<Number>::Counts Counts;
+    constexpr int WIDTH = MISTWORKS_VECTOR / sizeof(Number), PARTS = SIZE / WIDTH;
+    Values own[PARTS];
+    Counts below[PARTS];
+    for (int p = 0; p < PARTS; ++p) {
+        own[p] = load(values + WIDTH * p);
+        below[p] = Counts{};
+    }
+    for (int i = 0; i < count; ++i)
+        for (int p = 0; p < PARTS; ++p) below[p] -= (Counts)(values[i] <= own[p]);
+    const Values far = Values{} + Number(FAR);
+    for (int k = 0; k < K; ++k) {
+        Values chosen = far;
+        for (int p = 0; p < PARTS; ++p) {
+            const Values v = below[p] > places[k] ? own[p] : far;
+            chosen = v < chosen ? v : chosen;
+        }
+        Number lanes[WIDTH];
+        store(lanes, chosen);
+        for (int width = WIDTH / 2; width; width /= 2)
+            for (int l = 0; l < width; ++l) lanes[l] = lanes[l + width] < lanes[l] ? lanes[l + width] : lanes[l];
+        least[k] = lanes[0];
+    }
+}
+
+// The (k+1)-th least of 16 lanes, k ≤ 15.
+MISTWORKS_INLINE float least_of_lanes(const Floats* lanes, int k) {
+    float values[16], least;
+    for (int l = 0; l < PER_16; ++l) store(values + FLOATS * l, lanes[l]);
+    const int place = k < 15 ? k : 15;
+    least_by_counting<16, 1>(values, 16, &place, &least);
+    return least;
+}
+
 // Positions of all values up to `slack` times the (k+1)-th least, k ≤ 15, and some more; returns how many. `found` has
 // room for length + 16.
 MISTWORKS_INLINE int candidates(const float* row, int length, int m, int k, float slack, uint16_t* found) {
@@ -107,15 +157,7 @@ MISTWORKS_INLINE int candidates(const float* row, int length, int m, int k, floa
     for (int l = 0; l < PER_16; ++l) lanes[l] = load(row + FLOATS * l);
     for (int j = 16; j < length; j += 16)
         for (int l = 0; l < PER_16; ++l) lanes[l] = lesser(load(row + j + FLOATS * l), lanes[l]);
-    float least[16];
-    for (int l = 0; l < PER_16; ++l) store(least + FLOATS * l, lanes[l]);
-    for (int i = 1; i < 16; ++i) {
-        const float v = least[i];
-        int j = i;
-        for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
-        least[j] = v;
-    }
-    return up_to(row, length, m, least[k < 15 ? k : 15] * slack, found);
+    return up_to(row, length, m, least_of_lanes(lanes, k) * slack, found);
 }
 
 // The `keep` least of the values at those positions, ascending.
@@ -128,6 +170,27 @@ MISTWORKS_INLINE void least_of_row(const float* row, const uint16_t* positions, 
         for (; j && least[j - 1] > v; --j) least[j] = least[j - 1];
         least[j] = v;
     }
+}
+
+// Up to so many values are ordered by counting.
+constexpr int COUNTED = 32;
+
+// The (places[k]+1)-th least of the values at those positions for each of K places in ascending order.
+template <int K>
+MISTWORKS_INLINE void least_at(const float* row, const uint16_t* positions, int count, const int* places, float* least) {
+    if (count > COUNTED) {
+        float ascending[COUNTED];
+        least_of_row(row, positions, count, places[K - 1] + 1, ascending);
+        for (int k = 0; k < K; ++k) least[k] = ascending[places[k]];
+        return;
+    }
+    float values[COUNTED];
+    for (float& value : values) value = FAR;
+    for (int i = 0; i < count; ++i) values[i] = row[positions[i]];
+    if (count <= COUNTED / 2)
+        least_by_counting<COUNTED / 2, K>(values, count, places, least);
+    else
+        least_by_counting<COUNTED, K>(values, count, places, least);
 }
 
 // How many values of the row are below each of K radii; padding is beyond all of them.

@@ -108,37 +108,45 @@ struct Covariances {
     }
 };
 
-// Pairs i < j with values[i] > values[j], by merging; `values` is sorted.
-int64_t inversions(int32_t* values, int32_t* scratch, int n) {
-    constexpr int RUN = 8;
+// Values of a permutation that were seen, counted in words of 64 and blocks of 128 words.
+class Seen {
+  public:
+    Seen(Arena& arena, int n)
+        : blocks_((n + BLOCK_VALUES - 1) / BLOCK_VALUES),
+          words_(arena.zeros<uint64_t>(static_cast<size_t>(blocks_) * WORDS)),
+          in_block_(arena.zeros<uint16_t>(static_cast<size_t>(blocks_) * WORDS)),
+          in_blocks_(arena.zeros<int32_t>(blocks_)) {
+        for (int w = 0; w < 2 * WORDS; ++w) later_[w] = w >= WORDS;
+    }
+    // How many are less than `value`, which is seen from now on.
+    int add(int value) {
+        const int block = value / BLOCK_VALUES, place = value / 64 % WORDS;
+        const uint64_t bit = uint64_t(1) << value % 64;
+        uint64_t& word = words_[value / 64];
+        uint16_t* counts = in_block_ + static_cast<size_t>(block) * WORDS;
+        const int less = in_blocks_[block] + counts[place] + __builtin_popcountll(word & (bit - 1));
+        word |= bit;
+        const uint16_t* later = later_ + WORDS - 1 - place;
+        for (int w = 0; w < WORDS; ++w) counts[w] = static_cast<uint16_t>(counts[w] + later[w]);
+        for (int b = 0; b < blocks_; ++b) in_blocks_[b] += b > block;
+        return less;
+    }
+
+  private:
+    static constexpr int WORDS = 128, BLOCK_VALUES = 64 * WORDS;
+    int blocks_;
+    uint64_t* words_;
+    // Seen values in the words before one of its block, and in the blocks before one.
+    uint16_t* in_block_;
+    int32_t* in_blocks_;
+    uint16_t later_[2 * WORDS];
+};
+
+// Pairs i < j with values[i] > values[j] of a permutation.
+int64_t inversions(Arena& arena, const int32_t* values, int n) {
+    Seen seen(arena, n);
     int64_t total = 0;
-    for (int first = 0; first < n; first += RUN) {
-        const int last = std::min(first + RUN, n);
-        for (int i = first + 1; i < last; ++i) {
-            const int32_t v = values[i];
-            int j = i;
-            for (; j > first && values[j - 1] > v; --j) values[j] = values[j - 1];
-            values[j] = v;
-            total += i - j;
-        }
-    }
-    int32_t *from = values, *to = scratch;
-    for (int width = RUN; width < n; width *= 2) {
-        for (int first = 0; first < n; first += 2 * width) {
-            const int middle = std::min(first + width, n), last = std::min(first + 2 * width, n);
-            int i = first, j = middle, at = first;
-            while (i < middle && j < last) {
-                const bool right = from[j] < from[i];
-                to[at++] = right ? from[j] : from[i];
-                total += right ? middle - i : 0;
-                j += right;
-                i += !right;
-            }
-            std::copy(from + i, from + middle, to + at);
-            std::copy(from + j, from + last, to + at + (middle - i));
-        }
-        std::swap(from, to);
-    }
+    for (int i = 0; i < n; ++i) total += i - seen.add(values[i]);
     return total;
 }
 
@@ -157,7 +165,7 @@ Order order_of(Sample& s, const Pair& pair) {
     Arena::Scope scope(s.arena);
     const int n = s.n;
     const int32_t *x = s.column(pair.i), *y = s.column(s.dx + pair.j);
-    int32_t *row = s.arena.get<int32_t>(n), *scratch = s.arena.get<int32_t>(n);
+    int32_t* row = s.arena.get<int32_t>(n);
     for (int i = 0; i < n; ++i) row[x[i]] = pair.negative ? n - 1 - y[i] : y[i];
     double logs = 0, product = 1, squares = 0;
     int same = 0;
@@ -173,7 +181,7 @@ Order order_of(Sample& s, const Pair& pair) {
     }
     logs += std::log(product);
     const double points = n, count = points * (points - 1) / 2;
-    const double share = (inversions(row, scratch, n) + 0.5) / (count + 1);
+    const double share = (inversions(s.arena, row, n) + 0.5) / (count + 1);
     Order order;
     order.kendall = -std::log(std::sin(PI * std::min(share, 0.5)));
     order.displacement[0] = std::log(points) - logs / n;
@@ -221,11 +229,10 @@ void corrected(Sample& s) {
         // The key may exceed the distance by TIE_BREAK.
         const int count = near_of_row(key, length, m, used[1], 1 + 1.1f * TIE_BREAK, near);
         for (int t = 0; t < count; ++t) joint[near[t]] = std::max(of_x[near[t]], of_y[near[t]]);
-        float least[MOST_NEIGHBOURS + 1], keys[MOST_NEIGHBOURS + 1];
-        least_of_row(joint, near, count, used[1] + 1, least);
-        least_of_row(key, near, count, used[1] + 1, keys);
-        float radii[2];
-        for (int k = 0; k < 2; ++k) radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
+        float least[2], keys[2], radii[2];
+        least_at<2>(joint, near, count, used, least);
+        least_at<2>(key, near, count, used, keys);
+        for (int k = 0; k < 2; ++k) radii[k] = just_above(least[k] * (1 - TOLERANCE));
         int32_t x_count[2], y_count[2];
         count_below<2>(of_x, length, radii, x_count);
         count_below<2>(of_y, length, radii, y_count);
@@ -236,7 +243,7 @@ void corrected(Sample& s) {
         float last = -1;
         for (int k = 0; k < 2; ++k) {
             const float before = last;
-            last = keys[used[k]] * (1 + TOLERANCE);
+            last = keys[k] * (1 + TOLERANCE);
             for (int t = 0; t < count; ++t)
                 if (key[near[t]] > before && key[near[t]] <= last)
                     products.add(points + static_cast<size_t>(near[t]) * D, centre, d);

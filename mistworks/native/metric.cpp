@@ -207,10 +207,10 @@ struct Counter {
     void add(const float* of_x, const float* of_y, double* totals) {
         greater_row(of_x, of_y, length, joint);
         const int count = candidates(joint, length, m, used[1], 1.0f, near);
-        float least[NEIGHBOURS[1] + 1], radii[2];
-        least_of_row(joint, near, count, used[1] + 1, least);
+        float least[2], radii[2];
+        least_at<2>(joint, near, count, used, least);
         int32_t x_count[2], y_count[2];
-        for (int k = 0; k < 2; ++k) radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
+        for (int k = 0; k < 2; ++k) radii[k] = just_above(least[k] * (1 - TOLERANCE));
         count_below<2>(of_x, length, radii, x_count);
         count_below<2>(of_y, length, radii, y_count);
         for (int k = 0; k < 2; ++k)

@@ -3,11 +3,12 @@
 //   ksg:        ψ(k) + ψ(m) − mean of ψ(n_x + 1) + ψ(n_y + 1), k = 1, 3, 6, 12 (equation 8).
 //   rectangles: ψ(k) − 1/k + ψ(m) − mean of ψ(n_x) + ψ(n_y) for k = 3 (equation 9).
 // Means over the queries, neighbours among the points: rows of all distances. One coordinate a side and more than 192
-// points: all of at most 4,096 points are queries, by walking along x and by bisection.
+// points: all of at most 4,096 points are queries, by distances to a strip of points along x and by bisection.
 #include <cmath>
 
 #include "distances.h"
 #include "groups.h"
+#include "plane.h"
 
 namespace mistworks {
 namespace {
@@ -15,6 +16,8 @@ namespace {
 constexpr int NEIGHBOURS[4] = {1, 3, 6, 12};
 constexpr int MOST = 12;
 constexpr int RECTANGLE = 3;
+// NEIGHBOURS[MIDDLE] is RECTANGLE.
+constexpr int MIDDLE = 1;
 constexpr double TIE_BREAK = 1e-3;
 // Up to here rows of distances are faster than sorting.
 constexpr int FEW = 192;
@@ -45,8 +48,8 @@ void by_rows(Sample& s, const float* x, const float* y, int queries, int m, int 
         greater_row(of_x, of_y, length, joint);
         // The key may exceed the distance by TIE_BREAK.
         const int count = candidates(joint, length, m, used[3], static_cast<float>(1 + 1.1 * TIE_BREAK), near);
-        float least[MOST + 1], keys[RECTANGLE + 1];
-        least_of_row(joint, near, count, used[3] + 1, least);
+        float least[4], keys[RECTANGLE + 1];
+        least_at<4>(joint, near, count, used, least);
         int have = 0;
         for (int t = 0; t < count; ++t) {
             const float v = key_of(of_x[near[t]], of_y[near[t]]);
@@ -65,7 +68,7 @@ void by_rows(Sample& s, const float* x, const float* y, int queries, int m, int 
         }
         float x_radii[5], y_radii[5];
         // What is as far as the neighbour itself is out, whatever rounding did to it.
-        for (int k = 0; k < 4; ++k) x_radii[k] = y_radii[k] = just_above(least[used[k]] * (1 - TOLERANCE));
+        for (int k = 0; k < 4; ++k) x_radii[k] = y_radii[k] = just_above(least[k] * (1 - TOLERANCE));
         x_radii[4] = just_above(x_side * (1 + TOLERANCE));
         y_radii[4] = just_above(y_side * (1 + TOLERANCE));
         int32_t x_count[5], y_count[5];
@@ -78,86 +81,127 @@ void by_rows(Sample& s, const float* x, const float* y, int queries, int m, int 
     totals.put(s, queries, m, rectangle);
 }
 
-// The nearest points of one in the plane, with their distances in x and in y.
-struct Nearest {
-    double distance[MOST + 1], x[MOST + 1], y[MOST + 1];
-    int have = 0, most;
-    explicit Nearest(int most_) : most(most_) {}
+// The nearest points of each point of a plane, itself among them: from distances to a strip of points about it, which
+// is as wide along x as they need.
+struct Strip {
+    static constexpr int LANES = 16;
+    const Plane& plane;
+    int length, half;
+    float *x, *y, *row;
+    uint16_t* near;
+    // Of the points found.
+    double *of_x, *of_y, *joint, *key;
 
-    double farthest() const { return have == most ? distance[most - 1] : 1e29f; }
-    void add(double dx, double dy) {
-        const double v = std::max(dx, dy);
-        if (have == most && v >= distance[most - 1]) return;
-        int j = have < most ? have++ : most - 1;
-        for (; j && distance[j - 1] > v; --j) {
-            distance[j] = distance[j - 1];
-            x[j] = x[j - 1];
-            y[j] = y[j - 1];
+    Strip(Arena& arena, const Plane& plane_, int k)
+        : plane(plane_),
+          length((plane_.m + LANES - 1) & ~(LANES - 1)),
+          // Independent points have their k neighbours within a square that is as wide as so many points.
+          half((static_cast<int>(std::sqrt(static_cast<double>(k) * plane_.m) / 2) + LANES) & ~(LANES - 1)),
+          x(arena.get<float>(length)),
+          y(arena.get<float>(length)),
+          row(arena.get<float>(length)),
+          near(arena.get<uint16_t>(length + LANES)),
+          of_x(arena.get<double>(length + COUNTED)),
+          of_y(arena.get<double>(length + COUNTED)),
+          joint(arena.get<double>(length + COUNTED)),
+          key(arena.get<double>(length + COUNTED)) {
+        for (int j = 0; j < length; ++j) {
+            x[j] = j < plane.m ? static_cast<float>(plane.x[j]) : FAR;
+            y[j] = j < plane.m ? static_cast<float>(plane.y[j]) : FAR;
         }
-        distance[j] = v;
-        x[j] = dx;
-        y[j] = dy;
+    }
+
+    void measure(int i, int from, int to, Floats* lanes) {
+        const float at_x = x[i], at_y = y[i];
+        for (int j = from; j < to; j += LANES)
+            for (int l = 0; l < PER_16; ++l) {
+                const int at = j + FLOATS * l;
+                const Floats v = greater(absolute(load(x + at) - at_x), absolute(load(y + at) - at_y));
+                store(row + at, v);
+                lanes[l] = lesser(lanes[l], v);
+            }
+    }
+
+    // Points that may be among the k nearest to point i, with their distances; returns how many.
+    int find(int i, int k) {
+        Floats lanes[PER_16];
+        for (Floats& lane : lanes) lane = Floats{} + FAR;
+        int from = std::max(i - half, 0) & -LANES, to = std::min((i + half + LANES) & -LANES, length);
+        measure(i, from, to, lanes);
+        float bound;
+        for (;;) {
+            bound = least_of_lanes(lanes, k) * (1 + TOLERANCE);
+            const int old_from = from, old_to = to;
+            if (from && x[i] - x[from - 1] <= bound) from = std::max(from - half, 0) & -LANES;
+            if (to < length && x[to] - x[i] <= bound) to = std::min((to + half) & -LANES, length);
+            if (from == old_from && to == old_to) break;
+            measure(i, from, old_from, lanes);
+            measure(i, old_to, to, lanes);
+        }
+        const int count = up_to(row + from, to - from, std::min(to, plane.m) - from, bound, near);
+        for (int t = 0; t < count; ++t) {
+            const int j = from + near[t];
+            of_x[t] = std::fabs(plane.x[j] - plane.x[i]);
+            of_y[t] = std::fabs(plane.y[j] - plane.y[i]);
+            joint[t] = std::max(of_x[t], of_y[t]);
+        }
+        return count;
+    }
+
+    // The (places[k]+1)-th least distances of those found, and the sides of the rectangle of places[MIDDLE] neighbours.
+    void order(int count, const int* places, double* least, double& x_side, double& y_side) {
+        if (count <= COUNTED) {
+            for (int t = count; t < COUNTED; ++t) joint[t] = FAR;
+            least_by_counting<COUNTED, 4>(joint, count, places, least);
+        } else {
+            double* sorted = key;
+            std::copy(joint, joint + count, sorted);
+            std::partial_sort(sorted, sorted + places[3] + 1, sorted + count);
+            for (int k = 0; k < 4; ++k) least[k] = sorted[places[k]];
+        }
+        double farthest = 0;
+        for (int t = 0; t < count; ++t) {
+            key[t] = key_of(of_x[t], of_y[t]);
+            farthest = std::max(farthest, joint[t] <= least[MIDDLE] ? key[t] : 0.0);
+        }
+        // Of points a little farther away the key may be less: those take part in the choice.
+        double close[MOST + 1];
+        int have = 0;
+        for (int t = 0; t < count; ++t) {
+            if (key[t] > farthest) continue;
+            int j = std::min(have++, MOST);
+            for (; j && close[j - 1] > key[t]; --j) close[j] = close[j - 1];
+            close[j] = key[t];
+        }
+        farthest = close[places[MIDDLE]];
+        x_side = y_side = 0;
+        for (int t = 0; t < count; ++t) {
+            x_side = std::max(x_side, key[t] <= farthest ? of_x[t] : 0.0);
+            y_side = std::max(y_side, key[t] <= farthest ? of_y[t] : 0.0);
+        }
     }
 };
 
-// Others within a radius of the centre or on it, among sorted values.
-int within(const float* sorted, int m, float centre, double radius) {
-    const float* above = std::upper_bound(sorted, sorted + m, static_cast<double>(centre) + radius,
-                                          [](double a, float b) { return a < b; });
-    const float* below = std::lower_bound(sorted, sorted + m, static_cast<double>(centre) - radius,
-                                          [](float a, double b) { return a < b; });
-    return static_cast<int>(above - below) - 1;
-}
-
-void in_plane(Sample& s, const float* x_given, const float* y_given, int m) {
-    int used[4];
-    for (int k = 0; k < 4; ++k) used[k] = std::min(NEIGHBOURS[k], m - 1);
-    const int rectangle = std::min(RECTANGLE, m - 1);
-    int32_t* order = s.arena.get<int32_t>(m);
-    for (int i = 0; i < m; ++i) order[i] = i;
-    std::sort(order, order + m, [&](int32_t a, int32_t b) {
-        return x_given[a] < x_given[b] || (x_given[a] == x_given[b] && y_given[a] < y_given[b]);
-    });
-    float *x = s.arena.get<float>(m), *y = s.arena.get<float>(m), *sorted_y = s.arena.get<float>(m);
-    for (int i = 0; i < m; ++i) {
-        x[i] = x_given[order[i]];
-        y[i] = sorted_y[i] = y_given[order[i]];
-    }
-    std::sort(sorted_y, sorted_y + m);
+void in_plane(Sample& s) {
+    const Plane plane = plane_of(s, 0, 0, PAIR_SUBSET);
+    const int m = plane.m;
+    Strip strip(s.arena, plane, MOST);
     Totals totals;
     for (int i = 0; i < m; ++i) {
-        // Differences of numbers in single precision are exact in double.
-        const double at_x = x[i], at_y = y[i];
-        Nearest nearest(used[3] + 1);
-        nearest.add(0, 0);
-        for (int left = i - 1, right = i + 1;;) {
-            const double to_left = left >= 0 ? at_x - x[left] : 1e30, to_right = right < m ? x[right] - at_x : 1e30;
-            if (std::min(to_left, to_right) >= nearest.farthest()) break;
-            if (to_left <= to_right) {
-                nearest.add(to_left, std::fabs(at_y - y[left]));
-                --left;
-            } else {
-                nearest.add(to_right, std::fabs(at_y - y[right]));
-                ++right;
-            }
-        }
-        double keys[MOST + 1], sorted_keys[MOST + 1], x_side = 0, y_side = 0;
-        for (int j = 0; j < nearest.have; ++j) sorted_keys[j] = keys[j] = key_of(nearest.x[j], nearest.y[j]);
-        std::sort(sorted_keys, sorted_keys + nearest.have);
-        for (int j = 0; j < nearest.have; ++j)
-            if (keys[j] <= sorted_keys[rectangle]) {
-                x_side = std::max(x_side, nearest.x[j]);
-                y_side = std::max(y_side, nearest.y[j]);
-            }
+        const double at_x = plane.x[i], at_y = plane.y[i];
+        double least[4], x_side, y_side;
+        strip.order(strip.find(i, MOST), NEIGHBOURS, least, x_side, y_side);
         for (int k = 0; k < 4; ++k) {
-            const double radius = nearest.distance[used[k]] * (1 - 1e-6);
-            totals.ksg[k] += psi(used[k]) - psi(std::max(within(x, m, x[i], radius), 0) + 1) -
-                             psi(std::max(within(sorted_y, m, y[i], radius), 0) + 1);
+            const double radius = least[k] * (1 - 1e-6);
+            totals.ksg[k] += psi(NEIGHBOURS[k]) - psi(within(plane.x, m, at_x, radius)) -
+                             psi(within(plane.sorted_y, m, at_y, radius));
         }
-        totals.rectangles -= psi(std::max(within(x, m, x[i], x_side * (1 + 1e-6)), 1)) +
-                             psi(std::max(within(sorted_y, m, y[i], y_side * (1 + 1e-6)), 1));
+        totals.rectangles -= psi(std::max(within(plane.x, m, at_x, x_side * (1 + 1e-6)) - 1, 1)) +
+                             psi(std::max(within(plane.sorted_y, m, at_y, y_side * (1 + 1e-6)) - 1, 1));
     }
-    totals.put(s, m, m, rectangle);
+    totals.put(s, m, m, RECTANGLE);
+    s.has_plane_totals = m == s.n;
+    for (int k = 0; k < 2; ++k) s.plane_totals[k] = totals.ksg[k];
 }
 
 // Scores of the first m points in single precision, shape (d, length), padded with FAR.
@@ -176,9 +220,7 @@ float* scores_of(Sample& s, int m, int length) {
 
 void nearest(Sample& s) {
     if (s.d == 2 && s.n > FEW) {
-        const int m = std::min(s.n, PAIR_SUBSET);
-        const float* scores = scores_of(s, m, m);
-        in_plane(s, scores, scores + m, m);
+        in_plane(s);
         return;
     }
     const int length = padded_floats(s.points);

@@ -9,6 +9,7 @@
 
 #include "canonical.h"
 #include "groups.h"
+#include "plane.h"
 
 namespace mistworks {
 namespace {
@@ -33,29 +34,6 @@ struct Pair {
     bool clear;
     double ksg[KINDS];
 };
-
-// Points in the plane in the order of x, single precision held in double: differences are exact. Of all points of a
-// sample every sorted column is the same.
-struct Plane {
-    int m;
-    const double *x, *y, *sorted_y;
-};
-
-// How many of the sorted values are below `bound`, or with `UP` not above it; without branches that are guessed.
-template <bool UP> int rank_of(const double* sorted, int m, double bound) {
-    const double* from = sorted;
-    int length = m;
-    while (length > 1) {
-        const int half = length / 2;
-        from += half * static_cast<int>(UP ? from[half - 1] <= bound : from[half - 1] < bound);
-        length -= half;
-    }
-    return static_cast<int>(from - sorted) + (UP ? *from <= bound : *from < bound);
-}
-
-int within(const double* sorted, int m, double centre, double radius) {
-    return std::max(rank_of<true>(sorted, m, centre + radius) - rank_of<false>(sorted, m, centre - radius), 1);
-}
 
 // The three least distances.
 struct Least {
@@ -96,32 +74,12 @@ void ksg_in_plane(const Plane& plane, double* estimates) {
 }
 
 void evaluate(Sample& s, Pair& pair) {
-    Arena::Scope scope(s.arena);
-    const int n = s.n, m = std::min(n, PLANE_POINTS);
-    const int32_t *of_x = s.column(pair.i), *of_y = s.column(s.dx + pair.j);
-    double *x = s.arena.get<double>(m), *y = s.arena.get<double>(m), *sorted_y = x;
-    auto single = [&](int rank) { return static_cast<double>(static_cast<float>(s.score[rank])); };
-    if (m == n) {
-        for (int r = 0; r < n; ++r) x[r] = single(r);
-        for (int i = 0; i < n; ++i) y[of_x[i]] = x[of_y[i]];
-    } else {
-        uint64_t* ranks = s.arena.get<uint64_t>(m);
-        int32_t* y_ranks = s.arena.get<int32_t>(m);
-        for (int i = 0; i < m; ++i) {
-            const int point = s.point(i);
-            ranks[i] = static_cast<uint64_t>(of_x[point]) << 32 | static_cast<uint32_t>(of_y[point]);
-            y_ranks[i] = of_y[point];
-        }
-        std::sort(ranks, ranks + m);
-        std::sort(y_ranks, y_ranks + m);
-        sorted_y = s.arena.get<double>(m);
-        for (int i = 0; i < m; ++i) {
-            x[i] = single(static_cast<int>(ranks[i] >> 32));
-            y[i] = single(static_cast<int>(ranks[i] & 0xffffffff));
-            sorted_y[i] = single(y_ranks[i]);
-        }
+    if (s.has_plane_totals && s.n <= PLANE_POINTS) {
+        for (int k = 0; k < KINDS; ++k) pair.ksg[k] = std::max(s.plane_totals[k] / s.n + psi(s.n), 0.0);
+        return;
     }
-    ksg_in_plane({m, x, y, sorted_y}, pair.ksg);
+    Arena::Scope scope(s.arena);
+    ksg_in_plane(plane_of(s, pair.i, pair.j, PLANE_POINTS), pair.ksg);
 }
 
 }  // namespace

@@ -140,7 +140,11 @@ void gather(const Sample& s, const double* table, int first, int count, double* 
     for (int j = 0; j < s.d; ++j) {
         const int32_t* r = s.column(j) + first;
         double* to = out + static_cast<size_t>(j) * BLOCK;
-        for (int i = 0; i < count; ++i) to[i] = table[r[i]];
+        const int last = s.n - first - 1;
+        for (int i = 0; i < count; ++i) {
+            __builtin_prefetch(table + r[std::min(i + AHEAD, last)]);
+            to[i] = table[r[i]];
+        }
         for (int i = count; i < BLOCK; ++i) to[i] = 0;
     }
 }
@@ -158,6 +162,7 @@ void prepare(Sample& s) {
     correlate(s);
     decompose(s);
     order_by_hash(s);
+    s.has_plane_totals = false;
     s.divergence = s.arena.zeros<double>(static_cast<size_t>(s.dx) * s.dy);
 }
 

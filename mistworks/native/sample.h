@@ -70,6 +70,10 @@ struct Sample {
     int32_t* order;
     // χ² of each pair (dx, dy), up to order 4, less chance: what `polynomials` leaves for `planes`.
     double* divergence;
+    // With one column a side and few points the sums over points of ψ(k) − ψ(n_x) − ψ(n_y), k = 1 and 3, of all points:
+    // what `nearest` leaves for `planes`.
+    bool has_plane_totals;
+    double plane_totals[2];
     // min(n, SUBSET) and min(n, POINTS).
     int queries, points;
 
@@ -99,6 +103,8 @@ void prepare_ranks(Sample& sample);
 // Break ties: `rank` from `exact`.
 void untie(Sample& sample);
 
+// Points ahead of which a table that is read in random order is asked for: memory is slow, and waits side by side.
+constexpr int AHEAD = 16;
 // table[rank] of `count` ≤ BLOCK points from `first` on, shape (d, BLOCK); zeros behind the last.
 void gather(const Sample& sample, const double* table, int first, int count, double* out);
 

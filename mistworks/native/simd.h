@@ -23,6 +23,7 @@ namespace mistworks {
 typedef double Doubles __attribute__((vector_size(MISTWORKS_VECTOR)));
 typedef float Floats __attribute__((vector_size(MISTWORKS_VECTOR)));
 typedef int32_t Ints __attribute__((vector_size(MISTWORKS_VECTOR)));
+typedef int64_t Longs __attribute__((vector_size(MISTWORKS_VECTOR)));
 // The same at any address of an element.
 typedef double LooseDoubles __attribute__((vector_size(MISTWORKS_VECTOR), aligned(8), may_alias));
 typedef float LooseFloats __attribute__((vector_size(MISTWORKS_VECTOR), aligned(4), may_alias));

@@ -23,6 +23,7 @@ int numbered(Arena& arena, const uint64_t* keys, int n, int32_t* codes, int32_t*
     uint64_t* known = arena.get<uint64_t>(n);
     int count = 0;
     for (int i = 0; i < n; ++i) {
+        __builtin_prefetch(slots + (keys[std::min(i + AHEAD, n - 1)] & (size - 1)));
         size_t slot = keys[i] & (size - 1);
         while (slots[slot] >= 0 && known[slots[slot]] != keys[i]) slot = (slot + 1) & (size - 1);
         int32_t& code = slots[slot];

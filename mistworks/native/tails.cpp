@@ -66,7 +66,9 @@ void gather_students(const Sample& s, int first, int count, double* out) {
     for (int j = 0; j < s.d; ++j) {
         const int32_t* r = s.column(j) + first;
         double* to = out + static_cast<size_t>(j) * BLOCK;
+        const int last = s.n - first - 1;
         for (int i = 0; i < count; ++i) {
+            __builtin_prefetch(s.students + static_cast<size_t>(STUDENT_ROW) * r[std::min(i + AHEAD, last)]);
             const double* row = s.students + static_cast<size_t>(STUDENT_ROW) * r[i];
             for (int k = 0; k < STUDENTS; ++k) to[k * step + i] = row[k];
         }

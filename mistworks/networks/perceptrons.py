@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # Rows computed together: their activations stay in a core's cache.
 _ROWS = 128
 _EPSILON = 1e-5
-_NOT_TRAINED = ("centre", "scale", "origin", "whitening")
+NOT_TRAINED = ("centre", "scale", "origin", "whitening")
 
 
 UNUSUAL: Mapping[str, str] = MappingProxyType(
@@ -85,7 +85,7 @@ class Perceptrons(Predictor):
     @property
     def parameter_count(self) -> int:
         """See `Predictor.parameter_count`."""
-        return sum(values.size for name, values in self._tensors.items() if name not in _NOT_TRAINED)
+        return sum(values.size for name, values in self._tensors.items() if name not in NOT_TRAINED)
 
     def tensors(self) -> Mapping[str, FloatArray]:
         """See `Predictor.tensors`."""

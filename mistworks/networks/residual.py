@@ -15,6 +15,9 @@ from mistworks.networks.config import SummaryNetworkConfig
 from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
 from mistworks.statistics.layout import statistic_names
 
+MOMENTS = ("origin", "whitening")
+"""What each estimator has of its own: those apart know fewer families."""
+
 
 class _Linear(nn.Module):
     """A linear map of each member's own: from shape (members, B, inputs) to (members, B, outputs)."""
@@ -45,6 +48,45 @@ def _normalised(values: Tensor) -> Tensor:
     return functional.layer_norm(values, values.shape[-1:])
 
 
+class Members(nn.Module):
+    """Perceptrons of one shape and different weights, computed together; see `ResidualNetwork`.
+
+    Attributes:
+        count: how many they are.
+    """
+
+    def __init__(self, count: int, config: SummaryNetworkConfig) -> None:
+        super().__init__()
+        self.count = count
+        hidden, self._candidates = config.hidden, len(config.candidates())
+        self.embed = _Linear(count, len(config.columns()), hidden)
+        self.body = nn.ModuleList(_Residual(count, hidden) for _ in range(config.blocks))
+        self.head = _Linear(count, hidden, self._candidates + KNOTS)
+        with torch.no_grad():
+            # At first the candidates' mixture alone decides.
+            self.head.weight[..., self._candidates].zero_()
+
+    def forward(self, standardised: Tensor, estimates: Tensor) -> Tensor:
+        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS).
+
+        Args:
+            standardised: see `ResidualNetwork.standardised`, shape (B, C).
+            estimates: see `ResidualNetwork.estimates`, shape (B, K).
+        """
+        hidden = self.embed(standardised.expand(self.count, -1, -1))
+        for block in self.body:
+            hidden = block(hidden)
+        head = self.head(_normalised(hidden)).float()
+        count = self._candidates
+        mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
+        middle = square_root_scale(mixture) + head[..., count : count + 1]
+        steps = functional.softplus(head[..., count + 1 :] - 2.0)
+        half = (KNOTS - 1) // 2
+        above = middle + steps[..., half:].cumsum(dim=-1)
+        below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
+        return torch.cat([below, middle, above], dim=-1)
+
+
 class ResidualNetwork(nn.Module):
     """Residual perceptrons that read statistics of a sample and correct a mixture of classical estimators.
 
@@ -60,15 +102,15 @@ class ResidualNetwork(nn.Module):
     Attributes:
         config: sizes of the network.
         left_out: the groups of families that further members do without, one each.
-        members: how many are trained, those for calibration among them.
+        own: the members of the estimator.
+        apart: those further members; None where no group is left out.
     """
 
     def __init__(self, config: SummaryNetworkConfig, left_out: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.config, self.left_out = config, left_out
-        self.members = members = config.members + len(left_out)
-        hidden, count = config.hidden, len(statistic_names())
-        columns, self._candidates = config.columns(), config.candidates()
+        count, columns = len(statistic_names()), config.columns()
+        self._candidates = config.candidates()
         self.columns: Tensor
         self.centre: Tensor
         self.scale: Tensor
@@ -79,19 +121,19 @@ class ResidualNetwork(nn.Module):
         self.register_buffer("scale", torch.ones(count))
         self.register_buffer("origin", torch.zeros(1 + len(left_out), len(columns)))
         self.register_buffer("whitening", torch.eye(len(columns)).repeat(1 + len(left_out), 1, 1))
-        self.embed = _Linear(members, len(columns), hidden)
-        self.body = nn.ModuleList(_Residual(members, hidden) for _ in range(config.blocks))
-        self.head = _Linear(members, hidden, len(self._candidates) + KNOTS)
-        with torch.no_grad():
-            # At first the candidates' mixture alone decides.
-            self.head.weight[..., len(self._candidates)].zero_()
+        self.own = Members(config.members, config)
+        self.apart = Members(len(left_out), config) if left_out else None
 
     @classmethod
     def of(cls, config: SummaryNetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
         """The network with the weights of a trained estimator, in evaluation mode."""
         network = cls(config)
-        state = {name: torch.from_numpy(values) for name, values in tensors.items()}
-        for name in ("origin", "whitening"):
+        own = {f"own.{name}" for name, _ in network.own.named_parameters()}
+        state = {
+            f"own.{name}" if f"own.{name}" in own else name: torch.from_numpy(values)
+            for name, values in tensors.items()
+        }
+        for name in MOMENTS:
             state[name] = state[name][None]
         network.load_state_dict(state, strict=True)
         return network.eval().requires_grad_(requires_grad=False)
@@ -107,23 +149,9 @@ class ResidualNetwork(nn.Module):
         return table[:, self._candidates].clamp(0.0, MOST_NATS).minimum(cap)
 
     def forward(self, table: Tensor) -> Tensor:
-        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS), from (B, S)."""
-        return self.knots(self.standardised(table), self.estimates(table))
-
-    def knots(self, standardised: Tensor, estimates: Tensor) -> Tensor:
-        """The same from what `standardised` and `estimates` give."""
-        hidden = self.embed(standardised.expand(self.members, -1, -1))
-        for block in self.body:
-            hidden = block(hidden)
-        head = self.head(_normalised(hidden)).float()
-        count = len(self._candidates)
-        mixture = (torch.softmax(head[..., :count], dim=-1) * estimates).sum(dim=-1, keepdim=True)
-        middle = square_root_scale(mixture) + head[..., count : count + 1]
-        steps = functional.softplus(head[..., count + 1 :] - 2.0)
-        half = (KNOTS - 1) // 2
-        above = middle + steps[..., half:].cumsum(dim=-1)
-        below = middle - steps[..., :half].cumsum(dim=-1).flip(-1)
-        return torch.cat([below, middle, above], dim=-1)
+        """Quantiles of the estimator's members at the knots, shape (members, B, KNOTS), from (B, S)."""
+        quantiles: Tensor = self.own(self.standardised(table), self.estimates(table))
+        return quantiles
 
     def mixture_quantiles(self, table: Tensor) -> Tensor:
         """Quantiles of the members' mixture at ``LEVELS`` in nats, with gradients, shape (B, len(LEVELS)).
@@ -131,7 +159,7 @@ class ResidualNetwork(nn.Module):
         See `mistworks.networks.scale.mixture_quantiles`, which this agrees with.
         """
         pooled, order = self(table).transpose(0, 1).flatten(1).sort(dim=1)
-        mass = torch.from_numpy(knot_mass()).repeat(self.members)[order] / self.members
+        mass = torch.from_numpy(knot_mass()).repeat(self.own.count)[order] / self.own.count
         levels = torch.special.ndtri((mass.cumsum(dim=1) - mass / 2).clamp(1e-6, 1 - 1e-6))
         wanted = torch.from_numpy(LEVELS_Z).expand(len(table), -1).contiguous()
         above = torch.searchsorted(levels, wanted).clamp(1, levels.shape[1] - 1)

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mistworks.dataset import FloatArray
-from mistworks.networks.perceptrons import Perceptrons, shapes
-from mistworks.networks.residual import ResidualNetwork
+from mistworks.networks.perceptrons import NOT_TRAINED, Perceptrons, shapes
+from mistworks.networks.residual import MOMENTS, ResidualNetwork
 
 LEAK = 0.05
 """The slope below 0 that is left in training, where the estimate is 0, so that gradients pass."""
@@ -22,31 +22,29 @@ _RIDGE = 1e-3
 
 
 class SummaryNetwork(ResidualNetwork):
-    """The residual network with what training needs: scaling from the data, and the estimator it becomes.
-
-    Further members are trained without a group of families each. They are no part of the estimator: its
-    calibration learns from them how wrong it is on what it has not seen.
-    """
+    """The residual network with what training needs: scaling from the data, and the estimators it becomes."""
 
     def ready(self) -> Perceptrons:
         """The estimator's members, to be used without torch."""
-        return self._perceptrons(slice(0, self.config.members), 0)
+        return self._perceptrons("own", slice(None), 0)
 
     def witnesses(self) -> Mapping[str, Perceptrons]:
         """By group of families the member that was trained without it."""
-        first = self.config.members
         return {
-            group: self._perceptrons(slice(first + number, first + number + 1), 1 + number)
+            group: self._perceptrons("apart", slice(number, number + 1), 1 + number)
             for number, group in enumerate(self.left_out)
         }
 
-    def _perceptrons(self, members: slice, moments: int) -> Perceptrons:
-        config = self.config.model_copy(update={"members": members.stop - members.start})
+    def _perceptrons(self, part: str, members: slice, moments: int) -> Perceptrons:
         state = {name: tensor.detach().float().cpu().numpy() for name, tensor in self.state_dict().items()}
+        chosen = state[f"{part}.head.bias"][members]
+        config = self.config.model_copy(update={"members": len(chosen)})
         tensors: dict[str, FloatArray] = {}
         for name in shapes(config):
-            part: int | slice = moments if name in ("origin", "whitening") else members
-            values = state[name] if name in ("centre", "scale") else state[name][part]
+            if name in NOT_TRAINED:
+                values = state[name][moments] if name in MOMENTS else state[name]
+            else:
+                values = state[f"{part}.{name}"][members]
             tensors[name] = np.ascontiguousarray(values).copy()
         return Perceptrons(config, tensors)
 

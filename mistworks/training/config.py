@@ -39,6 +39,7 @@ class TrainingConfig(FrozenConfig):
         precision: of the matrix products of a network over statistics.
         leave_out: whether a network over statistics has a further member for each group of families, trained
             without it, from which the calibration learns how wrong estimates are on what is new.
+        left_out_share: share of each batch that these further members learn from; they cost the less.
         seed: of the weights, the order of the data and the levels.
     """
 
@@ -61,4 +62,5 @@ class TrainingConfig(FrozenConfig):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     leave_out: bool = False
+    left_out_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: Annotated[int, Field(ge=0)] = 0

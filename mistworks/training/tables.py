@@ -1,5 +1,6 @@
 """Training on tables of statistics: rows are gathered as arrays, on the device that trains."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import cast
@@ -11,7 +12,7 @@ from torch import Tensor
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig, SummaryNetworkConfig
-from mistworks.networks.residual import from_scale, square_root_scale
+from mistworks.networks.residual import Members, from_scale, square_root_scale
 from mistworks.networks.scale import knot_mass
 from mistworks.networks.summary import LEAK, SummaryNetwork, leaky
 from mistworks.simulation.general import FAMILY_GROUPS
@@ -21,7 +22,7 @@ from mistworks.training.config import TrainingConfig
 from mistworks.training.groups import groups_of
 
 _DATASETS_FOR_SCALES = 20_000
-_ROWS = 256
+_ROWS = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +72,7 @@ class TableLesson:
         left_out = tuple(group for group in FAMILY_GROUPS if (self._groups == group).any())
         self._device = _device(training.device)
         self.network = SummaryNetwork(config, left_out if training.leave_out else ()).to(self._device)
+        self._members = config.members + len(self.network.left_out)
         mass = knot_mass()
         levels = np.cumsum(mass) - mass / 2
         self._mass = torch.from_numpy(mass).float().to(self._device)
@@ -140,29 +142,34 @@ class TableLesson:
         )
 
     def backward(self, batch: Table, step: int) -> Tensor:
-        """See `Lesson.backward`: the mean over datasets and over the members that learn from each."""
+        """See `Lesson.backward`: the mean over datasets and over the estimator's members."""
+        network = self.network
+        if network.apart is not None:
+            count = math.ceil(self._config.left_out_share * len(batch))
+            self._learn(network.apart, batch.part(0, count))
+        return self._learn(network.own, batch)
+
+    def _learn(self, members: Members, batch: Table) -> Tensor:
+        """Add the gradient of the mean over datasets and over all members; the mean over these members."""
         total = torch.zeros((), device=self._device)
         # On a CPU parts whose activations stay in its caches.
         most = len(batch) if self._device.type == "cuda" else _ROWS
         for first in range(0, len(batch), most):
             part = batch if most >= len(batch) else batch.part(first, first + most)
-            mean = self._summed_loss(part) / (len(batch) * self.network.members)
-            mean.backward()  # type: ignore[no-untyped-call]
+            mean = self._summed_loss(members, part) / (len(batch) * members.count)
+            (mean * (members.count / self._members)).backward()  # type: ignore[no-untyped-call]
             total += mean.detach()
         return total
 
-    def _summed_loss(self, batch: Table) -> Tensor:
-        network = self.network
+    def _summed_loss(self, members: Members, batch: Table) -> Tensor:
         half = self._config.precision == "bfloat16"
         with torch.autocast(self._device.type, torch.bfloat16, enabled=half):
-            knots = network.knots(batch.inputs, batch.estimates)
+            knots = members(batch.inputs, batch.estimates)
         loss = self._loss(knots, batch.target)
-        if not network.left_out:
+        if members is self.network.own:
             return loss.sum()
-        numbers = torch.arange(len(network.left_out), device=self._device)
-        learning = batch.group[None] != numbers[:, None]
-        first = network.config.members
-        return loss[:first].sum() + (loss[first:] * learning).sum()
+        numbers = torch.arange(members.count, device=self._device)
+        return (loss * (batch.group[None] != numbers[:, None])).sum()
 
     def _loss(self, knots: Tensor, target: Tensor) -> Tensor:
         """Of each member on each dataset, shape (members, B), from knots of shape (members, B, KNOTS)."""

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mistworks
 from mistworks.errors import MistworksWarning
 from mistworks.estimation.estimate import Estimate
-from tests.mistworks.preparation.test_prepare import KINDS, frame, kinds, remapped, side_of
+from tests.mistworks.preparation.test_prepare import KINDS, frame, kinds, relabelled, remapped, side_of
 
 # Rounding of the networks and of sums of statistics in another order.
 CLOSE = {"rtol": 1e-3, "atol": 1e-3}
@@ -58,11 +58,11 @@ class TestProperties:
     @given(seeds, sizes, kinds, kinds)
     @example(0, 200, ["rare"], ["rare"])
     @example(0, 200, ["many classes"], ["classes"])
+    @example(0, 200, ["many classes"], ["many classes"])
+    @example(1, 100, ["many classes", "many classes"], ["many classes", "continuous"])
     def test_orders_names_and_scales_change_nothing(
         self, seed: int, n: int, of_x: list[str], of_y: list[str]
     ) -> None:
-        # Classes of two or three points on both sides form parts that no refinement of colours tells apart.
-        assume(not ("many classes" in of_x and "many classes" in of_y))
         rng = np.random.default_rng(seed)
         x, y = side_of(rng, n, of_x), side_of(rng, n, of_y)
         points = rng.permutation(n)
@@ -71,6 +71,39 @@ class TestProperties:
             mapped = [remapped(rng, kind, column) for kind, column in zip(names, columns, strict=True)]
             sides.append(frame([mapped[j] for j in rng.permutation(len(mapped))]).iloc[points])
         assert_equal(mistworks.estimate(frame(x), frame(y)), mistworks.estimate(sides[1], sides[0]))
+
+    @settings(max_examples=40, deadline=None)
+    @given(
+        seeds,
+        sizes,
+        st.lists(st.integers(2, 4), min_size=1, max_size=2),
+        st.lists(st.integers(2, 4), min_size=1, max_size=2),
+        st.lists(st.sampled_from(["continuous", "classes", "bool", "integers"]), max_size=1),
+    )
+    @example(0, 100, [2], [3], [])
+    @example(0, 100, [2], [2], [])
+    @example(0, 200, [3], [3], ["bool"])
+    def test_names_of_classes_of_few_points_change_nothing(
+        self, seed: int, n: int, points_of_x: list[int], points_of_y: list[int], others: list[str]
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        kinds_of_x = ["classes"] * len(points_of_x) + others
+        kinds_of_y = ["classes"] * len(points_of_y)
+        x = [rng.permutation(n) // points for points in points_of_x]
+        x = [*x, *side_of(rng, n, others)]
+        y = [rng.permutation(n) // points for points in points_of_y]
+        rows = rng.permutation(n)
+        estimates = []
+        for order in (np.arange(n), rows):
+            sides = [
+                frame([relabelled(rng, column) if kind == "classes" else column for kind, column in named])
+                for named in (
+                    list(zip(kinds_of_x, x, strict=True)),
+                    list(zip(kinds_of_y, y, strict=True)),
+                )
+            ]
+            estimates.append(mistworks.estimate(*(side.iloc[order] for side in sides)))
+        assert_equal(*estimates)
 
     @settings(max_examples=40, deadline=None)
     @given(seeds, sizes, kinds, kinds)
