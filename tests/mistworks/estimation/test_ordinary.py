@@ -134,7 +134,8 @@ class TestProperties:
         jittered = mistworks.estimate(
             x + width * rng.uniform(-0.5, 0.5, n), y + width * rng.uniform(-0.5, 0.5, n)
         )
-        assert abs(plain.median - jittered.median) < 3 * noise(plain, jittered)
+        # Three standard deviations: a half of the 50 % interval is 0.67 of one.
+        assert abs(plain.median - jittered.median) < 4.5 * noise(plain, jittered)
 
     @settings(max_examples=60, deadline=None)
     @given(
