@@ -37,7 +37,7 @@ Kind = Callable[..., Trial]
 
 SHORT = pytest.mark.xfail(
     strict=True,
-    reason="The shipped weights learned from few datasets and rate strong normal pairs 0.1 nats too high.",
+    reason="The shipped weights rate strong normal pairs up to a twentieth too high, with narrow intervals.",
 )
 """What the shipped weights fail; better ones make these tests fail, so that the mark goes."""
 
@@ -88,7 +88,7 @@ class TestKinds:
         if found[0].trial.estimable:
             assert sum(each.near for each in found) >= 4, told(found)
 
-    @pytest.mark.parametrize("kind", kinds("strong_normal"))
+    @pytest.mark.parametrize("kind", kinds())
     def test_other_sizes_shares_levels_and_dimensions(self, kind: Kind) -> None:
         """Of about twelve others, three may miss their interval and two the tolerance."""
         others = [dict(point) for point in KINDS[kind][1:] if point["n"] <= QUICK_POINTS]
@@ -241,11 +241,16 @@ class TestInfinite:
         assert estimate.mi > 3
 
     def test_not_with_noise_of_a_thousandth(self) -> None:
-        rng = np.random.default_rng(9)
-        x = rng.normal(size=600)
-        estimate = mistworks.estimate(x, x + 1e-3 * rng.normal(size=600))
-        low, high = estimate.interval(0.9)
-        assert low <= -math.log(1e-3) <= high < math.inf
+        truth, holds = 0.5 * math.log1p(1e6), []
+        for seed in range(10):
+            rng = np.random.default_rng(seed)
+            x = rng.normal(size=600)
+            estimate = mistworks.estimate(x, x + 1e-3 * rng.normal(size=600))
+            low, high = estimate.interval(0.9)
+            assert high < math.inf
+            assert estimate.mi == pytest.approx(truth, rel=0.05)
+            holds.append(low <= truth <= high)
+        assert sum(holds) >= 7
 
     @pytest.mark.parametrize("margin", ["normal", "uniform", "exponential"])
     @pytest.mark.parametrize(("dx", "dy"), [(1, 1), (2, 2), (1, 3), (3, 3)])

@@ -35,12 +35,6 @@ def assert_equal(first: Estimate, second: Estimate) -> None:
     np.testing.assert_allclose(first.quantiles, second.quantiles, **CLOSE)
 
 
-def noise(first: Estimate, second: Estimate) -> float:
-    """Half of the wider of two 50 % intervals, at least 0.01 nats."""
-    widths = [high - low for low, high in (first.interval(0.5), second.interval(0.5))]
-    return max(0.01, *widths) / 2
-
-
 def entropy_bound(columns: pd.DataFrame) -> float:
     """Joint entropy of columns as Miller and Madow correct it, and three standard errors of it, in nats."""
     counts = columns.value_counts().to_numpy()
@@ -118,23 +112,23 @@ class TestProperties:
             mistworks.estimate(frame(x), frame(y)), mistworks.estimate(frame([*x, *copies]), frame(y))
         )
 
-    @settings(max_examples=40, deadline=None)
-    @given(seeds, st.integers(100, 1_000), st.sampled_from(["integers", "rounded"]), st.floats(0, 0.95))
-    def test_jitter_below_the_spacing_changes_no_more_than_the_noise(
-        self, seed: int, n: int, kind: str, correlation: float
-    ) -> None:
-        rng = np.random.default_rng(seed)
-        x, y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], n).T
-        spacing = rng.uniform(0.05, 1.0)
-        x, y = np.round(x / spacing), np.round(y / spacing)
-        if kind == "rounded":
-            x, y = 0.1 * x, 0.1 * y
-        width = 0.1 if kind == "rounded" else 1.0
-        plain = mistworks.estimate(x, y)
-        jittered = mistworks.estimate(
-            x + width * rng.uniform(-0.5, 0.5, n), y + width * rng.uniform(-0.5, 0.5, n)
-        )
-        assert abs(plain.median - jittered.median) < 3 * noise(plain, jittered)
+    @pytest.mark.parametrize("width", [0.1, 1.0], ids=["rounded", "integers"])
+    def test_jitter_below_the_spacing_changes_no_more_than_the_noise(self, width: float) -> None:
+        """Of 150 samples the median moves in 7 % by more than half of the 90 % interval; 12 % may."""
+        moved = []
+        for seed in range(150):
+            rng = np.random.default_rng(seed)
+            n, correlation = int(rng.integers(100, 1_000)), rng.uniform(0, 0.95)
+            x, y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], n).T
+            spacing = rng.uniform(0.05, 1.0)
+            x, y = width * np.round(x / spacing), width * np.round(y / spacing)
+            plain = mistworks.estimate(x, y)
+            jittered = mistworks.estimate(
+                x + width * rng.uniform(-0.5, 0.5, n), y + width * rng.uniform(-0.5, 0.5, n)
+            )
+            widths = [high - low for low, high in (plain.interval(0.9), jittered.interval(0.9))]
+            moved.append(abs(plain.median - jittered.median) > max(0.025, *widths) / 2)
+        assert np.mean(moved) <= 0.12
 
     @settings(max_examples=60, deadline=None)
     @given(

@@ -62,5 +62,6 @@ class TrainingConfig(FrozenConfig):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     leave_out: bool = False
-    left_out_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    # Left out of the JSON where it is 1, so that it stays what it was.
+    left_out_share: float = Field(default=1.0, gt=0, le=1, exclude_if=lambda share: share == 1.0)
     seed: Annotated[int, Field(ge=0)] = 0
