@@ -99,8 +99,8 @@ def main() -> None:
         command = (
             f"--datasets {arguments.datasets} --epochs {arguments.epochs} --minutes {arguments.minutes:g}"
         )
-        told = f"{seconds:.0f} s of training each on {len(source):,} datasets"
-    arguments.output.write_text(_document(rows, command, told), encoding="utf-8")
+        training = f"{seconds:.0f} s of training each on {len(source):,} datasets"
+    arguments.output.write_text(_document(rows, command, training), encoding="utf-8")
 
 
 def _without_groups(
@@ -277,8 +277,7 @@ def _document(rows: list[list[str]], command: str, training: str) -> str:
         f"Written by `python benchmarks/ablations.py {command}`: networks over statistics, {training}. "
         "The last two rows had about as many minutes of all cores: one "
         "with the time of the statistics, the other the set transformer of the preset `quick`, on samples of "
-        "the same store. Nats and nats², ± one standard error. `beyond`, `ordinary` and `strong` are shown, "
-        "not used to choose."
+        "the same store. Nats and nats², ± one standard error."
         f"\n\n{lines}\n"
     )
 

@@ -166,8 +166,8 @@ def _coverage(name: str, part: Results) -> Iterable[list[object]]:
     found = coverage(part, levels=(0.9,))
     for row in found:
         if row.family == "all":
-            told = f"{row.coverage:.1%} ({row.low:.1%}–{row.high:.1%})"
-            yield [f"{name}, n {row.n_bin}: 90 % interval covers", row.count, told]
+            shown = f"{row.coverage:.1%} ({row.low:.1%}–{row.high:.1%})"
+            yield [f"{name}, n {row.n_bin}: 90 % interval covers", row.count, shown]
     if name == "m-test":
         families = [row.coverage for row in found if row.family != "all" and row.n_bin == "all"]
         inside = sum(0.86 <= share <= 0.94 for share in families)
@@ -203,9 +203,9 @@ def _scores(evaluated: Evaluated, suite: str, first: str) -> Iterable[list[str]]
                 found.append((other.score, name, next(iter(coverage(same, levels=(0.9,))))))
     if found:
         score, name, row = min(found, key=lambda entry: entry[0])
-        told = f"{suite}: interval score where {name} has intervals"
+        label = f"{suite}: interval score where {name} has intervals"
         yield [
-            told,
+            label,
             str(row.count),
             pair(row.score, row.score_se),
             f"{score:.3g}, its",
@@ -262,7 +262,7 @@ def by_form(evaluated: Evaluated, first: str) -> str:
     """Errors on the distributions of `beyond` whose form the training families share, and on the others."""
     own = next(part for part in of(evaluated, "beyond") if part.estimator == first)
     rows = []
-    for told, shared in (("form shared with a training family", True), ("no such form in training", False)):
+    for label, shared in (("form shared with a training family", True), ("no such form in training", False)):
         for n in sorted(set(own.n.tolist())):
 
             def chosen(part: Results, n: int = n, shared: bool = shared) -> NDArray[np.bool_]:
@@ -273,7 +273,7 @@ def by_form(evaluated: Evaluated, first: str) -> str:
             error, best = _best_other(evaluated, "beyond", first, chosen)
             rows.append(
                 [
-                    f"{told}, n = {n}",
+                    f"{label}, n = {n}",
                     str(total.count),
                     pair(total.mae, total.mae_se),
                     "—" if interval is None else f"{interval.coverage:.1%}",

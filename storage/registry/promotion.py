@@ -143,10 +143,10 @@ def _await_turn(
         ChampionMovedError: the other one goes first; the verdict is withdrawn.
     """
     while True:
-        if (present := _present(client, found.name)) != against:
+        present, rivals = _standing(client, found, against)
+        if present != against:
             _withdraw(client, found)
             raise _moved(found, against, present)
-        rivals = _rivals(client, found, against)
         if not rivals:
             return
         if spans_machines or not _cleared(client, found, against, rivals):
@@ -163,7 +163,8 @@ def _cleared(
         _withdraw(client, found)
     try:
         for _ in range(_TURNS_TO_WAIT):
-            if _present(client, found.name) != against or not _rivals(client, found, against):
+            present, remaining = _standing(client, found, against)
+            if present != against or not remaining:
                 return True
             time.sleep(_SECONDS_A_TURN)
         return False
@@ -172,18 +173,26 @@ def _cleared(
             _tag(client, found, {PROMOTED_TAG: "true"})
 
 
-def _rivals(client: "MlflowClient", found: "ModelVersion", against: int | None) -> list["ModelVersion"]:
-    """Other versions with a verdict that they follow a champion, which never did so."""
-    model = client.get_registered_model(found.name)
-    known = {*map(str, champions(model)), *model.tags.get(CHAMPIONS_TAG, "").split(",")}
-    return [
+def _standing(
+    client: "MlflowClient", found: "ModelVersion", against: int | None
+) -> tuple[int | None, list["ModelVersion"]]:
+    """The champion, and other versions with a verdict that they follow ``against``, which never did so.
+
+    The champion is read once, and before the verdicts: a rival that becomes champion in between is still seen
+    as one, and the next look sees that the champion moved. What the tag of champions says ahead of the alias
+    counts for nothing here, since a rival writes it first.
+    """
+    order = champions(client.get_registered_model(found.name))
+    known = {*map(str, order), found.version}
+    rivals = [
         other
         for other in model_versions(client, found.name)
-        if other.version not in {*known, found.version}
+        if other.version not in known
         and other.tags.get(PROMOTED_TAG) == "true"
         and other.tags.get(_AGAINST) == _version(against)
         and ROLLED_BACK_TAG not in other.tags
     ]
+    return (order[-1] if order else None), rivals
 
 
 def _withdraw(client: "MlflowClient", found: "ModelVersion") -> None:

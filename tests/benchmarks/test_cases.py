@@ -35,11 +35,7 @@ from mistworks.evaluation.distributions.strong import StrongNormal
 
 Kind = Callable[..., Trial]
 
-SHORT = pytest.mark.xfail(
-    strict=True,
-    reason="The shipped weights rate strong normal pairs up to a twentieth too high, with narrow intervals.",
-)
-"""What the shipped weights fail; better ones make these tests fail, so that the mark goes."""
+TOO_HIGH = "The shipped weights rate strong normal pairs up to a twentieth too high, with narrow intervals."
 
 QUICK_POINTS = 8_000
 """Quick tests use no larger samples."""
@@ -71,16 +67,25 @@ def told(found: Sequence[Answer]) -> str:
     )
 
 
-def kinds(*short: str) -> list[Any]:
-    """All kinds; those named are known to fail with the shipped weights."""
+def kinds(**short: str) -> list[Any]:
+    """All kinds; those named fail with the shipped weights for a reason, till better ones let the mark go."""
     return [
-        pytest.param(kind, marks=[SHORT] if kind.__name__ in short else [], id=name_of(kind))
+        pytest.param(
+            kind,
+            marks=[pytest.mark.xfail(strict=True, reason=short[kind.__name__])]
+            if kind.__name__ in short
+            else [],
+            id=name_of(kind),
+        )
         for kind in KINDS
     ]
 
 
 class TestKinds:
-    @pytest.mark.parametrize("kind", kinds("copied_columns", "strong_normal"))
+    @pytest.mark.parametrize(
+        "kind",
+        kinds(copied_columns="Two of five intervals miss, by a hundredth of a nat.", strong_normal=TOO_HIGH),
+    )
     def test_the_plain_case(self, kind: Kind) -> None:
         """Five samples of one distribution: the estimate is near, and the intervals hold."""
         found = answers(kind, [dict(KINDS[kind][0])], 5)
@@ -107,7 +112,7 @@ class TestKinds:
             assert each.high <= each.limit * (1 + 1e-6)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("kind", kinds("strong_normal"))
+    @pytest.mark.parametrize("kind", kinds(strong_normal=TOO_HIGH))
     def test_every_trial(self, kind: Kind) -> None:
         found = answers(kind, [dict(point) for point in KINDS[kind]], 2)
         possible = [each for each in found if each.trial.estimable]
@@ -241,8 +246,9 @@ class TestInfinite:
         assert estimate.mi > 3
 
     def test_not_with_noise_of_a_thousandth(self) -> None:
+        """Of 20 intervals of level 0.9, four may miss: 4 % of right estimators would have more that do."""
         truth, holds = 0.5 * math.log1p(1e6), []
-        for seed in range(10):
+        for seed in range(20):
             rng = np.random.default_rng(seed)
             x = rng.normal(size=600)
             estimate = mistworks.estimate(x, x + 1e-3 * rng.normal(size=600))
@@ -250,7 +256,7 @@ class TestInfinite:
             assert high < math.inf
             assert estimate.mi == pytest.approx(truth, rel=0.05)
             holds.append(low <= truth <= high)
-        assert sum(holds) >= 7
+        assert sum(holds) >= 16
 
     @pytest.mark.parametrize("margin", ["normal", "uniform", "exponential"])
     @pytest.mark.parametrize(("dx", "dy"), [(1, 1), (2, 2), (1, 3), (3, 3)])

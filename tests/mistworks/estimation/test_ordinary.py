@@ -35,6 +35,12 @@ def assert_equal(first: Estimate, second: Estimate) -> None:
     np.testing.assert_allclose(first.quantiles, second.quantiles, **CLOSE)
 
 
+def noise(first: Estimate, second: Estimate) -> float:
+    """Half of the wider of two 50 % intervals, at least 0.01 nats."""
+    widths = [high - low for low, high in (first.interval(0.5), second.interval(0.5))]
+    return max(0.01, *widths) / 2
+
+
 def entropy_bound(columns: pd.DataFrame) -> float:
     """Joint entropy of columns as Miller and Madow correct it, and three standard errors of it, in nats."""
     counts = columns.value_counts().to_numpy()
@@ -112,8 +118,31 @@ class TestProperties:
             mistworks.estimate(frame(x), frame(y)), mistworks.estimate(frame([*x, *copies]), frame(y))
         )
 
+    @pytest.mark.xfail(
+        strict=True,
+        raises=AssertionError,
+        reason="In 7 % of samples the shipped weights move by more than half of the 90 % interval.",
+    )
+    @settings(max_examples=40, deadline=None)
+    @given(seeds, st.integers(100, 1_000), st.sampled_from(["integers", "rounded"]), st.floats(0, 0.95))
+    def test_jitter_below_the_spacing_changes_no_more_than_the_noise(
+        self, seed: int, n: int, kind: str, correlation: float
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        x, y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], n).T
+        spacing = rng.uniform(0.05, 1.0)
+        x, y = np.round(x / spacing), np.round(y / spacing)
+        if kind == "rounded":
+            x, y = 0.1 * x, 0.1 * y
+        width = 0.1 if kind == "rounded" else 1.0
+        plain = mistworks.estimate(x, y)
+        jittered = mistworks.estimate(
+            x + width * rng.uniform(-0.5, 0.5, n), y + width * rng.uniform(-0.5, 0.5, n)
+        )
+        assert abs(plain.median - jittered.median) < 3 * noise(plain, jittered)
+
     @pytest.mark.parametrize("width", [0.1, 1.0], ids=["rounded", "integers"])
-    def test_jitter_below_the_spacing_changes_no_more_than_the_noise(self, width: float) -> None:
+    def test_jitter_below_the_spacing_seldom_changes_more_than_the_interval_holds(self, width: float) -> None:
         """Of 150 samples the median moves in 7 % by more than half of the 90 % interval; 12 % may."""
         moved = []
         for seed in range(150):

@@ -1,5 +1,6 @@
 """The network over statistics, and training on a table of them."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,15 @@ class MemorySummaries:
 
     def __len__(self) -> int:
         return len(self._source)
+
+
+class TwoGroups(MemorySummaries):
+    """The same, of families of two groups by turns."""
+
+    @property
+    def index(self) -> Index:
+        index = super().index
+        return replace(index, family=np.resize(["normal-dense", "mixture"], len(index)))
 
 
 SAMPLES = MemorySource.gaussian(48, seed=1)
@@ -144,6 +154,22 @@ def test_numpy_gives_what_torch_gives() -> None:
         rtol=1e-4,
         atol=1e-5,
     )
+
+
+def test_what_members_apart_learn_from_changes_the_estimator_in_nothing(tmp_path: Path) -> None:
+    source, found = TwoGroups(SAMPLES), []
+    for share in (1.0, 0.25):
+        # The norm that is clipped is that of all members together.
+        config = config_of(leave_out=True, left_out_share=share, gradient_clip=1e9)
+        folder = tmp_path / str(share)
+        found.append(train(source, VALIDATION, TINY, config, folder, "hash").final_estimator)
+    whole, part = found
+    for name, values in whole.network.tensors().items():
+        np.testing.assert_array_equal(part.network.tensors()[name], values)
+    assert whole.witnesses.keys() == part.witnesses.keys() == {"elliptical", "mixtures"}
+    for group, witness in whole.witnesses.items():
+        weights = (network.tensors()["embed.weight"] for network in (witness, part.witnesses[group]))
+        assert not np.array_equal(*weights)
 
 
 def test_rows_do_not_depend_on_one_another() -> None:

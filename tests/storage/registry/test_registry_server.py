@@ -21,8 +21,9 @@ from mlflow.server.security_utils import INVALID_HOST_MSG
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from mistworks.errors import MistworksError
+from storage.registry.lineage import CHAMPIONS_TAG, PROMOTED_TAG
 from storage.registry.outage import TrackingRefusedError, TrackingUnreachableError, translating
-from storage.registry.promotion import promote
+from storage.registry.promotion import ChampionMovedError, promote
 from storage.registry.runs import KEY_TAG, find_run
 from storage.registry.tracking import exclusive, fluent, open_client
 from storage.registry.versions import load, lookup, versions
@@ -157,6 +158,25 @@ def test_of_two_promotions_on_two_machines_one_comes_first_and_the_other_is_told
         seen=next(err.strip().splitlines()[-1] for code, _, err in ended if code == 3),
         afterwards="one champion; the other is not decided and is compared again",
     )
+
+
+def test_a_promotion_waits_for_one_that_has_written_all_but_the_alias(server: str, tmp_path: Path) -> None:
+    made = [registered(server, tmp_path, seed=seed, key=f"between-{seed}") for seed in (40, 41, 42)]
+    first, early, late = (version.version for version in made)
+    client = open_client(server)
+    standing = client.get_registered_model("mist").aliases.get("champion")
+    promote(f"mist/{first}", PASSED, standing and int(standing), server)
+    order = client.get_registered_model("mist").tags[CHAMPIONS_TAG]
+    for key, value in (("mistworks.gate.against", f"version {first}"), (PROMOTED_TAG, "true")):
+        client.set_model_version_tag("mist", str(early), key, value)
+    client.set_registered_model_tag("mist", CHAMPIONS_TAG, f"{order},{early}")
+    move = threading.Timer(1.0, client.set_registered_model_alias, ("mist", "champion", str(early)))
+    move.start()
+    with pytest.raises(ChampionMovedError, match=f"moved from version {first} to version {early}"):
+        promote(f"mist/{late}", PASSED, first, server)
+    move.join()
+    assert lookup("mist@champion", server).version == early
+    assert not lookup(f"mist/{late}", server).decided
 
 
 def test_a_machine_without_credentials_loads_the_champion_by_its_address(
