@@ -19,7 +19,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 from typer.testing import CliRunner
 
-from flows.cli.app import app
+from flows.cli.commands import app
 
 _EXAMPLES = Path(__file__).parent / "examples"
 _SCRATCH = tempfile.TemporaryDirectory(prefix="mistworks-docs-")

@@ -3,8 +3,8 @@
 # --8<-- [start:make]
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
+from storage.datasets.opening import create_store
 from storage.datasets.partitions import generate_partition
-from storage.datasets.store import create_store
 
 # What `mistworks generate --preset tiny --split validation --store validation.zarr` makes.
 preset = load_preset("tiny")
