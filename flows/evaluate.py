@@ -24,8 +24,9 @@ from storage.evaluations.estimators import EstimatorReference, find_estimators
 from storage.evaluations.results import ResultStore
 from storage.evaluations.run_log import log_evaluation
 from storage.evaluations.suites import SuiteReference, find_suite
-from tasks.dispatch import Job, run_on_dask
 from tasks.evaluation import Pairing, evaluate_positions
+from tasks.jobs import Job
+from tasks.on_dask import run_on_dask
 
 SLOW_LIMIT = 120
 

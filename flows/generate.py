@@ -27,8 +27,9 @@ from storage.datasets.statistics import create_summaries
 from storage.datasets.store import Store
 from storage.datasets.verification import verify
 from storage.places.location import Location
-from tasks.dispatch import Job, check_cluster, run_on_dask
 from tasks.generation import generate_partitions
+from tasks.jobs import Job
+from tasks.on_dask import check_cluster, run_on_dask
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from mistworks.errors import MistworksError
 from storage.evaluations.estimators import EstimatorReference, find_estimators
 from storage.places.location import Location
 from storage.tables.pairs import EstimateFolder, PairFile, claim_target, find_pairs
-from tasks.dispatch import Job, run_on_dask
+from tasks.jobs import Job
+from tasks.on_dask import run_on_dask
 from tasks.scoring import Scoring, score_parts
 
 SOURCE_VARIABLE = "MISTWORKS_SCORE_SOURCE"

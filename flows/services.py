@@ -186,7 +186,7 @@ def _ready(
     # Takes two seconds, in which the server starts too.
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    import tasks.dispatch  # noqa: F401
+    import tasks.on_dask  # noqa: F401
 
     _wait_until_healthy(url, guard, log)
     migrated()

@@ -12,7 +12,8 @@ from flows.workspace import Workspace
 from flows.writers import one_writer
 from storage.datasets.statistics import SummaryStore, create_summaries, has_statistics
 from storage.places.location import Location
-from tasks.dispatch import Job, run_on_dask
+from tasks.jobs import Job
+from tasks.on_dask import run_on_dask
 from tasks.statistics import summarise_partitions
 
 

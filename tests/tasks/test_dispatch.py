@@ -19,7 +19,9 @@ import pytest
 from mistworks.errors import MistworksError
 from storage.errors import StoreUnreachableError
 from tasks.cluster import Limits, require_encryption
-from tasks.dispatch import Job, check_cluster, dispatch
+from tasks.dispatch import dispatch
+from tasks.jobs import Job
+from tasks.on_dask import check_cluster
 from tests.failures.observations import Observe
 from tests.support.commands import WAIT_SECONDS, until
 from tests.support.dask_processes import REPOSITORY, Cluster, copy_with_a_change

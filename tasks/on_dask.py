@@ -1,0 +1,69 @@
+"""The step of a flow that has items done on Dask, as a task of Prefect."""
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+from prefect.exceptions import MissingContextError
+from prefect.logging import get_run_logger
+from prefect.utilities.annotations import quote
+
+from tasks.cancellation import cancellation
+from tasks.cluster import Limits, connected, quiet, require_alike
+from tasks.dispatch import Report, dispatch
+from tasks.jobs import Job
+from tasks.worker import Step
+
+__all__ = ["check_cluster", "run_on_dask"]
+
+
+def run_on_dask(
+    step: Step, jobs: Sequence[Job], title: str, address: str, report: Report, places: Sequence[str] = ()
+) -> None:
+    """Have all items done on Dask, in a task of the flow that calls this.
+
+    Args:
+        step: what to do with items.
+        jobs: the items.
+        title: name of the task run.
+        address: of the Dask scheduler.
+        report: called with the number of items that are done.
+        places: paths and URLs that the workers read or write.
+
+    Raises:
+        MistworksError: the cluster cannot do it; or some items could not be done, once the others are.
+    """
+    _run_on_dask(step, quote(jobs), title, address, report, quote(places), Limits.from_environment())
+
+
+def check_cluster(step: Step, address: str, places: Sequence[str] = ()) -> None:
+    """Refuse a cluster that cannot do a step, or not just as this machine would: see `require_alike`.
+
+    Raises:
+        MistworksError: as there; or the scheduler does not answer.
+    """
+    with quiet(), connected(address) as client:
+        require_alike(client, step, places, Limits.from_environment(), _warn)
+
+
+@task(name="dask", task_run_name="{title}", persist_result=False, cache_policy=NO_CACHE)
+def _run_on_dask(
+    step: Step,
+    jobs: Sequence[Job],
+    title: str,
+    address: str,
+    report: Report,
+    places: Sequence[str],
+    limits: Limits,
+) -> None:
+    with cancellation() as is_cancelled:
+        dispatch(step, jobs, address, places, limits, report, _warn, is_cancelled)
+
+
+def _warn(text: str) -> None:
+    """Write to the screen, whatever logging is set to, and to the log of the run."""
+    sys.stderr.write(f"warning: {text}\n")
+    with suppress(MissingContextError):
+        get_run_logger().warning(text)
