@@ -15,14 +15,13 @@ from flows.parameters import ChosenPreset, DatedSeed, Where, run_name, seed_of
 from flows.plans import PipelinePlan, plan_pipeline, require_room
 from flows.register import register_measured
 from flows.services import dask_cluster
-from flows.summarise import Summarised, summarise_all
+from flows.summarise import Summarised, make_readable
 from flows.train import TrainingData, train_planned
 from flows.workspace import Workspace
 from mistworks.estimation.card import ModelCard
 from mistworks.estimation.estimator import load
 from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation import AccuracyRow, metrics
-from mistworks.networks import reads_statistics
 from mistworks.simulation.splits import SplitName
 from storage.datasets.opening import open_store
 from storage.places.folders import working_folder
@@ -95,9 +94,8 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
         here = workspace.on(address)
         stores = {split: generate_split(store, here) for split, store in plan.stores.items()}
     made_from = {split: stores[split] for split in plan.read_in_training}
-    summarised: dict[str, Summarised] = {}
-    if reads_statistics(plan.training.network):
-        summarised = summarise_all([store.url for store in made_from.values()], workspace)
+    urls = [store.url for store in made_from.values()]
+    summarised = make_readable(urls, plan.training.network, workspace)
     data = TrainingData(
         train=stores["train"].url,
         validation=stores["validation"].url,

@@ -10,6 +10,7 @@ from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
+from mistworks.networks import AnyNetworkConfig
 from storage.datasets.statistics import SummaryStore, create_summaries, has_statistics
 from storage.places.location import Location
 from tasks.jobs import Job
@@ -74,6 +75,26 @@ def summarise_all(stores: Sequence[str], workspace: Workspace) -> dict[str, Summ
         return {}
     with dask_cluster(workspace.dask_address, workspace.workers, "tasks.statistics") as address:
         return {url: summarise(url, workspace.on(address)) for url in lacking}
+
+
+def make_readable(
+    stores: Sequence[str], network: AnyNetworkConfig, workspace: Workspace
+) -> dict[str, Summarised]:
+    """Compute what a network learns from where stores lack it: nothing, if it learns from samples.
+
+    Args:
+        stores: their URLs.
+        network: what is to be trained.
+        workspace: where the Dask cluster is.
+
+    Returns:
+        What was computed, by the URLs of those stores.
+
+    Raises:
+        MistworksError: there is no complete store, or a partition is damaged.
+    """
+    read: Sequence[str] = network.choose(samples=(), statistics=stores)
+    return summarise_all(read, workspace)
 
 
 def _compute(summaries: SummaryStore, numbers: list[int], dask_address: str) -> None:

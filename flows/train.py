@@ -10,9 +10,8 @@ from flows.declaration import flow
 from flows.parameters import ChosenPreset, Seed, StoreUrl, Where
 from flows.plans import TrainingPlan, plan_training
 from flows.progress import progress
-from flows.summarise import summarise_all
+from flows.summarise import make_readable
 from flows.workspace import Workspace
-from mistworks.networks import reads_statistics
 from mistworks.training.config import Objective
 from storage.datasets.opening import open_store
 from tasks.calibration import calibrate_estimator
@@ -85,8 +84,7 @@ def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Tr
         data = replace(data, calibration=None)
     for url in data.urls:
         open_store(url).require_complete()
-    if reads_statistics(plan.network):
-        summarise_all(data.urls, workspace)
+    make_readable(data.urls, plan.network, workspace)
     with progress("train", 100) as report:
         trained = train_estimator(
             data.train,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from mistworks.errors import MistworksError
 from mistworks.estimation.folder import CONFIG_FILE
-from mistworks.networks import AnyNetworkConfig, reads_statistics
+from mistworks.networks import AnyNetworkConfig
 from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
 from storage.datasets.opening import open_store
 from storage.datasets.statistics import open_summaries
@@ -158,8 +158,15 @@ def _report(progress: Progress, run: TrainingRun, report: Report, folder: Workin
 
 
 def readable(store: Store, network: AnyNetworkConfig) -> AnySource:
-    """A store as a network reads it: its samples, or their statistics."""
-    return open_summaries(store.url) if reads_statistics(network) else store
+    """Open what a network learns from in a store."""
+
+    def samples() -> AnySource:
+        return store
+
+    def statistics() -> AnySource:
+        return open_summaries(store.url)
+
+    return network.choose(samples=samples, statistics=statistics)()
 
 
 def store_reference(store: Store, split: str, content_hash: str | None) -> StoreReference:

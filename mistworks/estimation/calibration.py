@@ -10,53 +10,37 @@ Levels are written as z = Φ⁻¹(τ), and the predicted quantile function is ex
 points, on the dimension and on the size of the estimate: tables at a few knots of each, blended between them.
 
 That holds for datasets of the families that were calibrated on. Users bring others, so a sample that is
-unlike those is asked for wider intervals: z is multiplied by a factor that grows with how strange the sample
-is, learned from families that some members of the network have never seen (`Widening`).
+unlike those gets wider intervals, see `mistworks.estimation.widening`.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from mistworks.config import FrozenConfig
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
+from mistworks.estimation.conformal import TABLE_LEVELS, Array, Knots, as_array, weighted_quantiles
 from mistworks.estimation.estimate import LEVELS, LEVELS_Z
+from mistworks.estimation.widening import Widening
 from mistworks.normal import inverse_cdf
-
-Array = NDArray[np.float64]
-Knots = Annotated[tuple[float, ...], Field(min_length=1)]
 
 MIN_DATASETS = 50
 """Fewest datasets a calibration is fitted on."""
 
-_TABLE_LEVELS = (
-    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
-    *(0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99, 0.995, 0.9975, 0.999),
-)
 _MOST_KNOTS = {"log_n": 6, "size": 3, "log_d": 3}
 _DATASETS_A_KNOT = {"log_n": 1000, "size": 2000, "log_d": 4000}
 # Each table is shrunk towards that of its number of points by as many datasets.
 _SHRINKAGE = 50.0
 # Nats: estimates are told apart by size on the scale log(median + this).
 _SMALL = 0.01
-
-# Of strangeness: bins of equal weight for the factors, and levels at which its distribution is kept.
-_MOST_BINS, _DATASETS_A_BIN, _LEAST_IN_BIN = 16, 200, 30
-_FACTOR_LEVELS = (0.925, 0.95, 0.975)
-_MOST_FACTOR = 20.0
-_LEAST_STRANGENESS = 1e-6
-_FAMILIAR_LEVELS = (
-    *(0.0, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
-    *(0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9995, 1.0),
-)
 
 _FURTHEST = 1000.0
 # Nats a unit of z: a quantile function that is flat at its end would never reach the truth.
@@ -65,144 +49,11 @@ _LEAST_SLOPE = 1e-3
 _LEAST_STRETCH = 0.25
 _Z = LEVELS_Z
 _EXTENDED_Z = np.array([-_FURTHEST, *_Z, _FURTHEST])
-_TABLE_Z = inverse_cdf(_TABLE_LEVELS)
+_TABLE_Z = inverse_cdf(TABLE_LEVELS)
 # Slopes of the tails are means from here outward, since the outermost levels alone are noisy.
 _LOW, _HIGH = LEVELS.index(0.05), LEVELS.index(0.95)
 # The same on either side, since the levels are symmetric.
 _TAIL, _REACH = float(_Z[-1] - _Z[_HIGH]), float(_FURTHEST - _Z[-1])
-
-
-class Widening(FrozenConfig):
-    """How much wider an interval must be for a sample that is unlike those of the training.
-
-    The strangeness of a sample is the Mahalanobis distance of its standardised statistics from those of the
-    training, divided by the square root of how many they are: about 1 for a familiar one.
-
-    Attributes:
-        strangeness: knots of log strangeness.
-        below: what z is multiplied by below the median, at least 1, at each knot.
-        above: the same above the median.
-        familiar: quantiles of log strangeness of the calibration datasets, at levels of a fixed grid.
-    """
-
-    strangeness: Knots
-    below: Knots
-    above: Knots
-    familiar: tuple[float, ...]
-
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if not len(self.strangeness) == len(self.below) == len(self.above):
-            raise ValueError("there must be a factor on either side for each knot; fit it again")
-        if len(self.familiar) != len(_FAMILIAR_LEVELS):
-            raise ValueError(f"familiar must have {len(_FAMILIAR_LEVELS)} numbers; fit it again")
-        if any(high <= low for low, high in pairwise(self.strangeness)):
-            raise ValueError("knots must increase; fit it again")
-        rows = (self.below, self.above, self.familiar)
-        if any(high < low for row in rows for low, high in pairwise(row)) or min(self.below + self.above) < 1:
-            raise ValueError("factors are at least 1 and never decrease; fit it again")
-        return self
-
-    @classmethod
-    def fit(cls, familiar: "Scores", unseen: Sequence["Scores"]) -> "Widening":
-        """Fit on what calibrated quantiles do on families that the network was trained on, and on others.
-
-        A sample of a given strangeness may come from either; both weigh the same, and so does each family
-        among those that were unseen, however many datasets it has, since the next family is a draw from
-        families (Dunn, Wasserman, Ramdas, "Distribution-free prediction sets for two-layer hierarchical
-        models", JASA 2023). Within bins of strangeness the factor is that which gives intervals of level 0.9
-        their coverage on either side, then made monotone by pooling adjacent violators.
-
-        Args:
-            familiar: of the calibration datasets, by the network that has seen their families.
-            unseen: of datasets of families that were left out, by networks that have not seen them.
-        """
-        parts = [familiar, *unseen]
-        weights = np.concatenate(
-            [np.full(len(familiar.z), 0.5 / len(familiar.z)), 0.5 * _even_weights(unseen)]
-            if unseen
-            else [np.full(len(familiar.z), 1.0 / len(familiar.z))]
-        )
-        strangeness = np.concatenate([part.log_strangeness for part in parts])
-        z = np.concatenate([part.z for part in parts])
-        order = np.argsort(strangeness, kind="stable")
-        count = int(np.clip(len(z) // _DATASETS_A_BIN, 1, _MOST_BINS))
-        mass = np.cumsum(weights[order])
-        bins = [
-            rows
-            for rows in np.split(order, np.searchsorted(mass, np.arange(1, count) / count))
-            if len(rows) >= min(_LEAST_IN_BIN, len(z))
-        ]
-        knots = np.array([np.average(strangeness[rows], weights=weights[rows]) for rows in bins])
-        sides = [
-            _monotone(
-                np.array([_factor(sign * z[rows], weights[rows]) for rows in bins]),
-                np.array([weights[rows].sum() for rows in bins]),
-            )
-            for sign in (-1.0, 1.0)
-        ]
-        kept = np.concatenate([[True], np.diff(np.round(knots, 4)) > 0])
-        below, above = (tuple(np.round(side[kept], 4).tolist()) for side in sides)
-        return cls(
-            strangeness=tuple(np.round(knots[kept], 4).tolist()),
-            below=below,
-            above=above,
-            familiar=tuple(np.round(np.quantile(familiar.log_strangeness, _FAMILIAR_LEVELS), 4).tolist()),
-        )
-
-    def factors(self, strangeness: Array) -> tuple[Array, Array]:
-        """What z is multiplied by below the median and above it, each of shape (B,)."""
-        position, knots = np.log(np.maximum(strangeness, _LEAST_STRANGENESS)), _as_array(self.strangeness)
-        below, above = (np.interp(position, knots, _as_array(side)) for side in (self.below, self.above))
-        return below, above
-
-    def familiarity(self, strangeness: Array) -> Array:
-        """The share of calibration datasets that are stranger, shape (B,)."""
-        position = np.log(np.maximum(strangeness, _LEAST_STRANGENESS))
-        return 1.0 - np.interp(position, _as_array(self.familiar), _as_array(_FAMILIAR_LEVELS))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scores:
-    """How calibrated quantiles do on N datasets.
-
-    Attributes:
-        z: Φ⁻¹ of the level at which the truth lies, shape (N,), see `pit_z`.
-        log_strangeness: shape (N,).
-        family: shape (N,).
-    """
-
-    z: Array
-    log_strangeness: Array
-    family: NDArray[np.str_]
-
-
-def _even_weights(parts: Sequence[Scores]) -> Array:
-    """Weights such that each family of each part weighs the same, with sum 1."""
-    rows = []
-    for part in parts:
-        _, family, counts = np.unique(part.family, return_inverse=True, return_counts=True)
-        rows.append(1.0 / counts[family])
-    weights = np.concatenate(rows)
-    return np.asarray(weights / weights.sum())
-
-
-def _factor(z: Array, weights: Array) -> float:
-    """By how much upper quantiles of z exceed the normal ones, between 1 and ``_MOST_FACTOR``."""
-    found = np.interp(_FACTOR_LEVELS, _TABLE_LEVELS, _weighted_quantiles(z, weights))
-    return float(np.clip(np.mean(found / inverse_cdf(_FACTOR_LEVELS)), 1.0, _MOST_FACTOR))
-
-
-def _monotone(values: Array, weights: Array) -> Array:
-    """The least-squares fit that never decreases, by pooling adjacent violators."""
-    blocks: list[list[float]] = []
-    for value, weight in zip(values.tolist(), weights.tolist(), strict=True):
-        blocks.append([value, weight, 1])
-        while len(blocks) > 1 and blocks[-2][0] > blocks[-1][0]:
-            last, before = blocks.pop(), blocks.pop()
-            total = last[1] + before[1]
-            blocks.append([(last[0] * last[1] + before[0] * before[1]) / total, total, last[2] + before[2]])
-    return np.concatenate([np.full(int(count), value) for value, _, count in blocks])
 
 
 class Calibration(FrozenConfig):
@@ -229,7 +80,7 @@ class Calibration(FrozenConfig):
     def _fits_together(self) -> Self:
         if any(high <= low for knots in self._axes for low, high in pairwise(knots)):
             raise ValueError("knots must increase; fit it again")
-        rows, columns = len(self.log_n) * len(self.size) * len(self.log_d), len(_TABLE_LEVELS)
+        rows, columns = len(self.log_n) * len(self.size) * len(self.log_d), len(TABLE_LEVELS)
         if len(self.table) != rows or any(len(row) != columns for row in self.table):
             raise ValueError(
                 f"the table must have {rows} rows of {columns} numbers; fit the calibration again"
@@ -256,18 +107,18 @@ class Calibration(FrozenConfig):
         """
         if len(target) < MIN_DATASETS:
             raise MistworksError(
-                f"a calibration needs {MIN_DATASETS} datasets or more, and {len(target)} came; generate more"
+                f"Expected {MIN_DATASETS} datasets or more to calibrate, got {len(target)}. Generate more."
             )
         if not (np.isfinite(quantiles).all() and np.isfinite(target).all()):
             raise MistworksError(
-                "quantiles and true values must be finite to calibrate, and some are not; look for the "
-                "datasets on which the network fails"
+                "Expected finite quantiles and true values to calibrate, got some that are not. Look for the "
+                "datasets on which the network fails."
             )
         pit = pit_z(quantiles, target, rng)
         values = _covariates(quantiles, n, d)
         knots = {name: _knots(value, name) for name, value in values.items()}
         table = tuple(
-            tuple(np.round(_weighted_quantiles(pit, weights), 4).tolist())
+            tuple(np.round(weighted_quantiles(pit, weights), 4).tolist())
             for weights in _cells([_hats(values[name], knots[name]) for name in values])
         )
         return cls(**knots, table=table, datasets=len(target))
@@ -426,16 +277,10 @@ def _knots(values: Array, name: str) -> tuple[float, ...]:
     return tuple(np.unique(np.round(knots, 4)).tolist())
 
 
-@lru_cache(maxsize=64)
-def _as_array(knots: tuple[float, ...]) -> Array:
-    """The same as an array: to convert some numbers takes longer than to interpolate between them."""
-    return np.array(knots, dtype=np.float64)
-
-
 def _hats(values: Array, knots: tuple[float, ...]) -> Array:
     """Weights of linear interpolation between knots, constant beyond, shape (N, K); each row sums to 1."""
-    numbers = _as_array(tuple(range(len(knots))))
-    position = np.interp(values, _as_array(knots), numbers)
+    numbers = as_array(tuple(range(len(knots))))
+    position = np.interp(values, as_array(knots), numbers)
     return np.asarray(np.maximum(1 - np.abs(position[:, None] - numbers), 0.0))
 
 
@@ -446,18 +291,3 @@ def _cells(hats: list[Array]) -> Iterator[Array]:
         for of_size in size.T:
             for of_dimension in log_d.T:
                 yield near * of_size * of_dimension + _SHRINKAGE * near / near.sum()
-
-
-def _weighted_quantiles(values: Array, weights: Array) -> Array:
-    """Conformal quantiles at ``_TABLE_LEVELS``, shape (len(_TABLE_LEVELS),).
-
-    Of N equal weights, the k-th least value is the quantile at level k / (N + 1): a further value lies below
-    it with exactly that probability. Of unequal ones, N is Kish's effective number (Σw)² / Σw².
-    """
-    order = np.argsort(values)
-    order = order[weights[order] > 0]
-    sorted_weights = weights[order]
-    total = sorted_weights.sum()
-    effective = total**2 / np.square(sorted_weights).sum()
-    levels = np.cumsum(sorted_weights) / (total * (1 + 1 / effective))
-    return np.interp(_TABLE_LEVELS, levels, values[order])

@@ -1,9 +1,8 @@
-"""The estimator a user holds: samples in, mutual information with its uncertainty out; saved as two files."""
+"""The estimator: from samples to mutual information with its uncertainty, saved as a folder."""
 
 import hashlib
 import os
 import threading
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 
-from mistworks.dataset import FloatArray
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.dataset import FloatArray, IntArray
+from mistworks.errors import MistworksError
 from mistworks.estimation.calibration import Calibration
 from mistworks.estimation.entropy_cap import capped
-from mistworks.estimation.estimate import LEVELS, UNFAMILIAR, Estimate
+from mistworks.estimation.estimate import LEVELS, Estimate
 from mistworks.estimation.folder import (
     CONFIG_FILE,
     ModelConfig,
@@ -28,9 +27,12 @@ from mistworks.estimation.folder import (
     write_model,
 )
 from mistworks.estimation.loaders import load_address, scheme
+from mistworks.estimation.notices import Notice, notices_of, notices_of_unfamiliar, warn
 from mistworks.estimation.training_range import TrainingRange
 from mistworks.networks import AnyNetworkConfig, Prediction, Predictor, predictor_of
+from mistworks.networks.blocks import AnyBlock
 from mistworks.preparation.prepare import LOWER_BOUND, Prepared, prepare
+from mistworks.statistics.table import SummaryBlock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,10 +47,10 @@ _MAY_BE_INFINITE = 2.0
 
 
 class Trained(Protocol):
-    """Anything that has a predictor: one itself, or a network that was trained."""
+    """A predictor, or a trained network that becomes one."""
 
     def ready(self) -> Predictor:
-        """What predicts."""
+        """Return the predictor."""
 
 
 class Estimator:
@@ -59,9 +61,9 @@ class Estimator:
         network_config: its configuration.
         objective: the loss it was trained with.
         training_range: sizes of the datasets it was trained on; beyond them it extrapolates.
-        calibration: what brings the quantiles to their promised coverage; None leaves them as they are.
-        witnesses: by group of families a network that was trained without it, from which a calibration learns
-            how wrong the estimator is on what it has not seen; they are not used for estimates.
+        calibration: brings the quantiles to their promised coverage; None leaves them as they are.
+        witnesses: by group of families, a network that was trained without it. A calibration learns from them
+            how wrong the estimator is on what it has not seen; estimates do not use them.
 
     Raises:
         MistworksError: a calibration is given to a network without quantiles.
@@ -127,7 +129,7 @@ class Estimator:
         samples, observed = self._observe(pairs)
         estimates = [self._nothing] * len(samples)
         varying = [position for position, sample in enumerate(samples) if not sample.constant]
-        unfamiliar = None
+        notices = notices_of(samples, self.training_range)
         bounds = 0
         if varying:
             prediction = self.network.predict([observed[position] for position in varying], mean=self._mean)
@@ -135,16 +137,19 @@ class Estimator:
                 infinite = _may_be_infinite(estimate) and samples[position].infinite
                 estimates[position] = _unbounded(estimate) if infinite else estimate
                 bounds += infinite
-            unfamiliar = self._strangest(prediction, [estimates[position] for position in varying])
-        self._warn(samples, unfamiliar, bounds, stack_level + 1)
+            of_varying = [estimates[position] for position in varying]
+            notices += notices_of_unfamiliar(of_varying, prediction.statistics, self.network)
+        if bounds:
+            notices.append(Notice(LOWER_BOUND, bounds))
+        warn(notices, len(samples), stack_level + 1)
         return estimates
 
     def _observe(self, pairs: Iterable[tuple[object, object]]) -> tuple[list[Prepared], list[Any]]:
-        """Samples and what the network reads of each, None of constant ones; on as many threads as cores."""
+        """Return samples and what the network reads of each, None for constant ones; one thread per core."""
 
         def observe(pair: tuple[object, object]) -> tuple[Prepared, Any]:
             sample = prepare(*pair)
-            self._require_readable(sample.n, sample.dx, sample.dy)
+            self.network.require_readable(sample.n, sample.dx, sample.dy, self.network_config.network)
             return sample, None if sample.constant else self.network.observe(sample)
 
         pairs = list(pairs)
@@ -162,8 +167,22 @@ class Estimator:
             read = [observe(pair) for pair in pairs]
         return [sample for sample, _ in read], [seen for _, seen in read]
 
+    def estimate_block(self, block: AnyBlock, rows: IntArray) -> list[Estimate]:
+        """Estimate some datasets of a partition, whether it holds samples or statistics.
+
+        Args:
+            block: the partition.
+            rows: positions of the datasets in it, shape (B,).
+
+        Raises:
+            MistworksError: the partition holds statistics, and the network reads samples.
+        """
+        if isinstance(block, SummaryBlock):
+            return self.estimate_statistics(block.statistics[rows])
+        return self.estimate_many((block[row].x, block[row].y) for row in rows.tolist())
+
     def estimate_statistics(self, statistics: FloatArray) -> list[Estimate]:
-        """Estimates of samples that are known by their statistics, for a network that reads those.
+        """Estimate samples from their statistics, with a network that reads those.
 
         Args:
             statistics: shape (B, S), see `mistworks.statistics`.
@@ -194,7 +213,7 @@ class Estimator:
 
         check_tensors(x, y)
         x, y = (side.cpu()[:, (side != side[0]).any(dim=0).cpu()] for side in (x, y))
-        self._require_readable(len(x), x.shape[1], y.shape[1])
+        self.network.require_readable(len(x), x.shape[1], y.shape[1], self.network_config.network)
         if not (x.shape[1] and y.shape[1]):
             return 0.0 * (x.sum() + y.sum()).double()
         quantiles, prediction = self.network.smooth_quantiles(x, y)
@@ -237,58 +256,6 @@ class Estimator:
         """The estimate where X or Y is constant."""
         return Estimate(0.0, None if self._mean else (0.0,) * len(LEVELS))
 
-    def _require_readable(self, n: int, dx: int, dy: int) -> None:
-        name, network = self.network_config.network, self.network
-        for side, columns in (("x", dx), ("y", dy)):
-            if columns > network.max_dimension:
-                raise MistworksError(
-                    f"Expected up to {network.max_dimension} columns that are not constant for the network "
-                    f"{name}, got {columns} in {side}. Reduce the dimension first, for instance by principal "
-                    "components."
-                )
-        if n < network.min_points:
-            raise MistworksError(
-                f"Expected {network.min_points} points or more for the network {name}, got {n}. Pass more."
-            )
-        if network.max_points is not None and n > network.max_points:
-            raise MistworksError(
-                f"Expected up to {network.max_points:,} points for the network {name}, got {n:,}. Pass a "
-                "random part of them."
-            )
-
-    def _strangest(self, prediction: Prediction, estimates: Sequence[Estimate]) -> tuple[str, int] | None:
-        """What is unlike the training in the first unfamiliar sample, and how many are unfamiliar."""
-        rows = [
-            row
-            for row, estimate in enumerate(estimates)
-            if estimate.familiarity is not None and estimate.familiarity < UNFAMILIAR
-        ]
-        if not rows or prediction.statistics is None:
-            return None
-        what = self.network.strangest(prediction.statistics[rows[0]])
-        because = f": {what}" if what else ""
-        return (
-            f"the sample is less like the training data than {1 - UNFAMILIAR:.0%} of them are like each other"
-            f"{because}; its interval is wider for that, and may still be too narrow"
-        ), len(rows)
-
-    def _warn(
-        self, samples: Sequence[Prepared], unfamiliar: tuple[str, int] | None, bounds: int, stack_level: int
-    ) -> None:
-        outside = [text for sample in samples if (text := self.training_range.outside(sample))]
-        notes = [note for sample in samples for note in sample.notes]
-        kinds = [
-            (f"{text[0]}; the estimate and its intervals may be far off", len(text))
-            for text in [outside]
-            if text
-        ]
-        kinds += [(notes[0], len(notes))] if notes else []
-        kinds += [unfamiliar] if unfamiliar else []
-        kinds += [(LOWER_BOUND, bounds)] if bounds else []
-        for text, count in kinds:
-            of = f" ({count} of {len(samples)} samples are such)" if len(samples) > 1 else ""
-            warnings.warn(f"{text}{of}", MistworksWarning, stacklevel=stack_level)
-
     def save(self, folder: str | Path) -> None:
         """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
 
@@ -325,7 +292,7 @@ class Estimator:
         try:
             network = predictor_of(config.network, unpack(weights))
             witnesses = {
-                group: predictor_of(config.witness_network, tensors)
+                group: predictor_of(config.network.witness, tensors)
                 for group, tensors in read_witnesses(Path(folder), config).items()
             }
         except MistworksError as error:

@@ -60,11 +60,6 @@ class ModelConfig(FrozenConfig):
         """SHA-256 of everything else in the file."""
         return _digest(self.model_dump(mode="json"))
 
-    @property
-    def witness_network(self) -> AnyNetworkConfig:
-        """Configuration of a network that was trained without a group of families: one member."""
-        return self.network.model_copy(update={"members": 1})
-
 
 def pack(tensors: Mapping[str, FloatArray]) -> bytes:
     """Tensors by name in the format safetensors; equal bytes exactly for equal tensors."""

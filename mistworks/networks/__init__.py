@@ -1,17 +1,21 @@
-"""Networks by name: a configuration says which network it is, and `build_network` makes it.
+"""Networks: a configuration says which network it is, and `build_network` makes it.
 
-What estimates without torch is imported at once; what needs torch when it is first used.
+Classes that estimate without torch are imported at once, others when they are first used.
 """
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
-from mistworks.networks.config import AnyNetworkConfig, SetTransformerConfig, SummaryNetworkConfig
+from mistworks.networks.config import (
+    AnyNetworkConfig,
+    NetworkConfig,
+    SampleNetworkConfig,
+    SetTransformerConfig,
+    SummaryNetworkConfig,
+)
 from mistworks.networks.perceptrons import Perceptrons
 from mistworks.networks.predictor import Invariance, Prediction, Predictor
 
@@ -35,9 +39,11 @@ __all__ = [
     "Batch",
     "Invariance",
     "Network",
+    "NetworkConfig",
     "Perceptrons",
     "Prediction",
     "Predictor",
+    "SampleNetworkConfig",
     "SetTransformer",
     "SetTransformerConfig",
     "SummaryNetwork",
@@ -46,7 +52,6 @@ __all__ = [
     "group_by_shape",
     "pad",
     "predictor_of",
-    "reads_statistics",
 ]
 
 
@@ -56,55 +61,39 @@ def __getattr__(name: str) -> object:
     return getattr(import_module(_HOMES[name]), name)
 
 
-def reads_statistics(config: AnyNetworkConfig) -> bool:
-    """Whether the network of a configuration is trained on statistics of samples, not on the samples."""
-    return config.reads == "statistics"
-
-
-def build_network(config: AnyNetworkConfig, left_out: tuple[str, ...] = ()) -> "Network | SummaryNetwork":
-    """The network of a configuration, to be trained, with fresh weights drawn from torch's generator.
+def build_network(config: AnyNetworkConfig, left_out: tuple[str, ...] = ()) -> Any:
+    """Return the network of a configuration, to be trained, with weights drawn from torch's generator.
 
     Args:
         config: the configuration.
-        left_out: groups of families, for each of which a network over statistics has a further member.
+        left_out: groups of families. For each, the network gets a further member that is trained without it.
 
     Raises:
         MistworksError: the network has no members that could leave groups out.
     """
-    if isinstance(config, SummaryNetworkConfig):
-        from mistworks.networks.summary import SummaryNetwork
-
-        return SummaryNetwork(config, left_out)
-    from mistworks.networks.set_transformer import SetTransformer
-
-    if left_out:
-        raise MistworksError(
-            "Expected a network over statistics to leave families out, got set-transformer. Turn leave_out "
-            "off."
-        )
-    return SetTransformer(config)
+    return _located(config.network_class).fresh(config, left_out)
 
 
 def predictor_of(config: AnyNetworkConfig, tensors: Mapping[str, FloatArray]) -> Predictor:
-    """A trained network from its weights.
+    """Return a trained network from its weights.
 
     Raises:
-        MistworksError: they are not those of a network of this configuration; torch is needed and missing.
+        MistworksError: the weights do not fit the configuration, or torch is needed and missing.
     """
-    if isinstance(config, SummaryNetworkConfig):
-        return Perceptrons(config, tensors)
     try:
-        import torch
-    except ModuleNotFoundError:
+        predictor_class = _located(config.predictor_class)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
         raise MistworksError(
             f"Expected torch to use a network of kind {config.network}, which is not installed. Install it: "
             "pip install 'mistworks[torch]'."
         ) from None
-    network = build_network(config)
-    try:
-        network.load_state_dict(
-            {name: torch.from_numpy(np.array(values)) for name, values in tensors.items()}, strict=True
-        )
-    except RuntimeError as error:
-        raise MistworksError(str(error).splitlines()[0]) from None
-    return network.ready()
+    predictor: Predictor = predictor_class.restored(config, tensors)
+    return predictor
+
+
+def _located(name: str) -> Any:
+    """Import the class that a configuration names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,18 +1,21 @@
-"""Networks that read samples: the contract between them and what trains and uses them, in torch."""
+"""Networks that read samples, in torch: how samples are padded, and what a network of your own defines."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mistworks.dataset import FloatArray
+from mistworks.dataset import FloatArray, IntArray
+from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import LEVELS
 from mistworks.networks.batch import Batch, group_by_shape, pad
+from mistworks.networks.config import NetworkConfig
 from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
-from mistworks.preparation.prepare import Prepared
+from mistworks.preparation.prepare import Prepared, half_ranks
 
 _MAX_COUNT = 256
 
@@ -22,25 +25,64 @@ __all__ = ["Invariance", "Network", "quantiles_in_order"]
 
 
 class Network(nn.Module, Predictor):
-    """A function of a sample: a representation of the sample, and a read-out of it in nats.
+    """A network in two steps: `encode` turns samples into vectors, `decode` reads nats from those.
+
+    Samples of like shape are padded and computed together. Training and estimation both go through
+    `represent`, so a network of your own defines `encode` and `decode` alone.
 
     Attributes:
-        batch_cells: most padded cells, B · N · (DX + DY), that it is given at once: what bounds the memory.
+        batch_cells: maximum number of padded cells per batch, B · N · (DX + DY), which bounds the memory.
     """
 
     batch_cells: ClassVar[int] = 2**16
 
+    @classmethod
+    def fresh(cls, config: NetworkConfig, left_out: tuple[str, ...] = ()) -> Self:
+        """Return a network with fresh weights, see `mistworks.networks.build_network`."""
+        if left_out:
+            raise MistworksError(
+                f"Expected a network over statistics to leave families out, got {config.network}. Set "
+                "leave_out to false."
+            )
+        # The constructor of a subclass takes its configuration.
+        return cls(config)
+
+    @classmethod
+    def restored(cls, config: NetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
+        """See `Predictor.restored`."""
+        network = cls.fresh(config)
+        state = {name: torch.from_numpy(np.array(values)) for name, values in tensors.items()}
+        try:
+            network.load_state_dict(state, strict=True)
+        except RuntimeError as error:
+            raise MistworksError(str(error).splitlines()[0]) from None
+        return network.ready()
+
+    def read(self, x: FloatArray, y: FloatArray) -> Pair:
+        """Take from a simulated sample what the network reads, as `observe` does from a prepared one.
+
+        Args:
+            x: finite numbers of shape (n, dx).
+            y: shape (n, dy).
+        """
+        if "increasing" not in self.invariances:
+            return x, y
+        return _half_ranks(x), _half_ranks(y)
+
     @abstractmethod
     def encode(self, batch: Batch) -> Tensor:
-        """Representation of each sample, shape (B, h), whatever n, dx and dy are.
+        """Compute a representation of each sample, shape (B, h), for any n, dx and dy.
 
-        It does not depend on the order of the points, of the coordinates of X or of the coordinates of Y,
-        nor on the values in the padding or on the other samples of the batch, up to rounding.
+        The batch holds half ranks, 2 (rank − 1) with ties averaged, if the network declares that increasing
+        maps of columns change nothing (`invariances`), else values.
+
+        Up to rounding, it must not depend on the order of the points, of the columns of X or of the columns
+        of Y, on the values in the padding, or on the other samples of the batch.
         """
 
     @abstractmethod
     def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
-        """Mutual information in nats, at least 0.
+        """Read mutual information in nats, at least 0, from representations.
 
         Args:
             representation: shape (B, h), from `encode`.
@@ -51,8 +93,12 @@ class Network(nn.Module, Predictor):
         """
 
     def ready(self) -> Self:
-        """Itself, in evaluation mode."""
+        """Return the network itself, in evaluation mode."""
         return self.eval()
+
+    def witnesses(self) -> Mapping[str, Predictor]:
+        """Return networks that were trained without a group of families each: none."""
+        return {}
 
     def tensors(self) -> Mapping[str, FloatArray]:
         """See `Predictor.tensors`."""
@@ -60,23 +106,36 @@ class Network(nn.Module, Predictor):
         return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
 
     def observe(self, sample: Prepared) -> Pair:
-        """See `Predictor.observe`: ranks where maps of columns change nothing, else values."""
+        """Return half ranks if increasing maps of columns change nothing, else values."""
         if "increasing" not in self.invariances:
             return sample.raw()
         ranks = sample.ranked.ranks.astype(np.float32)
         dx = sample.ranked.dx
         return ranks[:dx].T, ranks[dx:].T
 
-    def predict(self, observed: Sequence[Pair], *, mean: bool) -> Prediction:
-        """See `Predictor.predict`: samples of like shape are padded and computed together."""
-        n = np.array([len(x) for x, _ in observed], dtype=np.int64)
-        dx = np.array([x.shape[1] for x, _ in observed], dtype=np.int64)
-        dy = np.array([y.shape[1] for _, y in observed], dtype=np.int64)
-        values = np.empty((len(observed), 1 if mean else len(LEVELS)))
+    def represent(
+        self, observed: Sequence[Pair], max_cells: int, max_count: int = _MAX_COUNT
+    ) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
+        """Pad and encode samples of like shape together, group by group.
+
+        Args:
+            observed: x of shape (n, dx) and y of shape (n, dy) of each sample.
+            max_cells: maximum number of padded cells per group; a larger sample is a group of its own.
+            max_count: maximum number of samples per group.
+
+        Yields:
+            Positions of the samples of a group, shape (P,), and their representations, shape (P, h).
+        """
         device = next(self.parameters()).device
+        for group in group_by_shape(*_shapes(observed), max_cells, max_count):
+            yield group, self.encode(pad([observed[row] for row in group]).to(device))
+
+    def predict(self, observed: Sequence[Pair], *, mean: bool) -> Prediction:
+        """See `Predictor.predict`."""
+        n, dx, dy = _shapes(observed)
+        values = np.empty((len(observed), 1 if mean else len(LEVELS)))
         with torch.inference_mode():
-            for group in group_by_shape(n, dx, dy, self.batch_cells, _MAX_COUNT):
-                representation = self.encode(pad([observed[row] for row in group]).to(device))
+            for group, representation in self.represent(observed, self.batch_cells):
                 values[group] = self._read_out(representation, mean=mean)
         if mean:
             return Prediction(n, dx + dy, mean=values[:, 0])
@@ -88,8 +147,20 @@ class Network(nn.Module, Predictor):
         return quantiles_in_order(self, representation).double().cpu().numpy()
 
 
+def _half_ranks(values: FloatArray) -> FloatArray:
+    """Return half ranks of each column, shape (n, d)."""
+    return half_ranks(np.array(values.T, dtype=np.float64, order="C")).T.astype(np.float32)
+
+
+def _shapes(pairs: Sequence[Pair]) -> tuple[IntArray, IntArray, IntArray]:
+    """Return n, dx and dy of samples, each of shape (B,)."""
+    shapes = np.array([(*x.shape, y.shape[1]) for x, y in pairs], dtype=np.int64)
+    n, dx, dy = shapes.reshape(-1, 3).T
+    return n, dx, dy
+
+
 def quantiles_in_order(network: Network, representation: Tensor) -> Tensor:
-    """Quantiles at ``LEVELS`` in order, shape (B, len(LEVELS)), from representations of shape (B, h).
+    """Read quantiles at ``LEVELS`` in order, shape (B, len(LEVELS)), from representations (B, h).
 
     The network's own quantiles may cross. Sorting them on a fixed grid of levels is never further from the
     true quantiles (Chernozhukov, Fernández-Val, Galichon, "Quantile and probability curves without crossing",

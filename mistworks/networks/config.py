@@ -1,6 +1,7 @@
-"""Which network, and how large: what a configuration says of it. Nothing here needs torch."""
+"""The configurations of networks, by which they are registered. Nothing here needs torch."""
 
-from typing import Annotated, ClassVar, Literal, Self
+from abc import abstractmethod
+from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,11 +34,45 @@ _CANDIDATES = (
     "classes.mi",
 )
 
-Reads = Literal["samples", "statistics"]
-"""What a network is trained on: samples, padded to common shapes, or their statistics."""
+T = TypeVar("T")
 
 
-class SetTransformerConfig(FrozenConfig):
+class NetworkConfig(FrozenConfig):
+    """Which network, how large it is, and what it learns from.
+
+    A network is registered by a subclass in `AnyNetworkConfig`. Its classes are named as
+    ``"package.module:Class"`` and imported when they are first used, since they may need torch.
+
+    Attributes:
+        network: name of the network, unique among all.
+        network_class: what is trained; it has the class method ``fresh``.
+        predictor_class: what estimates, a `mistworks.networks.Predictor`.
+    """
+
+    network_class: ClassVar[str]
+    predictor_class: ClassVar[str]
+
+    network: str
+
+    @abstractmethod
+    def choose(self, *, samples: T, statistics: T) -> T:
+        """Return what goes with the data that the network learns from: samples, or their statistics."""
+
+    @property
+    def witness(self) -> Self:
+        """Configuration of a network that is trained without a group of families."""
+        return self
+
+
+class SampleNetworkConfig(NetworkConfig):
+    """A network that reads samples: one class in torch is both trained and used to estimate."""
+
+    def choose(self, *, samples: T, statistics: T) -> T:
+        """See `NetworkConfig.choose`."""
+        return samples
+
+
+class SetTransformerConfig(SampleNetworkConfig):
     """Sizes of the set transformer; the defaults are those of the reference (arXiv 2511.18945).
 
     Attributes:
@@ -57,7 +92,8 @@ class SetTransformerConfig(FrozenConfig):
             increasing map of a coordinate exactly, or mean 0 and variance 1.
     """
 
-    reads: ClassVar[Reads] = "samples"
+    network_class: ClassVar[str] = "mistworks.networks.set_transformer:SetTransformer"
+    predictor_class: ClassVar[str] = network_class
 
     network: Literal["set-transformer"] = "set-transformer"
     hidden: int = Field(default=256, ge=1, le=4096)
@@ -79,24 +115,26 @@ class SetTransformerConfig(FrozenConfig):
         for name in ("hidden", "relation_hidden"):
             if getattr(self, name) % self.heads:
                 raise ValueError(
-                    f"{name} must be a multiple of heads, and {getattr(self, name)} and {self.heads} came; "
+                    f"expected {name} to be a multiple of heads, got {getattr(self, name)} and {self.heads}; "
                     "change either"
                 )
         return self
 
 
-class SummaryNetworkConfig(FrozenConfig):
+class SummaryNetworkConfig(NetworkConfig):
     """Sizes of the network over statistics.
 
     Attributes:
-        statistics: version of the statistics that it reads; weights are of use for theirs only.
-        groups: statistics that it reads, see `mistworks.statistics.layout.GROUPS`.
-        members: perceptrons that differ in their first weights; what they disagree on widens the quantiles.
+        statistics: version of the statistics that it reads; weights fit one version only.
+        groups: groups of statistics that it reads, see `mistworks.statistics.layout.GROUPS`.
+        members: number of perceptrons. They start from different weights; where they disagree, quantiles
+            spread.
         hidden: width of the residual blocks of a member.
-        blocks: how many a member has.
+        blocks: number of residual blocks of a member.
     """
 
-    reads: ClassVar[Reads] = "statistics"
+    network_class: ClassVar[str] = "mistworks.networks.summary:SummaryNetwork"
+    predictor_class: ClassVar[str] = "mistworks.networks.perceptrons:Perceptrons"
 
     network: Literal["summary"] = "summary"
     statistics: Literal["3"] = VERSION
@@ -113,14 +151,24 @@ class SummaryNetworkConfig(FrozenConfig):
             raise ValueError(f"expected different names among {', '.join(GROUPS)}, got {groups}; mend them")
         return groups
 
+    def choose(self, *, samples: T, statistics: T) -> T:
+        """See `NetworkConfig.choose`."""
+        return statistics
+
+    @property
+    def witness(self) -> Self:
+        """See `NetworkConfig.witness`: one member."""
+        return self.model_copy(update={"members": 1})
+
     def columns(self) -> list[int]:
         """Positions of the statistics that it reads."""
         return [row for row, name in enumerate(statistic_names()) if name.split(".")[0] in self.groups]
 
     def candidates(self) -> list[int]:
-        """Positions of those among them that are estimates of the mutual information in nats."""
+        """Positions of the statistics among them that estimate mutual information in nats."""
         names = statistic_names()
         return [row for row in self.columns() if names[row].startswith(_CANDIDATES)]
 
 
 AnyNetworkConfig = Annotated[SetTransformerConfig | SummaryNetworkConfig, Field(discriminator="network")]
+"""Every network there is. A network of your own is one more member."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.entropy_cap import candidate_caps
 from mistworks.estimation.estimate import LEVELS
-from mistworks.networks.config import SummaryNetworkConfig
+from mistworks.networks.config import NetworkConfig, SummaryNetworkConfig
 from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
 from mistworks.networks.scale import KNOTS, MOST_NATS, from_scale, knot_mass, mixture_quantiles, to_scale
 from mistworks.preparation.prepare import Prepared
@@ -71,6 +71,11 @@ class Perceptrons(Predictor):
         self._candidates = np.array(config.candidates())
         self._centre, self._scale = (self._tensors[name][self._columns] for name in ("centre", "scale"))
 
+    @classmethod
+    def restored(cls, config: NetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
+        """See `Predictor.restored`."""
+        return cls(cast("SummaryNetworkConfig", config), tensors)
+
     @cached_property
     def _smooth(self) -> "ResidualNetwork":
         from mistworks.networks.residual import ResidualNetwork
@@ -79,7 +84,7 @@ class Perceptrons(Predictor):
 
     @property
     def invariances(self) -> frozenset[Invariance]:
-        """All of them: the statistics know no more of a sample than what they leave."""
+        """All of them, since the statistics have them."""
         return super().invariances | {"location-scale", "increasing", "reflection", "swap"}
 
     @property
@@ -144,7 +149,7 @@ class Perceptrons(Predictor):
         return np.asarray(np.sqrt(np.square(away, dtype=np.float64).mean(axis=1)))
 
     def observe(self, sample: Prepared) -> FloatArray:
-        """See `Predictor.observe`: its statistics, shape (S,)."""
+        """Return the statistics of the sample's ranks, shape (S,)."""
         return np.asarray(summarise_many([sample.ranked])[0])
 
     def predict(self, observed: Sequence[FloatArray], *, mean: bool) -> Prediction:
@@ -152,7 +157,7 @@ class Perceptrons(Predictor):
         return self.predict_statistics(np.stack(observed), mean=mean)
 
     def strangest(self, statistics: FloatArray) -> str | None:
-        """See `Predictor.strangest`: the group of statistics with most of the squared distance."""
+        """Name the group of statistics with the largest share of the squared distance."""
         away = self._standardised(statistics[None])[0] - self._tensors["origin"]
         whitening = self._tensors["whitening"]
         parts = away * (whitening @ (away @ whitening))
@@ -164,7 +169,7 @@ class Perceptrons(Predictor):
         return UNUSUAL.get(max(totals, key=lambda group: totals[group]))
 
     def smooth_quantiles(self, x: "Tensor", y: "Tensor") -> "tuple[Tensor, Prediction]":
-        """See `Predictor.smooth_quantiles`: statistics with smooth ranks and counts, and torch."""
+        """Read statistics with smooth ranks and counts, computed by torch."""
         from mistworks.statistics import summarise_smoothly
 
         table = summarise_smoothly(x, y)[None]

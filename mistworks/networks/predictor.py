@@ -1,4 +1,4 @@
-"""What an estimator asks of a network, in NumPy: the only contract between the two."""
+"""The contract between an estimator and its network, in NumPy."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
-from mistworks.preparation.prepare import Prepared
+from mistworks.networks.blocks import AnyBlock
+from mistworks.networks.config import NetworkConfig
+from mistworks.preparation.prepare import Prepared, prepare
 from mistworks.preparation.reading import MAX_COLUMNS, MIN_POINTS
+from mistworks.statistics.table import SummaryBlock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -36,7 +39,7 @@ class Prediction:
         mean: in nats, shape (B,); None for a network that was trained for quantiles.
         statistics: what it was read from, shape (B, S); None for a network that reads samples.
         strangeness: how far each sample is from those of the training, shape (B,), see
-            `mistworks.estimation.calibration.Widening`; None for a network that does not know.
+            `mistworks.estimation.widening.Widening`; None for a network that does not know.
     """
 
     n: IntArray
@@ -50,10 +53,13 @@ class Prediction:
 class Predictor(ABC):
     """A trained network as an estimator uses it.
 
+    A sample is prepared once: read, stripped of what carries no information, and ranked. `observe` takes from
+    the prepared sample what the network reads, and `predict` reads many of those together.
+
     Attributes:
-        max_dimension: most coordinates of X and of Y that it reads, after the preparation.
-        min_points: fewest points that it reads.
-        max_points: most points that it reads; None for any number.
+        max_dimension: maximum number of columns of X, and of Y, after the preparation.
+        min_points: minimum number of points.
+        max_points: maximum number of points; None for any number.
     """
 
     max_dimension: ClassVar[int] = MAX_COLUMNS
@@ -62,37 +68,89 @@ class Predictor(ABC):
 
     @property
     def invariances(self) -> frozenset[Invariance]:
-        """What leaves the estimate as it is by construction, up to rounding."""
+        """What leaves the estimate unchanged by construction, up to rounding."""
         return frozenset({"points", "coordinates"})
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers were trained."""
+        """Number of trained parameters."""
         return sum(values.size for values in self.tensors().values())
 
     def ready(self) -> Self:
-        """Itself: what trains has another answer, see `mistworks.networks.summary.SummaryNetwork.ready`."""
+        """Return the predictor itself; a network in training returns what it has become."""
         return self
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, config: NetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
+        """Return the predictor with weights by name, as `tensors` gives them.
+
+        Raises:
+            MistworksError: the weights do not fit the configuration.
+        """
 
     @abstractmethod
     def tensors(self) -> Mapping[str, FloatArray]:
-        """Its weights by name."""
+        """Return the weights by name."""
+
+    def require_readable(self, n: int, dx: int, dy: int, name: str) -> None:
+        """Refuse a sample of a size that the network does not read.
+
+        Args:
+            n: number of points.
+            dx: number of columns of X, after the preparation.
+            dy: number of columns of Y.
+            name: of the network, for the message.
+
+        Raises:
+            MistworksError: the sample has too few or too many points, or too many columns.
+        """
+        for side, columns in (("x", dx), ("y", dy)):
+            if columns > self.max_dimension:
+                raise MistworksError(
+                    f"Expected up to {self.max_dimension} columns that are not constant for the network "
+                    f"{name}, got {columns} in {side}. Reduce the dimension first, for instance by principal "
+                    "components."
+                )
+        if n < self.min_points:
+            raise MistworksError(
+                f"Expected {self.min_points} points or more for the network {name}, got {n}. Pass more."
+            )
+        if self.max_points is not None and n > self.max_points:
+            raise MistworksError(
+                f"Expected up to {self.max_points:,} points for the network {name}, got {n:,}. Pass a "
+                "random part of them."
+            )
 
     @abstractmethod
     def observe(self, sample: Prepared) -> Any:
-        """What it reads of a sample that has columns on both sides; several threads may do so at once."""
+        """Take from a sample what the network reads; called by several threads at once.
+
+        Args:
+            sample: it has columns on both sides.
+        """
 
     @abstractmethod
     def predict(self, observed: Sequence[Any], *, mean: bool) -> Prediction:
-        """Read samples; memory is bounded whatever their number is.
+        """Predict from one or more samples, in bounded memory.
 
         Args:
-            observed: what `observe` gave of each, at least one.
-            mean: whether means are asked for, or quantiles.
+            observed: what `observe` returned for each sample.
+            mean: predict means instead of quantiles.
         """
 
+    def predict_block(self, block: AnyBlock, *, mean: bool) -> Prediction:
+        """Predict from the datasets of a partition, whether it holds samples or statistics.
+
+        Raises:
+            MistworksError: the partition holds statistics, and the network reads samples.
+        """
+        if isinstance(block, SummaryBlock):
+            return self.predict_statistics(block.statistics, mean=mean)
+        return self.predict([self.observe(prepare(dataset.x, dataset.y)) for dataset in block], mean=mean)
+
     def predict_statistics(self, statistics: FloatArray, *, mean: bool) -> Prediction:
-        """The same of samples that are known by their statistics, shape (B, S).
+        """Predict from statistics of samples, shape (B, S).
 
         Raises:
             MistworksError: the network reads samples.
@@ -102,11 +160,11 @@ class Predictor(ABC):
         )
 
     def strangest(self, statistics: FloatArray) -> str | None:
-        """What is least like the training in one sample's statistics, shape (S,), as a part of a sentence."""
+        """Say what in one sample's statistics, shape (S,), is least like the training data."""
         return None
 
     def smooth_quantiles(self, x: "Tensor", y: "Tensor") -> "tuple[Tensor, Prediction]":
-        """Quantiles of one sample through which gradients pass, shape (1, len(LEVELS)), and what they are of.
+        """Return quantiles of one sample with gradients, shape (1, len(LEVELS)), and the prediction.
 
         Raises:
             MistworksError: the network has no smooth version.

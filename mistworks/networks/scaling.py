@@ -1,4 +1,4 @@
-"""Scaling of each coordinate before the network sees it; padding is left out by mask."""
+"""Scales of each column before the network sees it; padding is left out by mask."""
 
 import torch
 from torch import Tensor
@@ -7,35 +7,31 @@ from torch import Tensor
 _TINY = 1e-6
 
 
-def normal_scores(values: Tensor, n: Tensor, d: Tensor) -> Tensor:
-    """Normal scores Φ⁻¹(r / (n + 1)) of the ranks r, brought to mean 0 and variance 1 in each column.
+def normal_scores(half_ranks: Tensor, n: Tensor, d: Tensor) -> Tensor:
+    """Normal scores Φ⁻¹(r / (n + 1)) of ranks r, brought to mean 0 and variance 1 in each column.
 
-    Equal values share their average rank. Scores do not change under any increasing map of a column, and
-    mutual information does not either (van der Waerden, "Order tests for the two-sample problem", 1952). A
-    constant column becomes 0. No gradient passes.
+    Scores do not change under any increasing map of a column, and mutual information does not either (van der
+    Waerden, "Order tests for the two-sample problem", 1952). A constant column becomes 0.
 
     Args:
-        values: shape (B, N, D); rows from n[b] and columns from d[b] on are arbitrary.
+        half_ranks: 2 (r − 1) with ties averaged, shape (B, N, D); rows from n[b] and columns from d[b] on are
+            arbitrary.
         n: number of points, shape (B,).
-        d: number of coordinates, shape (B,).
+        d: number of columns, shape (B,).
 
     Returns:
-        Scores, a row a coordinate, shape (B, D, N), with 0 where there is no point or no coordinate.
+        Scores with one row per column, shape (B, D, N), and 0 where there is no point or no column.
     """
-    mask = _mask(values, n, d)
-    columns = torch.where(mask, values.detach().transpose(1, 2), torch.inf).contiguous()
-    ordered = columns.sort(dim=-1).values
-    below = torch.searchsorted(ordered, columns)
-    not_above = torch.searchsorted(ordered, columns, right=True)
-    rank = 0.5 * (below + not_above + 1).to(values.dtype)
-    share = torch.where(mask, rank / (n[:, None, None] + 1), 0.5)
+    mask = _mask(half_ranks, n, d)
+    rank = 0.5 * half_ranks.transpose(1, 2) + 1.0
+    share = torch.where(mask, rank / (n[:, None, None] + 1), 0.5).contiguous()
     return _to_unit_variance(torch.special.ndtri(share), mask, n)
 
 
 def standardized(values: Tensor, n: Tensor, d: Tensor) -> Tensor:
     """Columns brought to mean 0 and variance 1; a constant column becomes 0.
 
-    Shapes as in `normal_scores`; gradients pass.
+    Values of shape (B, N, D), otherwise as in `normal_scores`; gradients pass.
     """
     mask = _mask(values, n, d)
     columns = torch.where(mask, values.transpose(1, 2), 0.0)

@@ -1,6 +1,7 @@
-"""The network over statistics as it is trained: what it takes from its data, and what becomes of it."""
+"""The network over statistics in training: scales from the data, and the estimator it becomes."""
 
 from collections.abc import Mapping
+from typing import Self, cast
 
 import numpy as np
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mistworks.dataset import FloatArray
-from mistworks.networks.config import SummaryNetworkConfig
+from mistworks.networks.config import NetworkConfig, SummaryNetworkConfig
 from mistworks.networks.perceptrons import NOT_TRAINED, Perceptrons, shapes
 from mistworks.networks.residual import MOMENTS, Members, ResidualNetwork
 
@@ -36,12 +37,17 @@ class SummaryNetwork(ResidualNetwork):
         super().__init__(config, left_out)
         self.apart = Members(len(left_out), config) if left_out else None
 
+    @classmethod
+    def fresh(cls, config: NetworkConfig, left_out: tuple[str, ...] = ()) -> Self:
+        """Return a network with fresh weights, see `mistworks.networks.build_network`."""
+        return cls(cast("SummaryNetworkConfig", config), left_out)
+
     def ready(self) -> Perceptrons:
-        """The estimator's members, to be used without torch."""
+        """Return the estimator's members as a predictor without torch."""
         return self._perceptrons("own", slice(None), 0)
 
     def witnesses(self) -> Mapping[str, Perceptrons]:
-        """By group of families the member that was trained without it."""
+        """Return, by group of families, the member that was trained without it."""
         return {
             group: self._perceptrons("apart", slice(number, number + 1), 1 + number)
             for number, group in enumerate(self.left_out)

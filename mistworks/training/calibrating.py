@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.estimation.calibration import MIN_DATASETS, Calibration, Scores, Widening, pit_z
+from mistworks.estimation.calibration import MIN_DATASETS, Calibration, pit_z
 from mistworks.estimation.estimate import LEVELS
 from mistworks.estimation.estimator import Estimator
+from mistworks.estimation.widening import Scores, Widening
 from mistworks.networks import Prediction, Predictor
-from mistworks.preparation.prepare import prepare
 from mistworks.randomness import stream
-from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource
 from mistworks.training.groups import groups_of
 
@@ -121,12 +120,7 @@ def _predict(network: Predictor, source: AnySource, on_progress: Callable[[float
     """Predictions of a whole split, without a calibration."""
     parts: list[Prediction] = []
     for number, (_, stop) in enumerate(source.partition_bounds):
-        block = source.partition(number)
-        if isinstance(block, SummaryBlock):
-            parts.append(network.predict_statistics(block.statistics, mean=False))
-        else:
-            observed = [network.observe(prepare(dataset.x, dataset.y)) for dataset in block]
-            parts.append(network.predict(observed, mean=False))
+        parts.append(network.predict_block(source.partition(number), mean=False))
         on_progress(stop / len(source))
     strangeness = [part.strangeness for part in parts if part.strangeness is not None]
     empty = np.empty((0, len(LEVELS)))

@@ -1,6 +1,6 @@
-"""What a network is trained on, step by step: the one thing in which networks differ to the training loop."""
+"""What a network learns from, step by step: all that the training loop knows of it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import torch
@@ -16,28 +16,37 @@ class Lesson(Protocol):
     """Batches of one source for one network, and the gradient of the loss on each."""
 
     network: Any
-    """What is trained: a module with ``ready`` and, where groups are left out, ``witnesses``."""
+    """What is trained: a module of torch with ``ready`` and ``witnesses``."""
 
     def begin(self) -> None:
-        """Set what is not trained, such as scales, before the first step of a new run."""
+        """Set what is not trained, such as scales, before the first step of a new run.
+
+        Raises:
+            MistworksError: the source holds samples and the network reads statistics, or the reverse.
+        """
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, Any]]:
-        """The batches of a plan from ``first_step`` on, each with its number of datasets."""
+        """Yield the batches of a plan from ``first_step`` on, each with its number of datasets."""
 
     def backward(self, batch: Any, step: int) -> Tensor:
-        """Add the gradient of the mean loss on a batch to the parameters; the mean loss, shape ()."""
+        """Add the gradient of the mean loss on a batch to the parameters; return that loss, shape ()."""
+
+
+_Making = Callable[[AnyNetworkConfig, TrainingConfig, AnySource], Lesson]
 
 
 def lesson_of(config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> Lesson:
-    """The lesson of a network on a source, the network with weights that follow from the seed.
+    """Return the lesson of a network on a source; the network's first weights follow from the seed.
 
     Raises:
-        MistworksError: the source holds samples and the network reads statistics, or the reverse.
+        MistworksError: families are to be left out, and the network has no members for that.
     """
     from mistworks.training.samples import SampleLesson
     from mistworks.training.tables import TableLesson
 
-    lesson = TableLesson if config.reads == "statistics" else SampleLesson
+    of_samples: _Making = SampleLesson
+    of_statistics: _Making = TableLesson
+    lesson = config.choose(samples=of_samples, statistics=of_statistics)
     # Torch's own generator is left as it was.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(training.seed, "train", "weights", 0).integers(2**63)))

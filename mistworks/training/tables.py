@@ -11,7 +11,8 @@ from torch import Tensor
 
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
-from mistworks.networks import AnyNetworkConfig, SummaryNetworkConfig
+from mistworks.networks import AnyNetworkConfig, build_network
+from mistworks.networks.blocks import statistics_of
 from mistworks.networks.residual import Members, from_scale, square_root_scale
 from mistworks.networks.scale import knot_mass
 from mistworks.networks.summary import LEAK, SummaryNetwork, leaky
@@ -64,15 +65,15 @@ class TableLesson:
     """
 
     def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
-        assert isinstance(config, SummaryNetworkConfig)
         self._config = training
         self._source = cast("SummarySource", source)
         self._bounds = source.partition_bounds
         self._groups = groups_of(source.index) if training.leave_out else np.zeros(len(source), dtype=np.str_)
         left_out = tuple(group for group in FAMILY_GROUPS if (self._groups == group).any())
         self._device = _device(training.device)
-        self.network = SummaryNetwork(config, left_out if training.leave_out else ()).to(self._device)
-        self._members = config.members + len(self.network.left_out)
+        network = build_network(config, left_out if training.leave_out else ())
+        self.network = cast("SummaryNetwork", network).to(self._device)
+        self._members = self.network.own.count + len(self.network.left_out)
         mass = knot_mass()
         levels = np.cumsum(mass) - mass / 2
         self._mass = torch.from_numpy(mass).float().to(self._device)
@@ -85,11 +86,6 @@ class TableLesson:
         Raises:
             MistworksError: the source holds samples.
         """
-        if not isinstance(self._source.partition(0), SummaryBlock):
-            raise MistworksError(
-                "Expected statistics of samples for this network, got samples. Pass those that `mistworks "
-                "summarise` keeps in the store."
-            )
         table = _first_statistics(self._source)
         self.network.set_scaling(table, self._groups[: len(table)])
 
@@ -192,7 +188,7 @@ def _first_statistics(source: SummarySource) -> Tensor:
     """Statistics of the first datasets of a split, shape (N, S), as many as give a good scale."""
     blocks: list[Tensor] = []
     for number in range(len(source.partition_bounds)):
-        blocks.append(torch.from_numpy(source.partition(number).statistics))
+        blocks.append(torch.from_numpy(statistics_of(source.partition(number))))
         if sum(map(len, blocks)) >= _DATASETS_FOR_SCALES:
             break
     return torch.cat(blocks)[:_DATASETS_FOR_SCALES]

@@ -4,7 +4,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimator, TrainingRange
-from mistworks.networks import AnyNetworkConfig, Predictor
+from mistworks.networks import AnyNetworkConfig
 from mistworks.training.batching import AnySource, plan_epoch
 from mistworks.training.checkpoint import (
     Checkpoint,
@@ -256,13 +256,12 @@ class _Run:
 
     def _estimator(self) -> Estimator:
         """The network as it is now."""
-        witnesses: Mapping[str, Predictor] = getattr(self._network, "witnesses", dict)()
         return Estimator(
             self._network,
             self._identity.network,
             self._config.objective,
             self._training_range,
-            witnesses=witnesses,
+            witnesses=self._network.witnesses(),
         )
 
     def result(self) -> TrainingResult:

@@ -9,7 +9,6 @@ from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import LEVELS, Estimate
 from mistworks.estimation.estimator import Estimator
-from mistworks.statistics.table import SummaryBlock
 from mistworks.training.batching import AnySource
 
 
@@ -48,7 +47,7 @@ def validate(estimator: Estimator, source: AnySource, max_datasets: int | None =
 def _partition_errors(
     estimator: Estimator, source: AnySource, number: int, rows: IntArray
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    estimates = partition_estimates(estimator, source, number, rows)
+    estimates = estimator.estimate_block(source.partition(number), rows)
     target = source.index.mi[slice(*source.partition_bounds[number])][rows]
     error = np.array([estimate.mi for estimate in estimates]) - target
     if estimator.objective == "squared-error":
@@ -62,14 +61,3 @@ def _pinball(estimates: list[Estimate], target: NDArray[np.float64]) -> NDArray[
     difference = target[:, None] - quantiles
     levels = np.array(LEVELS)
     return np.asarray(np.maximum(levels * difference, (levels - 1) * difference).mean(axis=1))
-
-
-def partition_estimates(
-    estimator: Estimator, source: AnySource, number: int, rows: IntArray
-) -> list[Estimate]:
-    """Estimates of some datasets of a partition, from samples or from statistics, whichever it holds."""
-    block = source.partition(number)
-    if isinstance(block, SummaryBlock):
-        return estimator.estimate_statistics(block.statistics[rows])
-    datasets = [block[row] for row in rows.tolist()]
-    return estimator.estimate_many((dataset.x, dataset.y) for dataset in datasets)

@@ -1,5 +1,5 @@
 import math
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy import stats
+from torch import nn
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
@@ -15,6 +16,7 @@ from mistworks.networks import (
     AnyNetworkConfig,
     Batch,
     Network,
+    SampleNetworkConfig,
     SetTransformer,
     SetTransformerConfig,
     SummaryNetwork,
@@ -22,6 +24,7 @@ from mistworks.networks import (
     build_network,
     group_by_shape,
     pad,
+    predictor_of,
 )
 from mistworks.networks.scaling import normal_scores, standardized
 
@@ -55,9 +58,14 @@ def pair_of(seed: int, n: int, dx: int, dy: int) -> Pair:
     return x.astype(np.float32), y.astype(np.float32)
 
 
+def ranks_of(values: torch.Tensor) -> torch.Tensor:
+    """Half ranks of one sample, shape (1, n, d)."""
+    return torch.from_numpy(2 * (stats.rankdata(values[0], axis=0) - 1))[None].float()
+
+
 def encoded(network: Network, *pairs: Pair) -> torch.Tensor:
     with torch.no_grad():
-        return network.encode(pad(list(pairs)))
+        return network.encode(pad([network.read(*pair) for pair in pairs]))
 
 
 shapes = st.tuples(st.integers(0, 999), st.integers(5, 40), st.integers(1, 6), st.integers(1, 6))
@@ -92,7 +100,7 @@ def test_a_pair_does_not_depend_on_what_it_is_batched_with(
 @pytest.mark.parametrize("network", [NETWORK, STANDARDIZED], ids=["normal-scores", "standardized"])
 @pytest.mark.parametrize("filling", [1e30, -7.0, math.nan, math.inf])
 def test_padding_is_told_by_mask_whatever_its_values(network: Network, filling: float) -> None:
-    pairs = [pair_of(1, 9, 2, 3), pair_of(2, 20, 4, 1), pair_of(3, 15, 1, 5)]
+    pairs = [network.read(*pair_of(*shape)) for shape in ((1, 9, 2, 3), (2, 20, 4, 1), (3, 15, 1, 5))]
     batch = pad(pairs)
     x, y = torch.full_like(batch.x, filling), torch.full_like(batch.y, filling)
     for row, (pair_x, pair_y) in enumerate(pairs):
@@ -127,10 +135,10 @@ def test_normal_scores_remove_increasing_maps_exactly() -> None:
 
 def test_normal_scores_agree_with_scipy_ranks() -> None:
     values = np.random.default_rng(1).integers(0, 6, (30, 3)).astype(np.float32)
-    found = normal_scores(torch.from_numpy(values)[None], torch.tensor([30]), torch.tensor([3]))[0].numpy()
+    found = normal_scores(ranks_of(torch.from_numpy(values)[None]), torch.tensor([30]), torch.tensor([3]))
     scores = stats.norm.ppf(stats.rankdata(values, axis=0) / 31).T
     expected = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    np.testing.assert_allclose(found[0].numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [normal_scores, standardized])
@@ -138,7 +146,9 @@ def test_normal_scores_agree_with_scipy_ranks() -> None:
 def test_constant_columns_become_zero(scale: Any, constant: float) -> None:
     values = torch.full((1, 40, 2), constant)
     values[0, :, 1] = torch.randn(40, generator=torch.Generator().manual_seed(0)) * 1e25
-    scaled = scale(values, torch.tensor([40]), torch.tensor([2]))
+    scaled = scale(
+        ranks_of(values) if scale is normal_scores else values, torch.tensor([40]), torch.tensor([2])
+    )
     assert scaled[0, 0].abs().max() == 0
     assert scaled[0, 1].square().mean() == pytest.approx(1, abs=1e-4)
 
@@ -156,7 +166,7 @@ def test_head_gives_nats_of_at_least_zero_for_any_level() -> None:
 @pytest.mark.parametrize("blocks", [(1, 1), (1, 3), (3, 1)])
 def test_blocks_may_differ_in_number(blocks: tuple[int, int]) -> None:
     network = network_of(self_attention_blocks=blocks[0], induced_attention_blocks=blocks[1])
-    network.encode(pad([pair_of(0, 12, 2, 3)])).sum().backward()  # type: ignore[no-untyped-call]
+    network.encode(pad([network.read(*pair_of(0, 12, 2, 3))])).sum().backward()  # type: ignore[no-untyped-call]
     unused = [name for name, p in network.named_parameters() if p.grad is None]
     assert {name.split(".")[0] for name in unused} <= {"level", "head"}
 
@@ -198,6 +208,46 @@ def test_a_configuration_is_told_by_its_name_and_rebuilt_from_json(
     assert type(build_network(config)) is network_class
 
 
+class Mean(Network):
+    """A network of one's own: the mean of x y over the points, and its scale."""
+
+    def __init__(self, config: "MeanConfig") -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.full((1,), config.first))
+
+    def encode(self, batch: Batch) -> torch.Tensor:
+        product = batch.x[:, :, :1] * batch.y[:, :, :1] * batch.point_mask[:, :, None]
+        return product.sum(dim=1) / batch.n[:, None]
+
+    def decode(self, representation: torch.Tensor, tau: torch.Tensor | None = None) -> torch.Tensor:
+        mean = self.scale * representation.abs()
+        return mean[:, 0] if tau is None else mean * tau
+
+
+class MeanConfig(SampleNetworkConfig):
+    network_class: ClassVar[str] = f"{__name__}:Mean"
+    predictor_class: ClassVar[str] = network_class
+
+    network: Literal["mean"] = "mean"
+    first: float = 2.0
+
+
+def test_a_network_of_one_s_own_is_a_class_and_a_configuration() -> None:
+    config: Any = MeanConfig()
+    pairs = [pair_of(1, 30, 1, 1), pair_of(2, 20, 1, 1)]
+    network = build_network(config)
+    predicted = network.predict([network.read(*pair) for pair in pairs], mean=True)
+    expected = [2 * abs(float((x[:, 0] * y[:, 0]).mean())) for x, y in pairs]
+    np.testing.assert_allclose(predicted.mean, expected, rtol=1e-5)
+    again = predictor_of(config, {"scale": np.array([3.0], dtype=np.float32)})
+    np.testing.assert_allclose(again.predict(pairs, mean=True).mean, np.multiply(expected, 1.5), rtol=1e-5)
+    assert config.choose(samples=1, statistics=2) == 1
+    with pytest.raises(
+        MistworksError, match="Expected a network over statistics to leave families out, got mean"
+    ):
+        build_network(config, ("elliptical",))
+
+
 def test_heads_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(MistworksError, match="hidden must be a multiple of heads, and 10 and 4 came"):
+    with pytest.raises(MistworksError, match="expected hidden to be a multiple of heads, got 10 and 4"):
         SetTransformerConfig.parse({"hidden": 10, "heads": 4})

@@ -1,0 +1,80 @@
+"""What an estimator warns of: samples outside its training range, unusual, unfamiliar, or without a bound."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mistworks.dataset import FloatArray
+from mistworks.errors import MistworksWarning
+from mistworks.estimation.estimate import UNFAMILIAR, Estimate
+from mistworks.estimation.training_range import TrainingRange
+from mistworks.networks.predictor import Predictor
+from mistworks.preparation.prepare import Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One kind of warning.
+
+    Attributes:
+        text: what it says of the first such sample, without a full stop.
+        count: number of such samples.
+    """
+
+    text: str
+    count: int
+
+
+def notices_of(samples: Sequence[Prepared], training_range: TrainingRange) -> list[Notice]:
+    """Return what is unusual about samples, whatever their estimates are."""
+    outside = [text for sample in samples if (text := training_range.outside(sample))]
+    notes = [note for sample in samples for note in sample.notes]
+    notices = []
+    if outside:
+        text = f"{outside[0]}; the estimate and its intervals may be far off"
+        notices.append(Notice(text, len(outside)))
+    if notes:
+        notices.append(Notice(notes[0], len(notes)))
+    return notices
+
+
+def notices_of_unfamiliar(
+    estimates: Sequence[Estimate], statistics: FloatArray | None, network: Predictor
+) -> list[Notice]:
+    """Return what is unlike the training data in the first unfamiliar sample.
+
+    Args:
+        estimates: of B samples.
+        statistics: of the same samples, shape (B, S); None if the network reads samples.
+        network: says which statistics are strange.
+    """
+    rows = [
+        row
+        for row, estimate in enumerate(estimates)
+        if estimate.familiarity is not None and estimate.familiarity < UNFAMILIAR
+    ]
+    if not rows or statistics is None:
+        return []
+    what = network.strangest(statistics[rows[0]])
+    because = f": {what}" if what else ""
+    text = (
+        f"the sample is less like the training data than {1 - UNFAMILIAR:.0%} of them are like each other"
+        f"{because}; its interval is wider for that, and may still be too narrow"
+    )
+    return [Notice(text, len(rows))]
+
+
+def warn(notices: Sequence[Notice], samples: int, stack_level: int) -> None:
+    """Warn once per notice.
+
+    Args:
+        notices: the warnings.
+        samples: number of samples that were estimated together.
+        stack_level: of the caller that is shown, counted from the caller of this function as 1.
+    """
+    for notice in notices:
+        share = f" ({notice.count} of {samples} samples are such)" if samples > 1 else ""
+        warnings.warn(f"{notice.text}{share}", MistworksWarning, stacklevel=stack_level)
+
+
+__all__ = ["Notice", "notices_of", "notices_of_unfamiliar", "warn"]
