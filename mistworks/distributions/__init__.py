@@ -53,7 +53,7 @@ AnyFamily = Annotated[
     | CopiesFamily,
     Field(discriminator="family"),
 ]
-"""Every family a meta-distribution may name. A new family is a new file and an entry here."""
+"""Every family that a meta-distribution can name. Add a family as a file and an entry here."""
 
 __all__ = [
     "TRANSFORMS",

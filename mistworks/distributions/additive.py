@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Family, JointDistribution, require_at_least
@@ -31,28 +32,26 @@ class AdditiveNoise(JointDistribution):
     def __post_init__(self) -> None:
         valid = (self.noise > 0) & (self.noise < np.inf)
         if self.noise.ndim != 1 or self.noise.size == 0 or not valid.all():
-            raise MistworksError(
-                f"noise is a vector of positive half-widths ε, and {self.noise} came; mend it"
-            )
+            raise MistworksError(f"Expected a vector of positive half-widths ε as noise, got {self.noise}.")
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.noise)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, equal to that of X."""
         return len(self.noise)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         noise = self.noise
         return float(np.where(noise <= 0.5, noise - np.log(2 * noise), 1 / (4 * noise)).sum())
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: two arrays of shape (n, d), float32."""
         x = rng.random((n, self.dx), dtype=np.float32)
         y = rng.random((n, self.dx), dtype=np.float32)
         width = self.noise.astype(np.float32)
@@ -63,7 +62,7 @@ class AdditiveNoise(JointDistribution):
 
 
 class AdditiveNoiseFamily(Family):
-    """Additive uniform noise with εⱼ drawn independently from its prior. It needs dx = dy."""
+    """Additive uniform noise with εⱼ drawn independently from its prior. Requires dx = dy."""
 
     family: Literal["additive"] = "additive"
     noise: Uniform = Uniform(low=0.1, high=2.0)
@@ -73,20 +72,14 @@ class AdditiveNoiseFamily(Family):
     def _positive(cls, prior: Uniform) -> Uniform:
         return within(prior, 1e-6, 1e6, "noise")
 
-    @property
-    def name(self) -> str:
-        """Always ``"additive"``."""
-        return "additive"
-
+    @override
     def require_dimensions(self, dx: int, dy: int) -> None:
-        """Coordinates come in pairs, so dx = dy."""
+        """Raise an error unless dx = dy: coordinates come in pairs."""
         require_at_least("dimension of additive", min(dx, dy), 1)
         if dx != dy:
-            raise MistworksError(
-                f"additive needs dx = dy, and dx = {dx}, dy = {dy} came; draw equal dimensions"
-            )
+            raise MistworksError(f"Expected dx = dy for the family additive, got dx = {dx}, dy = {dy}.")
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> AdditiveNoise:
-        """Additive noise of dimension dx = dy with ε drawn from its prior."""
         self.require_dimensions(dx, dy)
         return AdditiveNoise(self.noise.low + (self.noise.high - self.noise.low) * rng.random(dx))

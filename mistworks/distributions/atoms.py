@@ -1,4 +1,4 @@
-"""The atoms family: each side is now and then a constant, as in zero inflation and dropout."""
+"""The atoms family: each side is sometimes a constant, as in zero inflation and dropout."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution
-from mistworks.distributions.checkerboard import table_information
 from mistworks.distributions.dispersion import Factor
 from mistworks.distributions.normal import NormalFamily
 from mistworks.distributions.priors import Probability
 from mistworks.distributions.student import StudentFamily
+from mistworks.distributions.tables import table_information
 from mistworks.errors import MistworksError
 
 _LEAST_SEEN = 0.1
@@ -21,15 +22,15 @@ _LEAST_SEEN = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Atoms(JointDistribution):
-    """X = 0 where the switch S_x is off and X = X′ where it is on, likewise Y, with (X′, Y′) from a base.
+    """X = 0 if the switch S_x is off and X = X′ if it is on, likewise for Y, with (X′, Y′) from a base.
 
-    The switches are independent of the base, and no value of X′ or Y′ is 0, so that the switches are seen:
-    I(X;Y) = I(S_x;S_y) + P(S_x = S_y = 1) I(X′;Y′), by the chain rule.
+    The switches are independent of the base, and X′ and Y′ are never 0, so that (X, Y) determines the
+    switches: I(X;Y) = I(S_x;S_y) + P(S_x = S_y = 1) I(X′;Y′), by the chain rule.
 
     Attributes:
         switches: P(S_x, S_y), shape (2, 2), with sum 1.
-        base: the distribution of (X′, Y′) before the map below.
-        positive: X′ and Y′ are those of the base under v ↦ v + √(v² + 1) > 0, which is invertible.
+        base: the distribution of (X′, Y′).
+        positive: map X′ and Y′ by v ↦ v + √(v² + 1) > 0, which is invertible.
 
     Raises:
         MistworksError: ``switches`` is not a 2 × 2 table of probabilities with sum 1.
@@ -43,31 +44,33 @@ class Atoms(JointDistribution):
         table = self.switches
         if table.shape != (2, 2) or not (table >= 0).all() or abs(float(table.sum()) - 1.0) > 1e-9:
             raise MistworksError(
-                f"switches have a 2 × 2 table of probabilities with sum 1, and {table.tolist()} came; mend it"
+                f"Expected a 2 × 2 table of probabilities with sum 1 as switches, got {table.tolist()}. "
+                "Normalise it."
             )
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return self.base.dx
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return self.base.dy
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return table_information(self.switches) + float(self.switches[1, 1]) * self.base.mutual_information
 
     @property
+    @override
     def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats: that of the base by the probability that both are on."""
+        """Standard error in nats: that of the base times the probability that both switches are on."""
         return float(self.switches[1, 1]) * self.base.standard_error
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         cumulative = self.switches.ravel().cumsum()
         cell = np.minimum(np.searchsorted(cumulative, rng.random(n), side="right"), 3)
         x, y = self.base.sample(n, rng)
@@ -82,11 +85,11 @@ class Atoms(JointDistribution):
 
 
 class AtomsFamily(Family):
-    """Atoms over normal or Student bases, with random switches: shared, one-sided, independent or any.
+    """Atoms over normal or Student bases. Switches are shared, one-sided, independent or arbitrary.
 
     Attributes:
-        base: family of the values where both switches are on.
-        positive: probability that other values are positive, so that 0 is the least.
+        base: family of (X′, Y′).
+        positive: probability that all other values are positive, so that 0 is the minimum.
     """
 
     family: Literal["atoms"] = "atoms"
@@ -95,23 +98,18 @@ class AtomsFamily(Family):
     )
     positive: Probability = 0.5
 
-    @property
-    def name(self) -> str:
-        """Always ``"atoms"``."""
-        return "atoms"
-
+    @override
     def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy that the base allows."""
         self.base.require_dimensions(dx, dy)
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Atoms:
-        """Atoms with the switches and the base drawn from their priors."""
         switches = _draw_switches(rng)
         return Atoms(switches, self.base.draw(dx, dy, rng), positive=bool(rng.random() < self.positive))
 
 
 def _draw_switches(rng: np.random.Generator) -> Array:
-    """One of four kinds, each on both sides with probability at least 0.1 × 0.1."""
+    """Draw switches of one of four kinds; each is on with probability at least 0.1."""
     kind = int(rng.integers(4))
     x_on, y_on = rng.uniform(_LEAST_SEEN, 1.0, 2).tolist()
     if kind == 0:  # shared: both on or both off

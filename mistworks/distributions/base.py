@@ -1,7 +1,7 @@
-"""The two ideas everything here hangs on.
+"""The two base classes: joint distributions and families.
 
-A joint distribution has a known mutual information; a family is a prior over joint distributions of one kind,
-which a meta-distribution draws from.
+A joint distribution has a known mutual information. A family is a prior over joint distributions of one kind;
+a meta-distribution is a mixture of families.
 """
 
 from abc import ABC, abstractmethod
@@ -34,7 +34,7 @@ class JointDistribution(ABC):
 
     @property
     def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats: 0 where that is exact, positive where it is Monte Carlo."""
+        """Standard error of ``mutual_information`` in nats: 0 if exact, positive if Monte Carlo."""
         return 0.0
 
     @abstractmethod
@@ -43,35 +43,37 @@ class JointDistribution(ABC):
 
 
 class Family(FrozenConfig, ABC):
-    """A prior over joint distributions of one kind. Subclasses are listed in ``AnyFamily``."""
+    """A prior over joint distributions of one kind. ``AnyFamily`` lists the subclasses."""
+
+    family: str
 
     @property
-    @abstractmethod
     def name(self) -> str:
-        """What the index of a store calls the family, such as ``"student-sparse"``."""
+        """Name of the family in the index of a store, such as ``"cells"`` or ``"student-sparse"``."""
+        return self.family
 
-    @abstractmethod
     def require_dimensions(self, dx: int, dy: int) -> None:
-        """Refuse dimensions for which the family is not defined.
+        """Raise an error for dimensions without a member. Most families have members of all dimensions.
 
         Raises:
             MistworksError: the family has no member of dimensions (dx, dy).
         """
+        require_at_least(f"dimension of {self.name}", min(dx, dy), 1)
 
     @abstractmethod
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> JointDistribution:
         """Draw one joint distribution of dimensions (dx, dy) from the prior."""
 
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> JointDistribution:
-        """The same where only samples matter: the mutual information may be NaN where it takes time."""
+        """Like ``draw``, but the mutual information may be NaN if it takes long to compute."""
         return self.draw(dx, dy, rng)
 
 
 def require_at_least(name: str, value: int, least: int) -> None:
-    """Refuse a count that is too small.
+    """Raise an error for a count that is too small.
 
     Raises:
         MistworksError: value is less than ``least``.
     """
     if value < least:
-        raise MistworksError(f"{name} must be at least {least}, and {value} came; ask for more")
+        raise MistworksError(f"Expected {name} ≥ {least}, got {value}. Raise it.")

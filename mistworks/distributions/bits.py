@@ -1,16 +1,17 @@
-"""The bits family: bits of X, and bits of Y that copy them or tell their parities, now and then wrong."""
+"""The bits family: bits of X, and bits of Y that are noisy copies of them or of their parities."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
-from mistworks.distributions.checkerboard import table_information
-from mistworks.distributions.coordinates import Coordinates, draw_coordinates
+from mistworks.distributions.base import Array, Family, JointDistribution
+from mistworks.distributions.coordinates import Coordinates, draw_coordinates, place
 from mistworks.distributions.priors import Probability, log_uniform
+from mistworks.distributions.tables import table_information
 from mistworks.errors import MistworksError
 
 _MOST_BITS = 16
@@ -28,8 +29,8 @@ class Bits(JointDistribution):
     Attributes:
         parities: A, lower triangular with ones on its diagonal, hence of full rank, shape (k, k), 0 or 1.
         tables: P(Pⱼ, Cⱼ), shape (k, 2, 2), each with sum 1.
-        widths: a bit b of X, of Y, is recorded as b + w U with U uniform on (0, 1) and w < 1, shape (2,).
-        x_order: the places in X of its bits, then those of the noise, shape (dx,).
+        widths: w < 1 of X and of Y, shape (2,): a bit b is recorded as b + w U with U uniform on (0, 1).
+        x_order: the positions in X of its bits, then those of the noise, shape (dx,).
         y_order: the same for Y.
         x_noise: the other columns of X.
         y_noise: the other columns of Y.
@@ -52,26 +53,26 @@ class Bits(JointDistribution):
         copies = np.array_equal(a, np.eye(len(a)))
         if not triangular or not (copies or np.allclose(self.tables.sum(axis=2), 0.5, atol=1e-12)):
             raise MistworksError(
-                "Expected unitriangular parities, and fair bits where a parity reads several. Change either."
+                "Expected unitriangular parities, and fair bits if a parity reads several. Change either."
             )
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.x_order)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.y_order)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return sum(table_information(table) for table in self.tables)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         one = self.tables[:, 1].sum(axis=1)
         bits = (rng.random((n, len(one))) < one).astype(np.int64)
         parity = bits @ self.parities.T % 2
@@ -90,21 +91,19 @@ class Bits(JointDistribution):
         noise: Coordinates,
         rng: np.random.Generator,
     ) -> FloatArray:
-        values = np.empty((len(bits), len(order)), dtype=np.float32)
-        told = bits.astype(np.float32)
+        recorded = bits.astype(np.float32)
         if width > 0.0:
-            told = told + np.float32(width) * rng.random(told.shape, dtype=np.float32)
-        values[:, order] = np.hstack([told, noise.sample(len(bits), rng)])
-        return values
+            recorded = recorded + np.float32(width) * rng.random(recorded.shape, dtype=np.float32)
+        return place(recorded, order, noise, rng)
 
 
 class BitsFamily(Family):
-    """1 to min(dx, dy, 16) bits with their copies, flipped with random probabilities, among noise.
+    """1 to min(dx, dy, 16) bits and their copies, flipped with random probabilities, among noise.
 
     Attributes:
-        independent: probability that no copy tells anything.
-        parity: probability that some copies are of the parity of up to 5 bits.
-        noisy: probability that the other columns are of any kind; else they are fair bits.
+        independent: probability that the copies are independent of the bits.
+        parity: probability that some copies are parities of up to 5 bits.
+        noisy: probability that the other columns are of any kind; otherwise they are fair bits.
     """
 
     family: Literal["bits"] = "bits"
@@ -112,17 +111,8 @@ class BitsFamily(Family):
     parity: Probability = 0.15
     noisy: Probability = 0.5
 
-    @property
-    def name(self) -> str:
-        """Always ``"bits"``."""
-        return "bits"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of bits", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Bits:
-        """Bits with their number, parities, flips and places drawn at random."""
         self.require_dimensions(dx, dy)
         most = min(dx, dy, _MOST_BITS)
         count = most if rng.random() < 0.4 else int(rng.integers(1, most, endpoint=True))
@@ -143,7 +133,7 @@ class BitsFamily(Family):
         )
 
     def _tables(self, count: int, copies: bool, rng: np.random.Generator) -> Array:
-        """P(parity, copy) of each, shape (count, 2, 2): fair parities unless all are copies."""
+        """Draw P(parity, copy) of each, shape (count, 2, 2); parities are fair unless all are copies."""
         one = np.full(count, 0.5)
         if copies and rng.random() < 0.5:
             one = np.array([log_uniform(0.002, 0.5, rng) for _ in range(count)])
@@ -157,7 +147,7 @@ class BitsFamily(Family):
         if rng.random() < 0.15:
             flips[:] = 0.0
         flips = np.broadcast_to(flips, (count,))
-        # A rare one may be missed more often than a zero is taken for it.
+        # A rare one may be missed more often than a zero is mistaken for it.
         false = flips * (one if rng.random() < 0.5 else 1.0)
         zero = np.stack([(1 - one) * (1 - false), (1 - one) * false], axis=1)
         return np.asarray(np.stack([zero, np.stack([one * flips, one * (1 - flips)], axis=1)], axis=1))

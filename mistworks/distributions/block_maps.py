@@ -1,7 +1,7 @@
-"""Random invertible maps of a whole block, under which mutual information is invariant.
+"""Random invertible maps of a whole block, which leave mutual information unchanged.
 
-A map's parameters come from the generator alone, never from the sample, so that mapped points stay
-independent draws. Arithmetic is in double precision, and the result is rounded to float32 once.
+The parameters of a map come from the generator alone, never from the sample, so that mapped points stay
+independent draws. Arithmetic is in double precision; the result is rounded to float32 once.
 """
 
 from bisect import bisect_right
@@ -29,13 +29,13 @@ Weight = Annotated[float, Field(ge=0, le=1e9)]
 _FEATURES = 16
 _MOST_LAYERS = 3
 _MOST_LOG_SCALE = 0.7
-# By zuko's default splines may be so flat that float32 cannot tell apart what they map.
+# With the defaults of zuko, splines may be so flat that float32 cannot distinguish mapped values.
 _FLOWS: Mapping[str, dict[str, float]] = MappingProxyType({"NSF": {"slope": 0.1}, "MAF": {}, "NICE": {}})
 _FLOW_ROWS = 1024
 
 
 def identity(values: FloatArray) -> FloatArray:
-    """The block as it is."""
+    """Return the block unchanged."""
     return values
 
 
@@ -66,9 +66,9 @@ def linear(d: int, rng: np.random.Generator) -> Linear:
 
 
 def haar(d: int, rng: np.random.Generator) -> Matrix:
-    """An orthogonal matrix from the Haar measure, shape (d, d), by reflections (Stewart 1980).
+    """Draw an orthogonal matrix from the Haar measure, shape (d, d), by reflections (Stewart 1980).
 
-    Unlike LAPACK's QR decomposition, this is the same to the bit whatever the number of threads.
+    Unlike the QR decomposition of LAPACK, it is bit-identical for any number of threads.
     """
     matrix = np.diag(np.where(rng.random(d) < 0.5, -1.0, 1.0))
     for start in range(d - 1):
@@ -84,11 +84,11 @@ def haar(d: int, rng: np.random.Generator) -> Matrix:
 class NormRotation:
     """x → exp(G f(r)) x with r = ‖x‖/√d, f(r) = rᵖ and G skew-symmetric: rotations of orthogonal planes.
 
-    The norm does not change, hence neither does the angle, so that turning back by it is the inverse.
+    The map keeps the norm, and so the angle: its inverse turns back by the same angle.
 
     Attributes:
         basis: shape (d, d), orthogonal; plane k is spanned by its columns 2k and 2k + 1.
-        speeds: shape (planes,), the angle in radians by which a plane turns at r = 1.
+        speeds: angle in radians by which each plane turns at r = 1, shape (planes,).
         power: p, positive.
     """
 
@@ -98,13 +98,13 @@ class NormRotation:
 
     @classmethod
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
-        """1 to ⌊d/2⌋ planes, normal speeds of a scale log-uniform on [½, 10], p uniform on [½, 3]."""
+        """Draw 1 to ⌊d/2⌋ planes, normal speeds with a scale log-uniform on [½, 10], p uniform on [½, 3]."""
         planes = int(rng.integers(1, d // 2, endpoint=True))
         speeds = log_uniform(0.5, 10.0, rng) * rng.standard_normal(planes)
         return cls(haar(d, rng), speeds, float(rng.uniform(0.5, 3.0)))
 
     def __call__(self, points: Matrix) -> Matrix:
-        """The turned points, shape (n, d)."""
+        """Return the turned points, shape (n, d)."""
         radius = np.sqrt(np.square(points).mean(axis=1, keepdims=True))
         angles = self.speeds * radius**self.power
         cos, sin = np.cos(angles), np.sin(angles)
@@ -128,8 +128,8 @@ class Coupling:
         weights: W, shape (len(given), features).
         biases: b, shape (features,).
         log_scale: A, shape (features, len(moved)).
-        shift: B, of the same shape.
-        feature: the non-linearity of h.
+        shift: B, shape (features, len(moved)).
+        feature: nonlinearity of h.
     """
 
     given: NDArray[np.int64]
@@ -142,7 +142,7 @@ class Coupling:
 
     @classmethod
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
-        """A random partition into two parts, at least one coordinate each, and random features."""
+        """Draw a partition into two parts, with at least one coordinate each, and random features."""
         order, size = rng.permutation(d), int(rng.integers(1, d))
         given, moved = order[:size], order[size:]
         frequency, amplitude = log_uniform(0.5, 2.0, rng), log_uniform(0.3, 2.0, rng)
@@ -171,14 +171,14 @@ class Couplings:
     """Layers of affine coupling, one after the other.
 
     Attributes:
-        layers: of independent parameters.
+        layers: layers with independent parameters.
     """
 
     layers: tuple[Coupling, ...]
 
     @classmethod
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
-        """One to three layers."""
+        """Draw one to three layers."""
         count = int(rng.integers(1, _MOST_LAYERS, endpoint=True))
         return cls(tuple(Coupling.draw(d, rng) for _ in range(count)))
 
@@ -191,7 +191,7 @@ class Couplings:
 
 @dataclass(frozen=True, eq=False)
 class Flow:
-    """A normalizing flow of random weights, from data to latent.
+    """A normalizing flow with random weights, from data to latent.
 
     Attributes:
         flow: a ``zuko.flows.Flow`` in double precision.
@@ -201,10 +201,10 @@ class Flow:
 
     @classmethod
     def draw(cls, d: int, rng: np.random.Generator) -> Self:
-        """A neural spline, masked autoregressive or coupling flow of two layers, each with a hidden layer.
+        """Draw a neural spline, masked autoregressive or coupling flow: two layers, each with a hidden layer.
 
-        Weights and biases are normal, those of weights divided by the square root of their inputs, and
-        all multiplied by a gain uniform on [½, 1¼], which is far from the identity.
+        Weights and biases are normal. Weights are divided by the square root of the number of inputs, and all
+        are multiplied by a gain uniform on [½, 1¼], which is far from the identity.
 
         Raises:
             MistworksError: zuko is not installed.
@@ -215,11 +215,11 @@ class Flow:
             from zuko import flows
         except ImportError:
             raise MistworksError(
-                "block maps of kind flow need zuko, which is not installed; run "
-                "`pip install 'mistworks[pipeline]'`, or set the weight of flow to 0"
+                "Expected zuko for block maps of kind flow, but it is not installed. Run "
+                "`pip install 'mistworks[pipeline]'`, or set the weight of flow to 0."
             ) from None
         kind, gain = list(_FLOWS)[rng.integers(len(_FLOWS))], rng.uniform(0.5, 1.25)
-        # The weights it begins with come from torch's global generator, which is put back.
+        # Initial weights come from the global generator of torch, whose state is restored.
         with torch.random.fork_rng(devices=[]):
             flow = getattr(flows, kind)(d, transforms=2, hidden_features=(32,), **_FLOWS[kind])
         flow = flow.double().requires_grad_(False)
@@ -229,7 +229,7 @@ class Flow:
         return cls(flow)
 
     def __call__(self, points: Matrix) -> Matrix:
-        """The mapped points, shape (n, d), a bounded number of rows at a time."""
+        """Return the mapped points, shape (n, d), computed some rows at a time."""
         import torch
 
         with _one_thread(), torch.no_grad():
@@ -241,7 +241,7 @@ class Flow:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Torch on one thread, since sums split between threads differ in their last bits."""
+    """Run torch on one thread, since sums split between threads differ in their last bits."""
     import torch
 
     threads = torch.get_num_threads()
@@ -254,10 +254,10 @@ def _one_thread() -> Iterator[None]:
 
 @dataclass(frozen=True, eq=False)
 class Squashed:
-    """x → f(asinh(s x)/s), asinh coordinate by coordinate: heavy tails do not drown what f mixes in.
+    """x → f(asinh(s x)/s) with asinh on each coordinate, so that heavy tails do not drown the other columns.
 
     Attributes:
-        scale: s, the inverse of where asinh turns from linear to logarithmic.
+        scale: s; asinh turns from linear to logarithmic at 1/s.
         inner: f.
     """
 
@@ -265,7 +265,7 @@ class Squashed:
     inner: Callable[[Matrix], Matrix]
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """The mapped block, shape (n, d), float32 and C-contiguous."""
+        """Return the mapped block, shape (n, d), float32 and C-contiguous."""
         squashed = np.arcsinh(self.scale * values.astype(np.float64)) / self.scale
         return np.ascontiguousarray(self.inner(squashed), dtype=np.float32)
 
@@ -285,12 +285,12 @@ class BlockMaps(FrozenConfig):
     """A prior over invertible maps of a block, with the weight of each kind.
 
     Attributes:
-        probability: that a block is mapped at all.
-        rotation: from the Haar measure.
-        norm_rotation: rotations of planes by an angle that depends on the norm.
-        coupling: layers of affine coupling with random features.
-        linear: by a matrix of condition number at most 9.
-        flow: normalizing flows of random weights; they need zuko, and take ten times as long.
+        probability: probability that a block is mapped at all.
+        rotation: weight of rotations from the Haar measure.
+        norm_rotation: weight of rotations of planes by an angle that depends on the norm.
+        coupling: weight of affine coupling layers with random features.
+        linear: weight of matrices with condition number up to 9.
+        flow: weight of normalizing flows with random weights. They need zuko and take ten times as long.
     """
 
     probability: Annotated[float, Field(ge=0, le=1)] = 0.5
@@ -303,7 +303,7 @@ class BlockMaps(FrozenConfig):
     @model_validator(mode="after")
     def _some_kind(self) -> Self:
         if not sum(self._weights) > 0:
-            raise ValueError("all kinds of block maps have weight 0; give one a positive weight")
+            raise ValueError("Expected a positive weight for at least one kind of block map, got 0 for all.")
         return self
 
     @property
@@ -311,7 +311,7 @@ class BlockMaps(FrozenConfig):
         return [getattr(self, kind) for kind in _DRAWS]
 
     def draw(self, d: int, rng: np.random.Generator) -> BlockMap:
-        """One map of blocks of dimension d; the identity where d = 1, as estimators see no other there.
+        """Draw a map of blocks of dimension d: for d = 1 the identity, since estimators only see ranks.
 
         Raises:
             MistworksError: a flow is drawn, and zuko is not installed.

@@ -1,4 +1,4 @@
-"""The cells family: a table of joint probabilities whose rows and columns are cells in several dimensions."""
+"""The cells family: a table of probabilities whose rows and columns are cells in several dimensions."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
-from mistworks.distributions.checkerboard import table_information
+from mistworks.distributions.base import Array, Family, JointDistribution
 from mistworks.distributions.priors import LogUniform, Probability, within
 from mistworks.distributions.scalar_functions import draw_function
-from mistworks.distributions.tables import assign, draw_table, weaken
+from mistworks.distributions.tables import assign, draw_cells, draw_table, table_information, weaken
 from mistworks.errors import MistworksError
 
 Places = NDArray[np.int64]
@@ -22,18 +22,18 @@ Places = NDArray[np.int64]
 class Cells(JointDistribution):
     """A pair of cells is drawn from a table p; X is uniform in the cube of one, Y in that of the other.
 
-    The cubes of a side do not overlap, so that the cell is a function of the point, and given the cell the
-    point says no more: I(X;Y) = Σ p log(p / (p_row p_column)).
+    The cubes of a side do not overlap, so that the cell is a function of the point, and given its cell a
+    point is independent of the other side: I(X;Y) = Σ p log(p / (p_row p_column)).
 
     Attributes:
         table: p, shape (rows, columns), with sum 1.
-        x_places: corners of the cells of X on a grid of step 1, all different, shape (rows, dx).
+        x_places: corners of the cells of X on a grid of step 1, all distinct, shape (rows, dx).
         y_places: the same for Y, shape (columns, dy).
-        x_width: edge of the cubes of X, from 0, where X is the corner itself and discrete, to 1.
+        x_width: edge of the cubes of X, from 0 to 1. With 0, X is the corner itself and discrete.
         y_width: edge of the cubes of Y.
 
     Raises:
-        MistworksError: two cells of a side are at one place, or there is not one a row and a column.
+        MistworksError: two cells of a side share a place, or a row or column has no place.
     """
 
     table: Array
@@ -47,30 +47,29 @@ class Cells(JointDistribution):
         for places, cells in zip((self.x_places, self.y_places), self.table.shape, strict=True):
             if len(places) != cells or len(np.unique(places, axis=0)) != cells:
                 raise MistworksError(
-                    f"a place of its own for each of {cells} cells was expected, and "
-                    f"{len(np.unique(places, axis=0))} different ones came; give each cell one"
+                    f"Expected distinct places for {cells} cells, got {len(places)} places, "
+                    f"{len(np.unique(places, axis=0))} of them distinct. Give each cell a place of its own."
                 )
         object.__setattr__(self, "cumulative", np.cumsum(self.table))
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return int(self.x_places.shape[1])
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return int(self.y_places.shape[1])
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return table_information(self.table)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
-        cell = np.searchsorted(self.cumulative, rng.random(n) * self.cumulative[-1], side="right")
-        row, column = np.divmod(np.minimum(cell, self.table.size - 1), self.table.shape[1])
+        row, column = draw_cells(self.cumulative, self.table.shape, n, rng)
         return (
             _points(self.x_places[row], self.x_width, rng),
             _points(self.y_places[column], self.y_width, rng),
@@ -92,15 +91,15 @@ class CellsFamily(Family):
     """Cells at random places with random tables (`tables`).
 
     Attributes:
-        most_cells: of a side; their number is uniform from 2.
-        width: edge of the cubes: whether cells are clusters far apart or fill the grid.
-        spare: how many times as many places as cells a side has, about.
+        most_cells: maximum number of cells of a side; the number is uniform from 2.
+        width: edge of the cubes, from clusters far apart to cells that fill the grid.
+        spare: number of grid places per cell, approximately.
         independent: probability that the table is the product of its margins.
-        weakened: probability that it is otherwise mixed with one that carries nothing.
-        signal: share of the table in such a mixture.
-        atomic: probability of each side to be discrete, of width 0.
-        assigned: probability that the table is instead one that gives each cell of a side one of the other
-            (`tables.assign`): at random, one to one as far as they go, or by a function of its place.
+        weakened: probability that a dependent table is mixed with an independent one.
+        signal: weight of the dependent table in such a mixture.
+        atomic: probability that a side is discrete, with width 0.
+        assigned: probability that the table instead assigns each cell of one side a cell of the other
+            (`tables.assign`): at random, one to one as far as possible, or by a function of its place.
     """
 
     family: Literal["cells"] = "cells"
@@ -110,7 +109,8 @@ class CellsFamily(Family):
     independent: Probability = 0.05
     weakened: Probability = 0.2
     signal: LogUniform = LogUniform(low=0.1, high=1.0)
-    # Left out of the JSON where 0, so that it stays what it was; nothing is drawn for them then.
+    # Left out of the JSON if 0, so that older content hashes stay valid. Then nothing is drawn for them
+    # either.
     atomic: Probability = Field(default=0.0, exclude_if=_zero)
     assigned: Probability = Field(default=0.0, exclude_if=_zero)
 
@@ -124,17 +124,8 @@ class CellsFamily(Family):
     def _enough(cls, prior: LogUniform) -> LogUniform:
         return within(prior, 1.0, 100.0, "spare")
 
-    @property
-    def name(self) -> str:
-        """Always ``"cells"``."""
-        return "cells"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of cells", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Cells:
-        """Cells with their number, places, width and table drawn from their priors."""
         self.require_dimensions(dx, dy)
         rows, columns = rng.integers(2, self.most_cells, size=2, endpoint=True).tolist()
         table = draw_table(rows, columns, rng)
@@ -151,26 +142,26 @@ class CellsFamily(Family):
         return 0.0 if self.atomic and rng.random() < self.atomic else self.width.draw(rng)
 
     def _places(self, cells: int, d: int, rng: np.random.Generator) -> Places:
-        """Different places on a grid of random extent, in random order, shape (cells, d)."""
+        """Draw distinct places on a grid of random extent, in random order, shape (cells, d)."""
         edge = max(2, int(np.ceil((self.spare.draw(rng) * cells) ** (1 / d))))
         if d * np.log2(edge) < 20:
             chosen = rng.choice(edge**d, size=cells, replace=False)
             return np.stack(np.unravel_index(chosen, (edge,) * d), axis=1).astype(np.int64)
-        # So many places that a repetition is rare: draw until there is none.
+        # With so many places repetitions are rare: draw until there are none.
         while len(np.unique(places := rng.integers(0, edge, (cells, d)), axis=0)) < cells:
             pass
         return places
 
 
 def _assigned(x_places: Places, y_places: Places, rng: np.random.Generator) -> Array:
-    """A table that gives each cell of X one of Y, or the other way round."""
+    """Draw a table that assigns each cell of X a cell of Y, or the other way round."""
     if rng.random() < 0.5:
         return assign(_choice(x_places, len(y_places), rng), len(y_places), rng)
     return np.ascontiguousarray(assign(_choice(y_places, len(x_places), rng), len(x_places), rng).T)
 
 
 def _choice(places: Places, choices: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One of ``choices`` for each place, shape (cells,)."""
+    """Choose one of ``choices`` cells for each place, shape (cells,)."""
     kind = int(rng.integers(3))
     if kind == 0:
         return rng.integers(choices, size=len(places))

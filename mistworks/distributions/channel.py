@@ -1,4 +1,4 @@
-"""The channel family: one coordinate of a side reads out a function of a few coordinates of the other."""
+"""The channel family: one coordinate of a side is a noisy function of a few coordinates of the other."""
 
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -6,9 +6,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Family, require_at_least
+from mistworks.distributions.base import Family
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
 from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, precise_label
 from mistworks.distributions.priors import LogUniform, Probability, within
@@ -26,8 +27,8 @@ class Readout:
     Attributes:
         function: f.
         columns: the coordinates that f reads.
-        centre: mean of f(X), from a pilot sample.
-        scale: standard deviation of f(X), from the same.
+        centre: mean of f(X) in a pilot sample.
+        scale: standard deviation of f(X) in the same sample.
     """
 
     function: ScalarFunction
@@ -36,11 +37,11 @@ class Readout:
     scale: float
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """g at points of the whole block, shape (n,), float32."""
+        """Compute g at points of the whole block, shape (n,), float32."""
         return self.of_columns(values[:, self.columns])
 
     def of_columns(self, values: FloatArray) -> FloatArray:
-        """g from the columns that f reads alone, shape (n, len(columns))."""
+        """Compute g from the columns that f reads, shape (n, len(columns))."""
         limit = np.float32(LARGEST_INPUT)
         standard = (self.function(values) - np.float32(self.centre)) / np.float32(self.scale)
         return np.asarray(limit * np.tanh(standard / limit))
@@ -48,15 +49,15 @@ class Readout:
 
 @dataclass(frozen=True, eq=False)
 class Channel(Labelled):
-    """Y has one coordinate of p(y | g(X)) among coordinates of noise: I(X;Y) = I(g(X);Y), or X and Y swapped.
+    """One coordinate of Y follows p(y | g(X)), the others are noise: I(X;Y) = I(g(X);Y). Or X and Y swapped.
 
     Attributes:
         source: distribution of the block that is read.
         readout: g.
         channel: p(y | g).
         noise: the other coordinates of the block that reads.
-        place: of the coordinate that reads, within its block.
-        swapped: X reads from Y.
+        place: position of the coordinate that reads, within its block.
+        swapped: X reads Y.
         label: I(X;Y) by Monte Carlo over g.
     """
 
@@ -69,13 +70,13 @@ class Channel(Labelled):
     label: Label
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return self._sizes[0]
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return self._sizes[1]
 
     @property
@@ -83,8 +84,8 @@ class Channel(Labelled):
         sizes = len(self.source.margins), 1 + len(self.noise.margins)
         return sizes[::-1] if self.swapped else sizes
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         read = self.source.sample(n, rng)
         reads = np.empty((n, 1 + len(self.noise.margins)), dtype=np.float32)
         reads[:, self.place] = self.channel.sample(self.readout(read), rng)
@@ -96,8 +97,8 @@ class ChannelFamily(Family):
     """Random channels from 1 to min(dx, 4) coordinates of X to one of Y, or the other way round.
 
     Attributes:
-        noise: σ of normal noise where g = 0; g has a standard deviation of about 1.
-        swapped: probability that X reads from Y.
+        noise: σ of normal noise at g = 0; g has a standard deviation of about 1.
+        swapped: probability that X reads Y.
     """
 
     family: Literal["channel"] = "channel"
@@ -107,20 +108,11 @@ class ChannelFamily(Family):
     @field_validator("noise")
     @classmethod
     def _resolved(cls, prior: LogUniform) -> LogUniform:
-        # Below, the first points leave gaps between the noise of neighbours, and the label would be biased.
+        # Below, the noise of neighbouring points would not overlap, and the label would be biased.
         return within(prior, 0.02, 100.0, "noise")
 
-    @property
-    def name(self) -> str:
-        """Always ``"channel"``."""
-        return "channel"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of channel", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Channel:
-        """A channel with its source, function, noise and direction drawn at random."""
         drawn = self.draw_unlabelled(dx, dy, rng)
         readout, channel = drawn.readout, drawn.channel
         inputs = drawn.source.restricted(readout.columns)
@@ -130,8 +122,8 @@ class ChannelFamily(Family):
 
         return replace(drawn, label=precise_label(outputs, channel.label, channel.first_points))
 
+    @override
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Channel:
-        """A channel without its label, which takes most of the time."""
         self.require_dimensions(dx, dy)
         swapped = bool(rng.random() < self.swapped)
         read, reads = (dy, dx) if swapped else (dx, dy)
@@ -143,7 +135,7 @@ class ChannelFamily(Family):
 
 
 def _draw_readout(source: Coordinates, columns: NDArray[np.int64], rng: np.random.Generator) -> Readout:
-    """A random readout of some columns."""
+    """Draw a readout of some columns."""
     inputs, function = source.restricted(columns), draw_function(len(columns), rng)
     values = function(inputs.sample(_PILOT_POINTS, rng)).astype(np.float64)
     return Readout(function, columns, float(values.mean()), float(values.std()) or 1.0)

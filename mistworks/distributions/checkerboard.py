@@ -1,4 +1,4 @@
-"""The checkerboard family: one coordinate a side, cut into cells whose joint probabilities are a table."""
+"""The checkerboard family: one coordinate per side, cut into cells whose joint probabilities are a table."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
-from scipy.special import xlogy
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
 from mistworks.distributions.priors import LogUniform, Probability, within
-from mistworks.distributions.tables import draw_table, weaken
+from mistworks.distributions.tables import draw_cells, draw_table, table_information, weaken
 from mistworks.errors import MistworksError
 
 _MOST_CELLS = 64
@@ -20,15 +20,16 @@ _MOST_ATOMS = 32
 
 @dataclass(frozen=True, eq=False)
 class Checkerboard(JointDistribution):
-    """The cell of (X, Y) is drawn from a table p; within it a continuous side is uniform, an atomic constant.
+    """The cell of (X, Y) is drawn from a table p; a continuous side is uniform in it, an atomic constant.
 
-    Given its cell a side says nothing of the other, so that I(X;Y) = Σ p log(p / (p_row p_column)), the
-    information between the cells.
+    Given its cell, a side is independent of the other side, so that I(X;Y) = Σ p log(p / (p_row p_column)),
+    the mutual information of the cells.
 
     Attributes:
-        table: p, shape (rows, columns), one row for each cell of X; its sum is 1.
-        x_atomic: X is the number of its row; else it is uniform within the row's share of (0, 1).
-        y_atomic: the same for Y and columns.
+        table: p, shape (rows, columns), one row per cell of X, with sum 1.
+        x_atomic: if True, X is the number of its row; otherwise it is uniform within the row's part of (0,
+            1).
+        y_atomic: the same for Y and the columns.
 
     Raises:
         MistworksError: the table is not a matrix of probabilities with sum 1.
@@ -46,30 +47,21 @@ class Checkerboard(JointDistribution):
         valid = table.ndim == 2 and table.size > 0 and bool((table >= 0).all())
         if not valid or abs(float(table.sum()) - 1.0) > 1e-9:
             raise MistworksError(
-                f"a table is a matrix of probabilities with sum 1, and one of shape {table.shape} with sum "
-                f"{float(table.sum())} came; normalise it"
+                f"Expected a matrix of probabilities with sum 1, got shape {table.shape} with sum "
+                f"{float(table.sum())}. Normalise it."
             )
         object.__setattr__(self, "cumulative", np.cumsum(table))
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return table_information(self.table)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, 1) and (n, 1), float32."""
         rows, columns = self.table.shape
-        cell = np.searchsorted(self.cumulative, rng.random(n) * self.cumulative[-1], side="right")
-        row, column = np.divmod(np.minimum(cell, self.table.size - 1), columns)
+        row, column = draw_cells(self.cumulative, self.table.shape, n, rng)
         return _values(row, rows, self.x_atomic, rng), _values(column, columns, self.y_atomic, rng)
-
-
-def table_information(table: Array) -> float:
-    """Σ p log(p / (p_row p_column)) of a table of probabilities, in nats."""
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
-    return max(
-        0.0, float(xlogy(table, table).sum() - xlogy(rows, rows).sum() - xlogy(columns, columns).sum())
-    )
 
 
 def _values(cell: NDArray[np.int64], cells: int, atomic: bool, rng: np.random.Generator) -> FloatArray:
@@ -84,11 +76,11 @@ class CheckerboardFamily(Family):
     """Checkerboards with random tables (`tables`). It needs dx = dy = 1.
 
     Attributes:
-        atomic: probability of each side to be atomic, with 2 to 32 cells, few most often, in random order
-            half of the time; a continuous side has up to 64.
+        atomic: probability that a side is atomic, with 2 to 32 cells, usually few, in random order half of
+            the time. A continuous side has up to 64 cells.
         independent: probability that the table is the product of its margins.
-        weakened: probability that a table is otherwise mixed with one that carries nothing.
-        signal: share of the table in such a mixture.
+        weakened: probability that a dependent table is mixed with an independent one.
+        signal: weight of the dependent table in such a mixture.
     """
 
     family: Literal["checkerboard"] = "checkerboard"
@@ -102,21 +94,17 @@ class CheckerboardFamily(Family):
     def _share(cls, prior: LogUniform) -> LogUniform:
         return within(prior, 0.0, 1.0, "signal")
 
-    @property
-    def name(self) -> str:
-        """Always ``"checkerboard"``."""
-        return "checkerboard"
-
+    @override
     def require_dimensions(self, dx: int, dy: int) -> None:
-        """A table has two sides of one coordinate each."""
+        """Raise an error unless dx = dy = 1: a table has two sides of one coordinate each."""
         require_at_least("dimension of checkerboard", min(dx, dy), 1)
         if (dx, dy) != (1, 1):
             raise MistworksError(
-                f"checkerboard needs dx = dy = 1, and dx = {dx}, dy = {dy} came; draw 1 and 1"
+                f"Expected dx = dy = 1 for the family checkerboard, got dx = {dx}, dy = {dy}."
             )
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Checkerboard:
-        """A checkerboard with its sides and its table drawn from their priors."""
         self.require_dimensions(dx, dy)
         x_atomic, y_atomic = (rng.random(2) < self.atomic).tolist()
         table = draw_table(_cells(x_atomic, rng), _cells(y_atomic, rng), rng)

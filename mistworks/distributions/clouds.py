@@ -1,4 +1,4 @@
-"""The clouds family: a class on one side, and on the other clouds of points that may overlap."""
+"""The clouds family: a class on one side, and one cloud per class on the other; clouds may overlap."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
@@ -7,11 +7,12 @@ import numpy as np
 from pydantic import Field
 from scipy.linalg import solve_triangular
 from scipy.special import entr
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, require_at_least
-from mistworks.distributions.block_maps import haar
-from mistworks.distributions.coordinates import Coordinates, draw_coordinates
+from mistworks.distributions.base import Array, Family
+from mistworks.distributions.block_maps import haar, linear
+from mistworks.distributions.coordinates import Coordinates, draw_coordinates, place
 from mistworks.distributions.dispersion import cholesky_factor, factor_matrix
 from mistworks.distributions.labels import (
     Codes,
@@ -21,13 +22,12 @@ from mistworks.distributions.labels import (
     draw_shares,
     merged,
     noisy_copy,
-    place,
 )
 from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, precise_label
 from mistworks.distributions.priors import Probability, log_uniform
 
 _FIRST_POINTS = 256
-# Further apart nothing overlaps, and in single precision squares of distances would lose their digits.
+# Clouds further apart do not overlap, and squared distances would lose digits in single precision.
 _FARTHEST = 60.0
 _TINY = np.float32(1e-30)
 
@@ -36,13 +36,14 @@ _TINY = np.float32(1e-30)
 class Cloud:
     """Normal clouds: given the class k, V = A (μₖ + sₖ ∘ z + uₖ ζ), z and ζ standard normal.
 
-    Covariances are A (diag sₖ² + uₖ uₖᵀ) Aᵀ. No invertible A changes what V tells of the class.
+    Covariances are A (diag sₖ² + uₖ uₖᵀ) Aᵀ. The invertible A does not change the information about the
+    class.
 
     Attributes:
         shares: P(k), shape (classes,), with sum 1.
         means: μₖ, shape (classes, size).
-        scales: sₖ, shape (classes, size), or (1, size) where all classes have the same.
-        loadings: uₖ, shape (classes, size); None where all are zero.
+        scales: sₖ, shape (classes, size), or (1, size) if all classes share it.
+        loadings: uₖ, shape (classes, size); None if all are zero.
         matrix: A, invertible, shape (size, size).
     """
 
@@ -58,11 +59,11 @@ class Cloud:
         return int(self.means.shape[1])
 
     def sample(self, classes: Codes, rng: np.random.Generator) -> FloatArray:
-        """V of points of these classes, shape (n, size), float32."""
+        """Draw V of points with these classes, shape (n, size), float32."""
         return self.standard(classes, rng) @ self.matrix.T.astype(np.float32)
 
     def standard(self, classes: Codes, rng: np.random.Generator) -> FloatArray:
-        """The same before A, shape (n, size), float32."""
+        """Draw V before A, shape (n, size), float32."""
         values = rng.standard_normal((len(classes), self.size), dtype=np.float32)
         scales = self.scales.astype(np.float32)
         values *= scales if len(scales) == 1 else scales[classes]
@@ -73,11 +74,11 @@ class Cloud:
         return values
 
     def posterior(self, standard: FloatArray) -> FloatArray:
-        """P(k | v) given points before A, shape (classes, n), float32.
+        """Compute P(k | v) for points before A, shape (classes, n), float32.
 
         With D = diag s², log p(v | k) is, up to a constant, −½ (q − (uᵀD⁻¹(v − μ))² / c + log |D| + log c),
-        with q = (v − μ)ᵀ D⁻¹ (v − μ) and c = 1 + uᵀ D⁻¹ u (Sherman and Morrison 1950). Squares are expanded,
-        so that each is a product of two matrices.
+        with q = (v − μ)ᵀ D⁻¹ (v − μ) and c = 1 + uᵀ D⁻¹ u (Sherman and Morrison 1950). Squares are expanded
+        into products of two matrices.
         """
         precision = 1.0 / self.scales**2
         weighted = self.means * precision
@@ -99,7 +100,7 @@ class Cloud:
         return np.asarray(joint)
 
     def reduced(self) -> "Cloud":
-        """Clouds of fewer columns that tell as much: of one covariance, those that the means span."""
+        """Return clouds with fewer columns and the same information: the span of means of one covariance."""
         if len(self.scales) > 1 or self.loadings is not None:
             return self
         apart = (self.means - self.means[0]) / self.scales
@@ -113,14 +114,14 @@ class Cloud:
 def cloud_label(cloud: Cloud, confusion: Array, rng: np.random.Generator) -> Label:
     """I(V; L′) in nats, with its standard error, where L′ is drawn from row k of a table given the class k.
 
-    With q(v) the distribution of L′ given v and p that of L′, it is the mean of the divergence D(q(v) ‖ p),
-    and H(L′) less the mean of H(q(v)). The first varies less where classes overlap, the second where they do
-    not; the better one is used. Half of the points are drawn of all classes alike, and weighted, so that rare
-    classes are among them.
+    With q(v) the distribution of L′ given v and p that of L′, it equals the mean of the divergence D(q(v) ‖
+    p), and also H(L′) minus the mean of H(q(v)). The first varies less if classes overlap, the second if they
+    do not; the one with the smaller error is used. Half of the points are drawn from all classes equally, and
+    weighted, so that rare classes occur.
 
     Args:
-        cloud: of V.
-        confusion: P(L′ | k), shape (classes, labels), rows with sum 1.
+        cloud: the clouds of V.
+        confusion: P(L′ | k), shape (classes, labels); rows sum to 1.
         rng: draws the points.
     """
     shares = cloud.shares @ confusion
@@ -157,18 +158,18 @@ def cloud_label(cloud: Cloud, confusion: Array, rng: np.random.Generator) -> Lab
 
 @dataclass(frozen=True, eq=False)
 class Clouds(Labelled):
-    """One side tells a label L′ of a class, the other has a cloud for each class; both have columns of noise.
+    """One side encodes a label L′ of a class, the other has a cloud for each class; both contain noise.
 
-    I(X;Y) is what the cloud tells of the label: noise is independent of both.
+    I(X;Y) is the mutual information of cloud and label, since the noise is independent of both.
 
     Attributes:
-        cloud: the first columns of its side.
-        confusion: P(L′ | class), shape (classes, labels), rows with sum 1.
-        encoder: the first columns of the other side.
-        cloud_order: the places of the cloud's columns, then those of the noise, shape (d,).
-        label_order: the same for the other side.
-        cloud_noise: the other columns of the cloud's side.
-        label_noise: the other columns of the other side.
+        cloud: the informative columns of the side with the cloud.
+        confusion: P(L′ | class), shape (classes, labels); rows sum to 1.
+        encoder: the informative columns of the side with the label.
+        cloud_order: the positions of the columns of the cloud, then those of the noise, shape (d,).
+        label_order: the same for the side with the label.
+        cloud_noise: the other columns of the side with the cloud.
+        label_noise: the other columns of the side with the label.
         swapped: Y has the cloud and X the label.
         label: I(X;Y) by Monte Carlo (`cloud_label`).
     """
@@ -184,17 +185,17 @@ class Clouds(Labelled):
     label: Label
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.label_order if self.swapped else self.cloud_order)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.cloud_order if self.swapped else self.label_order)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         classes = _drawn(np.broadcast_to(self.cloud.shares, (n, len(self.cloud.shares))), rng)
         labels = _drawn(self.confusion[classes], rng)
         points = place(self.cloud.sample(classes, rng), self.cloud_order, self.cloud_noise, rng)
@@ -203,22 +204,22 @@ class Clouds(Labelled):
 
 
 def _drawn(probabilities: Array, rng: np.random.Generator) -> Codes:
-    """A number for each row, drawn from the probabilities in the row, shape (n,)."""
+    """Draw a number for each row from the probabilities in the row, shape (n,)."""
     cumulative = probabilities.cumsum(axis=1)
     below = cumulative <= rng.random((len(cumulative), 1)) * cumulative[:, -1:]
     return np.asarray(below.sum(axis=1), dtype=np.int64)
 
 
 class CloudsFamily(Family):
-    """Random classes, one normal cloud for each, from all in one place to all far apart.
+    """Random classes with one normal cloud each, from coinciding to far apart.
 
-    Classes are shifted in every column, in a few, along a line, to random directions or by signs, and have
-    one covariance or each their own. The other side tells the class, groups of classes, or the class with
+    Classes are shifted in every column, in a few, along a line, in random directions or by signs, and share
+    one covariance or have their own. The other side encodes the class, groups of classes, or the class with
     errors.
 
     Attributes:
-        independent: probability that the label says nothing of the class.
-        most: largest number of classes.
+        independent: probability that the label is independent of the class.
+        most: maximum number of classes.
         noisy: probability that the cloud has only some of the columns of its side; the others are noise.
     """
 
@@ -227,24 +228,15 @@ class CloudsFamily(Family):
     most: Annotated[int, Field(ge=2, le=64)] = 40
     noisy: Probability = 0.4
 
-    @property
-    def name(self) -> str:
-        """Always ``"clouds"``."""
-        return "clouds"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of clouds", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Clouds:
-        """Classes with their clouds, labels and noise drawn at random."""
         drawn = self.draw_unlabelled(dx, dy, rng)
         return replace(drawn, label=cloud_label(drawn.cloud, drawn.confusion, rng))
 
+    @override
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Clouds:
-        """The same without its label, which takes most of the time."""
         self.require_dimensions(dx, dy)
-        # A class is seldom told by more columns than what it is guessed from.
+        # Labels rarely take more columns than the measurements that predict them.
         swapped = bool(rng.random() < (0.5 if dx == dy else 0.8 if dx < dy else 0.2))
         room, other = (dy, dx) if swapped else (dx, dy)
         shares = draw_shares(int(log_uniform(2.0, self.most + 1.0, rng)), rng)
@@ -285,11 +277,11 @@ class CloudsFamily(Family):
 
 
 def draw_cloud(shares: Array, size: int, rng: np.random.Generator) -> Cloud:
-    """Random clouds of classes of these shares."""
+    """Draw the clouds of classes with these shares."""
     classes = len(shares)
     matrix, means = _draw_matrix(size, rng), _draw_means(classes, size, rng)
     if rng.random() < 0.5 and np.array_equal(matrix, np.tril(matrix)):
-        # Shifts of the columns themselves, which say more where columns are correlated.
+        # Shift the columns themselves: more informative if columns are correlated.
         means = solve_triangular(matrix, means.T, lower=True).T
     scales, loadings = np.ones((1, size)), None
     if rng.random() < 0.45:
@@ -313,12 +305,11 @@ def _draw_matrix(size: int, rng: np.random.Generator) -> Array:
         return np.eye(size)
     if kind < 0.75:
         return cholesky_factor(factor_matrix(size, log_uniform(0.2, 4.0, rng), rng))
-    scales = np.exp(rng.uniform(-np.log(3.0), np.log(3.0), size))
-    return np.asarray((haar(size, rng) * scales) @ haar(size, rng))
+    return linear(size, rng).matrix
 
 
 def _draw_means(classes: int, size: int, rng: np.random.Generator) -> Array:
-    """Centres of classes in standard deviations, shape (classes, size)."""
+    """Draw the centres of classes in standard deviations, shape (classes, size)."""
     kind = rng.random()
     if kind < 0.3:
         means = rng.standard_normal((classes, size))
@@ -337,7 +328,7 @@ def _draw_means(classes: int, size: int, rng: np.random.Generator) -> Array:
         means = np.where(rng.random((classes, size)) < 0.5, 1.0, -1.0)
     variances = means.var(axis=0)
     if rng.random() < 0.5:
-        # √(mean squared distance of two classes).
+        # Root mean squared distance of two classes.
         wanted, present = log_uniform(0.3, 25.0, rng), 2.0 * variances.sum() * classes / (classes - 1)
     else:
         moved = variances > 1e-12

@@ -1,7 +1,8 @@
-"""What is recorded of a standard normal (rounded, counted, classed, censored), and what information is left.
+"""Recordings of a standard normal (rounded, counted, classed, censored) and the information they keep.
 
-A coarsening cuts the line into intervals, each of which is recorded as one value (an atom) or as it is. Any
-continuous margin is a monotone map of a standard normal, so that these stand for readings of every margin.
+A coarsening cuts the real line into intervals, each recorded as one value (an atom) or exactly. Any
+continuous margin is a monotone map of a standard normal, so that coarsenings represent recordings of every
+margin.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ _LIMIT = 8.3
 _REACH = 7.0
 _WIDEST = 0.5
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(5)
-# Around a cut seen through noise of scale 1: where the normal distribution function turns.
+# Nodes around a cut seen through noise of scale 1, where the normal distribution function bends.
 _TURNS = np.array([-6.0, -4.0, -2.5, -1.2, 0.0, 1.2, 2.5, 4.0, 6.0])
 _MOST_LEVELS = 300
 
@@ -32,7 +33,7 @@ class Coarsening:
     Attributes:
         cuts: inner ends of the intervals, increasing, shape (intervals − 1,).
         atoms: whether an interval is recorded as one value, shape (intervals,).
-        codes: the value recorded for each atom, all different, shape (intervals,); unused elsewhere.
+        codes: distinct values recorded for the atoms, shape (intervals,); unused for exact intervals.
     """
 
     cuts: Array
@@ -40,7 +41,7 @@ class Coarsening:
     codes: FloatArray
 
     def __call__(self, z: FloatArray) -> FloatArray:
-        """What is recorded of each z, the same shape, float32."""
+        """Record each z, same shape, float32."""
         if not len(self.cuts):
             return np.full_like(z, self.codes[0]) if self.atoms[0] else z
         interval = np.searchsorted(self.cuts, z)
@@ -52,22 +53,22 @@ class Coarsening:
     def masses(self) -> Array:
         """Probability of each interval, shape (intervals,)."""
         lower, upper = np.r_[-np.inf, self.cuts], np.r_[self.cuts, np.inf]
-        # In the right half from the right, where the distribution function has no digits left.
+        # In the right half from the right tail, to keep digits.
         flip = lower > 0
         return np.asarray(np.where(flip, ndtr(-lower) - ndtr(-upper), ndtr(upper) - ndtr(lower)))
 
     @property
     def reversed(self) -> "Coarsening":
-        """The coarsening of −z that cuts it at the same points."""
+        """The coarsening of −z with the same cuts of z."""
         return Coarsening(-self.cuts[::-1], self.atoms[::-1], self.codes[::-1])
 
 
 EXACT = Coarsening(np.empty(0), np.zeros(1, dtype=np.bool_), np.zeros(1, dtype=np.float32))
-"""z as it is."""
+"""z itself."""
 
 
 def joint(views: Sequence[Coarsening]) -> Coarsening:
-    """What several coarsenings of one z tell together: an atom is an interval that is one to all of them."""
+    """Combine several coarsenings of one z: an interval is an atom if it is one in all of them."""
     cuts = np.unique(np.concatenate([view.cuts for view in views]))
     inside = _midpoints(cuts)
     atoms = np.logical_and.reduce([view.atoms[np.searchsorted(view.cuts, inside)] for view in views])
@@ -77,15 +78,15 @@ def joint(views: Sequence[Coarsening]) -> Coarsening:
 def coarse_information(rho: float, x: Coarsening, y: Coarsening) -> float:
     """I(x(U); y(V)) in nats for standard normal U and V of correlation ρ.
 
-    Σ over atoms of p log(p / (p p′)); for an interval of V that is recorded exactly, the integral over it of
-    φ(v) Σₐ P(a | v) log(P(a | v) / P(a)), where an interval of U that is exact too has in place of its term
-    the integral over u of p(u | v) log(p(u | v) / φ(u)), in closed form; and likewise with U and V swapped.
-    Over v by Gauss–Legendre quadrature between all cuts, and where P(a | v) turns: to about 1e-6 nats.
+    Pairs of atoms contribute Σ p log(p / (p p′)). An exact interval of V contributes the integral over it of
+    φ(v) Σₐ P(a | v) log(P(a | v) / P(a)); for an exact interval of U the term is the integral over u of
+    p(u | v) log(p(u | v) / φ(u)), in closed form. The same holds with U and V swapped. Integrals over v use
+    Gauss–Legendre quadrature between all cuts and where P(a | v) bends, to about 1e-6 nats.
 
     Args:
-        rho: from −1 to 1; where it is ±1, no interval of U and V may be exact in both.
-        x: of U.
-        y: of V.
+        rho: from −1 to 1. With ±1, no interval of U and V may be exact in both.
+        x: coarsening of U.
+        y: coarsening of V.
 
     Raises:
         ValueError: the information is infinite.
@@ -103,7 +104,7 @@ def coarse_information(rho: float, x: Coarsening, y: Coarsening) -> float:
 
 
 def _identical(x: Coarsening, y: Coarsening) -> float:
-    """The same for U = V: an atom and an exact interval tell −log P of the atom wherever they meet."""
+    """The same for U = V: where an atom meets an exact interval, the term is −log P of the atom."""
     both = joint((x, y))
     inside = _midpoints(both.cuts)
     x_cell, y_cell = np.searchsorted(x.cuts, inside), np.searchsorted(y.cuts, inside)
@@ -133,7 +134,7 @@ def _atoms(rho: float, x: Coarsening, y: Coarsening) -> float:
 
 
 def _beside_exact(rho: float, x: Coarsening, y: Coarsening, *, exact: bool) -> float:
-    """What intervals of Y that are exact tell of atoms of X and, if ``exact``, of its other intervals."""
+    """Information of exact intervals of Y about atoms of X and, if ``exact``, about its exact intervals."""
     if y.atoms.all() or not (exact or x.atoms.any()):
         return 0.0
     nodes, weights, _ = _nodes(rho, x, y, ~y.atoms)
@@ -150,8 +151,8 @@ def _beside_exact(rho: float, x: Coarsening, y: Coarsening, *, exact: bool) -> f
 def _log_ratio(rho: float, x: Coarsening, nodes: Array, first: NDArray[np.intp], given: Array) -> Array:
     """∫ p(u | v) log(p(u | v) / φ(u)) du over the intervals of `_given`, shape (nodes, intervals).
 
-    With t = (u − ρv)/s the logarithm is −log s − t²/2 + u²/2, and moments of t over an interval are those of
-    a truncated normal.
+    With t = (u − ρv)/s the logarithm is −log s − t²/2 + u²/2, and the moments of t over an interval are those
+    of a truncated normal.
     """
     s = np.sqrt(1.0 - rho**2)
     ends = np.clip((_edges(x, given.shape[1], first) - rho * nodes[:, None]) / s, -40.0, 40.0)
@@ -164,7 +165,7 @@ def _log_ratio(rho: float, x: Coarsening, nodes: Array, first: NDArray[np.intp],
 
 
 def _given(rho: float, x: Coarsening, nodes: Array) -> tuple[NDArray[np.intp], Array]:
-    """P(U in an interval | v) at nodes v, for those intervals that v leaves probable.
+    """P(U in an interval | v) at nodes v, for intervals that are not negligible given v.
 
     Returns:
         The number of the first interval of each node, shape (nodes,), and the probabilities from there on,
@@ -186,7 +187,7 @@ def _edges(x: Coarsening, intervals: int, first: NDArray[np.intp]) -> Array:
 def _nodes(
     rho: float, x: Coarsening, y: Coarsening, wanted: NDArray[np.bool_]
 ) -> tuple[Array, Array, NDArray[np.intp]]:
-    """Nodes v in the wanted intervals of Y, weights that hold φ(v), and the interval of each node."""
+    """Nodes v in the wanted intervals of Y, their weights including φ(v), and the interval of each node."""
     turn = np.sqrt(1.0 - rho**2) / rho
     width = min(_WIDEST, 1.5 * turn)
     ends = [y.cuts, np.arange(-_LIMIT, _LIMIT, width)]
@@ -211,14 +212,14 @@ def _midpoints(cuts: Array) -> Array:
 
 
 def draw_coarsening(rng: np.random.Generator) -> Coarsening:
-    """A random coarsening: of one of the kinds below, none of them a constant."""
+    """Draw a coarsening of one of the kinds below, none of which is constant."""
     weights = np.array([weight for _, weight in _KINDS])
     draw, _ = _KINDS[int(rng.choice(len(_KINDS), p=weights / weights.sum()))]
     return draw(rng)
 
 
 def draw_discrete(rng: np.random.Generator) -> Coarsening:
-    """A random coarsening into atoms alone: a bit, often rare, classes, integers or counts."""
+    """Draw a coarsening into atoms only: a bit (often rare), classes, integers or counts."""
     return _DISCRETE[int(rng.integers(len(_DISCRETE)))](rng)
 
 
@@ -227,7 +228,7 @@ def _exact(_rng: np.random.Generator) -> Coarsening:
 
 
 def _rounded(rng: np.random.Generator) -> Coarsening:
-    """Rounded at a random step: 3 to 300 levels, of a normal, uniform, exponential or log-normal quantity."""
+    """Rounding of a normal, uniform, exponential or log-normal quantity to 3 to 300 levels."""
     levels = log_uniform(3.0, _MOST_LEVELS, rng)
     offset, kind = rng.random(), int(rng.integers(4))
     if kind == 0:
@@ -241,18 +242,18 @@ def _rounded(rng: np.random.Generator) -> Coarsening:
 
 
 def _counted(rng: np.random.Generator) -> Coarsening:
-    """Poisson counts of a mean from 0.05 to 100."""
+    """Poisson counts with a mean from 0.05 to 100."""
     mean = log_uniform(0.05, 100.0, rng)
     return _all_atoms(ndtri(pdtr(np.arange(mean + 8.0 * np.sqrt(mean) + 8.0), mean)))
 
 
 def _binary(rng: np.random.Generator) -> Coarsening:
-    """Whether it exceeds a threshold, with a probability from 0.001 to one half."""
+    """Whether z exceeds a threshold, with probability 0.001 to ½."""
     return _all_atoms(np.array([-ndtri(log_uniform(0.001, 0.5, rng))], dtype=np.float64))
 
 
 def _classes(rng: np.random.Generator) -> Coarsening:
-    """2 to 40 classes of random shares, their codes in random order most of the time."""
+    """2 to 40 classes with random shares, usually with codes in random order."""
     count = int(log_uniform(2.0, 41.0, rng))
     masses = rng.gamma(log_uniform(0.3, 5.0, rng), size=count) + 0.002
     return _all_atoms(
@@ -261,7 +262,7 @@ def _classes(rng: np.random.Generator) -> Coarsening:
 
 
 def _censored(rng: np.random.Generator) -> Coarsening:
-    """Constant below a limit, above one, on both sides, or between two; exact elsewhere."""
+    """Constant below a limit, outside two limits, or between them; exact elsewhere."""
     kind = int(rng.integers(4))
     if kind < 2:
         cut = np.asarray(ndtri(rng.uniform(0.02, 0.9, 1)))
@@ -274,7 +275,7 @@ def _censored(rng: np.random.Generator) -> Coarsening:
 
 
 def _reflected(rng: np.random.Generator) -> Coarsening:
-    """Rare or censored at the other end."""
+    """A bit, a censoring or counts of −z."""
     drawn = (_binary, _censored, _counted)[int(rng.integers(3))](rng).reversed
     return Coarsening(drawn.cuts, drawn.atoms, -drawn.codes)
 
@@ -293,7 +294,7 @@ _DISCRETE = (_binary, _binary, _binary, _classes, _classes, _rounded, _counted)
 
 
 def _all_atoms(cuts: NDArray[np.floating], order: NDArray[np.int64] | None = None) -> Coarsening:
-    """One atom between neighbouring cuts, without those so far out that nothing lies beyond them."""
+    """One atom between neighbouring cuts; cuts too far out are dropped."""
     cuts = np.unique(cuts[np.abs(cuts) < 0.9 * _LIMIT].astype(np.float64))
     if not len(cuts):
         cuts = np.zeros(1, dtype=np.float64)

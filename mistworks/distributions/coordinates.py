@@ -1,4 +1,4 @@
-"""Random blocks of coordinates: what surrounds the coordinates that matter, and what enters a channel."""
+"""Random blocks of coordinates: noise beside the informative columns, and the input of channels."""
 
 from dataclasses import dataclass
 
@@ -14,18 +14,18 @@ from mistworks.distributions.transforms import CoordinateMap
 
 @dataclass(frozen=True, eq=False)
 class Coordinates:
-    """A random vector given by correlated standard normals z and a margin for each coordinate.
+    """A random vector: correlated standard normals z, with a margin for each coordinate.
 
     Attributes:
-        margins: for each coordinate, its position in ``MARGINS``.
-        correlation: of z, shape (size, size); None where the coordinates are independent.
+        margins: for each coordinate, the position of its margin in ``MARGINS``.
+        correlation: correlation matrix of z, shape (size, size); None if the coordinates are independent.
     """
 
     margins: NDArray[np.int64]
     correlation: Matrix | None = None
 
     def sample(self, n: int, rng: np.random.Generator) -> FloatArray:
-        """n draws, shape (n, size), float32."""
+        """Draw n points, shape (n, size), float32."""
         values = rng.standard_normal((n, len(self.margins)), dtype=np.float32)
         if self.correlation is not None:
             values = values @ cholesky_factor(self.correlation).astype(np.float32).T
@@ -36,14 +36,14 @@ class Coordinates:
         return values
 
     def restricted(self, columns: NDArray[np.int64]) -> "Coordinates":
-        """The distribution of some of the coordinates."""
+        """Return the distribution of some of the coordinates."""
         correlation = self.correlation
         block = None if correlation is None else correlation[np.ix_(columns, columns)]
         return Coordinates(self.margins[columns], block)
 
 
 def draw_coordinates(size: int, rng: np.random.Generator) -> Coordinates:
-    """Random coordinates: correlated or not; normal, all of one other margin, or of mixed margins."""
+    """Draw coordinates, correlated or not, that are normal, have one other margin, or mixed margins."""
     kind = rng.random()
     if kind < 0.4:
         margins = np.zeros(size, dtype=np.int64)
@@ -54,6 +54,15 @@ def draw_coordinates(size: int, rng: np.random.Generator) -> Coordinates:
     if size < 2 or rng.random() < 0.5:
         return Coordinates(margins)
     return Coordinates(margins, factor_matrix(size, log_uniform(0.1, 2.0, rng), rng))
+
+
+def place(
+    informative: FloatArray, order: NDArray[np.int64], noise: Coordinates, rng: np.random.Generator
+) -> FloatArray:
+    """Put informative columns and columns of noise at their positions, shape (n, d), float32."""
+    values = np.empty((len(informative), len(order)), dtype=np.float32)
+    values[:, order] = np.hstack([informative, noise.sample(len(informative), rng)])
+    return values
 
 
 def _normal(z: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""The copies family: columns that repeat, but for a little noise, other columns of their side."""
+"""The copies family: columns that repeat other columns of their side, with a little noise."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Array, Family, JointDistribution
 from mistworks.distributions.cells import CellsFamily
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
 from mistworks.distributions.dispersion import Factor, RandomPairs
@@ -27,13 +28,13 @@ CopiedFamily = Annotated[
 
 @dataclass(frozen=True, eq=False)
 class Repeats:
-    """A side with more columns: noise, and noisy copies of combinations of columns.
+    """Columns added to a side: noise, and noisy copies of combinations of columns.
 
     Attributes:
-        noise: columns that are independent of all else.
-        weights: a copy is a combination of the columns of the base and of the noise, shape (columns, copies).
+        noise: columns that are independent of everything else.
+        weights: weights of the columns of the base and of the noise in each copy, shape (columns, copies).
         scales: standard deviation of the noise of each copy, shape (copies,).
-        order: the places of base, noise and copies, shape (d,).
+        order: the positions of base, noise and copies, shape (d,).
     """
 
     noise: Coordinates
@@ -42,7 +43,7 @@ class Repeats:
     order: NDArray[np.int64]
 
     def __call__(self, base: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """The whole side, shape (n, d), float32."""
+        """Return the whole side, shape (n, d), float32."""
         columns = np.hstack([base, self.noise.sample(len(base), rng)])
         copies = columns @ self.weights + self.scales * rng.standard_normal((len(base), len(self.scales)))
         values = np.empty((len(base), len(self.order)), dtype=np.float32)
@@ -54,8 +55,8 @@ class Repeats:
 class Copies(JointDistribution):
     """(X′, Y′) of a base, with columns of noise and noisy copies of columns added to both.
 
-    What is added to X′ is a function of X′ and of noise that is independent of all else, and X′ stays:
-    I(X;Y) = I(X′;Y′).
+    The columns added to X′ are functions of X′ and of noise that is independent of everything else, and X′
+    stays among the columns: I(X;Y) = I(X′;Y′).
 
     Attributes:
         base: the distribution of (X′, Y′).
@@ -68,36 +69,36 @@ class Copies(JointDistribution):
     y: Repeats
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.x.order)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.y.order)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats, that of the base."""
         return self.base.mutual_information
 
     @property
+    @override
     def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats: that of the base."""
         return self.base.standard_error
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x, y = self.base.sample(n, rng)
         return self.x(x, rng), self.y(y, rng)
 
 
 class CopiesFamily(Family):
-    """A base of few columns, filled up with noise and near-copies. Preparation drops exact copies, so none.
+    """A base of few columns, filled up with noise and near-copies. Copies are never exact: those get dropped.
 
     Attributes:
-        kinds: families of the base, each equally likely. Each is defined at any dimensions.
+        kinds: families of the base, equally likely. Each must be defined for all dimensions.
         noise: prior of the standard deviation of the noise of copies.
     """
 
@@ -116,21 +117,12 @@ class CopiesFamily(Family):
 
     @field_validator("noise")
     @classmethod
-    def _told_apart(cls, prior: LogUniform) -> LogUniform:
-        # Below, float32 makes copies of coordinates up to 100 exact.
+    def _distinguishable(cls, prior: LogUniform) -> LogUniform:
+        # Below, float32 would make copies of coordinates up to 100 exact.
         return within(prior, 1e-4, 100.0, "noise")
 
-    @property
-    def name(self) -> str:
-        """Always ``"copies"``."""
-        return "copies"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of copies", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Copies:
-        """A base with its kind and dimensions, and what is added, drawn at random."""
         self.require_dimensions(dx, dy)
         kind = self.kinds[int(rng.integers(len(self.kinds)))]
         same = int(log_uniform(1.0, max(2.0, min(dx, dy) / 2 + 1.0), rng))

@@ -1,4 +1,4 @@
-"""Structured dispersion matrices, the parameter of every elliptical family.
+"""Priors over structured dispersion matrices, the parameter of elliptical families.
 
 Coordinates are ordered X first, Y second. All matrices are correlation matrices: symmetric, positive
 definite, with a diagonal of ones. `dense`, `lvm`, `sparse` and `2pair` and their priors follow
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, Field, field_validator
 from scipy.linalg import solve_triangular
+from typing_extensions import override
 
 from mistworks.config import FrozenConfig
 from mistworks.distributions.base import require_at_least
@@ -25,7 +26,7 @@ _LARGEST_LOADING = 10.0
 
 
 def _loading(prior: Uniform) -> Uniform:
-    # Beyond 1000 a squared loading swallows the ones on the diagonal in double precision.
+    # A squared loading above 1000² would swamp the ones on the diagonal in double precision.
     return within(prior, 0.0, 1000.0, "a loading")
 
 
@@ -40,7 +41,7 @@ FactorLoading = Annotated[LogUniform, AfterValidator(_moderate)]
 
 
 class DispersionPrior(FrozenConfig, ABC):
-    """A prior over dispersion matrices of one structure."""
+    """A prior over dispersion matrices with one structure."""
 
     structure: str
 
@@ -51,7 +52,7 @@ class DispersionPrior(FrozenConfig, ABC):
 
     @abstractmethod
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A correlation matrix of shape (dx + dy, dx + dy)."""
+        """Draw a correlation matrix of shape (dx + dy, dx + dy)."""
 
 
 class Dense(DispersionPrior):
@@ -65,15 +66,15 @@ class Dense(DispersionPrior):
     def _positive_definite(cls, prior: Uniform) -> Uniform:
         return within(prior, 0.0, 0.999, "correlation")
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A dense matrix with o drawn from its prior."""
         matrix = np.full((dx + dy, dx + dy), self.correlation.draw(rng))
         np.fill_diagonal(matrix, 1.0)
         return matrix
 
 
 class LatentVariable(DispersionPrior):
-    """The latent-variable Gaussian: a factor shared by all, one for each side, and k interacting pairs.
+    """The latent-variable Gaussian: one factor shared by all, one per side, and k interacting pairs.
 
     α² everywhere, plus β² on the X block and on the Y block, plus 1 on the diagonal; for i < k, λ² on
     (xᵢ,xᵢ), (yᵢ,yᵢ) and (xᵢ,yᵢ); for i ≥ k, η² on the diagonal; then normalised. k is uniform on
@@ -86,8 +87,8 @@ class LatentVariable(DispersionPrior):
     beta: Loading = Uniform(low=0.0, high=1.5)
     eta: Loading = Uniform(low=0.1, high=5.0)
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A latent-variable matrix with k, α, λ, β, η drawn from their priors."""
         pairs = int(rng.integers(1, min(dx, dy), endpoint=True))
         alpha, lambda_ = self.alpha.draw(rng), self.lambda_.draw(rng)
         beta, eta = self.beta.draw(rng), self.eta.draw(rng)
@@ -95,7 +96,7 @@ class LatentVariable(DispersionPrior):
 
 
 class Sparse(DispersionPrior):
-    """k independent interacting pairs of one strength s: `lvm` with α = β = 0 and λ = η = s.
+    """k independent interacting pairs with one strength s: `lvm` with α = β = 0 and λ = η = s.
 
     k is uniform on 1, …, min(dx, dy). The correlation of a pair is s² / (1 + s²).
     """
@@ -103,33 +104,35 @@ class Sparse(DispersionPrior):
     structure: Literal["sparse"] = "sparse"
     strength: Loading = Uniform(low=0.1, high=5.0)
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A sparse matrix with k and s drawn from their priors."""
         pairs = int(rng.integers(1, min(dx, dy), endpoint=True))
         return sparse_matrix(dx, dy, pairs, self.strength.draw(rng))
 
 
 class TwoPair(DispersionPrior):
-    """Exactly two interacting pairs of one strength s: `sparse` with k = 2."""
+    """Exactly two interacting pairs with one strength s: `sparse` with k = 2."""
 
     structure: Literal["2pair"] = "2pair"
     strength: Loading = Uniform(low=0.1, high=5.0)
 
     @property
+    @override
     def least_dimension(self) -> int:
-        """Two pairs need two coordinates on each side."""
+        """2: two pairs need two coordinates on each side."""
         return 2
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A sparse matrix of two pairs with s drawn from its prior."""
         return sparse_matrix(dx, dy, 2, self.strength.draw(rng))
 
 
 class Factor(DispersionPrior):
     """A random factor model (`factor_matrix`) whose cross block Σ_xy is multiplied by a coupling c.
 
-    0 ≤ c ≤ 1 keeps Σ positive definite: it is then a mean of Σ and its block diagonal. c = 0 with probability
-    ``independent``; otherwise c = w^(u³) with u ~ U(0, 1) and w the weakest coupling, which favours 1.
+    0 ≤ c ≤ 1 keeps Σ positive definite, since the result is a weighted mean of Σ and its block diagonal. c =
+    0 with probability ``independent``; otherwise c = w^(u³) with u ~ U(0, 1) and w the weakest coupling,
+    which favours 1.
     """
 
     structure: Literal["factor"] = "factor"
@@ -137,8 +140,8 @@ class Factor(DispersionPrior):
     independent: Probability = 0.1
     weakest: Annotated[float, Field(gt=0, le=1)] = 0.02
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A factor model of all coordinates with loadings and c drawn from their priors."""
         matrix = factor_matrix(dx + dy, self.loading.draw(rng), rng)
         coupling = 0.0 if rng.random() < self.independent else self.weakest ** (rng.random() ** 3)
         matrix[:dx, dx:] *= coupling
@@ -147,11 +150,11 @@ class Factor(DispersionPrior):
 
 
 class RandomPairs(DispersionPrior):
-    """k independent pairs, each with a correlation of its own, placed anywhere and mixed within each block.
+    """k independent pairs, each with its own correlation, at random positions and mixed within each block.
 
-    Pair i has information Iᵢ from its prior and correlation ±√(1 − exp(−2 Iᵢ)), of random sign. With
+    Pair i has information Iᵢ from its prior and correlation ±√(1 − exp(−2 Iᵢ)), with random sign. With
     probability ``mixed`` a block is L u, where u holds the coordinates of the pairs and L Lᵀ is the matrix of
-    a random factor model: an invertible map of a block, so that I(X;Y) = Σᵢ Iᵢ. k is uniform on
+    a random factor model. This map of a block is invertible, so that I(X;Y) = Σᵢ Iᵢ. k is uniform on
     0, …, min(dx, dy).
     """
 
@@ -165,8 +168,8 @@ class RandomPairs(DispersionPrior):
     def _correlation_below_one(cls, prior: LogUniform) -> LogUniform:
         return within(prior, 0.0, 5.0, "information")
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Matrix:
-        """A matrix of pairs with k, their correlations, places and the mixing drawn from their priors."""
         pairs = int(rng.integers(0, min(dx, dy), endpoint=True))
         information = np.array([self.information.draw(rng) for _ in range(pairs)])
         correlations = np.sqrt(-np.expm1(-2.0 * information)) * np.where(rng.random(pairs) < 0.5, -1.0, 1.0)
@@ -232,8 +235,8 @@ def sparse_matrix(dx: int, dy: int, pairs: int, strength: float) -> Matrix:
 def factor_matrix(size: int, loading: float, rng: np.random.Generator) -> Matrix:
     """The correlation matrix of a random factor model Λ Λᵀ + I, shape (size, size).
 
-    Λ has 1 to 8 columns, at most ``size``. Its entries are normal, each present with one random probability,
-    at least 2 / size; its columns have log-normal scales around ``loading``, cut at 10.
+    Λ has 1 to 8 columns, at most ``size``. Its entries are normal and nonzero with one random probability, at
+    least 2 / size. Its columns have log-normal scales around ``loading``, truncated at 10.
     """
     factors = int(rng.integers(1, min(_MOST_FACTORS, size), endpoint=True))
     loadings = rng.standard_normal((size, factors))
@@ -247,10 +250,10 @@ def factor_matrix(size: int, loading: float, rng: np.random.Generator) -> Matrix
 
 
 def cholesky_factor(matrix: Matrix) -> Matrix:
-    """The lower Cholesky factor, the same to the bit whatever the number of BLAS threads.
+    """Return the lower Cholesky factor, bit-identical for any number of BLAS threads.
 
-    LAPACK splits large matrices by the number of threads (from 128 rows in OpenBLAS), which changes the
-    last bits. Here LAPACK sees blocks of 64 rows, and what couples them does not sum across threads.
+    LAPACK splits large matrices by the number of threads (from 128 rows in OpenBLAS), which changes the last
+    bits. Here LAPACK gets blocks of 64 rows, and the operations that couple them do not sum across threads.
     """
     if len(matrix) <= _BLOCK:
         return np.asarray(np.linalg.cholesky(matrix), dtype=np.float64)

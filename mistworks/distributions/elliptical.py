@@ -1,8 +1,9 @@
-"""What normal and Student distributions share: a dispersion matrix, its factor and its Gaussian MI."""
+"""The shared part of normal and Student distributions: dispersion matrix, Cholesky factor, Gaussian MI."""
 
 from abc import ABC
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Family, require_at_least
@@ -17,17 +18,18 @@ class EllipticalFamily(Family, ABC):
     dispersion: Dispersion
 
     @property
+    @override
     def name(self) -> str:
-        """Such as ``"normal-lvm"``."""
+        """Family and structure, such as ``"normal-lvm"``."""
         return f"{self.family}-{self.dispersion.structure}"
 
+    @override
     def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy that the structure of the dispersion matrix allows."""
         require_at_least(f"dimension of {self.name}", min(dx, dy), self.dispersion.least_dimension)
 
 
 def factorise(dispersion: Matrix, dx: int) -> Matrix:
-    """The lower Cholesky factor L of a dispersion matrix, L Lᵀ = Σ.
+    """Return the lower Cholesky factor L of a dispersion matrix, L Lᵀ = Σ.
 
     Raises:
         MistworksError: the matrix is not square, symmetric and positive definite, or dx leaves no Y.
@@ -35,16 +37,16 @@ def factorise(dispersion: Matrix, dx: int) -> Matrix:
     size = len(dispersion)
     if dispersion.shape != (size, size) or not 1 <= dx < size:
         raise MistworksError(
-            "a dispersion matrix has shape (dx + dy, dx + dy) with dx, dy ≥ 1, and shape "
-            f"{dispersion.shape} with dx = {dx} came; mend either"
+            "Expected a dispersion matrix of shape (dx + dy, dx + dy) with dx, dy ≥ 1, got shape "
+            f"{dispersion.shape} with dx = {dx}. Change either."
         )
     if not np.array_equal(dispersion, dispersion.T):
-        raise MistworksError("a dispersion matrix is symmetric, and an asymmetric one came; symmetrise it")
+        raise MistworksError("Expected a symmetric dispersion matrix. Symmetrise it.")
     try:
         return cholesky_factor(dispersion)
     except np.linalg.LinAlgError:
         raise MistworksError(
-            "a dispersion matrix is positive definite, and one that is not came; shrink its correlations"
+            "Expected a positive definite dispersion matrix. Shrink its correlations."
         ) from None
 
 

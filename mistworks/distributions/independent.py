@@ -1,14 +1,15 @@
-"""The independent family: blocks with a structure of their own that share nothing."""
+"""The independent family: blocks with structure of their own that share no information."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.atoms import AtomsFamily
-from mistworks.distributions.base import Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Family, JointDistribution
 from mistworks.distributions.bits import BitsFamily
 from mistworks.distributions.cells import CellsFamily
 from mistworks.distributions.channel import ChannelFamily
@@ -40,38 +41,38 @@ BlockFamily = Annotated[
     | CopiesFamily,
     Field(discriminator="family"),
 ]
-"""Families whose X, or whose Y, can stand alone: those defined at 1 beside any dimension."""
+"""Families whose X or Y can be used alone: those defined for (d, 1) and (1, d) with any d."""
 
 
 @dataclass(frozen=True, eq=False)
 class Independent(JointDistribution):
-    """X is the X of one joint distribution and Y the Y of another, drawn apart: I(X;Y) = 0.
+    """X of one joint distribution and Y of another, drawn independently: I(X;Y) = 0.
 
     Attributes:
-        x_source: its X is X, and its Y is not seen.
-        y_source: its Y is Y, and its X is not seen.
+        x_source: its X is X; its Y is dropped.
+        y_source: its Y is Y; its X is dropped.
     """
 
     x_source: JointDistribution
     y_source: JointDistribution
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return self.x_source.dx
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return self.y_source.dy
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) = 0 nats."""
         return 0.0
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x, _ = self.x_source.sample(n, rng)
         _, y = self.y_source.sample(n, rng)
         return x, y
@@ -81,8 +82,8 @@ class IndependentFamily(Family):
     """Independent blocks: X from a draw of one kind at (dx, 1), Y from a draw of another at (1, dy).
 
     Attributes:
-        kinds: families of blocks, each equally likely for each side; one that stands twice is so twice. Each
-            is defined at 1 beside any dimension.
+        kinds: families of blocks, equally likely for each side. Listing one twice doubles its weight. Each
+            must be defined for (d, 1) and (1, d) with any d.
     """
 
     family: Literal["independent"] = "independent"
@@ -110,17 +111,8 @@ class IndependentFamily(Family):
             kind.require_dimensions(1, 1)
         return kinds
 
-    @property
-    def name(self) -> str:
-        """Always ``"independent"``."""
-        return "independent"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of independent", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Independent:
-        """Two blocks with their kinds and distributions drawn at random, apart from each other."""
         self.require_dimensions(dx, dy)
         x_kind, y_kind = (self.kinds[number] for number in rng.integers(len(self.kinds), size=2))
         return Independent(x_kind.draw_unlabelled(dx, 1, rng), y_kind.draw_unlabelled(1, dy, rng))

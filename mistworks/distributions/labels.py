@@ -1,4 +1,4 @@
-"""The labels family: a label on each side, and columns that tell it whatever else they hold."""
+"""The labels family: a label on each side, and columns from which it can be read."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import ndtr
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
-from mistworks.distributions.checkerboard import table_information
-from mistworks.distributions.coordinates import Coordinates, draw_coordinates
+from mistworks.distributions.base import Array, Family, JointDistribution
+from mistworks.distributions.coordinates import Coordinates, draw_coordinates, place
 from mistworks.distributions.dispersion import cholesky_factor, factor_matrix
 from mistworks.distributions.priors import Probability, log_uniform
-from mistworks.distributions.tables import draw_table
+from mistworks.distributions.tables import draw_cells, draw_table, table_information
 
 Codes = NDArray[np.int64]
 
@@ -25,7 +25,7 @@ _MOST_CLUSTERS = 32
 
 
 class Encoder(Protocol):
-    """Columns from which a label can be read: the supports of different labels do not meet."""
+    """Columns from which a label can be read: the supports of different labels are disjoint."""
 
     @property
     def size(self) -> int:
@@ -37,15 +37,15 @@ class Encoder(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Template:
-    """Each label has a level in each column; within its level a column is a constant or scattered.
+    """Each label has a level in each column, to which noise is added or not.
 
     Column j is T[label, j] plus noise in [0, w), w < 1, so that its floor is the level.
 
     Attributes:
-        levels: T, all rows different, shape (labels, size).
-        width: w; 0 for columns that hold the levels themselves.
-        steps: the noise takes so many values, evenly spaced; 0 for continuous noise.
-        sparse: columns are 0 exactly where their level is 0.
+        levels: T, with distinct rows, shape (labels, size).
+        width: w; 0 for columns without noise.
+        steps: number of evenly spaced values of the noise; 0 for continuous noise.
+        sparse: columns with level 0 are exactly 0, without noise.
         factor: Cholesky factor of the correlation of the normal scores of the noise, shape (size, size).
     """
 
@@ -81,13 +81,13 @@ class Template:
 
 @dataclass(frozen=True, eq=False)
 class Clusters:
-    """Each label has a ball, and points are spread about its centre; balls do not meet.
+    """Each label has a ball, and points are spread around its centre; balls are disjoint.
 
     Attributes:
-        centres: shape (labels, size).
-        radius: of each ball, less than half of the distance of any two centres.
-        concentration: points lie at radius · U^concentration from their centre, U uniform: 1/size fills the
-            ball evenly.
+        centres: centres of the balls, shape (labels, size).
+        radius: radius of each ball, less than half of the distance between any two centres.
+        concentration: points lie at radius · U^concentration from their centre, U uniform; 1/size fills the
+            ball uniformly.
     """
 
     centres: FloatArray
@@ -109,16 +109,16 @@ class Clusters:
 
 @dataclass(frozen=True, eq=False)
 class Labels(JointDistribution):
-    """(L, L′) is drawn from a table p; columns of X tell L, columns of Y tell L′, and others are noise.
+    """(L, L′) is drawn from a table p. Columns of X encode L, columns of Y encode L′, the others are noise.
 
-    Given its label a side says nothing of the other, and it tells its label:
+    Each side determines its label, and given its label it is independent of the other side:
     I(X;Y) = I(L;L′) = Σ p log(p / (p_row p_column)), whatever the columns look like.
 
     Attributes:
         table: p, shape (labels of X, labels of Y), with sum 1.
-        x: the columns that tell L.
-        y: the columns that tell L′.
-        x_order: the places in X of the columns that tell L, then those of the noise, shape (dx,).
+        x: the columns that encode L.
+        y: the columns that encode L′.
+        x_order: the positions in X of the columns that encode L, then those of the noise, shape (dx,).
         y_order: the same for Y.
         x_noise: the other columns of X.
         y_noise: the other columns of Y.
@@ -137,63 +137,47 @@ class Labels(JointDistribution):
         object.__setattr__(self, "cumulative", np.cumsum(self.table))
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.x_order)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.y_order)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return table_information(self.table)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
-        cell = np.searchsorted(self.cumulative, rng.random(n) * self.cumulative[-1], side="right")
-        row, column = np.divmod(np.minimum(cell, self.table.size - 1), self.table.shape[1])
+        row, column = draw_cells(self.cumulative, self.table.shape, n, rng)
         return (
             place(self.x(row, rng), self.x_order, self.x_noise, rng),
             place(self.y(column, rng), self.y_order, self.y_noise, rng),
         )
 
 
-def place(telling: FloatArray, order: Codes, noise: Coordinates, rng: np.random.Generator) -> FloatArray:
-    """Columns that tell a label and columns of noise, each in its place, shape (n, d), float32."""
-    values = np.empty((len(telling), len(order)), dtype=np.float32)
-    values[:, order] = np.hstack([telling, noise.sample(len(telling), rng)])
-    return values
-
-
 class LabelsFamily(Family):
-    """Random tables of 2 to 500 labels a side, and random columns that tell them.
+    """Random tables of 2 to 500 labels per side, and random columns that encode them.
 
-    Tables: a label with itself, with a function of it, with a noisy copy, with another of no relation, or any
-    (`draw_table`); their shares equal, random, falling as a power, or with one label that is nearly always.
+    A table pairs a label with itself, a function of it, a noisy copy, an independent label, or follows a
+    random pattern (`draw_table`). Label probabilities are equal, random, a power law, or dominated by one
+    label.
 
     Attributes:
         independent: probability that the labels are independent.
-        most: largest number of labels of a side.
+        most: maximum number of labels of a side.
     """
 
     family: Literal["labels"] = "labels"
     independent: Probability = 0.3
     most: Annotated[int, Field(ge=2, le=_MOST_STATES)] = _MOST_STATES
 
-    @property
-    def name(self) -> str:
-        """Always ``"labels"``."""
-        return "labels"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of labels", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Labels:
-        """Labels with their table, the columns that tell them and the noise drawn at random."""
         self.require_dimensions(dx, dy)
         table = self._table(rng)
         x, y = draw_encoder(table.shape[0], dx, rng), draw_encoder(table.shape[1], dy, rng)
@@ -226,7 +210,7 @@ class LabelsFamily(Family):
 
 
 def draw_shares(count: int, rng: np.random.Generator) -> Array:
-    """Probabilities of labels, with sum 1."""
+    """Draw probabilities of labels, with sum 1."""
     kind = rng.random()
     if kind < 0.3:
         weights = np.ones(count)
@@ -235,7 +219,7 @@ def draw_shares(count: int, rng: np.random.Generator) -> Array:
     elif kind < 0.8:
         weights = rng.permutation(np.arange(1.0, count + 1.0) ** -rng.uniform(0.5, 2.0))
     else:
-        # One label nearly always, the others together with a probability down to 0.001.
+        # One dominant label; all others together have a probability down to 0.001.
         weights = rng.gamma(2.0, size=count) + 0.01
         rare = log_uniform(0.001, 0.5, rng)
         usual = int(rng.integers(count))
@@ -245,7 +229,7 @@ def draw_shares(count: int, rng: np.random.Generator) -> Array:
 
 
 def merged(shares: Array, values: int, rng: np.random.Generator) -> Array:
-    """A table in which each row has one column: at random, or in order."""
+    """Draw a table in which each row has one column: at random, or in order."""
     count = len(shares)
     choice = rng.permutation(count) % values if rng.random() < 0.7 else np.arange(count) * values // count
     table = np.zeros((count, values))
@@ -254,7 +238,7 @@ def merged(shares: Array, values: int, rng: np.random.Generator) -> Array:
 
 
 def noisy_copy(shares: Array, rng: np.random.Generator) -> Array:
-    """A copy that is, with some probability, another label: any by its share, any alike, or a neighbour."""
+    """Draw a table of a label and its copy with errors: by share, uniform, or to the next label."""
     count, error = len(shares), log_uniform(0.005, 1.0, rng)
     kind = int(rng.integers(3))
     if kind == 0:
@@ -270,7 +254,7 @@ def noisy_copy(shares: Array, rng: np.random.Generator) -> Array:
 
 
 def draw_encoder(labels: int, room: int, rng: np.random.Generator) -> Encoder:
-    """Random columns that tell a label, at most ``room`` of them."""
+    """Draw columns that encode a label, at most ``room`` of them."""
     kinds: list[Callable[[int, int, np.random.Generator], Encoder]] = [_code, _code, _code]
     if room > 1:
         kinds += [_digits, _digits]
@@ -282,13 +266,13 @@ def draw_encoder(labels: int, room: int, rng: np.random.Generator) -> Encoder:
 
 
 def _code(labels: int, _room: int, rng: np.random.Generator) -> Encoder:
-    """One column: a class code in random order, ordered integers, or the place in the bin of the label."""
+    """One column: codes in random order or ordered integers, with noise within the bin or without."""
     code = rng.permutation(labels) if rng.random() < 0.5 else np.arange(labels)
     return Template(code[:, None], *_scatter(rng, 0.6))
 
 
 def _digits(labels: int, room: int, rng: np.random.Generator) -> Encoder:
-    """The digits of the code in the smallest base for a random number of columns, in random order or not."""
+    """The digits of the code in the smallest base that fits a random number of columns, permuted or not."""
     columns = int(log_uniform(2.0, min(room, 12) + 1.0, rng))
     base = max(2, int(np.ceil(labels ** (1.0 / columns) - 1e-9)))
     code = rng.permutation(base**columns)[:labels] if base**columns < 100_000 else np.arange(labels)
@@ -299,7 +283,7 @@ def _digits(labels: int, room: int, rng: np.random.Generator) -> Encoder:
 
 
 def _pattern(labels: int, room: int, rng: np.random.Generator) -> Encoder:
-    """Pixels: a level for each label and column, many of them 0, and noise that columns share in part."""
+    """Pixels: a level per label and column, many of them 0, with noise that may be correlated."""
     columns = int(log_uniform(2.0, room + 1.0, rng))
     depth, present = int(log_uniform(2.0, 9.0, rng)), rng.uniform(0.2, 1.0)
     levels = rng.integers(0, depth, (labels, columns)) * (rng.random((labels, columns)) < present)
@@ -313,7 +297,7 @@ def _pattern(labels: int, room: int, rng: np.random.Generator) -> Encoder:
 
 
 def _clusters(labels: int, room: int, rng: np.random.Generator) -> Encoder:
-    """Balls about random centres, from far apart to nearly touching."""
+    """Balls around random centres, from far apart to nearly touching."""
     columns = int(log_uniform(1.0, room + 1.0, rng))
     centres = rng.standard_normal((labels, columns))
     if columns == 1:
@@ -321,14 +305,14 @@ def _clusters(labels: int, room: int, rng: np.random.Generator) -> Encoder:
     distance = np.sqrt(np.square(centres[:, None] - centres[None]).sum(axis=2))
     distance[np.diag_indices(labels)] = np.inf
     radius = 0.49 * float(distance.min()) * log_uniform(0.05, 1.0, rng)
-    # Far closer than the mean distance, float32 would round what lies within.
+    # In a smaller ball float32 would round points to its centre.
     if radius < 1e-3:
         return _code(labels, room, rng)
     return Clusters(centres.astype(np.float32), radius, float(rng.choice([1.0 / columns, 0.5, 1.0])))
 
 
 def _scatter(rng: np.random.Generator, constant: float) -> tuple[float, int]:
-    """Width and steps of the noise of a template."""
+    """Draw the width and the steps of the noise of a template."""
     if rng.random() < constant:
         return 0.0, 0
     steps = 0 if rng.random() < 0.6 else int(log_uniform(2.0, 32.0, rng))

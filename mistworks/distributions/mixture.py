@@ -6,9 +6,10 @@ from typing import Annotated, Literal, get_args
 import numpy as np
 from pydantic import Field, field_validator
 from scipy.special import entr
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, require_at_least
+from mistworks.distributions.base import Array, Family
 from mistworks.distributions.dispersion import Factor, FactorLoading, cholesky_factor, factor_matrix
 from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, class_entropy, precise_label
 from mistworks.distributions.priors import LogUniform, UniformInteger, within
@@ -39,12 +40,12 @@ class Mixture(Labelled):
     label: Label
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return int(self.means.shape[1]) - self.dx
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         points = _mixture_points(n, self.weights, self.means, self.factors, rng)[rng.permutation(n)]
         return points[:, : self.dx].copy(), points[:, self.dx :].copy()
 
@@ -52,10 +53,10 @@ class Mixture(Labelled):
 def mixture_label(weights: Array, means: Array, factors: Array, dx: int, rng: np.random.Generator) -> Label:
     """I(X;Y) of a mixture in nats, with its standard error.
 
-    With K the component, the chain rule gives I(X;Y) = I(X;Y|K) + I(X;K) + I(Y;K) − I(X,Y;K). Here I(X;Y|K)
-    is a mean of Gaussian mutual informations, which is exact, and I(V;K) = H(K) − E H(K|V=v) for each V: what
-    is left to Monte Carlo is the mean of H(K|x,y) − H(K|x) − H(K|y), which lies within ±2 log(components).
-    Arguments are those of `Mixture`.
+    With K the component, the chain rule gives I(X;Y) = I(X;Y|K) + I(X;K) + I(Y;K) − I(X,Y;K). I(X;Y|K) is a
+    mean of Gaussian mutual informations, which is exact, and I(V;K) = H(K) − E H(K|V=v) for each V. Only the
+    mean of H(K|x,y) − H(K|x) − H(K|y), which lies within ±2 log(components), is computed by Monte Carlo. The
+    arguments are those of `Mixture`.
     """
     x_and_both = np.asarray(np.linalg.inv(factors), dtype=np.float64)
     y_factors = np.linalg.cholesky(factors[:, dx:] @ factors[:, dx:].transpose(0, 2, 1))
@@ -94,7 +95,7 @@ def mixture_label(weights: Array, means: Array, factors: Array, dx: int, rng: np
 def _mixture_points(
     n: int, weights: Array, means: Array, factors: Array, rng: np.random.Generator
 ) -> FloatArray:
-    """n points, shape (n, dx + dy), float32, those of a component in succession."""
+    """Draw n points, shape (n, dx + dy), float32, component by component."""
     points = rng.standard_normal((n, means.shape[1]), dtype=np.float32)
     stops = rng.multinomial(n, weights).cumsum()
     for start, stop, mean, factor in zip(np.r_[0, stops[:-1]], stops, means, factors, strict=True):
@@ -115,17 +116,17 @@ def _whitened(points: FloatArray, means: Array, whitening: Array) -> FloatArray:
 class MixtureFamily(Family):
     """Mixtures of up to four kinds, equally likely, with weights drawn from a Dirichlet distribution.
 
-    ``clusters`` differ in mean and covariance; ``latent`` ones leave X and Y independent given the component;
-    ``volatility`` keeps one correlation matrix and changes its scale; ``switching`` keeps the blocks of X and
-    of Y and multiplies the cross block by 0, 1, −1 or some number between.
+    ``clusters`` differ in mean and covariance; in ``latent`` mixtures X and Y are independent given the
+    component; ``volatility`` keeps one correlation matrix and changes its scale; ``switching`` keeps the
+    blocks of X and of Y and multiplies the cross block by 0, 1, −1 or some number between.
 
     Attributes:
-        components: their number.
+        components: number of components.
         loading: scale of the loadings of the correlation matrices (`factor_matrix`).
         spread: standard deviation of the means of clusters, in some of the coordinates.
         volatility: standard deviation of the log-scales.
-        scale: of each cluster, by which its correlated standard deviations of 1 are multiplied.
-        kinds: those that are drawn; one that stands twice is twice as likely.
+        scale: factor of each cluster, on correlated coordinates of standard deviation 1.
+        kinds: kinds of mixtures. Listing one twice doubles its weight.
     """
 
     family: Literal["mixture"] = "mixture"
@@ -133,7 +134,7 @@ class MixtureFamily(Family):
     loading: FactorLoading = LogUniform(low=0.2, high=4.0)
     spread: LogUniform = LogUniform(low=0.3, high=5.0)
     volatility: LogUniform = LogUniform(low=0.2, high=1.5)
-    # Left out of the JSON where they are these, so that it stays what it was.
+    # Left out of the JSON at these defaults, so that older content hashes stay valid.
     scale: LogUniform = Field(default=_SCALE, exclude_if=lambda scale: scale == _SCALE)
     kinds: Annotated[tuple[MixtureKind, ...], Field(min_length=1)] = Field(
         default=_KINDS, exclude_if=lambda kinds: kinds == _KINDS
@@ -142,25 +143,16 @@ class MixtureFamily(Family):
     @field_validator("scale")
     @classmethod
     def _resolved(cls, prior: LogUniform) -> LogUniform:
-        # Below, single precision rounds what lies within a cluster away from its mean.
+        # Below, single precision would round points of a cluster far from 0 to a few values.
         return within(prior, 0.01, 100.0, "scale")
 
-    @property
-    def name(self) -> str:
-        """Always ``"mixture"``."""
-        return "mixture"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of mixture", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Mixture:
-        """A mixture with its kind, weights, means and covariances drawn at random."""
         drawn = self.draw_unlabelled(dx, dy, rng)
         return replace(drawn, label=mixture_label(drawn.weights, drawn.means, drawn.factors, dx, rng))
 
+    @override
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Mixture:
-        """A mixture without its label, which takes most of the time."""
         self.require_dimensions(dx, dy)
         components = self.components.draw(rng)
         weights = rng.gamma(2.0, size=components) + 0.05
@@ -210,7 +202,7 @@ class MixtureFamily(Family):
 
 
 def _couple(matrix: Array, dx: int, coupling: float) -> Array:
-    """Multiply the cross block by a number between −1 and 1, which leaves the matrix positive definite."""
+    """Multiply the cross block by a number between −1 and 1, which keeps the matrix positive definite."""
     matrix[:dx, dx:] *= coupling
     matrix[dx:, :dx] *= coupling
     return matrix

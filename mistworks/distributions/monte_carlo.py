@@ -1,17 +1,18 @@
-"""Mutual information from random points, of which more are drawn until it is precise."""
+"""Mutual information by Monte Carlo, with points added until it is precise."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, JointDistribution
 
 LARGEST_STANDARD_ERROR = 0.01
 MOST_POINTS = 131_072
-# A little more than seems to be needed, and not all on the word of a few points.
+# A few more points than the estimate asks for, but never a large step on the word of a few points.
 _MARGIN, _LEAST_GROWTH, _MOST_GROWTH = 1.03, 1.1, 8.0
 
 Points = TypeVar("Points", Array, FloatArray)
@@ -23,7 +24,7 @@ class Label:
 
     Attributes:
         mutual_information: in nats, at least 0.
-        standard_error: of it, in nats.
+        standard_error: its standard error in nats.
     """
 
     mutual_information: float
@@ -31,7 +32,7 @@ class Label:
 
 
 class Labelled(JointDistribution):
-    """A joint distribution whose mutual information was found by Monte Carlo.
+    """A joint distribution whose mutual information was computed by Monte Carlo.
 
     Attributes:
         label: I(X;Y) and its standard error.
@@ -40,27 +41,27 @@ class Labelled(JointDistribution):
     label: Label
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return self.label.mutual_information
 
     @property
+    @override
     def standard_error(self) -> float:
-        """Of ``mutual_information``, in nats, from Monte Carlo."""
         return self.label.standard_error
 
 
 UNKNOWN = Label(float("nan"), float("nan"))
-"""In place of a label that nobody asks for."""
+"""Placeholder for a label that is not needed."""
 
 
 def precise_label(draw: Callable[[int], Points], label: Callable[[Points], Label], first: int) -> Label:
-    """The label from so many points that its standard error is below 0.01 nats, or from 131,072.
+    """Add points until the standard error of the label is below 0.01 nats, up to 131,072 points.
 
     Args:
-        draw: as many fresh points as asked for, points on the first axis.
-        label: what the points so far say.
-        first: how many to begin with; then as many are added as seem to be needed, at least a tenth.
+        draw: returns fresh points, with points on the first axis.
+        label: computes the label from all points so far.
+        first: number of points to begin with. Each step then adds the estimated need, at least a tenth.
     """
     points = draw(first)
     result = label(points)
@@ -76,7 +77,7 @@ def class_entropy(log_joint: FloatArray) -> Array:
     """H(K | v) in nats at each of n points v, from log p(K = k, v) up to a function of v.
 
     Args:
-        log_joint: shape (classes, n), along whose points arithmetic is fast; it is overwritten.
+        log_joint: shape (classes, n); overwritten.
 
     Returns:
         Shape (n,).
@@ -84,7 +85,7 @@ def class_entropy(log_joint: FloatArray) -> Array:
     log_joint -= log_joint.max(axis=0)
     joint = np.exp(log_joint)
     total = joint.sum(axis=0)
-    # −Σ q log q with q = joint / total, without a logarithm for each class.
+    # −Σ q log q with q = joint / total, without a logarithm per class.
     joint *= log_joint
     entropy = np.log(total) - joint.sum(axis=0) / total
     return np.asarray(np.maximum(entropy, 0.0), dtype=np.float64)

@@ -1,9 +1,10 @@
-"""The multivariate normal family."""
+"""The normal family."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import JointDistribution
@@ -36,17 +37,17 @@ class Normal(JointDistribution):
         object.__setattr__(self, "cholesky", factorise(self.dispersion, self.dx))
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.dispersion) - self.dx
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return gaussian_mutual_information(self.dispersion, self.cholesky, self.dx)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         return correlated_normals(self.cholesky, self.dx, n, rng)
 
 
@@ -55,6 +56,6 @@ class NormalFamily(EllipticalFamily):
 
     family: Literal["normal"] = "normal"
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Normal:
-        """A normal distribution with Σ drawn from its prior."""
         return Normal(self.dispersion.draw(dx, dy, rng), dx)

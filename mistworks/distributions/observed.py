@@ -1,4 +1,4 @@
-"""The observed family: normal quantities as tables hold them, rounded, counted, classed, rare or censored."""
+"""The observed family: normal quantities as recorded in tables: rounded, counted, classed, rare, censored."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Array, Family, JointDistribution
 from mistworks.distributions.coarsening import (
     EXACT,
     Coarsening,
@@ -29,12 +30,13 @@ _MOST_INFORMATION = 60.0
 
 @dataclass(frozen=True, eq=False)
 class Column:
-    """One column of a side: what is recorded of one latent quantity.
+    """One column of a side: the recording of one latent quantity.
 
     Attributes:
         latent: number of the quantity within the side.
-        coarsening: what is recorded.
-        kept: probability that it is; else, independently of all, the column holds −99, which nothing else is.
+        coarsening: how the quantity is recorded.
+        kept: probability that it is recorded. Otherwise, completely at random, the column holds −99, which is
+            no recorded value.
     """
 
     latent: int
@@ -55,7 +57,7 @@ class Side:
     noise: Matrix
 
     def sample(self, pairs: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """What is recorded, shape (n, d), float32, given the latents of the pairs, shape (n, k)."""
+        """Record all columns, shape (n, d), float32, given the latents of the pairs, shape (n, k)."""
         n, k = pairs.shape
         noise = rng.standard_normal((n, len(self.noise)), dtype=np.float32)
         if len(self.noise):
@@ -74,9 +76,9 @@ class Side:
 class Observed(JointDistribution):
     """Columns that record standard normal quantities, of which Uᵢ in X and Vᵢ in Y have correlation ρᵢ.
 
-    Pairs (Uᵢ, Vᵢ) are independent of each other and of the quantities that only one side reads. With xᵢ what
-    the columns of X tell of Uᵢ together, I(X;Y) = Σᵢ I(xᵢ(Uᵢ); yᵢ(Vᵢ)) (`coarse_information`), times the
-    probability that both are kept where a column may be missing.
+    Pairs (Uᵢ, Vᵢ) are independent of each other and of the quantities that only one side reads. With xᵢ the
+    joint coarsening of all columns of X that read Uᵢ, I(X;Y) = Σᵢ I(xᵢ(Uᵢ); yᵢ(Vᵢ)) (`coarse_information`);
+    a term is multiplied by the probability that both are recorded if columns may be missing.
 
     Attributes:
         correlations: ρ, shape (k,).
@@ -91,22 +93,22 @@ class Observed(JointDistribution):
     information: float
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.x.columns)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.y.columns)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return self.information
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         u = rng.standard_normal((n, len(self.correlations)), dtype=np.float32)
         rho = self.correlations
         v = u * rho.astype(np.float32)
@@ -115,7 +117,7 @@ class Observed(JointDistribution):
 
 
 def observed_information(correlations: Array, x: Side, y: Side) -> float:
-    """I(X;Y) of `Observed` in nats. A quantity that may be missing is read by one column only."""
+    """I(X;Y) of `Observed` in nats. Quantities that may be missing must be read by one column only."""
     known: dict[tuple[object, ...], float] = {}
     total = 0.0
     for pair, rho in enumerate(correlations.tolist()):
@@ -129,17 +131,17 @@ def observed_information(correlations: Array, x: Side, y: Side) -> float:
 
 
 class ObservedFamily(Family):
-    """Pairs of normal quantities and noise, each seen through a random coarsening (`draw_coarsening`).
+    """Pairs of normal quantities and noise, each recorded with a random coarsening (`draw_coarsening`).
 
     Attributes:
-        independent: probability that no pair is shared: all columns are noise, correlated within their side
+        independent: probability that there are no pairs: all columns are noise, correlated within their side
             half of the time.
-        identical: probability that the quantities of pairs are the same on both sides, up to sign.
-        information: prior of the information of a pair before it is coarsened, in nats.
-        missing: probability that columns are missing now and then.
-        repeated: probability that pairs are read by a second column of their side, coarsened otherwise.
-        lone: probability that one or two pairs are of another kind than the noise: discrete pairs among
-            continuous columns, or continuous pairs among discrete ones. Nothing is missing or repeated there.
+        identical: probability that the quantities of pairs are identical on both sides, up to sign.
+        information: prior of the information of a pair in nats before coarsening.
+        missing: probability that columns have missing values.
+        repeated: probability that pairs are read by a second column of their side with another coarsening.
+        lone: probability that one or two pairs differ in kind from the noise: discrete pairs among continuous
+            columns, or continuous pairs among discrete ones. Then nothing is missing or repeated.
     """
 
     family: Literal["observed"] = "observed"
@@ -155,30 +157,22 @@ class ObservedFamily(Family):
     def _resolved(cls, prior: LogUniform) -> LogUniform:
         return within(prior, 0.0, _STRONGEST, "information")
 
-    @property
-    def name(self) -> str:
-        """Always ``"observed"``."""
-        return "observed"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of observed", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
-        """Pairs, noise and coarsenings drawn at random, at random places: at most 60 nats."""
+        """Draw until the information is at most 60 nats."""
         while True:
             drawn = self.draw_unlabelled(dx, dy, rng)
             information = observed_information(drawn.correlations, drawn.x, drawn.y)
             if information <= _MOST_INFORMATION:
                 return replace(drawn, information=information)
 
+    @override
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Observed:
-        """The same without its information, which is an integral for each kind of pair."""
         self.require_dimensions(dx, dy)
         if self.lone > 0.0 and rng.random() < self.lone:
             return self._draw_lone(dx, dy, rng)
         pairs = 0 if rng.random() < self.independent else _draw_pairs(min(dx, dy), rng)
-        # A few kinds of columns, not one a column: as tables are, and each label an integral less.
+        # A few kinds shared by all columns, as in real tables; it also saves integrals for the label.
         kinds = int(rng.integers(1, min(_MOST_KINDS, max(pairs, 2)), endpoint=True))
         kind = np.sort(rng.integers(kinds, size=pairs))
         x_kinds, y_kinds = ([draw_coarsening(rng) for _ in range(kinds)] for _ in range(2))
@@ -200,7 +194,7 @@ class ObservedFamily(Family):
         if x_kind is not EXACT and rng.random() < _SHARED:
             correlation = 1.0
         else:
-            # Two events that are both rare say little by excluding each other.
+            # Mostly positive: two rare events that exclude each other carry little information.
             sign = 1.0 if rng.random() < 0.75 else -1.0
             correlation = float(sign * np.sqrt(-np.expm1(-2.0 * self.information.draw(rng))))
         x = self._lone_side(dx, pairs, x_kind, noise, rng)
@@ -239,11 +233,11 @@ class ObservedFamily(Family):
         columns = [Column(pair, coarsening, kept) for pair, coarsening in enumerate(paired)]
         if kept == 1.0 and pairs and rng.random() < self.repeated:
             second = draw_coarsening(rng)
-            # What records all else would make of an identical pair infinite information.
+            # An exact second column would give an identical pair infinite information.
             if second.atoms.all():
                 columns += [Column(pair, second) for pair in range(min(pairs, spare))]
         spare = size - len(columns)
-        # What surrounds a rare bit is as often of other kinds.
+        # Half of the time, noise columns have kinds of their own.
         if rng.random() < 0.5:
             kinds = [draw_coarsening(rng) for _ in range(int(rng.integers(1, _MOST_KINDS)))]
         for latent in range(pairs, pairs + spare):
@@ -253,14 +247,14 @@ class ObservedFamily(Family):
 
 
 def _draw_noise(size: int, rng: np.random.Generator) -> Matrix:
-    """Correlations of what only one side reads: none half of the time."""
+    """Draw correlations of the noise of one side; none half of the time."""
     if size > 1 and rng.random() < 0.5:
         return factor_matrix(size, log_uniform(0.1, 3.0, rng), rng)
     return np.eye(size)
 
 
 def _draw_pairs(most: int, rng: np.random.Generator) -> int:
-    """1, all that there is room for, or a number between."""
+    """Draw a number of pairs: 1, ``most``, or between."""
     kind = rng.random()
     if kind < 0.3:
         return 1

@@ -1,4 +1,4 @@
-"""The pairs family: independent pairs of a coordinate of X and one of Y, among coordinates of noise."""
+"""The pairs family: independent pairs of a coordinate of X and one of Y, among noise."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.additive import AdditiveNoiseFamily
 from mistworks.distributions.atoms import AtomsFamily
-from mistworks.distributions.base import Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Family, JointDistribution
 from mistworks.distributions.checkerboard import CheckerboardFamily
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
 from mistworks.distributions.dispersion import Factor
@@ -30,8 +31,8 @@ class Pairs(JointDistribution):
     """Pairs (Xᵢ, Yᵢ), independent of each other and of all noise: I(X;Y) = Σᵢ I(Xᵢ;Yᵢ), by the chain rule.
 
     Attributes:
-        pairs: the distribution of each pair, of dimensions 1 and 1.
-        x_order: the places in X of the pairs' coordinates, then those of the noise, shape (dx,).
+        pairs: the distribution of each pair, with dimensions 1 and 1.
+        x_order: the positions in X of the coordinates of pairs, then those of the noise, shape (dx,).
         y_order: the same for Y, shape (dy,).
         x_noise: the other coordinates of X.
         y_noise: the other coordinates of Y.
@@ -44,22 +45,22 @@ class Pairs(JointDistribution):
     y_noise: Coordinates
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.x_order)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.y_order)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return sum(pair.mutual_information for pair in self.pairs)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x = np.empty((n, self.dx), dtype=np.float32)
         y = np.empty((n, self.dy), dtype=np.float32)
         for pair, x_place, y_place in zip(self.pairs, self.x_order, self.y_order, strict=False):
@@ -70,10 +71,10 @@ class Pairs(JointDistribution):
 
 
 class PairsFamily(Family):
-    """1 to min(dx, dy, 6) pairs of random kinds at random places; the other coordinates are noise.
+    """1 to min(dx, dy, 6) pairs of random kinds at random positions; the other coordinates are noise.
 
     Attributes:
-        kinds: families of pairs, each equally likely for each pair; one that stands twice is so twice.
+        kinds: families of pairs, equally likely for each pair. Listing one twice doubles its weight.
     """
 
     family: Literal["pairs"] = "pairs"
@@ -92,17 +93,8 @@ class PairsFamily(Family):
             kind.require_dimensions(1, 1)
         return kinds
 
-    @property
-    def name(self) -> str:
-        """Always ``"pairs"``."""
-        return "pairs"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of pairs", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Pairs:
-        """Pairs with their number, kinds, places and the noise drawn at random."""
         self.require_dimensions(dx, dy)
         count = int(rng.integers(1, min(dx, dy, _MOST_PAIRS), endpoint=True))
         kinds = [self.kinds[number] for number in rng.integers(len(self.kinds), size=count)]

@@ -11,6 +11,7 @@ from pydantic import (
     WrapValidator,
     model_validator,
 )
+from typing_extensions import override
 
 from mistworks.config import FrozenConfig
 
@@ -18,7 +19,7 @@ Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Interval(FrozenConfig):
-    """What lies between low and high."""
+    """The numbers between low and high."""
 
     low: float
     high: float
@@ -26,7 +27,7 @@ class Interval(FrozenConfig):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low > self.high:
-            raise ValueError(f"low must not exceed high, and low = {self.low}, high = {self.high} came")
+            raise ValueError(f"Expected low ≤ high, got low = {self.low}, high = {self.high}.")
         return self
 
 
@@ -49,7 +50,7 @@ class LogUniform(Interval):
 
 
 class UniformInteger(FrozenConfig):
-    """The uniform distribution on the integers low, …, high, both included."""
+    """The uniform distribution on the integers low, …, high, inclusive."""
 
     low: Annotated[int, Field(ge=1)]
     high: Annotated[int, Field(ge=1)]
@@ -57,7 +58,7 @@ class UniformInteger(FrozenConfig):
     @model_validator(mode="after")
     def _ordered(self) -> Self:
         if self.low > self.high:
-            raise ValueError(f"low must not exceed high, and low = {self.low}, high = {self.high} came")
+            raise ValueError(f"Expected low ≤ high, got low = {self.low}, high = {self.high}.")
         return self
 
     def draw(self, rng: np.random.Generator) -> int:
@@ -66,12 +67,12 @@ class UniformInteger(FrozenConfig):
 
 
 class LogUniformInteger(UniformInteger):
-    """⌊exp(U(log low, log(high + 1)))⌋: every octave is about equally likely."""
+    """⌊exp(U(log low, log(high + 1)))⌋: octaves are about equally likely."""
 
     scale: Literal["log"] = "log"
 
+    @override
     def draw(self, rng: np.random.Generator) -> int:
-        """One integer in {low, …, high}."""
         return min(int(log_uniform(self.low, self.high + 1, rng)), self.high)
 
 
@@ -83,11 +84,11 @@ def _of_scale(values: Any, parse: ValidatorFunctionWrapHandler) -> UniformIntege
 
 
 IntegerPrior = Annotated[SerializeAsAny[UniformInteger], WrapValidator(_of_scale)]
-"""A prior over integers: uniform, or log-uniform where it has ``"scale": "log"``."""
+"""A prior over integers: uniform, or log-uniform with ``"scale": "log"``."""
 
 
 def log_uniform(low: float, high: float, rng: np.random.Generator) -> float:
-    """One value in [low, high) whose logarithm is uniform."""
+    """Draw one value in [low, high) whose logarithm is uniform."""
     return float(low * (high / low) ** rng.random())
 
 
@@ -95,14 +96,13 @@ AnyInterval = TypeVar("AnyInterval", bound=Interval)
 
 
 def within(prior: AnyInterval, low: float, high: float, name: str) -> AnyInterval:
-    """Refuse a prior that leaves the range in which a parameter is defined.
+    """Return a prior, or raise an error if it leaves the range in which its parameter is defined.
 
     Raises:
         ValueError: some of the prior's support lies outside [low, high].
     """
     if prior.low < low or prior.high > high:
         raise ValueError(
-            f"{name} must stay within [{low:g}, {high:g}], and U({prior.low:g}, {prior.high:g}) came; "
-            "narrow it"
+            f"Expected {name} within [{low:g}, {high:g}], got [{prior.low:g}, {prior.high:g}]. Narrow it."
         )
     return prior

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 from scipy.special import entr, ndtri
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, require_at_least
+from mistworks.distributions.base import Array, Family
 from mistworks.distributions.coordinates import Coordinates, draw_coordinates
 from mistworks.distributions.monte_carlo import UNKNOWN, Label, Labelled, class_entropy, precise_label
 from mistworks.distributions.priors import LogUniform, Probability, log_uniform, within
@@ -25,14 +26,15 @@ _FIRST_POINTS = 512
 class Latent:
     """A coordinate T in cells, and coordinates that read it: given cell k they are N(μₖ, diag σ²).
 
-    Within its cell T says nothing of them, so that what they say of T they say of its cell: in nats at most
-    the logarithm of how many cells there are.
+    Given its cell, T is independent of them, so that their information about T is that about its cell: at
+    most the logarithm of the number of cells.
 
     Attributes:
-        probabilities: of the cells, shape (cells,), positive, with sum 1.
+        probabilities: probabilities of the cells, shape (cells,), positive, with sum 1.
         means: μ, shape (cells, readers).
         scales: σ, shape (readers,).
-        atomic: T is the number of its cell; else it is uniform within the cell, an interval of (0, 1).
+        atomic: if True, T is the number of its cell; otherwise it is uniform in the cell, an interval of (0,
+            1).
     """
 
     probabilities: Array
@@ -41,7 +43,7 @@ class Latent:
     atomic: bool
 
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """T, shape (n,), and what reads it, shape (n, readers), float32."""
+        """Draw T, shape (n,), and the coordinates that read it, shape (n, readers), float32."""
         cell = self._cells(n, rng)
         noise = rng.standard_normal((n, len(self.scales)), dtype=np.float32)
         read = cell.astype(np.float32)
@@ -50,7 +52,7 @@ class Latent:
         return read, self.means.astype(np.float32)[cell] + self.scales.astype(np.float32) * noise
 
     def information(self, n: int, rng: np.random.Generator) -> Array:
-        """H(K) − H(K | y) in nats at n random y, with K the cell: their mean is I(T;Y). Shape (n,)."""
+        """H(K) − H(K | y) in nats at n random y, with K the cell, shape (n,). The mean is I(T;Y)."""
         means = (self.means / self.scales).astype(np.float32)
         points = means[self._cells(n, rng)].T + rng.standard_normal((means.shape[1], n), dtype=np.float32)
         constant = np.log(self.probabilities) - 0.5 * np.square(means, dtype=np.float64).sum(axis=1)
@@ -71,12 +73,12 @@ class Readouts(Labelled):
     Latents are independent of each other and read by different coordinates: I(X;Y) = Σᵢ I(Tᵢ;Yᵢ).
 
     Attributes:
-        latents: what is read, and what reads it.
-        read_order: the places of the latents in the block that is read, then those of the noise.
-        reads_order: the places of what reads, latent by latent, then those of the noise.
+        latents: the coordinates that are read, with their readers.
+        read_order: the positions of the latents in the block that is read, then those of the noise.
+        reads_order: the positions of the readers, latent by latent, then those of the noise.
         read_noise: the other coordinates of the block that is read.
         reads_noise: the other coordinates of the block that reads.
-        swapped: X reads from Y.
+        swapped: X reads Y.
         label: I(X;Y) by Monte Carlo.
     """
 
@@ -89,17 +91,17 @@ class Readouts(Labelled):
     label: Label
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.reads_order if self.swapped else self.read_order)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.read_order if self.swapped else self.reads_order)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         sampled = [latent.sample(n, rng) for latent in self.latents]
         read = np.empty((n, len(self.read_order)), dtype=np.float32)
         reads = np.empty((n, len(self.reads_order)), dtype=np.float32)
@@ -125,13 +127,13 @@ def readouts_label(latents: tuple[Latent, ...], rng: np.random.Generator) -> Lab
 
 
 class ReadoutsFamily(Family):
-    """One to three latents, read along random curves or, where they are classes, at random centres.
+    """One to three latents, read along random curves or, if they are classes, at random centres.
 
     Attributes:
-        noise: σ of what reads, next to a standard deviation of 1 of what it reads.
-        weak: probability that σ is multiplied by the root of how many read.
+        noise: σ of the readers, relative to a standard deviation of 1 of what they read.
+        weak: probability that σ is multiplied by the square root of the number of readers.
         atomic: probability that a latent is one of 2 to 24 classes.
-        wider: probability that the side of more coordinates reads; if both have as many it is either.
+        wider: probability that the side with more coordinates reads. Sides of equal size read equally often.
     """
 
     family: Literal["readouts"] = "readouts"
@@ -143,25 +145,16 @@ class ReadoutsFamily(Family):
     @field_validator("noise")
     @classmethod
     def _resolved(cls, prior: LogUniform) -> LogUniform:
-        # Below, single precision no longer tells the likelihood of neighbouring cells apart.
+        # Below, single precision cannot distinguish the likelihoods of neighbouring cells.
         return within(prior, 0.01, 100.0, "noise")
 
-    @property
-    def name(self) -> str:
-        """Always ``"readouts"``."""
-        return "readouts"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of readouts", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Readouts:
-        """Readouts with their latents, curves, noise, places and direction drawn at random."""
         drawn = self.draw_unlabelled(dx, dy, rng)
         return replace(drawn, label=readouts_label(drawn.latents, rng))
 
+    @override
     def draw_unlabelled(self, dx: int, dy: int, rng: np.random.Generator) -> Readouts:
-        """Readouts without their label, which takes most of the time."""
         self.require_dimensions(dx, dy)
         swapped = bool(rng.random() < (0.5 if dx == dy else self.wider if dx > dy else 1.0 - self.wider))
         read, reads = (dy, dx) if swapped else (dx, dy)
@@ -198,9 +191,9 @@ class ReadoutsFamily(Family):
 
 
 def _curves(cells: int, readers: int, rng: np.random.Generator) -> Array:
-    """Functions of T at the cells, shape (cells, readers): one for all, one for each, or spirals."""
+    """Draw functions of T at the cells, shape (cells, readers): one for all, one for each, or spirals."""
     level = (np.arange(cells) + 0.5) / cells
-    # T is uniform or, for what reads it, normal: of itself a coordinate knows only its ranks.
+    # Readers see T as uniform or as normal; only the ranks of T itself matter.
     t = ndtri(level) if rng.random() < 0.5 else np.sqrt(12.0) * (level - 0.5)
     kind = rng.random()
     if kind < 0.35:
@@ -211,14 +204,14 @@ def _curves(cells: int, readers: int, rng: np.random.Generator) -> Array:
 
 
 def _function(t: Array, rng: np.random.Generator) -> Array:
-    """One of the scalar functions, or a wave of up to about six periods over ±√3."""
+    """One of the scalar functions, or a wave with up to about six periods over ±√3."""
     if rng.random() < 0.7:
         return draw_function(1, rng)(t[:, None].astype(np.float32)).astype(np.float64)
     return np.asarray(np.sin(log_uniform(1.0, 11.0, rng) * t + rng.uniform(0.0, 2 * np.pi)))
 
 
 def _spirals(t: Array, readers: int, rng: np.random.Generator) -> Array:
-    """Pairs (1 + r t) (cos, sin)(f t + φ), each of an f, r and φ of its own; the last may lack its sine."""
+    """Pairs (1 + r t) (cos, sin)(f t + φ), each with its own f, r and φ; the last may lack its sine."""
     pairs = (readers + 1) // 2
     speed = log_uniform(1.0, 11.0, rng) * rng.uniform(0.5, 1.0, pairs)
     growth, phase = rng.uniform(-0.6, 0.6, pairs), rng.uniform(0.0, 2 * np.pi, pairs)

@@ -1,4 +1,4 @@
-"""Channels from a real number g in [−4, 4] to one coordinate: p(y | g), and the information that passes."""
+"""Channels from a real number g in [−4, 4] to one coordinate: p(y | g) and its mutual information."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, gammaln, softmax, xlogy
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array
@@ -29,18 +30,18 @@ class ScalarChannel(ABC):
 
     @property
     def first_points(self) -> int:
-        """How many g a label begins with: so few values of Y as are told apart bias it by less than 0.002."""
+        """Number of values of g that a label begins with: enough for a bias below 0.002 nats."""
         return 4_096
 
     @abstractmethod
     def sample(self, g: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """One y for each g: shape (n,), float32."""
+        """Draw one y for each g, shape (n,), float32."""
 
     @abstractmethod
     def label(self, g: FloatArray) -> Label:
-        """I(g;Y) in nats where g is distributed as in a sample of it, shape (n,).
+        """I(g;Y) in nats for the empirical distribution of g, shape (n,).
 
-        It is the mean over that sample of D(p(y | g) ‖ p(y)), which gives the standard error.
+        It is the mean over that sample of D(p(y | g) ‖ p(y)), whose spread gives the standard error.
         """
 
 
@@ -55,21 +56,23 @@ class NormalChannel(ScalarChannel):
     scales: Array
 
     @property
+    @override
     def first_points(self) -> int:
-        """The bias is that of a histogram of about 3/σ cells, half of their number a point."""
+        """Enough for the bias of a histogram with about 3/σ cells, which is cells / 2n."""
         return int(np.clip(750.0 / float(self.scales.min()), 2_048, 16_384))
 
+    @override
     def sample(self, g: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """One y for each g: shape (n,), float32."""
         noise = rng.standard_normal(len(g), dtype=np.float32)
         return g + self.scales.astype(np.float32)[self._band(g)] * noise
 
+    @override
     def label(self, g: FloatArray) -> Label:
         """I(g;Y) in nats: p(y) on a grid by convolving the histogram of each band with its noise.
 
-        A grid of σ/6 or finer integrates a normal density to all digits. Sharing a point between the two
-        cells beside it adds cell²/6 to its variance on average over a g that is spread over cells, which
-        is taken off that of the noise.
+        A grid of σ/6 or finer integrates a normal density to all digits. Splitting a point between the two
+        neighbouring cells adds cell²/6 to its variance on average, which is subtracted from that of the
+        noise.
         """
         cell = min(float(self.scales.min()) / _CELLS_PER_SCALE, _LARGEST_CELL)
         margin = LARGEST_INPUT + _TAIL * float(self.scales.max())
@@ -92,19 +95,20 @@ class DiscreteChannel(ScalarChannel):
     """Y in 0, 1, …, with P(Y = y | g) a smooth function of g.
 
     Attributes:
-        probabilities: from g of shape (n,) to P(Y = y | g), shape (n, values), rows with sum 1.
+        probabilities: maps g of shape (n,) to P(Y = y | g) of shape (n, values); rows sum to 1.
     """
 
     probabilities: Callable[[Array], Array]
 
+    @override
     def sample(self, g: FloatArray, rng: np.random.Generator) -> FloatArray:
-        """One y for each g: shape (n,), float32."""
         cumulative = self.probabilities(g.astype(np.float64)).cumsum(axis=1)
         beyond = rng.random((len(g), 1)) > cumulative[:, :-1]
         return np.asarray(beyond.sum(axis=1), dtype=np.float32)
 
+    @override
     def label(self, g: FloatArray) -> Label:
-        """I(g;Y) in nats: exact but for the distribution of g, which is shared among 512 nodes."""
+        """I(g;Y) in nats, exact except that the distribution of g is put on 512 nodes."""
         nodes = np.linspace(-LARGEST_INPUT, LARGEST_INPUT, _NODES)
         position = (g.astype(np.float64) + LARGEST_INPUT) * ((_NODES - 1) / (2.0 * LARGEST_INPUT))
         histogram = _histogram(position, _NODES, np.zeros(len(g), dtype=np.int64), 1)
@@ -115,10 +119,10 @@ class DiscreteChannel(ScalarChannel):
 
 
 def draw_channel(noise: LogUniform, rng: np.random.Generator) -> ScalarChannel:
-    """A random channel: normal noise half of the time; or a decision, categories in order or not, or counts.
+    """Draw a channel: normal noise half of the time, or a decision, (un)ordered classes or counts.
 
     Args:
-        noise: prior of σ of normal noise next to g = 0.
+        noise: prior of σ of normal noise near g = 0.
         rng: draws the channel.
     """
     if rng.random() < 0.5:
@@ -175,7 +179,7 @@ def _counts(rng: np.random.Generator) -> Callable[[Array], Array]:
 
 
 def _histogram(position: Array, size: int, band: NDArray[np.int64], bands: int) -> Array:
-    """Shares of points at real positions on 0, …, size − 1, each shared linearly, shape (bands, size)."""
+    """Shares of real positions on 0, …, size − 1, each split linearly, shape (bands, size)."""
     cell = np.minimum(position.astype(np.int64), size - 2)
     right = position - cell
     flat = band * size + cell
@@ -185,7 +189,7 @@ def _histogram(position: Array, size: int, band: NDArray[np.int64], bands: int) 
 
 
 def _normal_kernels(scales: Array, size: int) -> Array:
-    """Normal densities of the given scales in cells, on a circle of ``size`` cells around 0."""
+    """Normal densities with scales given in cells, on a circle of ``size`` cells around 0."""
     distance = np.minimum(np.arange(size), size - np.arange(size)) / scales[:, None]
     return np.asarray(np.exp(-0.5 * np.square(distance)) / (scales[:, None] * np.sqrt(2.0 * np.pi)))
 

@@ -1,4 +1,4 @@
-"""Random functions of a few coordinates: what a channel transmits of its input."""
+"""Random functions of a few coordinates: the part of its input that a channel transmits."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ ScalarFunction = Callable[[FloatArray], FloatArray]
 
 
 def draw_function(size: int, rng: np.random.Generator) -> ScalarFunction:
-    """A random function of ``size`` coordinates, of one of the kinds below."""
+    """Draw a function of ``size`` coordinates of one of the kinds below."""
     return _KINDS[int(rng.integers(len(_KINDS)))](size, rng)
 
 
@@ -36,7 +36,7 @@ def _norm(size: int, rng: np.random.Generator) -> ScalarFunction:
 
 
 def _extreme(size: int, rng: np.random.Generator) -> ScalarFunction:
-    """maxⱼ wⱼ xⱼ, which is a minimum up to sign; of |x| for a single coordinate."""
+    """maxⱼ wⱼ xⱼ, a minimum for negative weights; |x| for a single coordinate."""
     weights = _weights(size, rng)
     if size == 1:
         return lambda x: np.abs(x[:, 0])
@@ -59,7 +59,7 @@ def _network(size: int, rng: np.random.Generator) -> ScalarFunction:
 
 
 def _parity(size: int, rng: np.random.Generator) -> ScalarFunction:
-    """Whether an even number of coordinates lies below its threshold: 1 or −1."""
+    """1 if an even number of coordinates lies below their thresholds, otherwise −1."""
     threshold = _float32(rng.uniform(0.0, 0.5) * rng.standard_normal(size))
     return lambda x: np.where(((x < threshold).sum(axis=1) % 2) == 0, np.float32(1.0), np.float32(-1.0))
 

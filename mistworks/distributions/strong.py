@@ -1,4 +1,4 @@
-"""The strong family: sharp pairs of continuous coordinates, up to 10 nats each and 60 together."""
+"""The strong family: sharp pairs of continuous coordinates, up to 10 nats each and 60 in total."""
 
 import math
 from dataclasses import dataclass
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 from scipy.interpolate import CubicSpline
 from scipy.special import lambertw, ndtr
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions.base import Array, Family, JointDistribution, require_at_least
+from mistworks.distributions.base import Array, Family, JointDistribution
 from mistworks.distributions.block_maps import haar
 from mistworks.distributions.priors import LogUniform, Probability, log_uniform, within
 from mistworks.distributions.student import tail_mutual_information
@@ -31,7 +32,7 @@ _GRID = 0.1
 
 @dataclass(frozen=True)
 class SharpPair:
-    """A pair (U, V) of one coordinate each, in nats of information.
+    """A pair (U, V) of one coordinate each with strong dependence.
 
     Attributes:
         kind: ``normal``; ``student``, a bivariate t; ``uniform``, U ~ U(0, 1) and V = U + U(−ε, ε);
@@ -39,8 +40,8 @@ class SharpPair:
             V = Z + U(−ε, ε).
         sharpness: √(1 − ρ²) of a normal or Student pair, ε, or σ < 0.1.
         degrees_of_freedom: ν of a Student pair.
-        swapped: U and V are swapped.
-        negative: V is −V.
+        swapped: swap U and V.
+        negative: replace V by −V.
     """
 
     kind: PairKind
@@ -53,9 +54,9 @@ class SharpPair:
     def information(self) -> float:
         """I(U;V) in nats.
 
-        −½ log(1 − ρ²); that plus what the shared scale of a Student-t tells; ε − log 2ε, or 1/(4ε) from ε = ½
-        on; h(V) − h(σZ), where the two edges of the blurred uniform distribution make h(V) = 2 c σ for
-        σ < 0.1, with c = −∫ Φ log Φ = 0.903; and `banded_information`.
+        By kind: −½ log(1 − ρ²); that plus `tail_mutual_information`; ε − log 2ε, or 1/(4ε) for ε ≥ ½;
+        h(V) − h(σZ), where the two edges of the blurred uniform distribution give h(V) = 2 c σ for σ < 0.1,
+        with c = −∫ Φ log Φ = 0.903; and `banded_information`.
         """
         s = self.sharpness
         match self.kind:
@@ -71,7 +72,7 @@ class SharpPair:
                 return banded_information(s)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        """n draws of (U, V), standardised about, shape (n, 2)."""
+        """Draw n points (U, V), approximately standardised, shape (n, 2)."""
         s = self.sharpness
         if self.kind in ("normal", "student"):
             z = rng.standard_normal((n, 2))
@@ -91,41 +92,41 @@ class SharpPair:
 
 
 def banded_information(width: float) -> float:
-    """I(Z; Z + U(−ε, ε)) of a standard normal Z, given ε > 0, in nats.
+    """I(Z; Z + U(−ε, ε)) of a standard normal Z in nats, for ε > 0.
 
-    h(V) − log 2ε, where V has density (Φ(v + ε) − Φ(v − ε)) / 2ε. As smooth as the normal density, it is
-    integrated over an even grid to about 1e-10. From ε = 8 on the two edges of a uniform distribution are
-    apart, and the information is c / ε with c = −∫ Φ log Φ = 0.903.
+    h(V) − log 2ε, where V has density (Φ(v + ε) − Φ(v − ε)) / 2ε. It is as smooth as the normal density, so
+    that a regular grid integrates it to about 1e-10. For ε ≥ 8 the two edges of the uniform distribution are
+    separate, and the information is c / ε with c = −∫ Φ log Φ = 0.903.
     """
     if width >= _EDGES_APART:
         return _EDGE / width
     v = np.arange(0.5 * _GRID, _EDGES_APART + width, _GRID)
-    # From the right tail, where differences of Φ keep their digits.
+    # In the left tail of Φ, where differences keep their digits.
     density = np.maximum((ndtr(width - v) - ndtr(-width - v)) / (2.0 * width), 1e-300)
     return float(-2.0 * _GRID * (density * np.log(density)).sum() - np.log(2.0 * width))
 
 
 @cache
 def _banded_widths() -> CubicSpline:
-    """log ε by the logarithm of the information of a banded pair below ε = 8."""
+    """log ε as a function of the log information of a banded pair, for ε < 8."""
     logarithms = np.linspace(np.log(_EDGES_APART) - 1e-9, -_MOST_OF_A_PAIR, 600)
     return CubicSpline(np.log([banded_information(float(np.exp(value))) for value in logarithms]), logarithms)
 
 
 @dataclass(frozen=True, eq=False)
 class Strong(JointDistribution):
-    """Independent sharp pairs and normal noise, each side under a map of each coordinate and then a matrix.
+    """Independent sharp pairs and normal noise: coordinates are mapped, then sides multiplied by a matrix.
 
-    I(X;Y) is the sum over pairs. With a shared scale all coordinates are those of a multivariate t, which
-    adds `tail_mutual_information`. Computed in double precision and rounded once: what is sharp stays so.
+    I(X;Y) is the sum over pairs. With a shared scale the coordinates are those of a multivariate t, which
+    adds `tail_mutual_information`. Samples are computed in double precision and rounded once to stay sharp.
 
     Attributes:
-        pairs: the first coordinates of both sides before the matrices.
+        pairs: the first coordinates of both sides before the maps.
         x_margins: number of the map of each coordinate of X (`_margin`), shape (dx,).
         y_margins: the same for Y.
         x_matrix: applied to X as x A, invertible, shape (dx, dx).
         y_matrix: the same for Y.
-        shared: ν of a scale that all coordinates share, of normal pairs without maps; 0 for none.
+        shared: ν of a scale shared by all coordinates, for normal pairs without maps; 0 for none.
     """
 
     pairs: tuple[SharpPair, ...]
@@ -136,23 +137,23 @@ class Strong(JointDistribution):
     shared: float = 0.0
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.x_matrix)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.y_matrix)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         tails = tail_mutual_information(self.dx, self.dy, self.shared) if self.shared else 0.0
         return sum(pair.information for pair in self.pairs) + tails
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         u, v = rng.standard_normal((n, self.dx)), rng.standard_normal((n, self.dy))
         for place, pair in enumerate(self.pairs):
             u[:, place], v[:, place] = pair.sample(n, rng).T
@@ -166,7 +167,7 @@ class Strong(JointDistribution):
 
 
 def _margin(values: Array, margins: NDArray[np.int64]) -> Array:
-    """Each coordinate by its number: as it is, 3 Φ(v), v + v³/3 or exp(v/2), linear beyond v = 10."""
+    """Map each coordinate by its number: v, 3 Φ(v), v + v³/3 or exp(v/2), linear beyond v = 10."""
     mapped = values.copy()
     for column, kind in enumerate(margins):
         v = values[:, column]
@@ -185,27 +186,26 @@ def _margin(values: Array, margins: NDArray[np.int64]) -> Array:
 
 
 class StrongFamily(Family):
-    """Sharp pairs whose information adds up to what is drawn first: weak, middle and strong are all there.
+    """Sharp pairs whose total information is drawn first, so that weak, medium and strong samples all occur.
 
-    The sum is up to 10 nats for one pair and 3.5 more for each further pair, at most ``most``; uniform half
-    of the time, else log-uniform from 0.1. No pair has more than 10 nats.
-
-    With ``each`` the information of each pair is drawn instead, and with ``filled`` of 1 there is no noise.
+    The total is up to 10 nats for one pair and 3.5 nats more for each further pair, at most ``most``. It is
+    uniform half of the time, otherwise log-uniform from 0.1. No pair has more than 10 nats. With ``each``,
+    the information of each pair is drawn instead.
 
     Attributes:
-        most: largest sum, in nats.
-        shared: probability of a scale that all coordinates share, that is, of a multivariate Student-t.
-        mixed: probability that a side is under a matrix: a rotation, or rotations and scales of up to 3.
-        kinds: those of pairs; listing one twice doubles its weight.
-        each: prior of the information of each pair, in nats; None for the sum as above.
-        filled: probability that all coordinates of the smaller side are those of pairs.
+        most: maximum total in nats.
+        shared: probability of a scale shared by all coordinates, that is, of a multivariate Student-t.
+        mixed: probability that a side is multiplied by a rotation, or by rotations and scales of up to 3.
+        kinds: kinds of pairs. Listing one twice doubles its weight.
+        each: prior of the information of each pair in nats; None for the total as above.
+        filled: probability that every coordinate of the smaller side belongs to a pair.
     """
 
     family: Literal["strong"] = "strong"
     most: Annotated[float, Field(gt=0.1, le=100.0)] = 60.0
     shared: Probability = 0.1
     mixed: Probability = 0.5
-    # Left out of the JSON where they are these, so that it stays what it was.
+    # Left out of the JSON at these defaults, so that older content hashes stay valid.
     kinds: Annotated[tuple[PairKind, ...], Field(min_length=1)] = Field(
         default=_KINDS, exclude_if=lambda kinds: kinds == _KINDS
     )
@@ -217,17 +217,8 @@ class StrongFamily(Family):
     def _resolved(cls, prior: LogUniform | None) -> LogUniform | None:
         return prior and within(prior, 1e-3, _MOST_OF_A_PAIR, "each")
 
-    @property
-    def name(self) -> str:
-        """Always ``"strong"``."""
-        return "strong"
-
-    def require_dimensions(self, dx: int, dy: int) -> None:
-        """Any dx and dy."""
-        require_at_least("dimension of strong", min(dx, dy), 1)
-
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Strong:
-        """Pairs with their number, kinds, sharpness, margins and matrices drawn at random."""
         self.require_dimensions(dx, dy)
         small = min(dx, dy)
         count = small if rng.random() < self.filled else int(rng.integers(1, small, endpoint=True))
@@ -251,7 +242,7 @@ class StrongFamily(Family):
         return Strong(pairs, x_margins, y_margins, x_matrix, y_matrix, shared)
 
     def _information(self, count: int, rng: np.random.Generator) -> Array:
-        """Information of each pair in nats, shape (count,)."""
+        """Draw the information of each pair in nats, shape (count,)."""
         if self.each is not None:
             same = rng.random() < 0.4
             drawn = [self.each.draw(rng) for _ in range(1 if same else count)]
@@ -265,7 +256,7 @@ class StrongFamily(Family):
 
 
 def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> SharpPair:
-    """A pair of a kind with the information asked for in nats, where the kind can have so little."""
+    """Draw a pair of a kind with the given information in nats, or the minimum that the kind can have."""
     swapped, negative = (rng.random(2) < 0.5).tolist()
     if kind == "student":
         nu = float(rng.uniform(2.0, 12.0))
@@ -288,9 +279,9 @@ def draw_pair(kind: PairKind, information: float, rng: np.random.Generator) -> S
 
 
 def _draw_margins(size: int, mixed: bool, rng: np.random.Generator) -> NDArray[np.int64]:
-    """One map for all coordinates, or one for each; only bounded ones where coordinates are then mixed.
+    """Draw one map for all coordinates, or one for each; only light-tailed ones if they are then mixed.
 
-    What a heavy tail is mixed with would be lost in the rounding of float32.
+    Columns mixed with a heavy tail would be lost in the rounding of float32.
     """
     kinds = 2 if mixed else _MARGINS
     if rng.random() < 0.6:
@@ -299,7 +290,7 @@ def _draw_margins(size: int, mixed: bool, rng: np.random.Generator) -> NDArray[n
 
 
 def _draw_matrix(size: int, mixed: bool, rng: np.random.Generator) -> Array:
-    """A permutation; or a rotation, or rotations and scales."""
+    """Draw a permutation; or, if mixed, a rotation, or rotations and scales."""
     if not mixed:
         return np.eye(size)[rng.permutation(size)]
     if rng.random() < 0.7:

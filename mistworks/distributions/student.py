@@ -1,4 +1,4 @@
-"""The multivariate Student-t family."""
+"""The Student-t family."""
 
 import math
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import field_validator
 from scipy.special import gammaln, psi
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions.base import JointDistribution
@@ -35,7 +36,7 @@ class Student(JointDistribution):
     Attributes:
         dispersion: Σ, shape (dx + dy, dx + dy), X first.
         dx: dimension of X.
-        degrees_of_freedom: ν, real, 0 < ν ≤ 10⁶ (beyond, the differences of entropies lose their digits).
+        degrees_of_freedom: ν, real, 0 < ν ≤ 10⁶ (beyond that, differences of entropies lose their digits).
 
     Raises:
         MistworksError: Σ is not a symmetric positive definite matrix of that shape, or ν is out of range.
@@ -49,24 +50,25 @@ class Student(JointDistribution):
     def __post_init__(self) -> None:
         if not 0 < self.degrees_of_freedom <= MAX_DEGREES_OF_FREEDOM:
             raise MistworksError(
-                f"degrees of freedom lie above 0 and up to {MAX_DEGREES_OF_FREEDOM:,}, and "
-                f"{self.degrees_of_freedom} came; change them, or take a normal distribution as their limit"
+                f"Expected degrees of freedom above 0 and up to {MAX_DEGREES_OF_FREEDOM:,}, got "
+                f"{self.degrees_of_freedom}. Change them, or use the limit, a normal distribution."
             )
         object.__setattr__(self, "cholesky", factorise(self.dispersion, self.dx))
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.dispersion) - self.dx
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         gaussian = gaussian_mutual_information(self.dispersion, self.cholesky, self.dx)
         return gaussian + tail_mutual_information(self.dx, self.dy, self.degrees_of_freedom)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32. X and Y share each point's scale √(ν/χ²_ν)."""
+        """Draw n points: shapes (n, dx) and (n, dy), float32. X and Y of a point share a scale √(ν/χ²_ν)."""
         x, y = correlated_normals(self.cholesky, self.dx, n, rng)
         nu = self.degrees_of_freedom
         scale = np.sqrt(nu / rng.chisquare(nu, size=(n, 1))).astype(np.float32)
@@ -76,7 +78,7 @@ class Student(JointDistribution):
 
 
 def tail_mutual_information(dx: int, dy: int, nu: float) -> float:
-    """h(dx) + h(dy) − h(dx + dy) in nats: what the shared scale of a Student-t adds to the Gaussian MI."""
+    """h(dx) + h(dy) − h(dx + dy) in nats: the part of Student-t MI that comes from the shared scale."""
     excess = _standard_entropy(dx, nu) + _standard_entropy(dy, nu) - _standard_entropy(dx + dy, nu)
     return max(0.0, excess)
 
@@ -96,10 +98,10 @@ class StudentFamily(EllipticalFamily):
     @field_validator("degrees_of_freedom")
     @classmethod
     def _positive(cls, prior: Uniform) -> Uniform:
-        # Below ½ a sample, or its halfcube, overflows float32 now and then.
+        # Below ½, a sample or its halfcube sometimes overflows float32.
         return within(prior, 0.5, MAX_DEGREES_OF_FREEDOM, "degrees_of_freedom")
 
+    @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Student:
-        """A Student-t distribution with Σ and ν drawn from their priors."""
         dispersion = self.dispersion.draw(dx, dy, rng)
         return Student(dispersion, dx, self.degrees_of_freedom.draw(rng))

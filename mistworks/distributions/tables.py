@@ -1,11 +1,12 @@
-"""Random tables of cell probabilities: dependence of every shape between two sides cut into cells.
+"""Tables of cell probabilities: their information, and random tables with dependence of every shape.
 
-A pattern is a function of the centres of the cells, both sides on (−1, 1), and gives weights that need not
-sum to 1.
+A pattern is a function of the centres of the cells, with both sides on (−1, 1), and returns weights that need
+not sum to 1.
 """
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import xlogy
 
 from mistworks.distributions.base import Array
 from mistworks.distributions.priors import log_uniform
@@ -13,8 +14,31 @@ from mistworks.distributions.priors import log_uniform
 _COARSE = 8
 
 
+def table_information(table: Array) -> float:
+    """Σ p log(p / (p_row p_column)) of a table of probabilities, in nats."""
+    rows, columns = table.sum(axis=1), table.sum(axis=0)
+    return max(
+        0.0, float(xlogy(table, table).sum() - xlogy(rows, rows).sum() - xlogy(columns, columns).sum())
+    )
+
+
+def draw_cells(
+    cumulative: Array, shape: tuple[int, ...], n: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Draw n cells of a table: their rows and columns, shape (n,) each.
+
+    Args:
+        cumulative: cumulative sums of the table in row-major order.
+        shape: shape of the table.
+        n: number of cells.
+        rng: draws the cells.
+    """
+    cell = np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
+    return np.divmod(np.minimum(cell, len(cumulative) - 1), shape[1])
+
+
 def draw_table(rows: int, columns: int, rng: np.random.Generator) -> Array:
-    """A random table of shape (rows, columns) with sum 1, of a random pattern in a random orientation."""
+    """Draw a table of shape (rows, columns) with sum 1: a random pattern in a random orientation."""
     pattern = PATTERNS[int(rng.integers(len(PATTERNS)))]
     if rng.random() < 0.5:
         table = pattern(_centres(rows)[:, None], _centres(columns), rng)
@@ -24,13 +48,13 @@ def draw_table(rows: int, columns: int, rng: np.random.Generator) -> Array:
 
 
 def assign(choice: NDArray[np.int64], columns: int, rng: np.random.Generator) -> Array:
-    """A table in which each row has a column of its choice, of which several rows may choose the same.
+    """Draw a table in which each row has one preferred column; rows may share it.
 
-    Rows have random masses; a random share of each, none half of the time, is spread over all columns.
+    Rows have random masses. A random share of each, zero half of the time, is spread over all columns.
 
     Args:
-        choice: the column of each row, shape (rows,).
-        columns: their number.
+        choice: the preferred column of each row, shape (rows,).
+        columns: number of columns.
         rng: draws the masses and the share.
 
     Returns:
@@ -44,12 +68,12 @@ def assign(choice: NDArray[np.int64], columns: int, rng: np.random.Generator) ->
 
 
 def weaken(table: Array, signal: float, rng: np.random.Generator) -> Array:
-    """Mix a table with what carries nothing: one equal in all cells, or the product of its margins.
+    """Mix a table with an independent one: the uniform table, or the product of the margins.
 
     Args:
-        table: of sum 1.
-        signal: share of the table in the mixture, from 0 to 1.
-        rng: chooses between the two; without signal it is always the product of the margins.
+        table: probabilities with sum 1.
+        signal: weight of the table in the mixture, from 0 to 1.
+        rng: chooses between the two. With signal 0 it is always the product of the margins.
 
     Returns:
         A table of the same shape with sum 1.
@@ -60,13 +84,13 @@ def weaken(table: Array, signal: float, rng: np.random.Generator) -> Array:
 
 
 def _smooth_field(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """exp of a random sum of low cosines, from nearly flat to a few sharp hills."""
+    """exp of a random sum of cosines of low frequency, from nearly flat to a few sharp hills."""
     field = _cosine_field(x, y, rng)
     return np.asarray(np.exp(log_uniform(0.2, 8.0, rng) * (field - field.max())))
 
 
 def _ridge(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """y around a random curve f(x), with a width between one cell and the whole, constant or not."""
+    """y near a random curve f(x), within a width from one cell to the whole range, constant or not."""
     least = 1.0 / y.size
     width = np.full_like(x, log_uniform(least, 1.0, rng))
     if rng.random() < 0.4:
@@ -89,7 +113,7 @@ def _branches(x: Array, y: Array, rng: np.random.Generator) -> Array:
 
 
 def _contour(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """The neighbourhood of an implicit curve g(x, y) = 0: a rounded outline, or level lines of a field."""
+    """Points near an implicit curve g(x, y) = 0: a rounded outline, or level lines of a field."""
     if rng.random() < 0.5:
         u, v = _rotated(x - rng.uniform(-0.3, 0.3), y - rng.uniform(-0.3, 0.3), rng.uniform(0.0, np.pi))
         power = rng.uniform(1.0, 4.0)
@@ -103,7 +127,7 @@ def _contour(x: Array, y: Array, rng: np.random.Generator) -> Array:
 
 
 def _blobs(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """One to eight Gaussian hills of random place, shape, direction and mass."""
+    """One to eight Gaussian hills of random position, shape, direction and mass."""
     table = np.zeros((x.size, y.size))
     for _ in range(int(rng.integers(1, 8, endpoint=True))):
         u, v = _rotated(x - rng.uniform(-1.0, 1.0), y - rng.uniform(-1.0, 1.0), rng.uniform(0.0, np.pi))
@@ -123,7 +147,7 @@ def _patchwork(x: Array, y: Array, rng: np.random.Generator) -> Array:
 
 
 PATTERNS = (_smooth_field, _ridge, _ridge, _branches, _contour, _blobs, _patchwork)
-"""A pattern that stands twice is drawn twice as often."""
+"""Listing a pattern twice doubles its weight."""
 
 
 def _centres(cells: int) -> Array:
@@ -135,7 +159,7 @@ def _rotated(x: Array, y: Array, angle: float) -> tuple[Array, Array]:
 
 
 def _cosine_field(x: Array, y: Array, rng: np.random.Generator) -> Array:
-    """A sum of products of cosines with random low frequencies, of standard deviation 1 over the cells."""
+    """A sum of products of cosines with random low frequencies, scaled to standard deviation 1."""
     terms, order = int(rng.integers(1, 9)), int(rng.integers(1, 6))
     x_frequency, y_frequency = rng.integers(0, order, (2, terms), endpoint=True) * (np.pi / 2)
     x_phase, y_phase = rng.uniform(0.0, 2 * np.pi, (2, terms))
@@ -145,7 +169,7 @@ def _cosine_field(x: Array, y: Array, rng: np.random.Generator) -> Array:
 
 
 def _curve(x: Array, rng: np.random.Generator) -> Array:
-    """A random function of x that spans [−1, 1]: a polynomial or a sum of sines, seldom monotone."""
+    """A random function of x with range [−1, 1]: a polynomial or a sum of sines, rarely monotone."""
     if rng.random() < 0.5:
         values = np.polynomial.polynomial.polyval(x, rng.standard_normal(int(rng.integers(2, 6))))
     else:

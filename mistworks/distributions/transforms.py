@@ -1,4 +1,4 @@
-"""Coordinate-wise, strictly increasing maps of both sides, under which mutual information is invariant.
+"""Strictly increasing maps of each coordinate, which leave mutual information unchanged.
 
 Formulas from Czyż et al., "Beyond Normal" (NeurIPS 2023), and arXiv 2511.18945.
 """
@@ -19,7 +19,7 @@ CoordinateMap = Callable[[FloatArray], FloatArray]
 
 @dataclass(frozen=True)
 class Transform:
-    """A map of each coordinate of X and one of each coordinate of Y, both strictly increasing."""
+    """Strictly increasing maps of each coordinate of X and of each coordinate of Y."""
 
     x: CoordinateMap
     y: CoordinateMap
@@ -35,13 +35,13 @@ def _half_cube(values: FloatArray) -> FloatArray:
 
 
 def _wigglify_x(values: FloatArray) -> FloatArray:
-    """v + 0.4 sin v + 0.2 sin(1.7 v + 1) + 0.03 sin(3.3 v − 2.5), of derivative at least 0.16."""
+    """v + 0.4 sin v + 0.2 sin(1.7 v + 1) + 0.03 sin(3.3 v − 2.5), with derivative ≥ 0.16."""
     wiggles = 0.4 * np.sin(values) + 0.2 * np.sin(1.7 * values + 1.0) + 0.03 * np.sin(3.3 * values - 2.5)
     return np.asarray(values + wiggles)
 
 
 def _wigglify_y(values: FloatArray) -> FloatArray:
-    """v − 0.4 sin(0.4 v) + 0.17 sin(1.3 v + 3.5) + 0.02 sin(4.3 v − 2.5), of derivative at least 0.53."""
+    """v − 0.4 sin(0.4 v) + 0.17 sin(1.3 v + 3.5) + 0.02 sin(4.3 v − 2.5), with derivative ≥ 0.53."""
     fast = 0.17 * np.sin(1.3 * values + 3.5) + 0.02 * np.sin(4.3 * values - 2.5)
     return np.asarray(values + (fast - 0.4 * np.sin(0.4 * values)))
 
@@ -59,7 +59,7 @@ TRANSFORMS: Mapping[str, Transform] = MappingProxyType(
 
 def _known(name: str) -> str:
     if name not in TRANSFORMS:
-        raise ValueError(f"transform {name!r} is unknown; choose one of {', '.join(TRANSFORMS)}")
+        raise ValueError(f"Expected a known transform, got {name!r}. Choose one of {', '.join(TRANSFORMS)}.")
     return name
 
 

@@ -12,8 +12,8 @@ import pytest
 from scipy import stats
 
 from mistworks.distributions import Bits, BitsFamily
-from mistworks.distributions.checkerboard import table_information
 from mistworks.distributions.coordinates import Coordinates
+from mistworks.distributions.tables import table_information
 from mistworks.errors import MistworksError
 
 NONE = Coordinates(np.empty(0, dtype=np.int64))
@@ -72,7 +72,7 @@ def test_bits_come_as_often_as_the_enumeration_says() -> None:
 def test_a_parity_of_unfair_bits_is_refused() -> None:
     unfair = np.tile([[0.6, 0.1], [0.1, 0.2]], (2, 1, 1))
     only_bits(np.eye(2, dtype=np.int64), unfair)
-    with pytest.raises(MistworksError, match="fair bits where a parity reads several"):
+    with pytest.raises(MistworksError, match="fair bits if a parity reads several"):
         only_bits(np.array([[1, 0], [1, 1]]), unfair)
     fair = np.tile([[0.4, 0.1], [0.1, 0.4]], (2, 1, 1))
     with pytest.raises(MistworksError, match="Expected unitriangular parities"):

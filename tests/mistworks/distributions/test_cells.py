@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from mistworks.distributions import Cells, CellsFamily
-from mistworks.distributions.checkerboard import table_information
-from mistworks.distributions.tables import assign
+from mistworks.distributions.tables import assign, table_information
 from mistworks.errors import MistworksError
 
 TABLE = np.array([[0.30, 0.05, 0.05], [0.05, 0.25, 0.30]])
@@ -50,13 +49,11 @@ def test_cells_of_a_draw_do_not_overlap(dx: int, dy: int) -> None:
 
 
 def test_what_is_no_prior_or_no_cell_is_refused() -> None:
-    with pytest.raises(
-        MistworksError, match="a place of its own for each of 2 cells was expected, and 1 diff"
-    ):
+    with pytest.raises(MistworksError, match="Expected distinct places for 2 cells, got 2 places, 1 of"):
         Cells(TABLE, np.array([[0], [0]]), np.array([[0], [1], [2]]))
-    with pytest.raises(MistworksError, match=r"width and signal must stay within \[0, 1\]"):
+    with pytest.raises(MistworksError, match=r"Expected width and signal within \[0, 1\]"):
         CellsFamily.parse({"width": {"low": 0.5, "high": 2.0}})
-    with pytest.raises(MistworksError, match="dimension of cells must be at least 1"):
+    with pytest.raises(MistworksError, match="Expected dimension of cells ≥ 1"):
         CellsFamily().draw(0, 1, np.random.default_rng(0))
 
 

@@ -46,5 +46,5 @@ def test_draws_have_their_shape_and_no_exact_copies(dx: int, dy: int) -> None:
 
 
 def test_noise_is_what_float32_can_tell() -> None:
-    with pytest.raises(MistworksError, match="noise must stay within"):
+    with pytest.raises(MistworksError, match="Expected noise within"):
         CopiesFamily.parse({"noise": {"low": 1e-6, "high": 0.1}})

@@ -306,7 +306,7 @@ def test_more_pairs_than_coordinates_are_refused(matrix: Callable[..., Array]) -
     loadings = {"alpha": 0.0, "lambda_": 1.0, "beta": 0.0, "eta": 1.0}
     if matrix is sparse_matrix:
         loadings = {"strength": 1.0}
-    with pytest.raises(MistworksError, match="dy must be at least 3, and 2 came"):
+    with pytest.raises(MistworksError, match="Expected dy ≥ 3, got 2"):
         matrix(4, 2, 3, **loadings)
 
 
@@ -320,19 +320,19 @@ def test_large_matrices_are_factorised_exactly(size: int) -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Normal(np.eye(3), 0), r"dx, dy ≥ 1, and shape \(3, 3\) with dx = 0 came"),
+        (lambda: Normal(np.eye(3), 0), r"dx, dy ≥ 1, got shape \(3, 3\) with dx = 0"),
         (lambda: Normal(np.eye(3), 3), "dx, dy ≥ 1"),
         (lambda: Normal(np.ones((2, 3)), 1), r"shape \(2, 3\)"),
-        (lambda: Normal(np.array([[1, 0.5], [0.4, 1]]), 1), "asymmetric one came"),
+        (lambda: Normal(np.array([[1, 0.5], [0.4, 1]]), 1), "Expected a symmetric"),
         (lambda: Normal(dense_matrix(3, -0.6), 1), "positive definite"),
         (lambda: Normal(dense_matrix(130, -0.1), 1), "positive definite"),
-        (lambda: Student(np.eye(2), 1, 0.0), "degrees of freedom lie above 0"),
-        (lambda: Student(np.eye(2), 1, math.nan), "degrees of freedom lie above 0"),
-        (lambda: Student(np.eye(2), 1, math.inf), "degrees of freedom lie above 0"),
+        (lambda: Student(np.eye(2), 1, 0.0), "Expected degrees of freedom above 0"),
+        (lambda: Student(np.eye(2), 1, math.nan), "Expected degrees of freedom above 0"),
+        (lambda: Student(np.eye(2), 1, math.inf), "Expected degrees of freedom above 0"),
         (lambda: AdditiveNoise(np.array([0.5, 0.0])), "positive half-widths"),
         (lambda: AdditiveNoise(np.array([math.inf])), "positive half-widths"),
         (lambda: AdditiveNoise(np.array([])), "positive half-widths"),
-        (lambda: AdditiveNoiseFamily().draw(2, 3, np.random.default_rng()), "dx = 2, dy = 3 came"),
+        (lambda: AdditiveNoiseFamily().draw(2, 3, np.random.default_rng()), "got dx = 2, dy = 3"),
     ],
 )
 def test_bad_parameters_are_refused(make: Callable[[], object], message: str) -> None:

@@ -156,12 +156,12 @@ def test_families_survive_json(family: Family) -> None:
 
 @pytest.mark.parametrize("family", FAMILIES, ids=name_of)
 def test_empty_blocks_are_refused(family: Family) -> None:
-    with pytest.raises(MistworksError, match="must be at least 1, and 0 came"):
+    with pytest.raises(MistworksError, match="≥ 1, got 0"):
         family.require_dimensions(0, 1)
 
 
 def test_checkerboards_of_more_coordinates_are_refused() -> None:
-    with pytest.raises(MistworksError, match="needs dx = dy = 1, and dx = 2, dy = 1 came"):
+    with pytest.raises(MistworksError, match=r"Expected dx = dy = 1 .*, got dx = 2, dy = 1"):
         CheckerboardFamily().draw(2, 1, np.random.default_rng())
 
 
@@ -174,13 +174,13 @@ def test_priors_out_of_range_are_refused() -> None:
         lambda: MixtureFamily(scale=LogUniform(low=0.001, high=1)),
     ]
     for make in makers:
-        with pytest.raises(ValidationError, match="must stay within"):
+        with pytest.raises(ValidationError, match=r"Expected .* within \["):
             make()
     with pytest.raises(ValidationError, match="greater than 0"):
         LogUniform(low=0, high=1)
     with pytest.raises(ValidationError, match="less than or equal to 1"):
         Factor(independent=1.5)
-    with pytest.raises(MistworksError, match="dimension of normal-2pair must be at least 2, and 1 came"):
+    with pytest.raises(MistworksError, match="Expected dimension of normal-2pair ≥ 2, got 1"):
         PairsFamily.parse('{"kinds": [{"family": "normal", "dispersion": {"structure": "2pair"}}]}')
 
 
@@ -346,7 +346,7 @@ def test_weakening_is_a_mixture_with_an_independent_table(rows: int, columns: in
 
 @pytest.mark.parametrize("table", [np.ones((2, 2)), np.array([[1.5, -0.5]]), np.ones(1), np.empty((0, 2))])
 def test_bad_tables_are_refused(table: Array) -> None:
-    with pytest.raises(MistworksError, match="matrix of probabilities with sum 1, and one of shape"):
+    with pytest.raises(MistworksError, match="matrix of probabilities with sum 1, got shape"):
         Checkerboard(table)
 
 

@@ -84,11 +84,11 @@ def test_draws_are_functions_of_the_generator_and_survive_json() -> None:
 
 def test_kinds_that_are_not_defined_beside_one_dimension_are_refused() -> None:
     pair = {"family": "normal", "dispersion": {"structure": "2pair"}}
-    with pytest.raises(MistworksError, match="dimension of normal-2pair must be at least 2, and 1 came"):
+    with pytest.raises(MistworksError, match="Expected dimension of normal-2pair ≥ 2, got 1"):
         IndependentFamily.parse({"kinds": [pair]})
     with pytest.raises(MistworksError, match=r"kinds\.0 is 'checkerboard', which is unknown"):
         IndependentFamily.parse({"kinds": [{"family": "checkerboard"}]})
     with pytest.raises(MistworksError, match="at least 1 item"):
         IndependentFamily.parse({"kinds": []})
-    with pytest.raises(MistworksError, match="dimension of independent must be at least 1, and 0 came"):
+    with pytest.raises(MistworksError, match="Expected dimension of independent ≥ 1, got 0"):
         IndependentFamily().draw(0, 1, np.random.default_rng(0))

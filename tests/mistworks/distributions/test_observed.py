@@ -247,5 +247,5 @@ def test_the_family_is_configuration() -> None:
     family = ObservedFamily(independent=0.5)
     adapter: TypeAdapter[AnyFamily] = TypeAdapter(AnyFamily)
     assert adapter.validate_json(family.canonical_json()) == family
-    with pytest.raises(MistworksError, match="information must stay within"):
+    with pytest.raises(MistworksError, match="Expected information within"):
         ObservedFamily.parse({"information": {"low": 0.1, "high": 7.0}})

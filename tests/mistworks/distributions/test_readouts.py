@@ -136,7 +136,7 @@ def test_classes_are_whole_numbers_and_other_latents_uniform() -> None:
 
 
 def test_noise_too_narrow_and_empty_blocks_are_refused() -> None:
-    with pytest.raises(MistworksError, match=r"noise must stay within \[0\.01, 100\]"):
+    with pytest.raises(MistworksError, match=r"Expected noise within \[0\.01, 100\]"):
         ReadoutsFamily.parse({"noise": {"low": 0.001, "high": 1.0}})
-    with pytest.raises(MistworksError, match="dimension of readouts must be at least 1, and 0 came"):
+    with pytest.raises(MistworksError, match="Expected dimension of readouts ≥ 1, got 0"):
         ReadoutsFamily().draw(0, 1, np.random.default_rng(0))

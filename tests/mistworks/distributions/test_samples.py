@@ -179,15 +179,15 @@ def test_student_and_additive_priors_are_those_of_the_paper() -> None:
                 "dispersion": {"structure": "dense"},
                 "degrees_of_freedom": {"low": 0.1, "high": 3},
             },
-            r"degrees_of_freedom must stay within \[0.5, 1e\+06\], and U\(0.1, 3\) came",
+            r"Expected degrees_of_freedom within \[0.5, 1e\+06\], got \[0.1, 3\]",
         ),
         (
             {"family": "student", "dispersion": {"structure": "dense", "correlation": {"low": 0, "high": 1}}},
-            "correlation must stay within",
+            "Expected correlation within",
         ),
         (
             {"family": "student", "dispersion": {"structure": "sparse", "strength": {"low": -1, "high": 1}}},
-            "a loading must stay within",
+            "Expected a loading within",
         ),
     ],
 )

@@ -84,7 +84,7 @@ def test_each_pair_has_what_is_drawn_for_it(kind: PairKind) -> None:
         for pair in drawn.pairs:
             u, v = pair.sample(20_000, rng).T
             assert 0.2 < abs(np.corrcoef(u, v)[0, 1]) <= 1.0
-    with pytest.raises(MistworksError, match="each must stay within"):
+    with pytest.raises(MistworksError, match="Expected each within"):
         StrongFamily.parse({"each": {"low": 0.1, "high": 11.0}})
 
 
