@@ -1,1 +1,1 @@
-"""Datasets with known mutual information: what they are drawn from, split by split, and how they are made."""
+"""Datasets with known mutual information: meta-distributions, splits and generation."""

@@ -1,4 +1,4 @@
-"""Generates consecutive datasets of a split as one block, each from streams of its own."""
+"""Generate consecutive datasets of a split as one block, each from its own random streams."""
 
 import hashlib
 import struct
@@ -11,9 +11,9 @@ from mistworks.simulation.meta_distribution import MetaDistribution
 
 
 def generate_block(meta: MetaDistribution, root_seed: int, split: str, start: int, stop: int) -> Block:
-    """Datasets start, …, stop − 1 of a split.
+    """Generate datasets start, …, stop − 1 of a split.
 
-    Each is computed on its own, so that its bytes do not depend on start and stop.
+    Each dataset is computed separately, so that its bytes do not depend on start and stop.
     """
     draws = [meta.draw(root_seed, split, index) for index in range(start, stop)]
     n = np.array([draw.n for draw in draws], dtype=np.int64)
@@ -39,10 +39,10 @@ def _place(dataset: Dataset, target: FloatArray) -> None:
 
 
 def digests(block: Block) -> list[bytes]:
-    """SHA-256 of each dataset of a block: its shape, label, family and transform, then its values.
+    """Compute the SHA-256 of each dataset of a block: shape, label, family and transform, then values.
 
     The hashed bytes are: n, dx and dy as little-endian unsigned 64-bit integers; MI as a little-endian
-    IEEE double, followed by its standard error as another where that is positive; family, a newline,
+    IEEE double, followed by its standard error as another double if that is positive; family, a newline,
     transform, a newline, in UTF-8; the values as little-endian float32.
     """
     index = block.index

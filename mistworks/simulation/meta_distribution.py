@@ -1,4 +1,4 @@
-"""The meta-distribution: the prior over joint distributions and sample sizes that a split is drawn from."""
+"""The meta-distribution: the prior over joint distributions and sample sizes from which a split is drawn."""
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, model_validator
+from typing_extensions import override
 
 from mistworks.config import FrozenConfig
 from mistworks.dataset import Dataset
@@ -24,13 +25,13 @@ MAX_DIMENSION = 512
 
 def _points(prior: UniformInteger) -> UniformInteger:
     if prior.high > MAX_POINTS:
-        raise ValueError(f"n is at most {MAX_POINTS:,}, and {prior.high:,} came; lower it")
+        raise ValueError(f"Expected n ≤ {MAX_POINTS:,}, got {prior.high:,}. Lower it.")
     return prior
 
 
 def _dimension(prior: UniformInteger) -> UniformInteger:
     if prior.high > MAX_DIMENSION:
-        raise ValueError(f"a dimension is at most {MAX_DIMENSION}, and {prior.high} came; lower it")
+        raise ValueError(f"Expected a dimension ≤ {MAX_DIMENSION}, got {prior.high}. Lower it.")
     return prior
 
 
@@ -38,48 +39,61 @@ Points = Annotated[IntegerPrior, AfterValidator(_points)]
 Dimension = Annotated[IntegerPrior, AfterValidator(_dimension)]
 
 
-class EqualDimensions(FrozenConfig):
+class DimensionPrior(FrozenConfig, ABC):
+    """A prior over pairs (dx, dy)."""
+
+    @property
+    @abstractmethod
+    def extremes(self) -> tuple[tuple[int, int], ...]:
+        """Pairs such that a family defined for each of them is defined for all; the last is the largest."""
+
+    @abstractmethod
+    def draw(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw one pair (dx, dy)."""
+
+
+class EqualDimensions(DimensionPrior):
     """dx = dy = d."""
 
     dimensions: Literal["equal"] = "equal"
     d: Dimension
 
     @property
+    @override
     def extremes(self) -> tuple[tuple[int, int], ...]:
-        """Pairs (dx, dy) such that a family defined at each is defined at all; the last is the largest."""
         return (self.d.low, self.d.low), (self.d.high, self.d.high)
 
+    @override
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
-        """One pair (d, d)."""
         d = self.d.draw(rng)
         return d, d
 
 
-class SeparateDimensions(FrozenConfig):
-    """dx and dy independent of each other."""
+class SeparateDimensions(DimensionPrior):
+    """dx and dy are independent."""
 
     dimensions: Literal["separate"] = "separate"
     dx: Dimension
     dy: Dimension
 
     @property
+    @override
     def extremes(self) -> tuple[tuple[int, int], ...]:
-        """Pairs (dx, dy) such that a family defined at each is defined at all; the last is the largest."""
         dx, dy = self.dx, self.dy
         return (dx.low, dy.low), (dx.low, dy.high), (dx.high, dy.low), (dx.high, dy.high)
 
+    @override
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
-        """One pair (dx, dy)."""
         return self.dx.draw(rng), self.dy.draw(rng)
 
 
-class MixedDimensions(FrozenConfig):
-    """Three kinds of pairs of one prior over d: dx = dy; one of the two 1; dx and dy independent.
+class MixedDimensions(DimensionPrior):
+    """Three kinds of pairs (dx, dy): equal, one of them 1, or independent; all from one prior over d.
 
     Attributes:
-        d: of every dimension that is not 1 by its kind.
+        d: prior of every dimension that is not fixed to 1.
         equal: probability of dx = dy = d.
-        single: probability that dx or dy, each as likely, is 1 and the other is d.
+        single: probability that one of dx and dy, with equal chances, is 1 and the other is d.
     """
 
     dimensions: Literal["mixed"] = "mixed"
@@ -91,21 +105,20 @@ class MixedDimensions(FrozenConfig):
     def _probabilities(self) -> Self:
         if self.equal + self.single > 1:
             raise ValueError(
-                f"equal and single are probabilities of different things, and {self.equal} + {self.single} "
-                "came; lower either"
+                f"Expected equal + single ≤ 1, got {self.equal} + {self.single}. Lower one of them."
             )
         return self
 
     @property
+    @override
     def extremes(self) -> tuple[tuple[int, int], ...]:
-        """Pairs (dx, dy) such that a family defined at each is defined at all; the last is the largest."""
         low, high = self.d.low, self.d.high
         single = ((1, low), (low, 1), (1, high), (high, 1)) if self.single else ()
         unequal = ((low, high), (high, low)) if self.equal + self.single < 1 else ()
         return *single, *unequal, (low, low), (high, high)
 
+    @override
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
-        """One pair (dx, dy)."""
         kind, d = rng.random(), self.d.draw(rng)
         if kind < self.equal:
             return d, d
@@ -124,34 +137,34 @@ def _absent(value: object) -> bool:
 
 
 class Member(FrozenConfig):
-    """One component of a meta-distribution: a family under maps that leave MI as it is, with its weight.
+    """One component of a meta-distribution: a family under maps that leave MI unchanged, with a weight.
 
     Attributes:
-        family: what is drawn from.
-        transform: of each coordinate of both sides.
-        weight: relative to the weights of the other members.
-        n: instead of the n of a random design, if given.
-        dimensions: instead of those of the meta-distribution, if given.
-        block_maps: of X and of Y, independent of each other and applied after the transform, if given.
+        family: family of joint distributions.
+        transform: map of each coordinate of both sides.
+        weight: weight relative to the other members.
+        n: replaces the n of a random design.
+        dimensions: replaces the dimensions of the meta-distribution.
+        block_maps: prior over maps of X and of Y, drawn independently and applied after the transform.
     """
 
     family: AnyFamily
     transform: TransformName = "base"
     weight: Annotated[float, Field(gt=0, le=1e9)] = 1.0
-    # Left out of the JSON where absent, so that it stays what it was.
+    # Left out of the JSON if absent, so that older content hashes stay valid.
     n: Points | None = Field(default=None, exclude_if=_absent)
     dimensions: Dimensions | None = Field(default=None, exclude_if=_absent)
     block_maps: BlockMaps | None = Field(default=None, exclude_if=_absent)
 
     def draw_maps(self, dx: int, dy: int, rng: np.random.Generator) -> tuple[BlockMap, BlockMap]:
-        """A map of the block of X and one of that of Y; nothing is drawn where there are no block maps."""
+        """Draw a map of X and one of Y. Without block maps, use no random numbers."""
         if self.block_maps is None:
             return identity, identity
         return self.block_maps.draw(dx, rng), self.block_maps.draw(dy, rng)
 
 
 class Design(FrozenConfig, ABC):
-    """How the member and the number of points of dataset i are chosen."""
+    """The choice of the member and of the number of points of dataset i."""
 
     n: IntegerPrior
 
@@ -159,36 +172,37 @@ class Design(FrozenConfig, ABC):
     def choose(
         self, index: int, cumulative_weights: Sequence[float], rng: np.random.Generator
     ) -> tuple[int, int]:
-        """The position of the member, given the members' cumulative weights ending in 1, and n."""
+        """Return the position of the member and n; cumulative weights of the members end in 1."""
 
 
 class RandomDesign(Design):
-    """The member drawn by weight, and n from its prior."""
+    """The member is drawn by weight, and n from its prior."""
 
     design: Literal["random"] = "random"
     n: Points
 
+    @override
     def choose(
         self, index: int, cumulative_weights: Sequence[float], rng: np.random.Generator
     ) -> tuple[int, int]:
-        """A member and n, both at random."""
         return bisect_right(cumulative_weights, rng.random()), self.n.draw(rng)
 
 
 class GridDesign(Design):
     """Every member at each of ``steps`` values of n, evenly spaced from low to high and truncated.
 
-    Members vary fastest, then n; the whole grid then recurs with fresh draws.
+    Members vary fastest, then n. The whole grid then repeats with fresh draws.
     """
 
     design: Literal["grid"] = "grid"
     n: Points
     steps: Annotated[int, Field(ge=2, le=10_000)]
 
+    @override
     def choose(
         self, index: int, cumulative_weights: Sequence[float], rng: np.random.Generator
     ) -> tuple[int, int]:
-        """The cell of the grid at position ``index``; nothing is drawn."""
+        """Return the cell of the grid at position ``index``, without random numbers."""
         row, member = divmod(index, len(cumulative_weights))
         step = row % self.steps
         # Integer arithmetic, so that rounding cannot miss a value that linspace would truncate.
@@ -197,15 +211,15 @@ class GridDesign(Design):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Draw:
-    """What a dataset is a sample of: n points of a joint distribution under maps that leave MI as it is.
+    """The parameters of a dataset: n points of a joint distribution under maps that leave MI unchanged.
 
     Attributes:
         n: number of points.
         joint: the joint distribution before the maps.
-        family: its name.
+        family: name of its family.
         transform: name of the map of each coordinate.
-        x_map: of the block of X, after the transform.
-        y_map: of the block of Y, after the transform.
+        x_map: map of the block of X, applied after the transform.
+        y_map: map of the block of Y, applied after the transform.
     """
 
     n: int
@@ -216,7 +230,7 @@ class Draw:
     y_map: BlockMap = identity
 
     def sample(self, rng: np.random.Generator) -> Dataset:
-        """One sample with its label; arrays are C-contiguous float32."""
+        """Draw one sample with its label; arrays are C-contiguous float32."""
         x, y = self.joint.sample(self.n, rng)
         maps = TRANSFORMS[self.transform]
         return Dataset(
@@ -236,10 +250,9 @@ class MetaDistribution(FrozenConfig):
 
     Attributes:
         members: the components of the mixture.
-        design: how the member and n of a dataset are chosen.
-        dimensions: the prior over (dx, dy) of members that have none of their own.
-        max_values: the largest number of values, n · (dx + dy), that a dataset may have, if given; where a
-            draw has more, n is lowered to what fits.
+        design: choice of the member and of n.
+        dimensions: prior over (dx, dy) of members without their own.
+        max_values: maximum number of values, n · (dx + dy), of a dataset. Larger draws get a smaller n.
     """
 
     members: Annotated[tuple[Member, ...], Field(min_length=1)]
@@ -258,10 +271,12 @@ class MetaDistribution(FrozenConfig):
     def _grid_of_equals(self) -> Self:
         if isinstance(self.design, GridDesign):
             if len({member.weight for member in self.members}) > 1:
-                raise ValueError("a grid design visits all members equally often; give them equal weights")
+                raise ValueError(
+                    "Expected equal weights of all members, since a grid visits them equally often."
+                )
             if self.max_values or any(member.n for member in self.members):
                 raise ValueError(
-                    "a grid design visits all members at the same n; remove max_values and the n of members"
+                    "Expected one n for all members of a grid. Remove max_values and the n of members."
                 )
         return self
 
@@ -271,26 +286,26 @@ class MetaDistribution(FrozenConfig):
             least = self._points(member).low * self._most_dimensions(member)
             if self.max_values is not None and least > self.max_values:
                 raise ValueError(
-                    f"max_values must leave room for the smallest n at the largest dimensions, {least:,} "
-                    f"values of {member.family.name}, and {self.max_values:,} came; raise it or lower those"
+                    f"Expected max_values ≥ {least:,}, the size of {member.family.name} at the smallest n "
+                    f"and largest dimensions, got {self.max_values:,}. Raise it or lower those."
                 )
         return self
 
     @property
     def most_values(self) -> int:
-        """The largest number of values, n · (dx + dy), that a dataset can have."""
+        """Maximum number of values, n · (dx + dy), of a dataset."""
         most = max(self._points(member).high * self._most_dimensions(member) for member in self.members)
         return most if self.max_values is None else min(most, self.max_values)
 
     @property
     def cells(self) -> int:
-        """Number of (member, n) cells in one round of the grid; a random design has one a member."""
+        """Number of (member, n) cells in one round of the grid; for a random design, one per member."""
         steps = self.design.steps if isinstance(self.design, GridDesign) else 1
         return steps * len(self.members)
 
     @cached_property
     def _cumulative_weights(self) -> tuple[float, ...]:
-        # A tuple: pydantic's == looks into caches, and arrays have no truth value.
+        # A tuple: == of pydantic compares caches too, and arrays have no truth value.
         cumulative = np.cumsum([member.weight for member in self.members])
         return tuple((cumulative / cumulative[-1]).tolist())
 
@@ -304,7 +319,7 @@ class MetaDistribution(FrozenConfig):
         return member.n or self.design.n
 
     def draw(self, root_seed: int, split: str, index: int) -> Draw:
-        """Draw what dataset ``index`` of a split is a sample of. The sample has a stream of its own."""
+        """Draw the parameters of dataset ``index`` of a split. The sample has its own random stream."""
         rng = stream(root_seed, split, "parameters", index)
         position, n = self.design.choose(index, self._cumulative_weights, rng)
         member = self.members[position]
@@ -318,5 +333,5 @@ class MetaDistribution(FrozenConfig):
         return Draw(n, joint, member.family.name, member.transform, x_map, y_map)
 
     def dataset(self, root_seed: int, split: str, index: int) -> Dataset:
-        """Dataset ``index`` of a split."""
+        """Return dataset ``index`` of a split."""
         return self.draw(root_seed, split, index).sample(stream(root_seed, split, "sample", index))

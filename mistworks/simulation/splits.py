@@ -1,6 +1,6 @@
-"""The splits of the meta-dataset: training, validation, calibration, tests in and out of what is trained on.
+"""The splits of the meta-dataset: training, validation, calibration, and tests in and out of distribution.
 
-Families, transforms and sizes of the published splits are those of arXiv 2511.18945; members are written
+The published splits have the families, transforms and sizes of arXiv 2511.18945. Members are written
 (family, transforms).
 """
 
@@ -35,7 +35,7 @@ SPLITS: tuple[SplitName, ...] = get_args(SplitName)
 
 
 class SplitConfig(FrozenConfig):
-    """A split: what it is drawn from, and how many datasets it has."""
+    """A split: its meta-distribution and its number of datasets."""
 
     meta_distribution: MetaDistribution
     count: Annotated[int, Field(ge=1)]
@@ -116,7 +116,7 @@ def _grid(
 
 
 def published_splits(train_count: int) -> Mapping[SplitName, SplitConfig]:
-    """The published splits, with as many training datasets as asked for."""
+    """The published splits, with ``train_count`` training datasets."""
     return {
         "train": _random(_TRAIN, high=500, dimension=32, count=train_count),
         "validation": _grid(_VALIDATION, high=300, steps=34, dimension=32, repetitions=2),
@@ -128,7 +128,7 @@ def published_splits(train_count: int) -> Mapping[SplitName, SplitConfig]:
 def general_splits(
     train_count: int, validation_count: int, calibration_count: int
 ) -> Mapping[SplitName, SplitConfig]:
-    """Splits of the meta-distribution ``general``, with the published tests."""
+    """Splits of the meta-distribution ``general``, with the published test splits."""
     general = general_meta_distribution()
     counts: dict[SplitName, int] = {
         "train": train_count,
@@ -141,7 +141,7 @@ def general_splits(
 
 
 def tiny_splits() -> Mapping[SplitName, SplitConfig]:
-    """The same families at sizes that take no time."""
+    """The published families at sizes that take no time."""
     return {
         "train": _random(_TRAIN, high=60, dimension=4, count=192),
         "validation": _grid(_VALIDATION, high=60, steps=2, dimension=4, repetitions=2),

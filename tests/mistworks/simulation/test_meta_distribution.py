@@ -245,23 +245,23 @@ def test_split_takes_another_count() -> None:
         ("members.0.family", {"family": "gauss"}, "is 'gauss', which is unknown; choose one of 'normal'"),
         ("members.0.family", {}, "members.0.family lacks the key 'family', which says what it is; add it"),
         ("members.0.family.dispersion.structure", "full", "'full', which is unknown; choose one of 'dense'"),
-        ("members.0.transform", "cube", "transform 'cube' is unknown; choose one of base, asinh, halfcube"),
+        ("members.0.transform", "cube", "got 'cube'. Choose one of base, asinh, halfcube"),
         ("members.0.weight", 0, "weight: input should be greater than 0, and 0 came"),
         ("members.0.weight", float("inf"), "weight: input should be .*, and inf came"),
         ("members.0.weight", 1e308, "weight: input should be less than or equal to"),
         ("members", [], "members: tuple should have at least 1 item"),
         ("design", {"design": "random"}, "design.random.n is missing; add it"),
-        ("design.n.high", 100_001, "n is at most 100,000, and 100,001 came; lower it"),
+        ("design.n.high", 100_001, "Expected n ≤ 100,000, got 100,001"),
         ("design.n.low", 0, "n.low: input should be greater than or equal to 1, and 0 came"),
-        ("design.n.low", 21, "low must not exceed high, and low = 21, high = 20 came"),
+        ("design.n.low", 21, "Expected low ≤ high, got low = 21, high = 20"),
         ("design.n.low", 10.5, "n.low: input should be a valid integer"),
-        ("dimensions.d.high", 513, "a dimension is at most 512, and 513 came; lower it"),
+        ("dimensions.d.high", 513, "Expected a dimension ≤ 512, got 513"),
         ("dimensions.d.low", 0, "d.low: input should be greater than or equal to 1, and 0 came"),
-        ("dimensions.d.low", 1, "dimension of student-2pair must be at least 2, and 1 came"),
+        ("dimensions.d.low", 1, "Expected dimension of student-2pair ≥ 2, got 1"),
         (
             "dimensions",
             {"dimensions": "separate", "dx": {"low": 2, "high": 3}, "dy": {"low": 2, "high": 3}},
-            "additive needs dx = dy, and dx = 2, dy = 3 came; draw equal dimensions",
+            "Expected dx = dy for the family additive, got dx = 2, dy = 3",
         ),
     ],
 )
@@ -276,7 +276,7 @@ def test_grid_of_unequal_weights_is_refused() -> None:
     values = changed("design", {"design": "grid", "n": {"low": 10, "high": 20}, "steps": 3})
     assert MetaDistribution.parse(values).cells == 9
     values["members"][0]["weight"] = 2
-    with pytest.raises(MistworksError, match="give them equal weights"):
+    with pytest.raises(MistworksError, match="Expected equal weights of all members"):
         MetaDistribution.parse(values)
 
 
@@ -291,9 +291,9 @@ def test_elliptical_families_refuse_too_few_dimensions(family: type[NormalFamily
     one = family.parse({"dispersion": {"structure": "2pair"}})
     one.require_dimensions(2, 9)
     for dx, dy in ((1, 2), (2, 1)):
-        with pytest.raises(MistworksError, match=r"dimension of .*-2pair must be at least 2, and 1 came"):
+        with pytest.raises(MistworksError, match=r"Expected dimension of .*-2pair ≥ 2, got 1"):
             one.require_dimensions(dx, dy)
-    with pytest.raises(MistworksError, match="dimension of additive must be at least 1, and 0 came"):
+    with pytest.raises(MistworksError, match="Expected dimension of additive ≥ 1, got 0"):
         AdditiveNoiseFamily().require_dimensions(0, 0)
 
 
@@ -495,27 +495,27 @@ def test_block_maps_change_the_sample_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("dimensions", {"dimensions": "mixed", "d": log(2, 9)}, "must be at least 2, and 1 came"),
+        ("dimensions", {"dimensions": "mixed", "d": log(2, 9)}, "≥ 2, got 1"),
         (
             "dimensions",
             {"dimensions": "mixed", "d": log(2, 9), "equal": 0.4, "single": 0},
-            "additive needs dx = dy",
+            "Expected dx = dy for the family additive",
         ),
         (
             "dimensions",
             {"dimensions": "mixed", "d": log(2, 9), "equal": 0.8, "single": 0.3},
-            "probabilities of different things, and 0.8 [+] 0.3 came; lower either",
+            "Expected equal [+] single ≤ 1, got 0.8 [+] 0.3",
         ),
-        ("dimensions", {"dimensions": "mixed", "d": log(2, 513)}, "a dimension is at most 512, and 513 came"),
-        ("members.1.dimensions", {"dimensions": "equal", "d": {"low": 1, "high": 4}}, "must be at least 2"),
-        ("members.1.n", log(1, 100_001), "n is at most 100,000"),
+        ("dimensions", {"dimensions": "mixed", "d": log(2, 513)}, "Expected a dimension ≤ 512, got 513"),
+        ("members.1.dimensions", {"dimensions": "equal", "d": {"low": 1, "high": 4}}, "≥ 2, got 1"),
+        ("members.1.n", log(1, 100_001), "Expected n ≤ 100,000"),
         (
             "members.1.n",
             {"low": 2, "high": 3, "scale": "lin"},
             "n.scale: input should be 'log', and 'lin'",
         ),
         ("members.1.block_maps", {"probability": 2}, "probability: input should be less than or equal to 1"),
-        ("max_values", 79, "smallest n at the largest dimensions, 80 values of normal-dense, and 79 came"),
+        ("max_values", 79, "Expected max_values ≥ 80, the size of normal-dense .*, got 79"),
         ("max_values", 0, "max_values: input should be greater than or equal to 1"),
     ],
 )
@@ -534,7 +534,7 @@ def test_mixed_dimensions_of_equals_only_suit_families_that_need_them() -> None:
 def test_a_grid_refuses_members_with_an_n_of_their_own() -> None:
     values = changed("design", {"design": "grid", "n": {"low": 10, "high": 20}, "steps": 3})
     for own in ({"max_values": 1_000}, {"members": [{**valid()["members"][0], "n": log(2, 3)}]}):
-        with pytest.raises(MistworksError, match="the same n; remove max_values and the n of members"):
+        with pytest.raises(MistworksError, match="Remove max_values and the n of members"):
             MetaDistribution.parse({**values, **own})
 
 
