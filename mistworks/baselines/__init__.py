@@ -1,4 +1,4 @@
-"""Estimators to compare with, by name. A new one is a file and an entry here."""
+"""Estimators to compare with, by name. Add one as a file and an entry here."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -46,23 +46,22 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 
 
 def baseline(name: str) -> MutualInformationEstimator:
-    """The baseline of a name, or its bootstrap for ``"NAME+bootstrap"``.
+    """Return the baseline of a name, or its bootstrap for ``"NAME+bootstrap"``.
 
     Raises:
-        MistworksError: there is none of that name.
+        MistworksError: no baseline has that name.
     """
     bare = name.removesuffix(SUFFIX)
     if bare not in BASELINES:
         raise MistworksError(
-            f"{name!r} is not a baseline; choose among {', '.join(BASELINES)}, any of them with {SUFFIX}, or "
-            f"one of the groups {', '.join(GROUPS)}"
+            f"Expected the name of a baseline, got {name!r}. Choose one of {', '.join(BASELINES)}, add "
+            f"{SUFFIX} to any of them, or choose a group: {', '.join(GROUPS)}."
         )
-    found = BASELINES[bare]
-    return found if bare == name else Bootstrap(found)
+    return BASELINES[bare] if bare == name else Bootstrap(BASELINES[bare])
 
 
 def baselines(names: Iterable[str]) -> tuple[MutualInformationEstimator, ...]:
-    """The baselines of names and groups, ``"GROUP+bootstrap"`` among them, each once, in their order.
+    """Return the baselines of names and groups (also ``"GROUP+bootstrap"``), each once, in order.
 
     Raises:
         MistworksError: a name is neither a baseline nor a group.

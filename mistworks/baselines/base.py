@@ -1,4 +1,4 @@
-"""The contract of everything that estimates mutual information: (x, y) → estimate."""
+"""The contract of every estimator of mutual information: (x, y) → estimate."""
 
 from abc import ABC, abstractmethod
 from typing import Protocol
@@ -9,15 +9,19 @@ from mistworks.estimation.estimator import Estimate
 
 
 class MutualInformationEstimator(Protocol):
-    """What can be evaluated and compared: a baseline, a bootstrap of one, a trained estimator."""
+    """An estimator that can be evaluated and compared: a baseline, a bootstrap of one, a trained estimator.
+
+    It may also have ``estimate_many(pairs)``, which returns one estimate per pair (x, y), and
+    ``reads_classes = True``, with which class labels reach it as strings; the others read their codes.
+    """
 
     @property
     def name(self) -> str:
-        """What tables call it, such as ``"ksg-3"``."""
+        """Name in tables, such as ``"ksg-3"``."""
 
     @property
     def version(self) -> str:
-        """Changes whenever estimates may change; results under another version are not used."""
+        """Changes whenever estimates may change. Results of another version are not used."""
 
     @property
     def slow(self) -> bool:
@@ -32,20 +36,20 @@ class MutualInformationEstimator(Protocol):
 
 
 class Baseline(FrozenConfig, ABC):
-    """An estimator that is not trained beforehand; its fields are all that it depends on.
+    """An estimator that is not trained beforehand. It depends on its fields alone.
 
-    Same input, same estimate: a baseline that draws random numbers draws them from a seed among its fields.
+    The same input gives the same estimate: random numbers are drawn from a seed among the fields.
     """
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What tables call it, such as ``"ksg-3"``: unique for its fields."""
+        """Name in tables, such as ``"ksg-3"``. Unique for its fields."""
 
     @property
-    @abstractmethod
     def version(self) -> str:
-        """Changes whenever estimates may change, such as ``"1"``."""
+        """Changes whenever estimates may change; ``"1"`` unless overridden."""
+        return "1"
 
     @property
     def slow(self) -> bool:

@@ -1,4 +1,4 @@
-"""Percentile bootstrap: uncertainty for an estimator that gives none, or to compare its own with."""
+"""Percentile bootstrap: uncertainty for estimators without intervals, and a comparison for the others."""
 
 from dataclasses import dataclass
 
@@ -18,13 +18,13 @@ class Bootstrap:
     """Quantiles of an estimator over resampled points, beside its estimate from the points themselves.
 
     Efron, Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13. Points are drawn with
-    replacement, x and y together, n of them. A point drawn twice is its own nearest neighbour: estimators
-    that look at neighbours are far off on resamples, which is theirs to show.
+    replacement, x and y together, n of them. A point drawn twice is its own nearest neighbour, so estimators
+    based on neighbours are far off on resamples; the results show it.
 
     Attributes:
-        estimator: what is resampled.
-        resamples: how often.
-        seed: of the resamples.
+        estimator: the estimator to resample.
+        resamples: number of resamples.
+        seed: seed of the resamples.
 
     Raises:
         MistworksError: resamples is less than 2.
@@ -37,26 +37,26 @@ class Bootstrap:
     def __post_init__(self) -> None:
         if self.resamples < 2:
             raise MistworksError(
-                f"a bootstrap takes at least 2 resamples, and {self.resamples} came; take more, such as 100"
+                f"Expected at least 2 resamples, got {self.resamples}. Raise it, for example to 100."
             )
 
     @property
     def name(self) -> str:
-        """That of the estimator, followed by ``"+bootstrap"``."""
+        """The name of the estimator, followed by ``"+bootstrap"``."""
         return self.estimator.name + SUFFIX
 
     @property
     def version(self) -> str:
-        """That of the estimator, with the number of resamples and the seed."""
+        """The version of the estimator, with the number of resamples and the seed."""
         return f"{self.estimator.version}-bootstrap-1-{self.resamples}-{self.seed}"
 
     @property
     def slow(self) -> bool:
-        """As many estimates as resamples, and one."""
+        """Always True: every resample costs an estimate."""
         return True
 
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
-        """The estimate from all points, with quantiles in nats of the estimates from resamples.
+        """Estimate from all points, with the quantiles in nats of the estimates from resamples.
 
         Raises:
             MistworksError: the estimator is not defined for the points or for one of the resamples.

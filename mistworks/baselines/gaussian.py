@@ -1,6 +1,7 @@
-"""Baselines that are exact where dependence is Gaussian: canonical correlations and Gaussian copulas."""
+"""Baselines that are exact for Gaussian dependence: canonical correlations and Gaussian copulas."""
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import (
@@ -18,23 +19,19 @@ from mistworks.statistics.gaussian import bias
 
 
 class CanonicalCorrelation(Baseline):
-    """I = −½ Σᵢ log(1 − ρᵢ²) with the sample's canonical correlations ρᵢ, from the points as they are.
+    """I = −½ Σᵢ log(1 − ρᵢ²) with the canonical correlations ρᵢ of the sample, whose margins are left alone.
 
     Kay, "Feature discovery under contextual supervision using mutual information", IJCNN 1992; Brillinger,
     "Some data analyses using mutual information", Brazilian Journal of Probability and Statistics 2004.
-    Nothing corrects its bias, about dx·dy / 2n upwards.
+    Its bias is not corrected: it is about dx·dy / 2n, upwards.
     """
 
     @property
+    @override
     def name(self) -> str:
-        """``"cca"``."""
         return "cca"
 
-    @property
-    def version(self) -> str:
-        """Of the estimates."""
-        return "1"
-
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats, at least 0.
 
@@ -47,8 +44,8 @@ class CanonicalCorrelation(Baseline):
         correlations = np.linalg.svd(x_basis.T @ y_basis, compute_uv=False)
         if correlations[0] >= 1 - 1e-12:
             raise MistworksError(
-                "canonical correlations below 1 were expected, and one is 1: a part of x is a linear "
-                "function of y, so that the estimate is infinite; drop that part"
+                "Expected canonical correlations below 1, got 1: part of x is a linear function of y, and "
+                "the estimate is infinite. Drop that part."
             )
         return Estimate(float(-0.5 * np.log1p(-(correlations**2)).sum()))
 
@@ -61,25 +58,21 @@ def _basis(points: Points) -> Points:
 
 
 class GaussianCopula(Baseline):
-    """GCMI: the Gaussian MI of the normal scores, less its bias.
+    """GCMI: the Gaussian MI of the normal scores, minus its bias.
 
     Ince, Giordano, Kayser, Rousselet, Gross, Schyns, "A statistical framework for neuroimaging data analysis
     based on mutual information estimated via a Gaussian copula", Human Brain Mapping 2017. The bias is
     that of the log determinant of a sample covariance of m normal variables, Σᵢ₌₁…ₘ ψ((n − i)/2) up to terms
     that cancel (Misra, Singh, Demchuk, "Estimation of the entropy of a multivariate normal distribution",
-    Journal of Multivariate Analysis 2005). The estimate may be negative and is reported so.
+    Journal of Multivariate Analysis 2005). Negative estimates are reported as they are.
     """
 
     @property
+    @override
     def name(self) -> str:
-        """``"gaussian-copula"``."""
         return "gaussian-copula"
 
-    @property
-    def version(self) -> str:
-        """Of the estimates."""
-        return "1"
-
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats.
 
@@ -97,21 +90,17 @@ class ShrunkGaussianCopula(Baseline):
     """The Gaussian MI of the normal scores with the covariance shrunk towards a multiple of I.
 
     Oracle approximating shrinkage (Chen, Wiesel, Eldar, Hero, "Shrinkage algorithms for MMSE covariance
-    estimation", IEEE Transactions on Signal Processing 2010, equation 23), which takes the points to be
-    normal, as the scores nearly are; on the validation split it errs less than Ledoit and Wolf's. Defined for
-    n ≤ dx + dy too; its bias is downwards.
+    estimation", IEEE Transactions on Signal Processing 2010, equation 23), which assumes normal points, as
+    the scores nearly are; on the validation split its error is smaller than that of Ledoit and Wolf. Also
+    defined for n ≤ dx + dy. Its bias is downwards.
     """
 
     @property
+    @override
     def name(self) -> str:
-        """``"gaussian-copula-shrunk"``."""
         return "gaussian-copula-shrunk"
 
-    @property
-    def version(self) -> str:
-        """Of the estimates."""
-        return "1"
-
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats, at least 0.
 
@@ -134,6 +123,6 @@ def _gaussian(covariance: Points, dx: int) -> float:
         return gaussian_mutual_information(symmetric, factorise(symmetric, dx), dx)
     except MistworksError:
         raise MistworksError(
-            "linearly independent columns were expected, and the normal scores of x and y together are not; "
-            "drop copies of columns or take an estimator with shrinkage"
+            "Expected linearly independent columns, but the normal scores of x and y together are dependent. "
+            "Drop copies of columns, or use an estimator with shrinkage."
         ) from None

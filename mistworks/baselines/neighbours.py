@@ -8,6 +8,7 @@ from pydantic import Field
 from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 from scipy.special import psi
+from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import Points, checked, standardised
@@ -22,18 +23,18 @@ _CELLS = 2**16
 
 
 class KSG(Baseline):
-    """I = ψ(k) − ⟨ψ(nₓ + 1) + ψ(n_y + 1)⟩ + ψ(n), or its second version.
+    """I = ψ(k) − ⟨ψ(nₓ + 1) + ψ(n_y + 1)⟩ + ψ(n), or the second algorithm.
 
     Kraskov, Stögbauer, Grassberger, "Estimating mutual information", Physical Review E 2004, equations 8
-    (algorithm 1) and 9 (algorithm 2), with the maximum norm within X, within Y and between them. As there,
-    columns are standardised and noise of 10⁻¹⁰ standard deviations parts ties. The estimate may be negative
-    and is reported so.
+    (algorithm 1) and 9 (algorithm 2), with the maximum norm within X, within Y and between them. As in the
+    paper, columns are standardised and noise of 10⁻¹⁰ standard deviations breaks ties. Negative estimates are
+    reported as they are.
 
     Attributes:
         neighbours: k, the number of nearest neighbours.
         algorithm: 1 counts the points of X and of Y strictly within the distance of the k-th neighbour;
             2 counts those within the smallest rectangle that holds the k neighbours.
-        seed: of the noise.
+        seed: seed of the noise.
     """
 
     neighbours: Annotated[int, Field(ge=1)] = 3
@@ -41,15 +42,18 @@ class KSG(Baseline):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property
+    @override
     def name(self) -> str:
-        """Such as ``"ksg-3"``, or ``"ksg2-3"`` for the second algorithm."""
+        """``"ksg-K"``, or ``"ksg2-K"`` for the second algorithm."""
         return f"ksg{'' if self.algorithm == 1 else 2}-{self.neighbours}"
 
     @property
+    @override
     def version(self) -> str:
-        """Of the estimates, with the seed of the noise where it is not 0."""
+        """Names the seed of the noise unless it is 0."""
         return "1" if self.seed == 0 else f"1-seed-{self.seed}"
 
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats.
 
@@ -59,7 +63,7 @@ class KSG(Baseline):
         x_points, y_points = checked(x, y)
         n, k = len(x), self.neighbours
         if n <= k:
-            raise MistworksError(f"more than k = {k} points are needed, and {n} came; lower k")
+            raise MistworksError(f"Expected more than k = {k} points, got {n}. Lower k.")
         x_points, y_points = self._parted(x_points, "x"), self._parted(y_points, "y")
         count = _count_in_trees if x.shape[1] + y.shape[1] <= _TREE_DIMENSIONS else _count_in_blocks
         x_counts, y_counts = count(x_points, y_points, k, self.algorithm)
@@ -75,12 +79,11 @@ class KSG(Baseline):
 
 
 def _count_in_trees(x: Points, y: Points, k: int, algorithm: int) -> tuple[IntArray, IntArray]:
-    """nₓ and n_y of every point, shape (n,) each; faster in few dimensions."""
+    """Count nₓ and n_y of every point, shape (n,) each; faster in few dimensions."""
     joint = np.hstack([x, y])
-    found = KDTree(joint).query(joint, k + 1, p=np.inf)
-    distance, neighbours = np.asarray(found[0]), np.asarray(found[1])
+    distance, neighbours = map(np.asarray, KDTree(joint).query(joint, k + 1, p=np.inf))
     if algorithm == 1:
-        # The next smaller number: strictly within.
+        # The next smaller number, to count points strictly within.
         radius = np.nextafter(distance[:, -1], 0)
         return _within(x, radius), _within(y, radius)
     x_radius = np.abs(x[neighbours] - x[:, None]).max(axis=(1, 2))
@@ -89,13 +92,13 @@ def _count_in_trees(x: Points, y: Points, k: int, algorithm: int) -> tuple[IntAr
 
 
 def _within(points: Points, radius: NDArray[np.float64]) -> IntArray:
-    """How many others lie within each point's radius, shape (n,)."""
-    found = KDTree(points).query_ball_point(points, radius, p=np.inf, return_length=True)
-    return np.asarray(found, dtype=np.int64) - 1
+    """Count the other points within each point's radius, shape (n,)."""
+    counts = KDTree(points).query_ball_point(points, radius, p=np.inf, return_length=True)
+    return np.asarray(counts, dtype=np.int64) - 1
 
 
 def _count_in_blocks(x: Points, y: Points, k: int, algorithm: int) -> tuple[IntArray, IntArray]:
-    """nₓ and n_y of every point, shape (n,) each, from all distances, some rows at a time."""
+    """Count nₓ and n_y of every point, shape (n,) each, from all distances, some rows at a time."""
     rows = max(1, _CELLS // len(x))
     blocks = [
         _count_in_rows(x, y, slice(start, start + rows), k, algorithm) for start in range(0, len(x), rows)
@@ -107,7 +110,7 @@ def _count_in_rows(x: Points, y: Points, rows: slice, k: int, algorithm: int) ->
     x_distance = cdist(x[rows], x, "chebyshev")
     y_distance = cdist(y[rows], y, "chebyshev")
     joint = np.maximum(x_distance, y_distance)
-    # Among the k + 1 nearest is the point itself, which is not counted either.
+    # The k + 1 nearest include the point itself, which is not counted.
     if algorithm == 1:
         radius = np.partition(joint, k, axis=1)[:, k : k + 1]
         return (

@@ -1,9 +1,9 @@
 """Variational bounds on mutual information, each with a critic fitted to the dataset at hand.
 
-All see the same: points split in two, a critic f(x, y) trained on one half, its bound read on the other. They
-differ in the bound, a function of scores f(xᵢ, yⱼ) of shape (b, m, m): b blocks of m points, every x of a
-block against every y of it. The diagonal holds draws of the joint distribution p(x, y), the rest draws of the
-product p(x) p(y).
+All work alike: the points are split in two, a critic f(x, y) is trained on one half, and its bound is read
+on the other. They differ in the bound, a function of scores f(xᵢ, yⱼ) of shape (b, m, m): b blocks of m
+points, each x of a block with each y of the same block. The diagonal holds draws of the joint distribution
+p(x, y), the rest draws of the product p(x) p(y).
 """
 
 import hashlib
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import softplus
+from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import checked, normal_scores
@@ -33,25 +34,25 @@ _BLOCK = 256
 
 
 class Neural(Baseline):
-    """A variational bound with a critic that reads x and y together, a perceptron of two hidden layers.
+    """A variational bound whose critic, a perceptron with two hidden layers, reads x and y together.
 
-    Half of the points train the critic by Adam. The other half, held out, is read every few steps and ends
-    the training when it no longer gains. The held-out points are two parts: the step that is best on one
-    gives the bound on the other, and the estimate is the mean of both, so that choosing the step does not
-    raise it. It may be negative and is reported so. The critic sees normal scores, which leave the MI as it
-    is and without which a single far point may decide the bound.
+    Half of the points train the critic with Adam. The bound is read on the other half every few steps, and
+    training ends when it no longer improves. The held-out half is split in two: the step that is best on one
+    part gives the bound on the other, and the estimate is the mean of both, so that choosing the step adds no
+    upward bias. Negative estimates are reported as they are. The critic reads normal scores, which leave the
+    MI unchanged; without them a single outlier could decide the bound.
 
     Attributes:
-        bound: which one.
+        bound: name of the bound.
         hidden: width of the hidden layers.
-        learning_rate: of Adam.
-        batch_size: training points a step, every x of them against every y.
-        steps: most steps.
-        reading_interval: steps between readings of the held-out points.
-        patience: readings without gain that end the training.
-        budget_seconds: time after which the fit is given up and counts as failed, so that no estimate depends
-            on how fast the machine is.
-        seed: of the split, the initial weights and the batches.
+        learning_rate: learning rate of Adam.
+        batch_size: training points per step; each x is paired with each y.
+        steps: maximum number of steps.
+        reading_interval: steps between two readings of the bound on the held-out points.
+        patience: number of readings without improvement after which training ends.
+        budget_seconds: time after which the fit is stopped and counts as failed, so that no estimate depends
+            on the speed of the machine.
+        seed: seed of the split, the initial weights and the batches.
     """
 
     bound: NeuralBound
@@ -65,34 +66,38 @@ class Neural(Baseline):
     seed: Annotated[int, Field(ge=0)] = 0
 
     @property
+    @override
     def name(self) -> str:
         """The name of the bound."""
         return self.bound
 
     @property
+    @override
     def version(self) -> str:
-        """Of the estimates, with the digest of the fields."""
+        """Names the digest of the fields."""
         return f"1-{hashlib.sha256(self.canonical_json().encode()).hexdigest()[:8]}"
 
     @property
+    @override
     def slow(self) -> bool:
-        """Seconds an estimate."""
+        """Always True: an estimate takes seconds."""
         return True
 
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """The held-out bound in nats.
 
         Raises:
-            MistworksError: fewer than 20 points came, a column is constant, the bound overflowed, or the
-                fit took longer than its budget.
+            MistworksError: there are fewer than 20 points, a column is constant, the bound overflows, or the
+                fit takes longer than its budget.
         """
         x_scores, y_scores = (
             torch.from_numpy(normal_scores(block).astype(np.float32)) for block in checked(x, y)
         )
         if len(x) < _LEAST_POINTS:
             raise MistworksError(
-                f"at least {_LEAST_POINTS} points are needed to train and to hold out, and {len(x)} came; "
-                "take another estimator"
+                f"Expected at least {_LEAST_POINTS} points to train on and to hold out, got {len(x)}. Use "
+                "another estimator."
             )
         generator = torch.Generator().manual_seed(self.seed)
         order = torch.randperm(len(x), generator=generator)
@@ -108,7 +113,7 @@ class Neural(Baseline):
         held_out: list[tuple[Tensor, Tensor]],
         generator: torch.Generator,
     ) -> Iterator[list[float]]:
-        """The bound on each held-out part, before training and every few steps of it."""
+        """Yield the bound on each held-out part, before training and every few steps."""
         x, y = training
         critic = Critic(x.shape[1], y.shape[1], self.hidden, generator)
         bound = _BOUNDS[self.bound]()
@@ -126,8 +131,8 @@ class Neural(Baseline):
                     return
             if time.monotonic() > deadline:
                 raise MistworksError(
-                    f"the critic was to be fitted within {self.budget_seconds:g} s and was not after {step} "
-                    "steps; raise budget_seconds or lower steps"
+                    f"Expected the critic to be fitted within {self.budget_seconds:g} s, got to step {step}. "
+                    "Raise budget_seconds or lower steps."
                 )
             batch = torch.randperm(len(x), generator=generator)[: self.batch_size]
             optimiser.zero_grad()
@@ -136,18 +141,19 @@ class Neural(Baseline):
 
 
 def _cross_chosen(readings: NDArray[np.float64]) -> float:
-    """The mean of both parts' bounds, each at the step best on the other; from shape (readings, 2)."""
+    """Mean of the bounds of both parts, each at the step that is best on the other; readings: (steps, 2)."""
     first, second = np.argmax(np.nan_to_num(readings, nan=-np.inf), axis=0)
     value = float(readings[second, 0] + readings[first, 1]) / 2
     if not math.isfinite(value):
         raise MistworksError(
-            "a finite bound was expected on the held-out points, and it overflowed; take another estimator"
+            f"Expected a finite bound on the held-out points, got {value}: it overflowed. Use another "
+            "estimator."
         )
     return value
 
 
 class Critic(nn.Module):
-    """f(x, y), a perceptron of two hidden layers; the first is a sum of a part for x and a part for y."""
+    """f(x, y), a perceptron with two hidden layers; the first is the sum of a part for x and a part for y."""
 
     def __init__(self, dx: int, dy: int, hidden: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -158,26 +164,26 @@ class Critic(nn.Module):
         )
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Scores of every x with every y of a block: (b, m, dx) and (b, m, dy) to (b, m, m)."""
+        """Score each x with each y of a block: (b, m, dx) and (b, m, dy) to (b, m, m)."""
         first = self.of_x(x)[:, :, None] + self.of_y(y)[:, None]
         scores: Tensor = self.rest(first).squeeze(-1)
         return scores
 
 
 def _blocks(points: Tensor) -> Tensor:
-    """Equal blocks of up to 256 points, shape (b, m, d) from (n, d); up to b − 1 points are left over."""
+    """Split (n, d) into equal blocks of up to 256 points, shape (b, m, d); drops up to b − 1 points."""
     count = -(-len(points) // _BLOCK)
     size = len(points) // count
     return points[: count * size].reshape(count, size, -1)
 
 
 def _scores(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
-    """The critic's scores, shape (b, m, m), one block at a time, since its hidden layers are far larger."""
+    """Scores of shape (b, m, m), one block at a time, since the hidden layers need far more memory."""
     return torch.cat([critic(x[[block]], y[[block]]) for block in range(len(x))])
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """A layer with the usual initial weights, drawn from this generator and not from the global one."""
+    """A layer with the usual initial weights, drawn from this generator instead of the global one."""
     layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     width = inputs**-0.5
     nn.init.uniform_(layer.weight, -width, width, generator=generator)
@@ -208,20 +214,20 @@ class Bound(ABC):
         """The bound in nats, from scores of shape (b, m, m)."""
 
     def loss(self, scores: Tensor) -> Tensor:
-        """What training lowers: its gradient is that of the bound, negative, where nothing else is said."""
+        """What training minimises; by default the negative bound."""
         return -self.value(scores)
 
 
 class DonskerVaradhan(Bound):
     """E_p(x,y)[f] − log E_p(x)p(y)[eᶠ] (Donsker, Varadhan 1983; Belghazi et al. 2018, theorem 1)."""
 
+    @override
     def value(self, scores: Tensor) -> Tensor:
-        """The bound in nats."""
         return _joint(scores).mean() - _log_mean_exp(_product(scores))
 
 
 class MINE(DonskerVaradhan):
-    """The Donsker–Varadhan bound with a gradient whose bias a moving average corrects.
+    """The Donsker–Varadhan bound with a moving average that corrects the bias of its gradient.
 
     Belghazi et al., "Mutual information neural estimation", ICML 2018, section 3.2: the gradient of
     log E[eᶠ] is E[eᶠ ∇f] / E[eᶠ], whose denominator is replaced by its exponential moving average over steps.
@@ -232,8 +238,9 @@ class MINE(DonskerVaradhan):
     def __init__(self) -> None:
         self._log_average: Tensor | None = None
 
+    @override
     def loss(self, scores: Tensor) -> Tensor:
-        """E[eᶠ] / average − E[f]: of value no meaning, of the corrected gradient."""
+        """E[eᶠ] / average − E[f]. Only its gradient, the corrected one, has a meaning."""
         product = _product(scores)
         now = _log_mean_exp(product.detach())
         if self._log_average is None:
@@ -252,8 +259,8 @@ class InfoNCE(Bound):
     Poole et al. 2019, equation 10.
     """
 
+    @override
     def value(self, scores: Tensor) -> Tensor:
-        """The bound in nats."""
         return (_joint(scores) - scores.logsumexp(-1)).mean() + math.log(scores.shape[-1])
 
 
@@ -265,13 +272,13 @@ class NWJ(Bound):
     "On variational bounds of mutual information", ICML 2019, section 2.
     """
 
+    @override
     def value(self, scores: Tensor) -> Tensor:
-        """The bound in nats."""
         return _joint(scores).mean() - (_product(scores) - 1).exp().mean()
 
 
 class SMILE(Bound):
-    """E_p(x,y)[f] − log E_p(x)p(y)[clip(eᶠ, e^−τ, e^τ)] with τ = 5: of less variance, no bound any more.
+    """E_p(x,y)[f] − log E_p(x)p(y)[clip(eᶠ, e^−τ, e^τ)] with τ = 5: less variance, but no longer a bound.
 
     Song, Ermon, "Understanding the limitations of variational mutual information estimators", ICLR 2020,
     section 4.2. As in the authors' code, the critic is trained by the Jensen–Shannon bound.
@@ -279,11 +286,12 @@ class SMILE(Bound):
 
     _CLIP = 5.0
 
+    @override
     def value(self, scores: Tensor) -> Tensor:
-        """The estimate in nats."""
         clipped = _product(scores).clamp(-self._CLIP, self._CLIP)
         return _joint(scores).mean() - _log_mean_exp(clipped)
 
+    @override
     def loss(self, scores: Tensor) -> Tensor:
         """E_p(x,y)[log(1 + e^−f)] + E_p(x)p(y)[log(1 + eᶠ)] (Nowozin, Cseke, Tomioka 2016)."""
         return softplus(-_joint(scores)).mean() + softplus(_product(scores)).mean()

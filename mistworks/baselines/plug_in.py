@@ -1,7 +1,8 @@
-"""The estimator of contingency tables: entropies of the states that were seen, corrected to first order."""
+"""The estimator for contingency tables: entropies of the observed states, corrected to first order."""
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import Points, checked
@@ -13,20 +14,16 @@ class PlugIn(Baseline):
     """I = H(X) + H(Y) − H(X,Y), each the entropy of the observed states plus (states − 1) / 2n.
 
     Miller, "Note on the bias of information estimates", in "Information theory in psychology", 1955. A state
-    is a whole row of a side. Right where every pair of states is seen often; of continuous columns every row
-    is a state of its own, and the estimate is log n and more. It may be negative and is reported so.
+    is a whole row of a side. Accurate where every pair of states occurs often; with continuous columns every
+    row is a state of its own, and the estimate is log n or more. Negative estimates are reported as they are.
     """
 
     @property
+    @override
     def name(self) -> str:
-        """``"plug-in"``."""
         return "plug-in"
 
-    @property
-    def version(self) -> str:
-        """Of the estimates."""
-        return "1"
-
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats.
 
@@ -39,7 +36,7 @@ class PlugIn(Baseline):
 
 
 def states(points: Points | NDArray[np.int64]) -> NDArray[np.int64]:
-    """The number of each row among the different rows of a table, shape (n,)."""
+    """Number the distinct rows of a table and return the number of each row, shape (n,)."""
     numbers = np.zeros(len(points), dtype=np.int64)
     for column in points.T:
         values = np.unique(column, return_inverse=True)[1]

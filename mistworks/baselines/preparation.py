@@ -1,4 +1,4 @@
-"""What every baseline does to its points first: check them, then standardise them or take their ranks."""
+"""What every baseline does first: check the points, then standardise them or take their ranks."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,15 +12,15 @@ Points = NDArray[np.float64]
 
 
 def checked(x: FloatArray, y: FloatArray) -> tuple[Points, Points]:
-    """Both blocks in double precision: x of shape (n, dx) and y of shape (n, dy).
+    """Check both sides and return them in double precision: x of shape (n, dx), y of shape (n, dy).
 
     Raises:
         MistworksError: they are not two tables of n rows, a number is not finite, or a column is constant.
     """
     if x.ndim != 2 or y.ndim != 2 or len(x) != len(y):
         raise MistworksError(
-            "x of shape (n, dx) and y of shape (n, dy) were expected, and shapes "
-            f"{x.shape} and {y.shape} came; pass one row a point"
+            f"Expected x of shape (n, dx) and y of shape (n, dy), got {x.shape} and {y.shape}. "
+            "Pass one row per point."
         )
     return _checked(x, "x"), _checked(y, "y")
 
@@ -28,33 +28,35 @@ def checked(x: FloatArray, y: FloatArray) -> tuple[Points, Points]:
 def _checked(values: FloatArray, block: str) -> Points:
     points = np.asarray(values, dtype=np.float64)
     if points.size == 0:
-        raise MistworksError(f"{block} is empty; pass at least one row and one column")
+        raise MistworksError(
+            f"Expected at least one row and one column of {block}, got shape {points.shape}."
+        )
     if not np.isfinite(points).all():
-        raise MistworksError(f"{block} must hold finite numbers, and others came; drop such rows")
+        raise MistworksError(f"Expected finite numbers in {block}, got NaN or infinity. Drop such rows.")
     constant = np.flatnonzero(np.ptp(points, axis=0) == 0)
     if len(constant):
         raise MistworksError(
-            f"every column must vary, and column {constant[0]} of {block} is constant; drop it, since it "
-            "carries no information"
+            f"Expected columns that vary, but column {constant[0]} of {block} is constant. Drop it: it "
+            "carries no information."
         )
     return points
 
 
 def require_more_points_than_dimensions(n: int, dx: int, dy: int) -> None:
-    """Refuse a sample whose joint covariance is singular.
+    """Raise an error for a sample whose joint covariance is singular.
 
     Raises:
         MistworksError: n ≤ dx + dy.
     """
     if n <= dx + dy:
         raise MistworksError(
-            f"more points than dimensions are needed, n > dx + dy, and n = {n} with {dx} + {dy} came; take "
-            "an estimator with shrinkage"
+            f"Expected more points than dimensions, n > dx + dy, got n = {n} with {dx} + {dy}. Use an "
+            "estimator with shrinkage."
         )
 
 
 def standardised(points: Points) -> Points:
-    """Every column with mean 0 and variance 1, shape (n, d)."""
+    """Scale every column to mean 0 and variance 1, shape (n, d)."""
     centred = points / np.abs(points).max(axis=0)
     centred -= centred.mean(axis=0)
     return np.asarray(centred / centred.std(axis=0))

@@ -1,9 +1,10 @@
-"""The floor that no estimator may fall below: the mean of what it could be, whatever the points."""
+"""The floor that no estimator should fall below: a constant, the mean of the prior."""
 
 import hashlib
 from functools import lru_cache
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.dataset import FloatArray
@@ -15,21 +16,22 @@ _ROOT_SEED = 0
 
 
 class PriorMean(Baseline):
-    """The mean MI of the distributions that the ``paper`` preset trains on, from its first 4,096."""
+    """The mean MI of the first 4,096 distributions that the ``paper`` preset trains on, for any points."""
 
     @property
+    @override
     def name(self) -> str:
-        """``"prior-mean"``."""
         return "prior-mean"
 
     @property
+    @override
     def version(self) -> str:
-        """Of the estimates, with the digest of the meta-distribution."""
+        """Names the digest of the meta-distribution."""
         meta = PRESETS["paper"].split("train").meta_distribution
         return f"1-{hashlib.sha256(meta.canonical_json().encode()).hexdigest()[:8]}"
 
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
-        """The same for all points, in nats."""
         return Estimate(_mean())
 
 

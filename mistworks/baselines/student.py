@@ -1,4 +1,4 @@
-"""The Student-t copula, fitted to the ranks."""
+"""The Student-t copula fitted to the ranks."""
 
 import math
 
@@ -6,6 +6,7 @@ import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.optimize import minimize_scalar
 from scipy.special import gammaln, stdtrit
+from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.preparation import (
@@ -25,26 +26,22 @@ _MOST_ITERATIONS = 100
 
 
 class StudentCopula(Baseline):
-    """The MI of the t copula whose correlation matrix R and degrees of freedom ν fit the ranks best.
+    """The MI of the t copula whose correlation matrix R and degrees of freedom ν best fit the ranks.
 
     Both maximise the pseudo-likelihood of u = rank / (n + 1) (Genest, Ghoudi, Rivest, "A semiparametric
     estimation procedure of dependence parameters in multivariate families of distributions", Biometrika
     1995): R by the weighted covariances of the EM algorithm for the t distribution (Liu, Rubin, "ML
     estimation of the t distribution using EM and its extensions, ECM and ECME", Statistica Sinica 1995),
     scaled to unit diagonal, at each ν; ν by a search of the profile between 0.3 and 1000. The MI is that of
-    `mistworks.distributions.Student`. Nothing corrects its bias upwards.
+    `mistworks.distributions.Student`. Its upward bias is not corrected.
     """
 
     @property
+    @override
     def name(self) -> str:
-        """``"t-copula"``."""
         return "t-copula"
 
-    @property
-    def version(self) -> str:
-        """Of the estimates."""
-        return "1"
-
+    @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
         """Mutual information in nats, at least 0.
 
@@ -59,13 +56,13 @@ class StudentCopula(Baseline):
             return Estimate(Student(profile.correlation, x.shape[1], nu).mutual_information)
         except (np.linalg.LinAlgError, MistworksError):
             raise MistworksError(
-                "linearly independent columns were expected, and the ranks of x and y together are not; drop "
-                "copies of columns or take an estimator with shrinkage"
+                "Expected linearly independent columns, but the ranks of x and y together are dependent. "
+                "Drop copies of columns, or use an estimator with shrinkage."
             ) from None
 
 
 class _Profile:
-    """The pseudo-likelihood as a function of ν, with the best R at the last ν it was asked for.
+    """The pseudo-likelihood as a function of ν, with the best R at the last ν that it was evaluated at.
 
     Attributes:
         correlation: R, shape (d, d).
@@ -78,20 +75,20 @@ class _Profile:
         self.correlation = np.corrcoef(stdtrit(_DEGREES_OF_FREEDOM[1], uniform).T)
 
     def best_degrees_of_freedom(self) -> float:
-        """The ν of greatest pseudo-likelihood; R is then the best at it."""
+        """Return the ν of maximum pseudo-likelihood, and leave the best R for it in ``correlation``."""
         low, high = (math.log(bound) for bound in _DEGREES_OF_FREEDOM)
-        found = minimize_scalar(
+        optimum = minimize_scalar(
             lambda log_nu: -self(math.exp(log_nu)),
             bounds=(low, high),
             method="bounded",
             options={"xatol": 0.01},
         )
-        nu = math.exp(float(found.x))
+        nu = math.exp(float(optimum.x))
         self(nu)
         return nu
 
     def __call__(self, nu: float) -> float:
-        """The log pseudo-likelihood in nats a point, up to a constant, at ν and the best R."""
+        """Log pseudo-likelihood in nats per point, up to a constant, at ν and the best R."""
         quantiles = np.asarray(stdtrit(nu, self._levels))
         points = quantiles[self._places]
         d = points.shape[1]
@@ -113,7 +110,7 @@ class _Profile:
 
 
 def _log_density(d: int, nu: float, squares: Points) -> Points:
-    """Log density in nats of the standard d-variate t at points of those squared norms."""
+    """Log density in nats of the standard d-variate t at points with these squared norms."""
     constant = gammaln((nu + d) / 2) - gammaln(nu / 2) - d / 2 * math.log(nu * math.pi)
     return np.asarray(constant - (nu + d) / 2 * np.log1p(squares / nu))
 

@@ -14,10 +14,10 @@ from mistworks.estimation.estimator import Estimate, Estimator
 class Trained:
     """A trained estimator with its name.
 
-    It does not warn of samples outside of what it was trained on: how it fares there is what is measured.
+    It does not warn about samples outside its training range: its accuracy there is what is measured.
 
     Attributes:
-        name: such as ``"mist/3"``.
+        name: name in tables, such as ``"mist/3"``.
         estimator: the trained estimator.
     """
 
@@ -31,7 +31,7 @@ class Trained:
 
     @property
     def slow(self) -> bool:
-        """Milliseconds an estimate."""
+        """Always False: an estimate takes milliseconds."""
         return False
 
     @property
@@ -40,7 +40,7 @@ class Trained:
         return True
 
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
-        """Mutual information in nats of points x of shape (n, dx) and y of shape (n, dy).
+        """Estimate the mutual information in nats of x of shape (n, dx) and y of shape (n, dy).
 
         Raises:
             MistworksError: x and y are not a sample the network can read; see `mistworks.estimation.inputs`.
@@ -48,7 +48,7 @@ class Trained:
         return self.estimate_many([(x, y)])[0]
 
     def estimate_many(self, pairs: Iterable[tuple[FloatArray, FloatArray]]) -> list[Estimate]:
-        """Estimates of many pairs, in their order, computed in batches.
+        """Return the estimates of many pairs, in their order, computed in batches.
 
         Raises:
             MistworksError: one of the pairs is not a sample the network can read.
