@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 import mistworks
 from mistworks.estimation.many import Model
 from mistworks.evaluation.distributions.exact import entropy, table_information
-from mistworks.evaluation.distributions.observed import ClassesOnALine, RoundedNormals, zipf
+from mistworks.evaluation.distributions.observed import ClassesOnALine
+from mistworks.evaluation.distributions.recorded import RoundedNormals
 from mistworks.evaluation.distributions.strong import AdditiveUniform, StrongNormal
+from mistworks.evaluation.distributions.tables import zipf
 from mistworks.evaluation.suites.strong import least_size
 
 Array = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""How good estimates are: estimators put to suites of datasets whose mutual information is known."""
+"""Evaluate estimators on suites of datasets with known mutual information."""
 
 from mistworks.evaluation.measures import AccuracyRow, accuracy, metrics
 from mistworks.evaluation.results import Results

@@ -1,4 +1,4 @@
-"""Time and memory of one estimate, alone in a fresh process on one thread."""
+"""Time and memory of one estimate, measured in a fresh process on one thread."""
 
 import json
 import os
@@ -8,9 +8,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,28 +18,16 @@ from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
 
+if TYPE_CHECKING:  # baselines import torch, which would count in what is measured
+    from mistworks.baselines import MutualInformationEstimator
+
 REPEATS = 5
-"""Estimates that are timed after the warm-up, unless they take longer than the time given."""
+"""Number of timed estimates after the warm-up, if the time budget allows."""
 
 _WARM_UP_POINTS = 50
 _ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
 )
-
-
-class NamedEstimator(Protocol):
-    """Anything that estimates mutual information and says what it is called."""
-
-    @property
-    def name(self) -> str:
-        """What tables call it."""
-
-    @property
-    def version(self) -> str:
-        """Changes whenever estimates may change."""
-
-    def estimate(self, x: FloatArray, y: FloatArray) -> object:
-        """An estimate for points x of shape (n, dx) and y of shape (n, dy)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +36,14 @@ class Cost:
 
     Attributes:
         estimator: name of the estimator.
-        estimator_version: its version.
+        estimator_version: version of the estimator.
         n: number of points.
         dx: dimension of X.
         dy: dimension of Y.
-        seconds: the least of the repeated times; none where it failed.
-        memory: greatest growth of resident memory during an estimate, in bytes; none where it failed.
-        repeats: how many times it was timed.
-        failure: why it failed, empty where it did not.
+        seconds: minimum of the repeated times; None after a failure.
+        memory: peak growth of resident memory during an estimate in bytes; None after a failure.
+        repeats: number of timed estimates.
+        failure: reason of the failure, empty without one.
     """
 
     estimator: str
@@ -70,20 +58,20 @@ class Cost:
 
 
 def measure_cost(
-    estimator: NamedEstimator, n: int, dx: int, dy: int, *, budget_seconds: float = 60.0
+    estimator: "MutualInformationEstimator", n: int, dx: int, dy: int, *, budget_seconds: float = 60.0
 ) -> Cost:
-    """Time and peak memory of one estimate of n correlated normal points.
+    """Measure the time and peak memory of one estimate of n correlated normal points.
 
-    A fresh process with one thread imports and warms up on few points of the same dimension, watches the
-    resident memory during a first whole estimate, and then times repeats of it. For comparable figures
-    nothing else should run on the machine.
+    A fresh process with one thread imports and warms up on a few points of the same dimension, watches the
+    resident memory during a first full estimate, and then times repeats of it. For comparable numbers, run
+    nothing else on the machine.
 
     Args:
-        estimator: what is measured; it is pickled to the process.
+        estimator: the estimator to measure; it is pickled to the process.
         n: number of points.
         dx: dimension of X.
         dy: dimension of Y.
-        budget_seconds: no repeat is begun after half of it, and the process is ended after all of it, which
+        budget_seconds: no repeat starts after half of it. The process is stopped after all of it, which
             counts as a failure.
     """
     failed = Cost(estimator.name, estimator.version, n, dx, dy, None, None, 0)
@@ -102,23 +90,23 @@ def measure_cost(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return _with(failed, failure=f"took longer than {budget_seconds:g} s")
+        return replace(failed, failure=f"took longer than {budget_seconds:g} s")
     try:
-        return _with(failed, **json.loads(done.stdout.splitlines()[-1]))
+        return replace(failed, **json.loads(done.stdout.splitlines()[-1]))
     except (IndexError, ValueError):
-        told = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = told[-1] if told else "no message"
-        return _with(failed, failure=f"the process ended with status {done.returncode}: {reason}")
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = lines[-1] if lines else "no message"
+        return replace(failed, failure=f"the process ended with status {done.returncode}: {reason}")
 
 
 def measure_costs(
-    estimators: Sequence[NamedEstimator],
+    estimators: "Sequence[MutualInformationEstimator]",
     shapes: Sequence[tuple[int, int, int]],
     *,
     budget_seconds: float = 60.0,
     on_progress: Callable[[Cost], None] | None = None,
 ) -> tuple[Cost, ...]:
-    """Costs of every estimator at every (n, dx, dy), one after another."""
+    """Measure the costs of every estimator at every (n, dx, dy), one after another."""
     costs = []
     for estimator in estimators:
         for n, dx, dy in shapes:
@@ -129,7 +117,7 @@ def measure_costs(
 
 
 def main() -> None:
-    """Measure what the standard input asks for, and print it as JSON: what `measure_cost` runs."""
+    """Read a request from standard input and print its cost as JSON. `measure_cost` runs it in a process."""
     estimator, n, dx, dy, seconds = pickle.load(sys.stdin.buffer)
     with suppress(ImportError):
         import torch
@@ -142,7 +130,9 @@ def main() -> None:
     sys.stdout.write("\n" + json.dumps(measured) + "\n")
 
 
-def _measure(estimator: NamedEstimator, x: FloatArray, y: FloatArray, seconds: float) -> dict[str, Any]:
+def _measure(
+    estimator: "MutualInformationEstimator", x: FloatArray, y: FloatArray, seconds: float
+) -> dict[str, Any]:
     with suppress(MistworksError):
         estimator.estimate(x[:_WARM_UP_POINTS], y[:_WARM_UP_POINTS])
     begun = time.perf_counter()
@@ -158,21 +148,21 @@ def _measure(estimator: NamedEstimator, x: FloatArray, y: FloatArray, seconds: f
 
 
 def _sample(n: int, dx: int, dy: int) -> tuple[FloatArray, FloatArray]:
-    """Normal points of which every pair of coordinates has a correlation of one half."""
+    """Normal points with correlation ½ between all coordinates."""
     rng = stream(0, "cost", f"n={n} dx={dx} dy={dy}", 0)
     points = rng.standard_normal((n, dx + dy)) + rng.standard_normal((n, 1))
     return points[:, :dx].astype(np.float32), points[:, dx:].astype(np.float32)
 
 
 def _start_watching_memory() -> int:
-    """Resident memory in bytes, from which on `_peak_memory` counts where the system allows (Linux)."""
+    """Return the resident memory in bytes and, on Linux, restart `_peak_memory` from it."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS") or _peak_memory()
 
 
 def _peak_memory() -> int:
-    """Greatest resident memory in bytes."""
+    """Peak resident memory in bytes."""
     if (peak := _status("VmHWM")) is not None:
         return peak
     import resource
@@ -182,7 +172,7 @@ def _peak_memory() -> int:
 
 
 def _status(key: str) -> int | None:
-    """A size in bytes among the facts that Linux keeps of the process; none elsewhere."""
+    """Read a size in bytes from /proc/self/status; None on other systems than Linux."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:
@@ -190,8 +180,4 @@ def _status(key: str) -> int | None:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:")), None)
 
 
-def _with(cost: Cost, **changes: Any) -> Cost:
-    return Cost(**{**asdict(cost), **changes})
-
-
-__all__ = ["REPEATS", "Cost", "NamedEstimator", "main", "measure_cost", "measure_costs"]
+__all__ = ["REPEATS", "Cost", "main", "measure_cost", "measure_costs"]

@@ -1,4 +1,4 @@
-"""The gate before the alias ``champion``: whether a challenger may take the champion's place, and why not."""
+"""The gate for the alias ``champion``: whether a challenger may replace the champion, and the reasons."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,23 +16,23 @@ from mistworks.evaluation.results import QUANTILE_LEVELS, Results
 from mistworks.randomness import stream
 
 FORBIDDEN_SUITES = frozenset({"beyond"})
-"""Suites that say how an estimator does on what it was never chosen for: choosing by them would end that."""
+"""Suites that measure generalisation: they would lose that meaning if estimators were chosen by them."""
 
 _FLOOR, _CHAMPION = "accuracy against a constant", "accuracy against the champion"
 _COMPARISONS = (_FLOOR, _CHAMPION)
 
 
 class GateConfig(FrozenConfig):
-    """What a challenger has to meet.
+    """Requirements for a challenger.
 
     Attributes:
         confidence: level of the paired bootstrap intervals of differences in MSE.
-        resamples: bootstrap resamples.
-        margin: how much worse than the champion's MSE, as a share of it, still counts as not worse.
-        time_share: share of the champion's time that a challenger which is not better may take at most.
-        level: level of the interval whose coverage of the true MI is bounded.
-        coverage: least and greatest coverage.
-        least_datasets: fewest datasets of a suite that a comparison is taken from.
+        resamples: number of bootstrap resamples.
+        margin: increase of MSE over that of the champion, as a share of it, that still counts as not worse.
+        time_share: maximum time of a challenger that is not better, as a share of the champion's time.
+        level: level of the intervals whose coverage is bounded.
+        coverage: minimum and maximum coverage.
+        least_datasets: minimum number of datasets of a suite for a comparison.
         seed: root seed of the resamples.
     """
 
@@ -49,7 +49,7 @@ class GateConfig(FrozenConfig):
     @classmethod
     def _kept(cls, level: float) -> float:
         if not any(abs((1 + level) / 2 - tau) < 1e-9 for tau in QUANTILE_LEVELS if tau > 0.5):
-            raise ValueError(f"a level such as 0.5, 0.8, 0.9 or 0.95 was expected, and {level} came")
+            raise ValueError(f"Expected a level such as 0.5, 0.8, 0.9 or 0.95, got {level}.")
         return level
 
     @model_validator(mode="after")
@@ -57,8 +57,8 @@ class GateConfig(FrozenConfig):
         low, high = self.coverage
         if not 0 <= low <= self.level <= high <= 1:
             raise ValueError(
-                f"bounds of the coverage on both sides of the level {self.level} were expected, and "
-                f"{self.coverage} came; change either"
+                f"Expected bounds of the coverage on both sides of the level {self.level}, got "
+                f"{self.coverage}. Change either."
             )
         return self
 
@@ -68,22 +68,22 @@ class Condition:
     """One condition of the gate.
 
     Attributes:
-        name: such as ``"coverage"``.
+        name: name of the condition, such as ``"coverage"``.
         passed: whether it is met.
-        told: the figures in a sentence, and by how much they miss where they do.
+        detail: the figures in a sentence, and the shortfall if it is not met.
     """
 
     name: str
     passed: bool
-    told: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate found.
+    """The decision of the gate.
 
     Attributes:
-        conditions: all that were looked at.
+        conditions: all conditions that were checked.
         figures: numbers by name, such as ``"validation.mse"`` in nats².
     """
 
@@ -97,11 +97,11 @@ class Decision:
 
     @property
     def sentence(self) -> str:
-        """The conditions that are not met with their figures; where all are, what was compared."""
+        """The conditions that are not met, with their figures; if all are met, the comparison."""
         failed = [condition for condition in self.conditions if not condition.passed]
         compared = [condition for condition in self.conditions if condition.name in _COMPARISONS]
         chosen = failed or compared[-1:] or self.conditions
-        return "; ".join(f"{condition.name} ({condition.told})" for condition in chosen)
+        return "; ".join(f"{condition.name} ({condition.detail})" for condition in chosen)
 
 
 def decide(
@@ -112,30 +112,30 @@ def decide(
     *,
     time_share: float = 1.0,
 ) -> Decision:
-    """Whether a challenger may take the champion's place.
+    """Decide whether a challenger may replace the champion.
 
-    It must give a finite estimate of every dataset; be better than any constant, which the mean of the
-    training prior is one of; be better than the champion in MSE, or not worse and faster; cover the truth as
-    often as its intervals say, within bounds; and keep every invariance that it declares. Better is told by a
+    It must give a finite estimate for every dataset; be better than every constant, such as the mean of the
+    training prior; be better than the champion in MSE, or not worse and faster; cover the truth as often as
+    its intervals promise, within bounds; and have every invariance that it declares. "Better" is decided by a
     paired bootstrap over datasets (see `paired_difference`), on every suite. A challenger without intervals
-    is held against a champion that has them.
+    fails against a champion with intervals.
 
     Args:
-        challenger: its results, one entry a validation suite.
-        champion: those of the champion on the same suites; None where there is no champion.
-        checks: what `check_invariances` found of the challenger.
-        config: what is asked for.
-        time_share: the challenger's time as a share of the champion's, measured beside one another.
+        challenger: results of the challenger, one entry per validation suite.
+        champion: results of the champion on the same suites; None without a champion.
+        checks: results of `check_invariances` for the challenger.
+        config: the requirements.
+        time_share: the challenger's time as a share of the champion's, both measured together.
 
     Raises:
-        MistworksError: the results are not of the same datasets, are of a suite that must not be used for
-            choosing a model, or there is none.
+        MistworksError: there are no results, the datasets differ, or a suite must not be used for choosing an
+            estimator.
     """
     config = config or GateConfig()
     if not challenger or (champion is not None and len(champion) != len(challenger)):
         raise MistworksError(
-            "results on one validation suite or more were expected, and of the champion on the same, and "
-            f"{len(challenger)} and {len(champion or ())} came; evaluate both on the same suites"
+            "Expected results of challenger and champion on at least one validation suite, got "
+            f"{len(challenger)} and {len(champion or ())}. Evaluate both on the same suites."
         )
     conditions: list[Condition] = []
     figures: dict[str, float] = {} if champion is None else {"time_share": time_share}
@@ -152,7 +152,7 @@ def _on_suite(
     failures = int((~results.succeeded).sum())
     figures |= {f"{results.suite}.count": len(results), f"{results.suite}.failures": failures}
     yield Condition(
-        "failures", failures == 0, f"{failures} of {len(results)} on {results.suite} failed, and none may"
+        "failures", failures == 0, f"{failures} of {len(results)} on {results.suite} failed, none may"
     )
     if len(results) < config.least_datasets or failures == len(results):
         yield Condition(
@@ -171,20 +171,20 @@ def _on_suite(
 def _better_than_a_constant(results: Results, figures: dict[str, float], config: GateConfig) -> Condition:
     mean = float(results.mi.mean())
     constant = replace(results, estimator="constant", estimate=np.full(len(results), mean))
-    found = _difference(results, constant, config)
+    difference = _difference(results, constant, config)
     mse, floor = _mse(results, mean), _mse(constant, mean)
     figures |= {f"{results.suite}.mse": mse, f"{results.suite}.constant_mse": floor}
-    told = (
+    detail = (
         f"MSE on {results.suite} {mse:.4g} nats² against {floor:.4g} of the best constant, {mean:.3g} nats, "
-        f"{_interval(found)}"
+        f"{_interval(difference)}"
     )
-    return Condition(_FLOOR, found.high < 0, told + _short(found, 0.0))
+    return Condition(_FLOOR, difference.high < 0, detail + _short(difference, 0.0))
 
 
 def _better_than_the_champion(
     results: Results, rival: Results, figures: dict[str, float], config: GateConfig
 ) -> Condition:
-    found = _difference(results, rival, config)
+    difference = _difference(results, rival, config)
     fallback = float(results.mi.mean())
     best = _mse(rival, fallback)
     allowed = config.margin * best
@@ -192,27 +192,26 @@ def _better_than_the_champion(
     faster = share <= config.time_share
     figures |= {
         f"{results.suite}.champion_mse": best,
-        f"{results.suite}.difference": found.mean,
-        f"{results.suite}.difference_low": found.low,
-        f"{results.suite}.difference_high": found.high,
+        f"{results.suite}.difference": difference.mean,
+        f"{results.suite}.difference_low": difference.low,
+        f"{results.suite}.difference_high": difference.high,
     }
-    told = (
+    detail = (
         f"MSE on {results.suite} {_mse(results, fallback):.4g} nats² against {best:.4g} of "
-        f"{rival.estimator}, {_interval(found)}"
+        f"{rival.estimator}, {_interval(difference)}"
     )
     timed = f"its time is {share:.0%} of the champion's"
-    if found.high < 0:
-        return Condition(_CHAMPION, True, told)
-    if found.high < allowed:
+    if difference.high < 0:
+        return Condition(_CHAMPION, True, detail)
+    if difference.high < allowed:
         wanted = f"not worse by {allowed:.3g}, and {timed}"
-        short = (
-            "" if faster else f", where {config.time_share:.0%} at most is asked of one that is not better"
-        )
-        return Condition(_CHAMPION, faster, f"{told}; {wanted}{short}")
+        short = "" if faster else f", where {config.time_share:.0%} at most is allowed unless it is better"
+        return Condition(_CHAMPION, faster, f"{detail}; {wanted}{short}")
     short = (
-        f"{_short(found, 0.0)}, or {found.high - allowed:.3g} too much even for one that is faster ({timed})"
+        f"{_short(difference, 0.0)}, or {difference.high - allowed:.3g} too much even for a faster one "
+        f"({timed})"
     )
-    return Condition(_CHAMPION, False, told + short)
+    return Condition(_CHAMPION, False, detail + short)
 
 
 def _coverage(
@@ -220,17 +219,17 @@ def _coverage(
 ) -> Condition:
     if not results.has_quantiles.any():
         lost = rival is not None and bool(rival.has_quantiles.any())
-        told = "it gives no intervals" + (", and the champion does" if lost else "")
-        return Condition("coverage", not lost, told)
+        detail = "it gives no intervals" + (", and the champion does" if lost else "")
+        return Condition("coverage", not lost, detail)
     share = float(covered(results, config.level).mean())
     figures[f"{results.suite}.coverage"] = share
     low, high = config.coverage
-    told = (
-        f"its {config.level:.0%} intervals hold {share:.1%} of the {len(results)} true values of "
-        f"{results.suite}, where {low:.0%} to {high:.0%} is asked"
+    detail = (
+        f"its {config.level:.0%} intervals contain {share:.1%} of the {len(results)} true values of "
+        f"{results.suite}, where {low:.0%} to {high:.0%} is required"
     )
     missing = max(low - share, share - high)
-    return Condition("coverage", missing <= 0, told + (f": {missing:.1%} off" if missing > 0 else ""))
+    return Condition("coverage", missing <= 0, detail + (f": {missing:.1%} off" if missing > 0 else ""))
 
 
 def _invariances(checks: Sequence[InvarianceCheck]) -> Condition:
@@ -247,12 +246,12 @@ def _invariances(checks: Sequence[InvarianceCheck]) -> Condition:
         for check in checks
         if not check.declared and check.violated
     ]
-    told = f"kept: {kept}" + (f"; not promised and not kept: {', '.join(others)}" if others else "")
-    return Condition("invariances", True, told)
+    detail = f"kept: {kept}" + (f"; not promised and not kept: {', '.join(others)}" if others else "")
+    return Condition("invariances", True, detail)
 
 
 def _difference(results: Results, rival: Results, config: GateConfig) -> Difference:
-    # What fails counts as the best constant: leaving it out would reward failing where it is hard.
+    # Failures count as the best constant: leaving them out would reward failing on hard datasets.
     return paired_difference(
         results,
         rival,
@@ -268,24 +267,24 @@ def _mse(results: Results, fallback: float) -> float:
     return float(((estimate - results.mi) ** 2).mean())
 
 
-def _interval(found: Difference) -> str:
-    ends = f"{found.low:+.3g} to {found.high:+.3g}"
-    return f"a difference of {found.mean:+.3g} ({found.confidence:.0%} interval {ends})"
+def _interval(difference: Difference) -> str:
+    ends = f"{difference.low:+.3g} to {difference.high:+.3g}"
+    return f"a difference of {difference.mean:+.3g} ({difference.confidence:.0%} interval {ends})"
 
 
-def _short(found: Difference, allowed: float) -> str:
-    missing = found.high - allowed
+def _short(difference: Difference, allowed: float) -> str:
+    missing = difference.high - allowed
     return f": {missing:.3g} too much to be surely better" if missing >= 0 else ""
 
 
 def _require_comparable(results: Results, rival: Results | None) -> None:
     if results.suite in FORBIDDEN_SUITES:
         raise MistworksError(
-            f"the suite {results.suite!r} must not be used for choosing a model, since it tells how one does "
-            "beyond all that it was chosen for; compare on validation suites"
+            f"Expected validation suites, got {results.suite!r}, which must not be used for choosing an "
+            "estimator: it measures generalisation. Compare on validation suites."
         )
     if rival is not None and not len(matched(results, rival)[0]) == len(results) == len(rival):
         raise MistworksError(
-            f"results of challenger and champion on the same datasets of {results.suite} were expected, and "
-            f"{len(results)} and {len(rival)} came; evaluate both on all of it"
+            f"Expected results of challenger and champion on the same datasets of {results.suite}, got "
+            f"{len(results)} and {len(rival)}. Evaluate both on the whole suite."
         )

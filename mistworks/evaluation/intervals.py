@@ -1,7 +1,7 @@
-"""Calibration: whether intervals hold the true mutual information as often as they say, and their width.
+"""Calibration: whether intervals contain the true mutual information as often as promised, and their width.
 
-An estimator that gives intervals and fails on a dataset, or gives none there, does not cover it: failures
-count against coverage and are shown beside it.
+A dataset on which an estimator with intervals fails, or gives none, is not covered: failures count against
+coverage and are reported beside it.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from mistworks.evaluation.measures import ALL, DEFAULT_BINS, Bins, groups, mean_
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
 
 LEVELS: tuple[float, ...] = (0.5, 0.8, 0.9, 0.95)
-"""Levels of the central intervals that tables show."""
+"""Levels of the central intervals in tables."""
 
 PIT_BINS = 20
-"""Bins of the histogram of the probability integral transform: their edges are kept quantile levels."""
+"""Bins of the histogram of the probability integral transform; their edges are stored quantile levels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class CoverageRow:
         family: family, or ``"all"``.
         n_bin: bin of the sample size, ``"other"`` outside the bins, or ``"all"``.
         level: nominal coverage.
-        count: datasets in the group.
-        failures: those among them without an interval; they are not covered.
-        coverage: share of datasets whose interval holds the true MI.
+        count: number of datasets in the group.
+        failures: number of them without an interval; they count as not covered.
+        coverage: share of datasets whose interval contains the true MI.
         low: lower end of the Clopper–Pearson interval of the coverage.
-        high: its upper end.
-        width: mean width in nats, over datasets with an interval (sharpness).
-        score: mean interval score in nats, over the same.
-        score_se: its standard error.
+        high: upper end of the same interval.
+        width: mean width in nats over datasets with an interval (sharpness).
+        score: mean interval score in nats over the same datasets.
+        score_se: standard error of ``score``.
     """
 
     suite: str
@@ -60,20 +60,20 @@ class CoverageRow:
 
 @dataclass(frozen=True, slots=True)
 class FalseAlarmRow:
-    """How often an interval excludes 0 although X and Y are independent.
+    """How often the lower end of an interval exceeds 0 although X and Y are independent.
 
     Attributes:
         suite: name of the suite.
         estimator: name of the estimator.
         n_bin: bin of the sample size, or ``"all"``.
-        level: of the central interval.
-        nominal: (1 − level) / 2, the rate that the lower end promises not to exceed.
-        count: independent datasets in the group.
-        failures: those among them without an interval; they raise no alarm and do not dilute the rate.
-        alarms: datasets whose lower end is above 0.
-        rate: alarms among the datasets with an interval.
+        level: level of the central interval.
+        nominal: (1 − level) / 2, the promised maximum rate.
+        count: number of independent datasets in the group.
+        failures: number of them without an interval. They raise no alarm and are left out of the rate.
+        alarms: number of datasets with a lower end above 0.
+        rate: alarms per dataset with an interval.
         low: lower end of the Clopper–Pearson interval of the rate.
-        high: its upper end.
+        high: upper end of the same interval.
     """
 
     suite: str
@@ -96,16 +96,17 @@ def coverage(
     bins: Bins = DEFAULT_BINS,
     confidence: float = 0.95,
 ) -> tuple[CoverageRow, ...]:
-    """Coverage and width of intervals by family and n bin, totals first; empty for point estimates.
+    """Coverage and width of intervals by family and bin of n, totals first; empty for point estimates.
 
-    Intervals are closed: one that ends at 0 covers an MI of 0, so that on independent data an estimator whose
-    estimates are never negative covers more often than its level. `pit` treats such ties without that excess.
+    Intervals are closed: an interval that ends at 0 covers an MI of 0. On independent data, estimators that
+    are never negative therefore cover more often than their level; `pit` treats such ties without that
+    excess.
 
     Args:
         results: estimates beside the truth.
-        levels: of the central intervals.
-        bins: how datasets are grouped.
-        confidence: of the intervals of the coverage.
+        levels: levels of the central intervals.
+        bins: bins of n.
+        confidence: level of the intervals of the coverage.
     """
     if not results.has_quantiles.any():
         return ()
@@ -139,13 +140,13 @@ def coverage(
 
 
 def covered(results: Results, level: float) -> NDArray[np.bool_]:
-    """Whether the central interval holds the true MI, shape (N,); not where there is no interval."""
+    """Whether the central interval contains the true MI, shape (N,); False without an interval."""
     low, high = results.interval(level)
     return results.has_quantiles & (low <= results.mi) & (results.mi <= high)
 
 
 def interval_score(results: Results, level: float) -> NDArray[np.float64]:
-    """Interval score of each dataset in nats, shape (N,), NaN where there is no interval; less is better.
+    """Interval score of each dataset in nats, shape (N,), NaN without an interval; lower is better.
 
     S_α(l, u; x) = (u − l) + (2/α)(l − x)₊ + (2/α)(x − u)₊ with α = 1 − level (Gneiting and Raftery,
     "Strictly proper scoring rules, prediction, and estimation", JASA 2007, eq. 43).
@@ -157,7 +158,7 @@ def interval_score(results: Results, level: float) -> NDArray[np.float64]:
 
 
 def pinball_loss(results: Results) -> NDArray[np.float64]:
-    """Mean of the pinball loss over ``QUANTILE_LEVELS`` in nats, shape (N,), NaN without quantiles.
+    """Mean pinball loss over ``QUANTILE_LEVELS`` in nats, shape (N,), NaN without quantiles.
 
     ρ_τ(x − q) = (x − q)(τ − 1{x < q}) (Koenker and Bassett, "Regression quantiles", Econometrica 1978).
     """
@@ -167,17 +168,17 @@ def pinball_loss(results: Results) -> NDArray[np.float64]:
 
 
 def pit(results: Results, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Probability integral transform F(truth) of each dataset, shape (N,), NaN where there are no quantiles.
+    """Probability integral transform F(truth) of each dataset, shape (N,), NaN without quantiles.
 
-    Uniform on (0, 1) for a calibrated estimator (Dawid 1984). F is linear between the kept quantiles. Where F
-    is not determined by them it is randomised (Czado, Gneiting, Held, "Predictive model assessment for
-    count data", Biometrics 2009, section 2.1): a truth beyond the outermost quantile is spread uniformly over
-    the level left there, and a truth equal to several quantiles, as at a mass at 0, over the levels they
-    span, down to 0 if the lowest is among them and up to 1 if the highest is.
+    It is uniform on (0, 1) for a calibrated estimator (Dawid 1984). F is linear between the stored quantiles.
+    Where they do not determine F, it is randomised (Czado, Gneiting, Held, "Predictive model assessment for
+    count data", Biometrics 2009, section 2.1): a truth beyond the outermost quantile is uniform over the
+    remaining levels, and a truth equal to several quantiles, such as a mass at 0, is uniform over the levels
+    they span, down to 0 if the lowest is among them and up to 1 if the highest is.
 
     Args:
         results: estimates beside the truth.
-        rng: what randomises.
+        rng: source of the randomisation.
     """
     kept = results.has_quantiles
     quantiles, truth = np.sort(results.quantiles[kept], axis=1), results.mi[kept, None]
@@ -201,16 +202,16 @@ def pit_counts(values: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def pit_p_value(values: NDArray[np.float64]) -> float:
-    """Pearson's χ² test that the transform is uniform: small for a miscalibrated estimator.
+    """Pearson's χ² test of a uniform transform: the p value is small for a miscalibrated estimator.
 
     Raises:
-        MistworksError: there are fewer than 5 values a bin, where the χ² approximation fails.
+        MistworksError: there are fewer than 5 values per bin, where the χ² approximation fails.
     """
     counts = pit_counts(values)
     if counts.sum() < 5 * PIT_BINS:
         raise MistworksError(
-            f"{5 * PIT_BINS} datasets or more are needed to test calibration, and {counts.sum()} have "
-            "quantiles; evaluate on more"
+            f"Expected at least {5 * PIT_BINS} datasets with quantiles to test calibration, got "
+            f"{counts.sum()}. Evaluate on more."
         )
     return float(chisquare(counts).pvalue)
 
@@ -222,7 +223,7 @@ def false_alarms(
     bins: Bins = DEFAULT_BINS,
     confidence: float = 0.95,
 ) -> tuple[FalseAlarmRow, ...]:
-    """Rate of "lower end > 0" among datasets with a true MI of 0, by n bin; empty for point estimates."""
+    """Rate of lower ends above 0 on datasets with a true MI of 0, by bin of n; empty for point estimates."""
     null = results[results.mi == 0]
     if not null.has_quantiles.any():
         return ()
@@ -253,7 +254,10 @@ def false_alarms(
 
 
 def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Exact confidence interval of a proportion (Clopper and Pearson, Biometrika 1934); (0, 1) of none."""
+    """Exact confidence interval of a proportion (Clopper and Pearson, Biometrika 1934); (0, 1) for no trials.
+
+    Like ``scipy.stats.binomtest(…).proportion_ci``, but in closed form, without its search for a root.
+    """
     tail = (1 - confidence) / 2
     low = float(betaincinv(successes, trials - successes + 1, tail)) if successes > 0 else 0.0
     high = float(betaincinv(successes + 1, trials - successes, 1 - tail)) if successes < trials else 1.0

@@ -1,4 +1,4 @@
-"""Whether an estimator keeps what mutual information keeps: checked on seeded samples, counted and sized."""
+"""Check on seeded samples whether an estimator has the invariances of mutual information."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +20,19 @@ Array = NDArray[np.float64]
 Pair = tuple[Array, Array]
 Estimates = Callable[[Array, Array], Estimate]
 
-# Values on a grid: maps that are increasing stay so in float32, and make no ties.
+# Values on a grid: increasing maps stay strictly increasing in float32 and create no ties.
 _GRID = 2.0**10
 
 
 class InvarianceConfig(FrozenConfig):
-    """How invariances are checked.
+    """Settings of the checks.
 
     Attributes:
-        samples: number of ordinary samples; the odd ones come on top.
-        largest_n: most points of a sample.
-        largest_d: most coordinates of X and of Y.
-        absolute: change in nats that is taken for rounding.
-        relative: change as a share of the estimate that is taken for rounding, added to ``absolute``.
+        samples: number of ordinary samples, in addition to the odd ones.
+        largest_n: maximum number of points of a sample.
+        largest_d: maximum number of coordinates of X and of Y.
+        absolute: change in nats that counts as rounding.
+        relative: change as a share of the estimate that counts as rounding, added to ``absolute``.
         seed: root seed of the samples.
     """
 
@@ -46,15 +46,15 @@ class InvarianceConfig(FrozenConfig):
 
 @dataclass(frozen=True, slots=True)
 class InvarianceCheck:
-    """What the check of one property found.
+    """Result of the check of one property.
 
     Attributes:
-        name: an `Invariance`, or ``"finite"``, ``"non-negative"`` or ``"ordered quantiles"``, which every
-            estimate must be.
-        declared: whether the estimator promises it.
-        comparisons: estimates that were looked at.
-        violated: those among them that break it by more than rounding.
-        largest: the largest breach in nats, rounding included; infinite where an estimate is not a number.
+        name: an `Invariance`, or one of ``"finite"``, ``"non-negative"`` and ``"ordered quantiles"``, which
+            every estimate must satisfy.
+        declared: whether the estimator promises the property.
+        comparisons: number of estimates checked.
+        violated: number of estimates that violate the property by more than rounding.
+        largest: largest violation in nats, rounding included; infinite if an estimate is not a number.
     """
 
     name: str
@@ -65,7 +65,7 @@ class InvarianceCheck:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing that was promised is broken."""
+        """Whether the property holds, or was not promised."""
         return not self.declared or self.violated == 0
 
 
@@ -75,14 +75,14 @@ def check_invariances(
     sizes: TrainingRange,
     config: InvarianceConfig | None = None,
 ) -> tuple[InvarianceCheck, ...]:
-    """Check an estimator on samples within the sizes it is made for, and on odd ones for being finite.
+    """Check an estimator on samples within its sizes, and on odd samples for finite estimates.
 
     Args:
-        estimate: x of shape (n, dx) and y of shape (n, dy) to an estimate; a `MistworksError` is a breach of
-            ``"finite"``, and of what is compared with it.
-        declared: what the estimator promises; the other invariances are checked and told too.
-        sizes: least and greatest n, dx and dy.
-        config: how many samples, and what is rounding.
+        estimate: maps x of shape (n, dx) and y of shape (n, dy) to an estimate. A `MistworksError` violates
+            ``"finite"`` and every comparison with that estimate.
+        declared: invariances that the estimator promises. The others are checked and reported too.
+        sizes: minimum and maximum of n, dx and dy.
+        config: number of samples and tolerance.
     """
     config = config or InvarianceConfig()
     rng = stream(config.seed, "gate", "invariance", 0)
@@ -97,8 +97,8 @@ def check_invariances(
 
 
 def _of_estimates(values: Sequence[Array]) -> tuple[InvarianceCheck, ...]:
-    """What every estimate must be: finite, at least 0, with quantiles that do not decrease."""
-    # Quantiles above the median are infinite where one side is a function of the other.
+    """Check that estimates are finite and non-negative, with ordered quantiles."""
+    # Upper quantiles may be infinite if one side is a function of the other.
     broken = np.array([np.isnan(value).any() or not np.isfinite(value[0]) for value in values])
     below = np.array([max(0.0, -float(np.nanmin(value, initial=0.0))) for value in values])
     crossing = np.array(
@@ -137,19 +137,19 @@ def _changes(one: Array, other: Array) -> Array:
 
 
 def _values(estimate: Estimates, pair: Pair) -> Array:
-    """The point estimate, then the quantiles if there are any; NaN alone where it failed."""
+    """Return the point estimate and the quantiles, if any; NaN alone after a failure."""
     with warnings.catch_warnings():
-        # Odd samples are outside of what a model was trained on, and meant to be.
+        # Odd samples are outside the training range on purpose.
         warnings.simplefilter("ignore", MistworksWarning)
         try:
-            made = estimate(*pair)
+            result = estimate(*pair)
         except MistworksError:
             return np.array([np.nan])
-    return np.array([made.mi, *(made.quantiles or ())], dtype=np.float64)
+    return np.array([result.mi, *(result.quantiles or ())], dtype=np.float64)
 
 
 def _sample(rng: np.random.Generator, sizes: TrainingRange, config: InvarianceConfig) -> Pair:
-    """Heavy-tailed coordinates that share a factor, so that X and Y depend on one another."""
+    """Draw heavy-tailed coordinates with a shared factor, so that X and Y are dependent."""
     n = _size(rng, max(sizes.n[0], MIN_POINTS), min(sizes.n[1], config.largest_n))
     dx, dy = (_size(rng, d[0], min(d[1], config.largest_d)) for d in (sizes.dx, sizes.dy))
     factor = rng.standard_normal((n, 1))
@@ -158,12 +158,12 @@ def _sample(rng: np.random.Generator, sizes: TrainingRange, config: InvarianceCo
 
 
 def _size(rng: np.random.Generator, low: int, high: int) -> int:
-    """A whole number from low to high, even on the logarithm; low where high is below it."""
+    """Draw an integer from low to high, log-uniform; low if high is smaller."""
     return low if high <= low else int(np.exp(rng.uniform(np.log(low), np.log(high + 1))))
 
 
 def _odd_samples(rng: np.random.Generator) -> list[Pair]:
-    """Samples that break estimators: constants, ties, copies, extremes, as few points as there may be."""
+    """Samples that break estimators: constants, ties, copies, extremes, the minimum number of points."""
     x, y = rng.standard_normal((50, 2)), rng.standard_normal((50, 3))
     few = rng.standard_normal((MIN_POINTS, 2))
     return [

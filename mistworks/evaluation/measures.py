@@ -27,14 +27,14 @@ _TRACKED = ("mse", "bias", "mae", "rank_correlation", "baseline_mse", "failures"
 
 
 class Bins(FrozenConfig):
-    """How datasets are grouped by size.
+    """Bins of the sample size and of the dimension.
 
-    Each bin includes its upper edge and excludes its lower one, but the first includes both, so that n = 500
-    is in ``"300-500"`` whether or not larger bins follow.
+    Each bin includes its upper edge and excludes its lower one; the first includes both. So n = 500 is in
+    ``"300-500"`` whether or not larger bins follow.
 
     Attributes:
         n_edges: edges of the bins of the sample size n.
-        dimension_edges: edges of the bins of the dimension, the greater of dx and dy.
+        dimension_edges: edges of the bins of the dimension, the maximum of dx and dy.
     """
 
     n_edges: tuple[int, ...] = (10, 100, 300, 500, 1_000, 10_000)
@@ -44,7 +44,7 @@ class Bins(FrozenConfig):
     @classmethod
     def _increasing(cls, edges: tuple[int, ...]) -> tuple[int, ...]:
         if len(edges) < 2 or any(low >= high for low, high in pairwise(edges)):
-            raise ValueError(f"two or more increasing edges were expected, and {edges} came")
+            raise ValueError(f"Expected at least two increasing edges, got {edges}.")
         return edges
 
     @property
@@ -58,11 +58,11 @@ class Bins(FrozenConfig):
         return _names(self.dimension_edges)
 
     def of_n(self, results: Results) -> NDArray[np.str_]:
-        """The bin of n of each row; ``"other"`` outside all of them."""
+        """The bin of n of each row; ``"other"`` outside all bins."""
         return _assign(results.n, self.n_edges)
 
     def of_dimension(self, results: Results) -> NDArray[np.str_]:
-        """The bin of the dimension of each row; ``"other"`` outside all of them."""
+        """The bin of the dimension of each row; ``"other"`` outside all bins."""
         return _assign(np.maximum(results.dx, results.dy), self.dimension_edges)
 
 
@@ -78,19 +78,19 @@ class AccuracyRow:
         estimator: name of the estimator.
         family: family, or ``"all"``.
         n_bin: bin of the sample size, ``"other"`` outside the bins, or ``"all"``.
-        dimension_bin: bin of the greater of dx and dy, ``"other"`` outside the bins, or ``"all"``.
-        count: datasets in the group.
-        failures: those among them without a finite estimate; the figures below up to the rank correlation
-            are over the others, and none where there are too few.
+        dimension_bin: bin of the maximum of dx and dy, ``"other"`` outside the bins, or ``"all"``.
+        count: number of datasets in the group.
+        failures: number of datasets without a finite estimate. They are left out of all measures but
+            ``baseline_mse``; a measure of too few datasets is None.
         mse: mean squared error in nats².
-        mse_se: its standard error.
+        mse_se: standard error of ``mse``.
         bias: mean of estimate minus truth in nats.
-        bias_se: its standard error.
-        variance: of estimate minus truth in nats², such that mse = bias² + variance.
+        bias_se: standard error of ``bias``.
+        variance: variance of estimate minus truth in nats², such that mse = bias² + variance.
         mae: mean absolute error in nats.
-        mae_se: its standard error.
-        median_absolute_error: in nats.
-        rank_correlation: Spearman's, of estimate with truth.
+        mae_se: standard error of ``mae``.
+        median_absolute_error: median absolute error in nats.
+        rank_correlation: Spearman's rank correlation of estimate and truth.
         baseline_mse: MSE in nats² of a constant, the mean of the prior, over all datasets of the group.
     """
 
@@ -116,21 +116,21 @@ class AccuracyRow:
 def accuracy(
     results: Results, *, prior_mean: float | None = None, bins: Bins = DEFAULT_BINS
 ) -> tuple[AccuracyRow, ...]:
-    """The table of one estimator on one suite: every family by n bin by dimension bin, totals first.
+    """Accuracy of one estimator on one suite, by family, bin of n and bin of dimension, totals first.
 
     Args:
         results: estimates beside the truth.
-        prior_mean: mean MI in nats of the distributions that the estimator was trained on, the constant that
-            it is compared with; none takes the mean truth of the suite itself, which no constant can beat.
-        bins: how datasets are grouped.
+        prior_mean: constant for ``baseline_mse``: the mean MI in nats of the training distributions. None
+            takes the mean truth of the suite, which no constant can beat.
+        bins: bins of n and of the dimension.
 
     Raises:
         MistworksError: there are no datasets.
     """
     if len(results) == 0:
         raise MistworksError(
-            f"the results of {results.estimator} on {results.suite} hold no datasets, so there is nothing to "
-            "measure; evaluate it first"
+            f"Expected results of {results.estimator} on {results.suite} with at least one dataset, got "
+            "none. Evaluate it first."
         )
     constant = float(results.mi.mean()) if prior_mean is None else prior_mean
     return tuple(_row(results[chosen], key, constant) for key, chosen in groups(results, bins))
@@ -139,7 +139,7 @@ def accuracy(
 def groups(
     results: Results, bins: Bins = DEFAULT_BINS
 ) -> Iterator[tuple[tuple[str, str, str], NDArray[np.bool_]]]:
-    """Masks of the groups that hold datasets, under (family, n bin, dimension bin), totals first."""
+    """Yield (family, bin of n, bin of dimension) and the mask of each group with datasets, totals first."""
     of_n, of_dimension = bins.of_n(results), bins.of_dimension(results)
     for family in (ALL, *np.unique(results.family).tolist()):
         in_family = _equal(results.family, family)
@@ -161,35 +161,35 @@ def find(
     dimension_bin: str = ALL,
     estimator: str | None = None,
 ) -> AccuracyRow:
-    """One row of a table; by default the total of a suite.
+    """Return one row of a table, by default the total of a suite.
 
     Raises:
-        MistworksError: there is no such row, or there are several since the table has several estimators.
+        MistworksError: there is no such row, or several because the table has several estimators.
     """
-    found = [
+    matches = [
         row
         for row in rows
         if (row.suite, row.family, row.n_bin, row.dimension_bin) == (suite, family, n_bin, dimension_bin)
         and estimator in (None, row.estimator)
     ]
-    if len(found) != 1:
+    if len(matches) != 1:
         raise MistworksError(
-            f"one row was expected for suite {suite!r}, family {family!r}, n {n_bin!r}, dimension "
-            f"{dimension_bin!r}, estimator {estimator or 'any'!r}, and there are {len(found)}; the suites "
-            f"are {', '.join(sorted({row.suite for row in rows}))}"
+            f"Expected one row for suite {suite!r}, family {family!r}, n {n_bin!r}, dimension "
+            f"{dimension_bin!r}, estimator {estimator or 'any'!r}, got {len(matches)}. The suites are "
+            f"{', '.join(sorted({row.suite for row in rows}))}."
         )
-    return found[0]
+    return matches[0]
 
 
 def metrics(rows: Sequence[AccuracyRow]) -> dict[str, float]:
-    """Flat names and values for a tracker: ``"m-test.mse.n_10_100"``, ``"m-test.mse.all"``, …
+    """Return names and values for a tracker: ``"m-test.mse.n_10_100"``, ``"m-test.mse.all"``, …
 
     Raises:
-        MistworksError: the table has several estimators, whose values would share their names.
+        MistworksError: the table has several estimators, whose values would share names.
     """
     if len({row.estimator for row in rows}) > 1:
-        raise MistworksError("metrics of one estimator were expected, and several came; pass one at a time")
-    found: dict[str, float] = {}
+        raise MistworksError("Expected the rows of one estimator, got several. Pass one at a time.")
+    values: dict[str, float] = {}
     for row in rows:
         if (row.family, row.dimension_bin) != (ALL, ALL):
             continue
@@ -197,18 +197,18 @@ def metrics(rows: Sequence[AccuracyRow]) -> dict[str, float]:
         for name in _TRACKED:
             value = getattr(row, name)
             if value is not None:
-                found[f"{row.suite}.{name}.{group}"] = float(value)
-    return found
+                values[f"{row.suite}.{name}.{group}"] = float(value)
+    return values
 
 
 def to_csv(rows: Sequence["DataclassInstance"]) -> str:
-    """A table as CSV with a header; empty fields where there is no figure.
+    """Write a table as CSV with a header; missing values are empty.
 
     Raises:
-        MistworksError: there are no rows, so no header either.
+        MistworksError: there are no rows.
     """
     if not rows:
-        raise MistworksError("a table of at least one row was expected, and none came; evaluate first")
+        raise MistworksError("Expected a table with at least one row, got none. Evaluate first.")
     text = io.StringIO()
     writer = csv.DictWriter(text, [column.name for column in fields(rows[0])], lineterminator="\n")
     writer.writeheader()
@@ -217,7 +217,7 @@ def to_csv(rows: Sequence["DataclassInstance"]) -> str:
 
 
 def mean_and_error(values: NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """Mean and its standard error, none where there are too few values for it."""
+    """Mean and standard error; None if there are too few values."""
     if len(values) == 0:
         return None, None
     error = float(values.std(ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else None
@@ -225,9 +225,10 @@ def mean_and_error(values: NDArray[np.float64]) -> tuple[float | None, float | N
 
 
 def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float | None:
-    """Spearman's rank correlation, ties at their mean rank; none where either is constant."""
+    """Spearman's rank correlation; None if either side is constant."""
     if len(first) < 2 or np.ptp(first) == 0 or np.ptp(second) == 0:
         return None
+    # Without the p value that scipy.stats.spearmanr computes for each of many small groups.
     return float(np.corrcoef(rankdata(first), rankdata(second))[0, 1])
 
 

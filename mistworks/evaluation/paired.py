@@ -17,21 +17,21 @@ _CELLS = 2**22
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Mean loss of the first estimator minus that of the second, over the datasets both were given.
+    """Mean loss of the first estimator minus that of the second, over their common datasets.
 
     Attributes:
         suite: name of the suite.
         first: name of the first estimator.
         second: name of the second.
-        loss: what is compared: squared error in nats², absolute error or interval score in nats.
-        datasets: how many are compared.
-        left_out: how many both were given and are not compared, since either failed on them.
-        first_failures: datasets both were given on which the first failed.
-        second_failures: and the second.
-        mean: the difference; below 0 the first is better.
-        low: lower end of its confidence interval.
-        high: its upper end.
-        confidence: its level.
+        loss: the loss: squared error in nats², absolute error or interval score in nats.
+        datasets: number of datasets compared.
+        left_out: number of common datasets not compared, because one of the two failed.
+        first_failures: number of common datasets on which the first failed.
+        second_failures: number of common datasets on which the second failed.
+        mean: the difference. Below 0, the first is better.
+        low: lower end of the confidence interval.
+        high: upper end of the confidence interval.
+        confidence: level of the confidence interval.
     """
 
     suite: str
@@ -66,31 +66,30 @@ def paired_difference(
 ) -> Difference:
     """Compare two estimators by a percentile bootstrap over datasets (Efron and Tibshirani 1993, ch. 13).
 
-    Datasets are drawn together with the losses of both estimators, so that what makes a dataset hard for
-    both cancels.
+    Datasets are drawn with the losses of both estimators, so that the common difficulty of a dataset cancels.
 
     Args:
         first: results of one estimator.
         second: results of the other, on the same suite.
-        rng: what draws the resamples.
-        loss: what is compared.
-        level: of the intervals whose score is compared.
-        confidence: of the interval of the difference.
-        resamples: bootstrap resamples.
-        fallback: what a failed estimate counts as, in nats, the mean of the prior for instance (and for the
-            interval score an interval of no width there), so that failing costs; none leaves datasets out
-            on which either failed, and their number is in the answer.
+        rng: draws the resamples.
+        loss: the loss to compare.
+        level: level of the intervals for the interval score.
+        confidence: level of the interval of the difference.
+        resamples: number of bootstrap resamples.
+        fallback: value in nats that replaces a failed estimate, such as the mean of the prior, so that
+            failures cost (the interval score takes an interval of zero width there). None leaves out datasets
+            on which either failed, and reports their number.
 
     Raises:
-        MistworksError: the two are of different suites or have no dataset to compare.
+        MistworksError: the suites differ, or there is no dataset to compare.
     """
     first, second = matched(first, second)
     one, other = (_losses(each, loss, level, fallback) for each in (first, second))
     both = np.isfinite(one) & np.isfinite(other)
     if not both.any():
         raise MistworksError(
-            f"{first.estimator} and {second.estimator} have no dataset of {first.suite} on which both give "
-            f"what {loss} needs; evaluate both on it, and compare points where there are no quantiles"
+            f"Expected a dataset of {first.suite} on which both {first.estimator} and {second.estimator} "
+            f"give what {loss} needs, got none. Evaluate both on it, or compare point estimates."
         )
     difference = (one - other)[both]
     low, high = bootstrap_interval(difference, rng, confidence=confidence, resamples=resamples)
@@ -111,22 +110,22 @@ def paired_difference(
 
 
 def matched(first: Results, second: Results) -> tuple[Results, Results]:
-    """The rows of the datasets that both were given, in the order of the suite.
+    """Return the rows of common datasets, in the order of the suite.
 
     Raises:
-        MistworksError: they are of different suites or versions of it, or share no dataset.
+        MistworksError: suites or their versions differ, or there is no common dataset.
     """
     one, other = (first.suite, first.suite_version), (second.suite, second.suite_version)
     if one != other:
         raise MistworksError(
-            f"results on one suite were expected, and {one[0]} version {one[1]} and {other[0]} version "
-            f"{other[1]} came; evaluate both on the same"
+            f"Expected results on one suite, got {one[0]} version {one[1]} and {other[0]} version "
+            f"{other[1]}. Evaluate both estimators on the same suite."
         )
     shared, rows, others = np.intersect1d(first.position, second.position, return_indices=True)
     if len(shared) == 0:
         raise MistworksError(
-            f"{first.estimator} and {second.estimator} were given no dataset of {first.suite} in common; "
-            "evaluate both on the same part of it"
+            f"Expected a common dataset of {first.suite} for {first.estimator} and {second.estimator}, got "
+            "none. Evaluate both on the same part of the suite."
         )
     return first[rows], second[others]
 
@@ -138,7 +137,7 @@ def bootstrap_interval(
     confidence: float = 0.95,
     resamples: int = 10_000,
 ) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean of values of shape (N,)."""
+    """Percentile bootstrap interval of the mean of values with shape (N,)."""
     means = np.empty(resamples)
     step = max(1, _CELLS // len(values))
     for start in range(0, resamples, step):
@@ -149,7 +148,7 @@ def bootstrap_interval(
 
 
 def _losses(results: Results, loss: Loss, level: float, fallback: float | None) -> NDArray[np.float64]:
-    """Losses of shape (N,), NaN where the estimator failed and nothing stands in."""
+    """Losses of shape (N,); NaN where the estimator failed, unless there is a fallback."""
     error = results.estimate - results.mi
     missed = np.full(len(results), np.nan) if fallback is None else np.abs(fallback - results.mi)
     match loss:
@@ -161,7 +160,7 @@ def _losses(results: Results, loss: Loss, level: float, fallback: float | None) 
             values, replacement = interval_score(results, level), 2 / (1 - level) * missed
         case _:
             raise MistworksError(
-                f"a loss is one of {', '.join(get_args(Loss))}, and {loss!r} came; choose one of them"
+                f"Expected a known loss, got {loss!r}. Choose one of {', '.join(get_args(Loss))}."
             )
     return np.where(_failed(results, loss), replacement, values)
 

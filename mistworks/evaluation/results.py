@@ -1,4 +1,4 @@
-"""Estimates of one estimator on one suite, beside the truth: what every measure is computed from."""
+"""Estimates of one estimator on one suite, beside the truth. All measures are computed from them."""
 
 from dataclasses import dataclass, fields
 from typing import Any
@@ -18,32 +18,32 @@ QUANTILE_LEVELS: tuple[float, ...] = (
     0.99,
     0.995,
 )
-"""Levels τ at which an estimator's quantiles are kept: central intervals of 50, 80, 90, 95 % and more."""
+"""Levels τ of stored quantiles: the ends of central intervals of 50, 80, 90, 95 % and more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Results:
-    """One row a dataset, in the order of the suite.
+    """One row per dataset, in the order of the suite.
 
     Attributes:
         suite: name of the suite.
-        suite_version: its version.
+        suite_version: version of the suite.
         estimator: name of the estimator.
-        estimator_version: its version.
-        position: of the dataset in the suite, shape (N,), increasing.
-        name: the joint distribution, shape (N,).
-        family: the group it is counted in, shape (N,).
+        estimator_version: version of the estimator.
+        position: position of the dataset in the suite, shape (N,), increasing.
+        name: name of the joint distribution, shape (N,).
+        family: family of the dataset in tables, shape (N,).
         n: number of points, shape (N,).
         dx: dimension of X, shape (N,).
         dy: dimension of Y, shape (N,).
-        replicate: which sample of that distribution and n, shape (N,).
+        replicate: number of the sample with this distribution and n, shape (N,).
         mi: true mutual information in nats, shape (N,).
-        mi_se: its standard error in nats, 0 where it is exact, shape (N,).
-        estimate: the point estimate in nats, shape (N,); NaN where the estimator failed.
-        quantiles: at ``QUANTILE_LEVELS`` in nats, shape (N, len(QUANTILE_LEVELS)); NaN where it failed, and
-            everywhere for an estimator that gives points only.
-        seconds: time the estimate took, shape (N,).
-        failure: why it failed, empty where it did not, shape (N,).
+        mi_se: standard error of ``mi`` in nats, 0 if exact, shape (N,).
+        estimate: point estimate in nats, shape (N,); NaN after a failure.
+        quantiles: quantiles at ``QUANTILE_LEVELS`` in nats, shape (N, len(QUANTILE_LEVELS)); NaN after a
+            failure and for point estimates.
+        seconds: time of the estimate, shape (N,).
+        failure: reason of the failure, empty without one, shape (N,).
     """
 
     suite: str
@@ -69,59 +69,59 @@ class Results:
         for column in COLUMNS:
             if len(getattr(self, column)) != rows:
                 raise MistworksError(
-                    f"columns of equal length were expected, {rows}, and {column} has "
-                    f"{len(getattr(self, column))}; give one entry a dataset"
+                    f"Expected columns of length {rows}, got {len(getattr(self, column))} for {column}. Give "
+                    "one entry per dataset."
                 )
 
     def __len__(self) -> int:
         return len(self.position)
 
     def __getitem__(self, rows: NDArray[np.bool_] | IntArray | slice) -> "Results":
-        """The rows that a mask, positions or a slice select."""
+        """Select rows by a mask, positions or a slice."""
         chosen = {column: getattr(self, column)[rows] for column in COLUMNS}
         return Results(self.suite, self.suite_version, self.estimator, self.estimator_version, **chosen)
 
     @property
     def succeeded(self) -> NDArray[np.bool_]:
-        """Which estimates are numbers within the range of float32, shape (N,); beyond it squares overflow."""
+        """Whether estimates are numbers within the range of float32 (else squares overflow), shape (N,)."""
         return np.abs(self.estimate) <= np.finfo(np.float32).max
 
     @property
     def has_quantiles(self) -> NDArray[np.bool_]:
-        """Which rows have quantiles, shape (N,)."""
+        """Whether rows have quantiles, shape (N,)."""
         return np.asarray(np.isfinite(self.quantiles).all(axis=1))
 
     def interval(self, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper ends of the central interval at a level, in nats, each of shape (N,).
+        """Lower and upper ends of the central interval at a level in nats, shape (N,) each.
 
         Raises:
-            MistworksError: the quantiles at its ends are not kept.
+            MistworksError: the quantiles at its ends are not stored.
         """
         ends = []
         for tau in ((1 - level) / 2, (1 + level) / 2):
             nearest = int(np.argmin(np.abs(np.array(QUANTILE_LEVELS) - tau)))
             if abs(QUANTILE_LEVELS[nearest] - tau) > 1e-9:
                 raise MistworksError(
-                    f"the ends of an interval of level {level} are the quantiles at {tau:g} and {1 - tau:g}, "
-                    f"which are not kept; choose from {', '.join(f'{kept:g}' for kept in QUANTILE_LEVELS)}"
+                    f"Expected a level whose ends are stored quantiles, got {level} with ends {tau:g} and "
+                    f"{1 - tau:g}. Stored are {', '.join(f'{kept:g}' for kept in QUANTILE_LEVELS)}."
                 )
             ends.append(self.quantiles[:, nearest])
         return ends[0], ends[1]
 
 
 COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Results))[4:]
-"""The columns of ``Results``, those with one entry a dataset."""
+"""The columns of ``Results``, with one entry per dataset."""
 
 
 def join(parts: "list[Results]") -> Results:
-    """Results of one estimator on parts of one suite, in the order of the suite.
+    """Join results of one estimator on parts of one suite, in the order of the suite.
 
     Raises:
-        MistworksError: they are of different suites, estimators or versions, or there is none.
+        MistworksError: suites, estimators or versions differ, or there are no parts.
     """
     keys = {(part.suite, part.suite_version, part.estimator, part.estimator_version) for part in parts}
     if len(keys) != 1:
-        raise MistworksError(f"parts of one suite and estimator were expected, and {sorted(keys)} came")
+        raise MistworksError(f"Expected parts of one suite and one estimator, got {sorted(keys)}.")
     order = np.argsort(np.concatenate([part.position for part in parts]), kind="stable")
     joined: dict[str, Any] = {
         column: np.concatenate([getattr(part, column) for part in parts])[order] for column in COLUMNS

@@ -1,11 +1,11 @@
-"""Puts an estimator to the datasets of a suite: one row each, and what fails is a row that says why."""
+"""Run an estimator on a suite. Each dataset gives one row; failures are recorded, not raised."""
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,31 +18,14 @@ from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite, labelled
 from mistworks.randomness import stream
 
 Pair = tuple[Any, Any]
-"""Two arrays of float32; for an estimator that reads classes, what `labelled` makes of them."""
+"""Two arrays of float32, or the result of `labelled` for estimators that read classes."""
 
 Identity = tuple[str, int, int]
-"""Name, n and replicate: which dataset of a suite, whatever other sizes the suite holds."""
+"""Name, n and replicate: identifies a dataset of a suite at any choice of sizes."""
 
 _BATCH_COUNT = 128
 _BATCH_VALUES = 2**22
 _FAILURE_LENGTH = 300
-
-
-@runtime_checkable
-class BatchEstimator(Protocol):
-    """An estimator that computes many samples together."""
-
-    def estimate_many(self, pairs: Sequence[Pair]) -> Sequence[Estimate]:
-        """One estimate for each pair (x, y) of shapes (n, dx) and (n, dy)."""
-
-
-@runtime_checkable
-class ClassReader(Protocol):
-    """An estimator that may read class labels as such; others get their codes as numbers."""
-
-    @property
-    def reads_classes(self) -> bool:
-        """Whether it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +43,24 @@ def run_chunk(
     *,
     seconds: float = math.inf,
 ) -> Results:
-    """Estimates of some datasets of a suite, timed one by one.
+    """Run an estimator on some datasets of a suite and time each estimate.
 
-    An estimator that raises, or gives anything but finite numbers that float32 can hold, has failed on that
-    dataset: the row says why. What goes wrong with the suite itself is raised.
+    An estimator fails on a dataset if it raises an error or returns numbers that are not finite in float32;
+    the row then gives the reason. Errors of the suite itself are raised.
 
     Args:
-        estimator: what is evaluated; one with ``estimate_many`` is given batches, whose time is shared out in
-            proportion to the number of values of each sample.
-        suite: where the datasets come from.
-        positions: of the datasets in the suite.
-        seconds: time after which no further dataset is begun; the results are then of the first positions, at
-            least one.
+        estimator: the estimator. With ``estimate_many`` it gets batches, whose time is divided among samples
+            in proportion to their number of values.
+        suite: source of the datasets.
+        positions: positions of the datasets in the suite.
+        seconds: time after which no further dataset is started. The results then cover the first positions,
+            at least one.
 
     Raises:
-        MistworksError: there is no position, or the suite cannot give a sample.
+        MistworksError: there are no positions, or the suite cannot give a sample.
     """
     if len(positions) == 0:
-        raise MistworksError("the position of at least one dataset was expected, and none came; name some")
+        raise MistworksError("Expected at least one position, got none.")
     started = time.perf_counter()
     cases: list[Case] = []
     outcomes: list[_Outcome] = []
@@ -90,26 +73,26 @@ def run_chunk(
 
 
 def identities(suite: Suite) -> dict[Identity, int]:
-    """The position of every dataset of a suite by its identity.
+    """Map the identity of every dataset of a suite to its position.
 
     Raises:
-        MistworksError: two datasets have the same.
+        MistworksError: two datasets have the same identity.
     """
-    found = {(case.name, case.n, case.replicate): position for position, case in enumerate(suite.cases())}
-    if len(found) < len(suite):
+    positions = {(case.name, case.n, case.replicate): position for position, case in enumerate(suite.cases())}
+    if len(positions) < len(suite):
         raise MistworksError(
-            f"name, n and replicate tell the datasets of a suite apart, and among the {len(suite):,} of "
-            f"{suite.name} there are {len(found):,}; give those that are alike different replicates"
+            f"Expected {len(suite):,} datasets of {suite.name} with distinct name, n and replicate, got "
+            f"{len(positions):,}. Give equal ones different replicates."
         )
-    return found
+    return positions
 
 
 def aligned(results: Results, positions: Mapping[Identity, int]) -> Results:
-    """The rows of results whose datasets are among those given, each once, in the order of the suite.
+    """Select the rows of results with given datasets, each once, in the order of the suite.
 
     Args:
-        results: of the same version of the suite, perhaps at other sizes.
-        positions: of the suite as `identities` gives them.
+        results: results of the same version of the suite, possibly at other sizes.
+        positions: positions in the suite, from `identities`.
     """
     keys = zip(results.name.tolist(), results.n.tolist(), results.replicate.tolist(), strict=True)
     rows: dict[int, int] = {}
@@ -122,15 +105,16 @@ def aligned(results: Results, positions: Mapping[Identity, int]) -> Results:
 
 
 def random_part(count: int, limit: int | None, block: int = 1) -> list[int]:
-    """Positions 0 to ``count`` − 1 in order, or ``limit`` of them at random where they are more.
+    """Return positions 0 to ``count`` − 1, or a random ``limit`` of them in increasing order.
 
-    The same at every call, and a greater limit adds to a smaller one's. Equal distances would meet the period
-    in which distributions recur in a suite, and so choose the same few again and again.
+    The choice is the same at every call, and a larger limit adds to that of a smaller one. It is random
+    because distributions repeat periodically in a suite: equal steps could choose the same few again and
+    again.
 
     Args:
         count: number of datasets.
-        limit: how many to choose; all if None.
-        block: chosen are whole blocks of so many, one at least.
+        limit: number of positions; None for all.
+        block: choose whole blocks of this size, at least one.
     """
     if limit is None or count <= limit:
         return list(range(count))
@@ -142,8 +126,8 @@ def random_part(count: int, limit: int | None, block: int = 1) -> list[int]:
 def _batches(
     estimator: MutualInformationEstimator, suite: Suite, positions: Sequence[int]
 ) -> Iterator[list[tuple[Case, Pair]]]:
-    most = _BATCH_COUNT if isinstance(estimator, BatchEstimator) else 1
-    reads_classes = isinstance(estimator, ClassReader) and estimator.reads_classes
+    most = _BATCH_COUNT if hasattr(estimator, "estimate_many") else 1
+    reads_classes = getattr(estimator, "reads_classes", False)
     batch: list[tuple[Case, Pair]] = []
     values = 0
     for position in positions:
@@ -161,16 +145,18 @@ def _batches(
 
 
 def _estimate(estimator: MutualInformationEstimator, pairs: Sequence[Pair]) -> list[_Outcome]:
-    if isinstance(estimator, BatchEstimator):
-        # One sample that is refused must cost its own row only: then each is given alone.
+    if hasattr(estimator, "estimate_many"):
+        # A refused sample must only cost its own row: then each sample is estimated alone.
         with suppress(Exception):
-            return _estimate_many(estimator, pairs)
+            return _estimate_many(estimator.estimate_many, pairs)
     return [_estimate_one(estimator, x, y) for x, y in pairs]
 
 
-def _estimate_many(estimator: BatchEstimator, pairs: Sequence[Pair]) -> list[_Outcome]:
+def _estimate_many(
+    estimate_many: Callable[[Sequence[Pair]], Sequence[Estimate]], pairs: Sequence[Pair]
+) -> list[_Outcome]:
     started = time.perf_counter()
-    estimates = estimator.estimate_many(pairs)
+    estimates = estimate_many(pairs)
     elapsed = time.perf_counter() - started
     values = np.array([x.size + y.size for x, y in pairs])
     shares = (elapsed * values / values.sum()).tolist()
@@ -183,14 +169,14 @@ def _estimate_one(estimator: MutualInformationEstimator, x: Any, y: Any) -> _Out
         estimate = estimator.estimate(x, y)
         return _outcome(estimate, time.perf_counter() - started)
     except Exception as error:
-        return _failed(_told(error), time.perf_counter() - started)
+        return _failed(_reason(error), time.perf_counter() - started)
 
 
 def _outcome(estimate: Estimate, seconds: float) -> _Outcome:
     quantiles = np.full(len(QUANTILE_LEVELS), np.nan)
     if estimate.quantiles is not None:
         quantiles = np.asarray(estimate.quantile(QUANTILE_LEVELS), dtype=np.float64)
-        # An upper end may be infinite: kept as the largest number, it costs the interval its score.
+        # An infinite upper end is stored as the largest number, which gives the interval a bad score.
         quantiles = np.where(quantiles == np.inf, np.finfo(np.float32).max, quantiles)
         if not _representable(quantiles).all():
             wrong = float(quantiles[~_representable(quantiles)][0])
@@ -202,7 +188,7 @@ def _outcome(estimate: Estimate, seconds: float) -> _Outcome:
 
 
 def _representable(values: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which are numbers within the range of float32; beyond it their squares have no mean."""
+    """Whether values are numbers within the range of float32; beyond it, squares overflow."""
     return np.abs(values) <= np.finfo(np.float32).max
 
 
@@ -210,7 +196,7 @@ def _failed(reason: str, seconds: float) -> _Outcome:
     return _Outcome(math.nan, np.full(len(QUANTILE_LEVELS), np.nan), seconds, reason)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     line = next(iter(str(error).splitlines()), "no message")
     sentence = line if isinstance(error, MistworksError) else f"{type(error).__name__}: {line}"
     return sentence[:_FAILURE_LENGTH]

@@ -1,4 +1,4 @@
-"""One line about an estimator on a suite: what a table of many of them shows."""
+"""One row about an estimator on a suite."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,28 @@ from mistworks.evaluation.measures import accuracy
 from mistworks.evaluation.results import Results
 
 LEVEL = 0.9
-"""Level of the intervals whose coverage is shown."""
+"""Level of the intervals whose coverage is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """An estimator on a suite. Figures are over the datasets where it did not fail; none where there is none.
+    """An estimator on a suite. Errors are over datasets without a failure; None if there are none.
 
     Attributes:
         suite: name of the suite.
         estimator: name of the estimator.
-        estimator_version: its version.
-        count: datasets it was evaluated on.
-        failures: those among them without a finite estimate.
+        estimator_version: version of the estimator.
+        count: number of datasets.
+        failures: number of datasets without a finite estimate.
         mse: mean squared error in nats².
         mse_se: its standard error.
         mae: mean absolute error in nats.
         mae_se: its standard error.
         bias: mean of estimate minus truth in nats.
         bias_se: its standard error.
-        coverage_90: share of all its datasets, failures too, whose central 90 % interval holds the truth;
-            none for an estimator without intervals.
-        seconds: median time of an estimate, as measured beside whatever else ran.
+        coverage_90: share of all datasets, failures included, whose central 90 % interval contains the truth;
+            None for an estimator without intervals.
+        seconds: median time of an estimate, measured while other work may have been running.
     """
 
     suite: str
@@ -49,7 +49,7 @@ class SummaryRow:
 
 
 def summarise(results: Results) -> SummaryRow:
-    """The line of one estimator on one suite.
+    """Summarise the results of one estimator on one suite.
 
     Raises:
         MistworksError: there are no datasets.

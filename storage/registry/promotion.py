@@ -234,7 +234,7 @@ def _record(
     }
     for condition in decision.conditions:
         outcome = "passed" if condition.passed else "failed"
-        tags[f"{_GATE}condition.{condition.name.replace(' ', '_')}"] = f"{outcome}: {condition.told}"
+        tags[f"{_GATE}condition.{condition.name.replace(' ', '_')}"] = f"{outcome}: {condition.detail}"
     for figure, value in decision.figures.items():
         tags[f"{_GATE}figure.{figure}"] = repr(float(value))
     if force:

@@ -1,1 +1,1 @@
-"""Joint distributions that estimators are measured on, and none is trained on; suites are made of them."""
+"""Joint distributions for suites: estimators are evaluated on them and never trained on them."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import i0e, i1e, logsumexp
+from typing_extensions import override
 
 from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint, normal_log_density
 
@@ -25,17 +26,17 @@ class NoisyRing(PointwiseJoint):
 
     dx = dy = 1
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
         angle = rng.uniform(0.0, 2.0 * np.pi, (n, 1))
         noise = self.noise * rng.standard_normal((n, 2))
         return np.cos(angle) + noise[:, :1], np.sin(angle) + noise[:, 1:]
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(x, y) − log p(x) − log p(y) in nats, shape (n,)."""
         variance = self.noise**2
         radius = np.hypot(x[:, 0], y[:, 0])
-        # i0e is I₀ less its exponential growth, which turns r² + 1 into (r − 1)².
+        # i0e is I₀ without its exponential growth, which turns r² + 1 into (r − 1)².
         bessel = np.log(i0e(radius / variance))
         whole = bessel - np.square(radius - 1.0) / (2.0 * variance) - np.log(2.0 * np.pi * variance)
         return np.asarray(whole - self._log_margin(x) - self._log_margin(y))
@@ -49,7 +50,7 @@ class NoisyRing(PointwiseJoint):
 
 @dataclass(frozen=True)
 class Directions(PointwiseJoint):
-    """Two directions (cos, sin) whose angles are uniform and differ by a von Mises angle of concentration κ.
+    """Two directions (cos, sin) with uniform angles that differ by a von Mises angle with concentration κ.
 
     p(x, y)/p(x)p(y) = exp(κ cos(θ − φ))/I₀(κ), hence I(X;Y) = κ I₁(κ)/I₀(κ) − log I₀(κ) (Mardia and Jupp,
     "Directional Statistics", 2000, section 3.5.4: the entropy of the von Mises distribution).
@@ -63,19 +64,19 @@ class Directions(PointwiseJoint):
     dx = dy = 2
 
     @property
+    @override
     def closed_form(self) -> float:
-        """I(X;Y) in nats."""
         kappa = self.concentration
         return float(kappa * i1e(kappa) / i0e(kappa) - self._log_bessel())
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 2) and (n, 2)."""
         angle = rng.uniform(0.0, 2.0 * np.pi, n)
         other = angle + rng.vonmises(0.0, self.concentration, n)
         return _direction(angle), _direction(other)
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(x, y) − log p(x) − log p(y) in nats, shape (n,)."""
         return np.asarray(self.concentration * (x * y).sum(axis=1) - self._log_bessel())
 
     def _log_bessel(self) -> float:

@@ -1,10 +1,11 @@
-"""Joint distributions made of others: blocks under invertible maps, side by side, and among empty columns."""
+"""Joint distributions built from others: mapped, side by side, and with uninformative columns."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
@@ -19,7 +20,7 @@ class Mapped(JointDistribution):
         joint: the distribution of (X, Y).
         x: f.
         y: g.
-        added_x: dimension of f(X) less that of X, for an embedding.
+        added_x: dimension of f(X) minus that of X, for an embedding.
     """
 
     joint: JointDistribution
@@ -28,29 +29,29 @@ class Mapped(JointDistribution):
     added_x: int = 0
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of f(X)."""
         return self.joint.dx + self.added_x
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of g(Y)."""
         return self.joint.dy
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return self.joint.mutual_information
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x, y = self.joint.sample(n, rng)
         return _float32(self.x(x)), _float32(self.y(y))
 
 
 @dataclass(frozen=True, eq=False)
 class Product(JointDistribution):
-    """Independent pairs of blocks side by side: I is the sum of theirs (chain rule).
+    """Independent pairs of blocks side by side: I(X;Y) is the sum over pairs (chain rule).
 
     Attributes:
         parts: the distribution of each pair of blocks.
@@ -59,40 +60,40 @@ class Product(JointDistribution):
     parts: tuple[JointDistribution, ...]
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X, the sum of those of its blocks."""
         return sum(part.dx for part in self.parts)
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y, the sum of those of its blocks."""
         return sum(part.dy for part in self.parts)
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return sum(part.mutual_information for part in self.parts)
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x_blocks, y_blocks = zip(*(part.sample(n, rng) for part in self.parts), strict=True)
         return np.hstack(x_blocks), np.hstack(y_blocks)
 
 
 @dataclass(frozen=True, eq=False)
 class Widened(JointDistribution):
-    """(X, Y) with further columns that tell nothing: copies of its own, exact sums of them, and noise.
+    """(X, Y) with further columns without information: copies of columns, exact sums of them, and noise.
 
-    I does not change: what is added to a side is a function of that side, or independent of everything.
-    The columns of (X, Y) come first.
+    I(X;Y) does not change: added columns are functions of their side, or independent of everything. The
+    columns of (X, Y) are first.
 
     Attributes:
         joint: the distribution of (X, Y).
         x_copies: number of copies of columns of X, in turn, each through the next map of ``COPY_MAPS``.
-        y_copies: the same of Y.
+        y_copies: the same for Y.
         x_sums: number of sums of two different columns of X.
-        y_sums: the same of Y.
-        x_noise: number of columns of independent standard normals beside X.
+        y_sums: the same for Y.
+        x_noise: number of independent standard normal columns beside X.
         y_noise: the same beside Y.
     """
 
@@ -105,22 +106,22 @@ class Widened(JointDistribution):
     y_noise: int = 0
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X with what is added."""
         return self.joint.dx + self.x_copies + self.x_sums + self.x_noise
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y with what is added."""
         return self.joint.dy + self.y_copies + self.y_sums + self.y_noise
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return self.joint.mutual_information
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x, y = self.joint.sample(n, rng)
         x_noise, y_noise = (rng.standard_normal((n, size)) for size in (self.x_noise, self.y_noise))
         return (
@@ -136,7 +137,7 @@ COPY_MAPS: tuple[Callable[[NDArray[np.float64]], NDArray[np.float64]], ...] = (
     np.cbrt,
     lambda v: np.exp(-v / np.abs(v).max()),
 )
-"""What a copy of a column goes through: strictly monotone maps, increasing or decreasing."""
+"""Maps of copies of columns, strictly increasing or decreasing."""
 
 
 def _widened(values: FloatArray, copies: int, sums: int, noise: NDArray[np.float64]) -> FloatArray:

@@ -1,7 +1,7 @@
 """Archimedean and Farlie–Gumbel–Morgenstern copulas under skewed margins.
 
-Mutual information is a property of the copula c alone: the pointwise value is log c(F(x), G(y)). Formulas
-from Nelsen, "An Introduction to Copulas" (2006), sections 3.2.5 and 4.2.
+Mutual information depends on the copula c alone: its pointwise value is log c(F(x), G(y)). Formulas are from
+Nelsen, "An Introduction to Copulas" (2006), sections 3.2.5 and 4.2.
 """
 
 from abc import ABC, abstractmethod
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
+from typing_extensions import override
 
 from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint
 
@@ -26,7 +27,7 @@ MARGINS: Mapping[str, Any] = MappingProxyType(
         "weibull": stats.weibull_min(0.7),
     }
 )
-"""Skewed distributions of one coordinate by name."""
+"""Skewed distributions of one coordinate, by name."""
 
 
 class Copula(ABC):
@@ -34,7 +35,7 @@ class Copula(ABC):
 
     @abstractmethod
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n pairs (u, v), each of shape (n,)."""
+        """Draw n pairs: u and v, shape (n,) each."""
 
     @abstractmethod
     def log_density(self, u: Array, v: Array) -> Array:
@@ -42,7 +43,7 @@ class Copula(ABC):
 
     @property
     def mutual_information(self) -> float | None:
-        """∬ c log c in nats where it has a closed form."""
+        """∬ c log c in nats if it has a closed form, otherwise None."""
         return None
 
 
@@ -56,8 +57,9 @@ class GumbelHougaard(Copula):
 
     theta: float
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n pairs, from a positive stable frailty of index 1/θ (Marshall and Olkin 1988)."""
+        """Draw n pairs with a positive stable frailty of index 1/θ (Marshall and Olkin 1988)."""
         alpha = 1.0 / self.theta
         angle, waiting = rng.uniform(0.0, np.pi, n), rng.exponential(size=n)
         # Kanter's (1975) representation of the positive stable law.
@@ -67,8 +69,8 @@ class GumbelHougaard(Copula):
         u, v = np.exp(-(hazards**alpha))
         return u, v
 
+    @override
     def log_density(self, u: Array, v: Array) -> Array:
-        """log c(u, v), shape (n,)."""
         theta = self.theta
         a, b = -np.log(u), -np.log(v)
         total = a**theta + b**theta
@@ -87,14 +89,15 @@ class Clayton(Copula):
 
     theta: float
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n pairs, from a gamma frailty of shape 1/θ (Marshall and Olkin 1988)."""
+        """Draw n pairs with a gamma frailty of shape 1/θ (Marshall and Olkin 1988)."""
         frailty = rng.gamma(1.0 / self.theta, size=n)
         u, v = (1.0 + rng.exponential(size=(2, n)) / frailty) ** (-1.0 / self.theta)
         return u, v
 
+    @override
     def log_density(self, u: Array, v: Array) -> Array:
-        """log c(u, v), shape (n,)."""
         theta = self.theta
         total = u**-theta + v**-theta - 1.0
         powers = (1 + theta) * np.log(u * v) + (2 + 1 / theta) * np.log(total)
@@ -106,20 +109,21 @@ class Frank(Copula):
     """C(u, v) = −log(1 + (e^−θu − 1)(e^−θv − 1)/(e^−θ − 1))/θ: dependence without tails.
 
     Attributes:
-        theta: θ ≠ 0; the sign is that of the dependence.
+        theta: θ ≠ 0, with the sign of the dependence.
     """
 
     theta: float
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n pairs: v from the inverse of its distribution given u."""
+        """Draw n pairs: v by inverting its distribution given u."""
         theta = self.theta
         u, level = rng.random((2, n))
         shrunk = level * np.expm1(-theta) / (level + (1 - level) * np.exp(-theta * u))
         return u, np.asarray(-np.log1p(shrunk) / theta)
 
+    @override
     def log_density(self, u: Array, v: Array) -> Array:
-        """log c(u, v), shape (n,)."""
         theta = self.theta
         gap = -np.expm1(-theta)
         rest = gap - np.expm1(-theta * u) * np.expm1(-theta * v)
@@ -137,6 +141,7 @@ class FarlieGumbelMorgenstern(Copula):
     theta: float
 
     @property
+    @override
     def mutual_information(self) -> float:
         """Σₘ θ²ᵐ / (2m (2m − 1) (2m + 1)²) in nats.
 
@@ -147,25 +152,26 @@ class FarlieGumbelMorgenstern(Copula):
         terms = np.abs(self.theta) ** power / (power * (power - 1) * (power + 1) ** 2)
         return float(terms.sum())
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n pairs: v from the inverse of its distribution given u, the root of a quadratic."""
+        """Draw n pairs: v by inverting its distribution given u, the root of a quadratic."""
         u, level = rng.random((2, n))
         slope = self.theta * (1 - 2 * u)
         return u, 2 * level / (1 + slope + np.sqrt(np.square(1 + slope) - 4 * slope * level))
 
+    @override
     def log_density(self, u: Array, v: Array) -> Array:
-        """log c(u, v), shape (n,)."""
         return np.asarray(np.log1p(self.theta * (1 - 2 * u) * (1 - 2 * v)))
 
 
 @dataclass(frozen=True)
 class CopulaJoint(PointwiseJoint):
-    """A copula under margins of its own for X and Y.
+    """A copula with margins for X and Y.
 
     Attributes:
-        copula: the dependence.
-        x_margin: name of the distribution of X, one of ``MARGINS``.
-        y_margin: name of that of Y.
+        copula: the copula.
+        x_margin: name of the margin of X, one of ``MARGINS``.
+        y_margin: name of the margin of Y.
     """
 
     copula: GumbelHougaard | Clayton | Frank | FarlieGumbelMorgenstern
@@ -175,15 +181,17 @@ class CopulaJoint(PointwiseJoint):
     dx = dy = 1
 
     @property
+    @override
     def closed_form(self) -> float | None:
-        """I(X;Y) in nats where the copula's is known."""
+        """The mutual information of the copula."""
         return self.copula.mutual_information
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
         u, v = self.copula.draw(n, rng)
         return MARGINS[self.x_margin].ppf(u)[:, None], MARGINS[self.y_margin].ppf(v)[:, None]
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
         """log c(F(x), G(y)) in nats, shape (n,)."""
         u, v = MARGINS[self.x_margin].cdf(x[:, 0]), MARGINS[self.y_margin].cdf(y[:, 0])

@@ -1,11 +1,18 @@
-"""Classes, counts, decisions, rounding and detection limits: at least one side with atoms."""
+"""Classes, counts, decisions, rounding and detection limits: at least one side has atoms."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, gammaln, log_ndtr, logsumexp, ndtr, xlogy
+from typing_extensions import override
 
-from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint, normal_log_density
+from mistworks.evaluation.distributions.exact import table_information
+from mistworks.evaluation.distributions.pointwise import (
+    Array,
+    PointwiseJoint,
+    normal_log_density,
+    normal_pairs,
+)
 
 
 @dataclass(frozen=True)
@@ -15,7 +22,7 @@ class Classes(PointwiseJoint):
     Attributes:
         probabilities: pₖ, with sum 1.
         means: μₖ, dy values each.
-        scales: σₖ, one a class.
+        scales: σₖ, one per class.
     """
 
     probabilities: tuple[float, ...]
@@ -25,18 +32,18 @@ class Classes(PointwiseJoint):
     dx = 1
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.means[0])
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, dy)."""
         which = rng.choice(len(self.probabilities), size=n, p=self.probabilities)
         noise = np.array(self.scales)[which, None] * rng.standard_normal((n, self.dy))
         return which[:, None].astype(np.float64), np.array(self.means)[which] + noise
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(y | x) − log p(y) in nats, shape (n,)."""
         scales = np.array(self.scales)[:, None]
         given = normal_log_density(y[:, None, :], np.array(self.means), scales).sum(axis=2)
         own = np.take_along_axis(given, x.astype(np.int64), axis=1)[:, 0]
@@ -48,7 +55,7 @@ class Table(PointwiseJoint):
     """Two categories with the joint probabilities of a contingency table: I = Σ p log(p / p₊).
 
     Attributes:
-        probabilities: of (row, column), with sum 1.
+        probabilities: probabilities of (row, column), with sum 1.
     """
 
     probabilities: tuple[tuple[float, ...], ...]
@@ -56,21 +63,19 @@ class Table(PointwiseJoint):
     dx = dy = 1
 
     @property
+    @override
     def closed_form(self) -> float:
-        """I(X;Y) in nats."""
-        table = np.array(self.probabilities)
-        independent = table.sum(axis=1, keepdims=True) * table.sum(axis=0)
-        return float(xlogy(table, table / independent).sum())
+        return table_information(np.array(self.probabilities))
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
         table = np.array(self.probabilities)
         cells = rng.choice(table.size, size=n, p=table.ravel())
         row, column = np.divmod(cells, table.shape[1])
         return row[:, None].astype(np.float64), column[:, None].astype(np.float64)
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(x, y) − log p(x) − log p(y) in nats, shape (n,)."""
         table = np.array(self.probabilities)
         row, column = x[:, 0].astype(np.int64), y[:, 0].astype(np.int64)
         independent = table.sum(axis=1)[row] * table.sum(axis=0)[column]
@@ -82,8 +87,8 @@ class Counts(PointwiseJoint):
     """X ~ Gamma(shape, rate), Y given X ~ Poisson(X), such as spikes given a rate; Y is negative binomial.
 
     Attributes:
-        shape: of the gamma distribution.
-        rate: of the gamma distribution.
+        shape: shape of the gamma distribution.
+        rate: rate of the gamma distribution.
     """
 
     shape: float
@@ -91,11 +96,12 @@ class Counts(PointwiseJoint):
 
     dx = dy = 1
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
         mean = rng.gamma(self.shape, 1.0 / self.rate, (n, 1))
         return mean, rng.poisson(mean).astype(np.float64)
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
         """log p(y | x) − log p(y) in nats, shape (n,); y! cancels."""
         mean, count = x[:, 0], y[:, 0]
@@ -107,7 +113,7 @@ class Counts(PointwiseJoint):
 
 @dataclass(frozen=True)
 class Decisions(PointwiseJoint):
-    """X standard normal in several dimensions, Y = 1 with probability 1/(1 + exp(−w·x)), else 0.
+    """X standard normal in several dimensions, Y = 1 with probability 1/(1 + exp(−w·x)), otherwise 0.
 
     P(Y = 1) = ½ by symmetry.
 
@@ -118,18 +124,19 @@ class Decisions(PointwiseJoint):
     weights: tuple[float, ...]
 
     @property
+    @override
     def dx(self) -> int:  # type: ignore[override]
-        """Dimension of X."""
         return len(self.weights)
 
     dy = 1
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, dx) and (n, 1)."""
         x = rng.standard_normal((n, self.dx))
         chosen = rng.random(n) < expit(x @ np.array(self.weights))
         return x, chosen[:, None].astype(np.float64)
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
         """log p(y | x) − log ½ in nats, shape (n,)."""
         sign = 2.0 * y[:, 0] - 1.0
@@ -153,17 +160,18 @@ class Parity(PointwiseJoint):
     dy = 1
 
     @property
+    @override
     def closed_form(self) -> float:
-        """I(X;Y) in nats."""
         q = self.flipped
         return float(np.log(2.0) + xlogy(q, q) + xlogy(1 - q, 1 - q))
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, d) and (n, 1)."""
         x = rng.standard_normal((n, self.dx))
         sign = np.where(rng.random(n) < self.flipped, -1.0, 1.0) * np.sign(x.prod(axis=1))
         return x, (sign * np.abs(rng.standard_normal(n)))[:, None]
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
         """log p(sign y | x) − log ½ in nats, shape (n,)."""
         agrees = np.sign(x.prod(axis=1)) == np.sign(y[:, 0])
@@ -172,9 +180,9 @@ class Parity(PointwiseJoint):
 
 @dataclass(frozen=True)
 class SharedDropout(PointwiseJoint):
-    """With probability q both X and Y are 0, else log-normal from normals of correlation ρ (zero inflation).
+    """With probability q both X and Y are 0, otherwise log-normal from normals with correlation ρ.
 
-    Whether a point dropped out is seen in X and in Y: I(X;Y) = h(q) + (1 − q)(−½ log(1 − ρ²)) with
+    Both X and Y show whether a point dropped out: I(X;Y) = h(q) + (1 − q)(−½ log(1 − ρ²)) with
     h(q) = −q log q − (1 − q) log(1 − q).
 
     Attributes:
@@ -188,19 +196,19 @@ class SharedDropout(PointwiseJoint):
     dx = dy = 1
 
     @property
+    @override
     def closed_form(self) -> float:
-        """I(X;Y) in nats."""
         q, rho = self.dropout, self.correlation
         return float(-xlogy(q, q) - xlogy(1 - q, 1 - q) - 0.5 * (1 - q) * np.log1p(-(rho**2)))
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
-        x, y = _correlated(n, self.correlation, rng)
+        x, y = normal_pairs(n, self.correlation, rng)
         seen = rng.random((n, 1)) >= self.dropout
         return np.where(seen, np.exp(x), 0.0), np.where(seen, np.exp(y), 0.0)
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(x, y) − log p(x) − log p(y) in nats, shape (n,)."""
         seen = x[:, 0] > 0
         logs = np.log(np.where(seen, x[:, 0], 1.0)), np.log(np.where(seen, y[:, 0], 1.0))
         ratio = _normal_ratio(*logs, self.correlation) - np.log1p(-self.dropout)
@@ -209,11 +217,11 @@ class SharedDropout(PointwiseJoint):
 
 @dataclass(frozen=True)
 class Rounded(PointwiseJoint):
-    """Standard normals of correlation ρ, of which X is rounded to multiples of a step.
+    """Standard normals with correlation ρ; X is rounded to multiples of a step.
 
     Attributes:
         correlation: ρ, −1 < ρ < 1.
-        step: the resolution of X.
+        step: resolution of X.
     """
 
     correlation: float
@@ -221,11 +229,12 @@ class Rounded(PointwiseJoint):
 
     dx = dy = 1
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
-        x, y = _correlated(n, self.correlation, rng)
+        x, y = normal_pairs(n, self.correlation, rng)
         return self.step * np.rint(x / self.step), y
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
         """log P(x | y) − log P(x) in nats, shape (n,)."""
         low, high = x[:, 0] - self.step / 2, x[:, 0] + self.step / 2
@@ -236,11 +245,11 @@ class Rounded(PointwiseJoint):
 
 @dataclass(frozen=True)
 class Censored(PointwiseJoint):
-    """Standard normals of correlation ρ, of which Y is max(Y, limit), as below a detection limit.
+    """Standard normals with correlation ρ; Y is max(Y, limit), as with a detection limit.
 
     Attributes:
         correlation: ρ, −1 < ρ < 1.
-        limit: the detection limit.
+        limit: detection limit.
     """
 
     correlation: float
@@ -248,32 +257,27 @@ class Censored(PointwiseJoint):
 
     dx = dy = 1
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, 1)."""
-        x, y = _correlated(n, self.correlation, rng)
+        x, y = normal_pairs(n, self.correlation, rng)
         return x, np.maximum(y, self.limit)
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(y | x) − log p(y) in nats, shape (n,)."""
         rho = self.correlation
         beyond = (self.limit - rho * x[:, 0]) / np.sqrt(1 - rho**2)
         atom = log_ndtr(beyond) - log_ndtr(self.limit)
         return np.where(y[:, 0] > self.limit, _normal_ratio(x[:, 0], y[:, 0], rho), atom)
 
 
-def _correlated(n: int, rho: float, rng: np.random.Generator) -> tuple[Array, Array]:
-    x, noise = rng.standard_normal((2, n, 1))
-    return x, rho * x + np.sqrt(1 - rho**2) * noise
-
-
 def _normal_ratio(x: Array, y: Array, rho: float) -> Array:
-    """log p(x, y) − log p(x) − log p(y) of standard normals of correlation ρ."""
+    """log p(x, y) − log p(x) − log p(y) of standard normals with correlation ρ."""
     quadratic = (2 * rho * x * y - rho**2 * (x**2 + y**2)) / (2 * (1 - rho**2))
     return np.asarray(quadratic - 0.5 * np.log1p(-(rho**2)))
 
 
 def _interval(low: Array, high: Array) -> Array:
-    """P(low < Z < high) of a standard normal, in the lower tail so that no digits are lost."""
+    """P(low < Z < high) of a standard normal, computed in the lower tail to keep digits."""
     flipped = low > 0
     low, high = np.where(flipped, -high, low), np.where(flipped, -low, high)
     return np.asarray(ndtr(high) - ndtr(low))

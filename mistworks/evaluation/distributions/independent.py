@@ -1,4 +1,4 @@
-"""Independent blocks under ugly margins: heavy tails, integers, classes, pixels."""
+"""Independent blocks with difficult margins: heavy tails, integers, classes, pixels."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
@@ -15,12 +16,12 @@ Margin = Callable[[np.random.Generator, tuple[int, int]], Array]
 
 
 @dataclass(frozen=True)
-class Independent(JointDistribution):
-    """X and Y independent, each block drawn from the margin of a name: I(X;Y) = 0.
+class IndependentBlocks(JointDistribution):
+    """X and Y independent, each with a named margin: I(X;Y) = 0.
 
     Attributes:
-        x_margin: what X is drawn from, one of ``MARGINS`` or ``DISCRETE_MARGINS``.
-        y_margin: what Y is drawn from.
+        x_margin: margin of X, one of ``MARGINS`` or ``DISCRETE_MARGINS``.
+        y_margin: margin of Y.
         dx: dimension of X.
         dy: dimension of Y.
     """
@@ -31,12 +32,12 @@ class Independent(JointDistribution):
     dy: int
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """Always 0."""
         return 0.0
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         margins = {**MARGINS, **DISCRETE_MARGINS}
         x = margins[self.x_margin](rng, (n, self.dx))
         y = margins[self.y_margin](rng, (n, self.dy))
@@ -48,18 +49,18 @@ def _normal(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _one_factor(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Normal coordinates of correlation 0.9 with each other."""
+    """Normal coordinates with mutual correlation 0.9."""
     common, own = rng.standard_normal((shape[0], 1)), rng.standard_normal(shape)
     return np.asarray(np.sqrt(0.9) * common + np.sqrt(0.1) * own)
 
 
 def _student(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Coordinates that share the scale of a Student-t with one degree of freedom."""
+    """Coordinates of a Student-t with one degree of freedom, with a shared scale."""
     return np.asarray(rng.standard_normal(shape) / np.sqrt(rng.chisquare(1.0, (shape[0], 1))))
 
 
 def _spikes(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """A constant but for one value in twenty."""
+    """A constant, except for one value in twenty."""
     return np.where(rng.random(shape) < 0.05, rng.lognormal(3.0, 1.0, shape), 1.0)
 
 
@@ -68,7 +69,7 @@ def _zero_inflated(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _classes_of(states: int, power: float) -> Margin:
-    """Codes of classes whose probabilities fall like rank^−power."""
+    """Codes of classes with probabilities proportional to rank^−power."""
     weights = np.arange(1, states + 1) ** -power
 
     def draw(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
@@ -78,7 +79,7 @@ def _classes_of(states: int, power: float) -> Margin:
 
 
 def _blobs(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Square images of two bright spots each, in grey levels from 0 to 16: many pixels are mostly 0."""
+    """Square images with two bright spots, in grey levels from 0 to 16: many pixels are mostly 0."""
     n, side = shape[0], round(shape[1] ** 0.5)
     places = np.arange(side)
     image = np.zeros((n, side, side))
@@ -90,7 +91,7 @@ def _blobs(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _strokes(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    """Square images of one straight line each, of one of three directions, in grey levels from 0 to 16."""
+    """Square images with one line in one of three directions, in grey levels from 0 to 16."""
     n, side = shape[0], round(shape[1] ** 0.5)
     places = np.arange(side) - (side - 1) / 2
     angle = np.pi / 3 * rng.integers(0, 3, (n, 1, 1)) + 0.1 * rng.standard_normal((n, 1, 1))
@@ -122,7 +123,7 @@ MARGINS: Mapping[str, Margin] = MappingProxyType(
         "far": lambda rng, shape: 1e6 + rng.standard_normal(shape),
     }
 )
-"""What a block is drawn from, by name: a generator and (n, d) → shape (n, d)."""
+"""Margins of a block by name: functions of a generator and a shape (n, d)."""
 DISCRETE_MARGINS: Mapping[str, Margin] = MappingProxyType(
     {
         "ages": lambda rng, shape: rng.integers(18, 76, shape).astype(np.float64),
@@ -137,4 +138,4 @@ DISCRETE_MARGINS: Mapping[str, Margin] = MappingProxyType(
         "blobs": _blobs,
     }
 )
-"""The same for the groups of integers, classes and pixels; images are square."""
+"""Margins for the groups of integers, classes and pixels; images are square."""

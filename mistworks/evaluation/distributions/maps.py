@@ -1,4 +1,4 @@
-"""Invertible maps of whole blocks, under which mutual information does not change.
+"""Invertible maps of whole blocks, which leave mutual information unchanged.
 
 Spiral, Swiss roll and bimodal margins are those of Czyż et al., "Beyond Normal" (NeurIPS 2023).
 """
@@ -19,11 +19,11 @@ _BISECTIONS = 60
 class Spiral:
     """x → exp(G ‖x‖²/d) x, with G the generator of the rotation of two coordinates, times a speed.
 
-    The norm, hence the angle, does not change, so that turning back by it is the inverse.
+    The map keeps the norm, and so the angle: its inverse turns back by the same angle.
 
     Attributes:
         first: the coordinate turned towards ``second``.
-        second: the other one.
+        second: the other coordinate.
         speed: angle in radians at ‖x‖² = d.
     """
 
@@ -32,7 +32,7 @@ class Spiral:
     speed: float = 1.0
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """The turned points, shape (n, d)."""
+        """Return the turned points, shape (n, d)."""
         points = values.astype(np.float64)
         angle = self.speed * np.square(points).sum(axis=1) / points.shape[1]
         cos, sin = np.cos(angle), np.sin(angle)
@@ -53,17 +53,17 @@ class MixtureQuantile:
     """Standard normal z → F⁻¹(Φ(z)), with F the distribution function of a mixture of unit normals.
 
     Attributes:
-        weights: of the components, with sum 1.
-        means: of the components.
+        weights: weights of the components, with sum 1.
+        means: means of the components.
     """
 
     weights: tuple[float, ...]
     means: tuple[float, ...]
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """The mapped values, of the same shape, by bisection to double precision."""
+        """Return the mapped values, same shape, by bisection to double precision."""
         z = values.astype(np.float64)
-        # F⁻¹(Φ(z)) lies between the least and the greatest of mean + z over the components.
+        # F⁻¹(Φ(z)) lies between the minimum and the maximum of mean + z over components.
         low, high = z + min(self.means), z + max(self.means)
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
@@ -72,7 +72,7 @@ class MixtureQuantile:
         return np.asarray((low + high) / 2, dtype=np.float32)
 
     def _normal_score(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Φ⁻¹(F(v)), through the nearer tail so that no digits are lost in it."""
+        """Φ⁻¹(F(v)), computed in the nearer tail to keep digits."""
         below, above = self._mean_of(ndtr, values, 1.0), self._mean_of(ndtr, values, -1.0)
         return np.where(below < 0.5, ndtri(below), -ndtri(above))
 
@@ -90,14 +90,14 @@ class Wave:
 
     Attributes:
         amplitude: a.
-        frequency: f, in radians a unit of x₁.
+        frequency: f, in radians per unit of x₁.
     """
 
     amplitude: float
     frequency: float
 
     def __call__(self, values: FloatArray) -> FloatArray:
-        """The sheared points, shape (n, 2)."""
+        """Return the sheared points, shape (n, 2)."""
         sheared = values.copy()
         sheared[:, 0] += np.float32(self.amplitude) * np.sin(np.float32(self.frequency) * values[:, 1])
         return sheared

@@ -1,4 +1,4 @@
-"""Mixtures of normal distributions: finite ones, and those of one shared log-normal scale."""
+"""Mixtures of normal distributions: finite mixtures, and a shared log-normal scale."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
+from typing_extensions import override
 
 from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint
 
@@ -18,9 +19,9 @@ class Component:
     """A normal component of a mixture.
 
     Attributes:
-        weight: its probability.
-        mean: of (X, Y), dx + dy values.
-        covariance: of (X, Y), rows of a matrix.
+        weight: probability of the component.
+        mean: mean of (X, Y), dx + dy values.
+        covariance: covariance matrix of (X, Y), as rows.
     """
 
     weight: float
@@ -30,10 +31,10 @@ class Component:
 
 @dataclass(frozen=True)
 class GaussianMixture(PointwiseJoint):
-    """(X, Y) ~ Σₖ wₖ N(μₖ, Σₖ). Its margins are mixtures of the components' margins with the same weights.
+    """(X, Y) ~ Σₖ wₖ N(μₖ, Σₖ). Margins are mixtures of the margins of components with the same weights.
 
     Attributes:
-        components: weights with sum 1.
+        components: the components; their weights sum to 1.
         dx: dimension of X.
     """
 
@@ -41,12 +42,12 @@ class GaussianMixture(PointwiseJoint):
     dx: int
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return len(self.components[0].mean) - self.dx
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, dx) and (n, dy)."""
         which = rng.choice(len(self.components), size=n, p=[part.weight for part in self.components])
         points = rng.standard_normal((n, self.dx + self.dy))
         for number, part in enumerate(self.components):
@@ -55,8 +56,8 @@ class GaussianMixture(PointwiseJoint):
             points[rows] = points[rows] @ factor.T + np.array(part.mean)
         return points[:, : self.dx], points[:, self.dx :]
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(x, y) − log p(x) − log p(y) in nats, shape (n,)."""
         whole = self._log_density(np.hstack([x, y]), slice(None))
         return whole - self._log_density(x, slice(self.dx)) - self._log_density(y, slice(self.dx, None))
 
@@ -74,9 +75,9 @@ class GaussianMixture(PointwiseJoint):
 
 @dataclass(frozen=True)
 class SharedVolatility(PointwiseJoint):
-    """X = S U and Y = S V with U, V standard normal and S log-normal, all independent: no correlation at all.
+    """X = S U and Y = S V with U, V standard normal and S log-normal, all independent: uncorrelated.
 
-    Densities are one integral over log S, by the trapezoidal rule, which converges exponentially on it.
+    Densities are integrals over log S by the trapezoidal rule, which converges exponentially here.
 
     Attributes:
         dx: dimension of X.
@@ -88,19 +89,19 @@ class SharedVolatility(PointwiseJoint):
     dy: int
     volatility: float
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, dx) and (n, dy)."""
         scale = np.exp(self.volatility * rng.standard_normal((n, 1)))
         return scale * rng.standard_normal((n, self.dx)), scale * rng.standard_normal((n, self.dy))
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(x, y) − log p(x) − log p(y) in nats, shape (n,)."""
         x_norm, y_norm = np.square(x).sum(axis=1), np.square(y).sum(axis=1)
         whole = self._log_density(x_norm + y_norm, self.dx + self.dy)
         return whole - self._log_density(x_norm, self.dx) - self._log_density(y_norm, self.dy)
 
     def _log_density(self, squared_norm: Array, size: int) -> Array:
-        """Log density at points of a squared norm, less the constant (2π)^(−size/2), which cancels."""
+        """Log density at points with a squared norm, without the factor (2π)^(−size/2), which cancels."""
         node = np.linspace(-_SCALE_RANGE, _SCALE_RANGE, _SCALE_NODES)
         log_scale = self.volatility * node
         log_weight = -0.5 * np.square(node) - logsumexp(-0.5 * np.square(node))
@@ -109,17 +110,17 @@ class SharedVolatility(PointwiseJoint):
 
 
 def clusters(weights: tuple[float, ...], means: tuple[tuple[float, ...], ...], dx: int) -> GaussianMixture:
-    """A mixture of standard normal clusters."""
+    """Build a mixture of clusters with identity covariance."""
     unit = diagonal((1.0,) * len(means[0]))
     parts = tuple(Component(weight, mean, unit) for weight, mean in zip(weights, means, strict=True))
     return GaussianMixture(parts, dx)
 
 
 def diagonal(variances: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
-    """Rows of a diagonal matrix."""
+    """Return the rows of a diagonal matrix."""
     return rows(np.diag(variances))
 
 
 def rows(matrix: Array) -> tuple[tuple[float, ...], ...]:
-    """The rows of a matrix, as a component takes them."""
+    """Return the rows of a matrix as tuples, as in `Component`."""
     return tuple(tuple(float(value) for value in row) for row in matrix)

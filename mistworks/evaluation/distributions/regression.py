@@ -1,4 +1,4 @@
-"""A response given its cause: curves under noise, noise that grows with the cause, and an interaction."""
+"""A response to a cause: curves with noise, noise that grows with the cause, and an interaction."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 from scipy.special import logsumexp
+from typing_extensions import override
 
 from mistworks.evaluation.distributions.pointwise import Array, PointwiseJoint, normal_log_density
 
@@ -21,7 +22,7 @@ CURVES: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
         "flat": np.zeros_like,
     }
 )
-"""The mean of Y given X by name, from shape (n, 1) to (n, dy)."""
+"""Mean of Y given X by name, from shape (n, 1) to (n, dy)."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Regression(PointwiseJoint):
     Attributes:
         curve: name of f, one of ``CURVES``.
         noise: s.
-        growth: g, how fast the noise grows with X.
+        growth: g, the growth rate of the noise with X.
     """
 
     curve: str
@@ -43,17 +44,17 @@ class Regression(PointwiseJoint):
     dx = 1
 
     @property
+    @override
     def dy(self) -> int:  # type: ignore[override]
-        """Dimension of Y."""
         return int(CURVES[self.curve](np.zeros((1, 1))).shape[1])
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 1) and (n, dy)."""
         x = rng.uniform(-1.0, 1.0, (n, 1))
         return x, CURVES[self.curve](x) + self._scale(x) * rng.standard_normal((n, self.dy))
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(y | x) − log p(y) in nats, shape (n,)."""
         node, weight = np.polynomial.legendre.leggauss(_NODES)
         at_nodes = self._log_density(y[:, None, :], node[:, None])
         return np.asarray(self._log_density(y, x) - logsumexp(at_nodes, axis=1, b=weight / 2.0))
@@ -80,13 +81,13 @@ class Interaction(PointwiseJoint):
     dx = 2
     dy = 1
 
+    @override
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """n points in double precision: shapes (n, 2) and (n, 1)."""
         x = rng.standard_normal((n, 2))
         return x, x.prod(axis=1, keepdims=True) + self.noise * rng.standard_normal((n, 1))
 
+    @override
     def pointwise(self, x: Array, y: Array) -> Array:
-        """log p(y | x) − log p(y) in nats, shape (n,)."""
         node = np.linspace(-_FACTOR_RANGE, _FACTOR_RANGE, _NODES)
         weight = np.exp(-0.5 * np.square(node))
         at_nodes = normal_log_density(y, 0.0, np.hypot(node, self.noise))

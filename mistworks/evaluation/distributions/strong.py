@@ -1,4 +1,4 @@
-"""Strong dependence by pairs, under four margins, with a chosen number of nats."""
+"""Strong dependence by pairs, with four margins and a given number of nats."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
@@ -17,13 +18,13 @@ _INSIDE = 1e-15
 
 @dataclass(frozen=True)
 class _Strong(JointDistribution):
-    """Min(dx, dy) independent pairs that share the information equally; other columns are noise.
+    """min(dx, dy) independent pairs with equal information; other columns are noise.
 
     Attributes:
         dx: dimension of X.
         dy: dimension of Y.
         nats: I(X;Y).
-        margin: what every column is distributed like, or nearly, one of ``MARGINS``.
+        margin: approximate margin of every column, one of ``MARGINS``.
     """
 
     dx: int
@@ -32,8 +33,8 @@ class _Strong(JointDistribution):
     margin: str
 
     @property
+    @override
     def mutual_information(self) -> float:
-        """I(X;Y) in nats."""
         return self.nats
 
     @property
@@ -50,13 +51,13 @@ class StrongNormal(_Strong):
     """Pairs of normals with −½ log(1 − ρ²) nats each.
 
     Attributes:
-        turned: whether Y is turned at random within its dimensions.
+        turned: whether Y is multiplied by a random rotation.
     """
 
     turned: bool = False
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x, y = rng.standard_normal((n, self.dx)), rng.standard_normal((n, self.dy))
         # σ² = 1 − ρ² = exp(−2I/k).
         noise = np.exp(-self.nats / self.pairs)
@@ -69,10 +70,10 @@ class StrongNormal(_Strong):
 
 @dataclass(frozen=True)
 class AdditiveUniform(_Strong):
-    """X ~ U(0, 1) and Y = X + U(−ε, ε) by pairs: ε − log 2ε nats each if ε ≤ ½, else 1/4ε."""
+    """X ~ U(0, 1) and Y = X + U(−ε, ε) by pairs: ε − log 2ε nats each if ε ≤ ½, otherwise 1/4ε."""
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-        """Draw n points: shapes (n, dx) and (n, dy), float32."""
         x, y = rng.random((n, self.dx)), rng.random((n, self.dy))
         common = slice(0, self.pairs)
         half = half_width(self.nats / self.pairs)
@@ -81,7 +82,7 @@ class AdditiveUniform(_Strong):
 
 
 def half_width(nats: float) -> float:
-    """The ε at which additive uniform noise leaves so many nats."""
+    """The ε at which additive uniform noise gives this mutual information."""
     if nats <= 0.5:
         return 0.25 / nats
     return float(
@@ -97,4 +98,4 @@ MARGINS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
         "exponential": lambda u: -np.log1p(-u),
     }
 )
-"""Quantile functions."""
+"""Quantile functions by name."""

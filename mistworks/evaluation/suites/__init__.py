@@ -1,4 +1,4 @@
-"""Suites of datasets with known mutual information, by name. A new suite is a file and an entry here."""
+"""Suites of datasets with known mutual information, by name. Add a suite as a file and an entry here."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,14 +19,14 @@ MIN_SIZE, MAX_SIZE = 10, 100_000
 
 @dataclass(frozen=True, slots=True)
 class FixedSizes:
-    """A suite whose numbers of points are part of its definition."""
+    """A suite with fixed sample sizes."""
 
     build: Callable[[], Suite]
 
 
 @dataclass(frozen=True, slots=True)
 class AnySizes:
-    """A suite that runs at a chosen list of numbers of points, or at sizes of its own."""
+    """A suite that runs at chosen sample sizes, or at default ones."""
 
     build: Callable[..., Suite]
 
@@ -43,26 +43,30 @@ SUITES: Mapping[str, FixedSizes | AnySizes] = MappingProxyType(
         "self-consistency": AnySizes(self_consistency),
     }
 )
-"""How each suite is built."""
+"""The suites by name."""
 
 
 def suite(name: str, sizes: Sequence[int] | None = None) -> Suite:
-    """The suite of a name.
+    """Build a suite by name.
 
     Args:
         name: one of ``SUITES``.
-        sizes: numbers of points, each from 10 to 100,000; None for the suite's own.
+        sizes: sample sizes, each from 10 to 100,000; None for the default sizes.
 
     Raises:
-        MistworksError: there is no such suite, or it does not run at these sizes.
+        MistworksError: the suite is unknown, or does not run at these sizes.
     """
     if name not in SUITES:
-        raise MistworksError(f"suite {name!r} is unknown; choose one of {', '.join(SUITES)}")
+        raise MistworksError(
+            f"Expected the name of a suite, got {name!r}. Choose one of {', '.join(SUITES)}."
+        )
     kind = SUITES[name]
     if sizes is None:
         return kind.build()
     if isinstance(kind, FixedSizes):
-        raise MistworksError(f"the sizes of {name} are part of it, and {list(sizes)} came; leave them out")
+        raise MistworksError(
+            f"Expected no sizes for {name}, whose sizes are fixed, got {list(sizes)}. Omit them."
+        )
     _require_sizes(sizes)
     return kind.build(sizes)
 
@@ -71,8 +75,7 @@ def _require_sizes(sizes: Sequence[int]) -> None:
     valid = all(MIN_SIZE <= size <= MAX_SIZE for size in sizes)
     if not sizes or not valid or len(set(sizes)) < len(sizes):
         raise MistworksError(
-            f"sizes are different numbers of points from {MIN_SIZE} to {MAX_SIZE:,}, and {list(sizes)} came; "
-            "mend them"
+            f"Expected distinct sizes from {MIN_SIZE} to {MAX_SIZE:,}, got {list(sizes)}. Change them."
         )
 
 

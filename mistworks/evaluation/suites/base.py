@@ -1,17 +1,18 @@
-"""What a suite is: a named, seeded list of datasets whose mutual information is known."""
+"""The base of suites: named, seeded lists of datasets with known mutual information."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import JointDistribution
 from mistworks.randomness import stream
 
 ROOT_SEED = 0
-"""Root seed of every suite: a suite is one list, the same for everyone."""
+"""Root seed of every suite: a suite is the same for everyone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +20,16 @@ class Case:
     """One dataset of a suite, without its points.
 
     Attributes:
-        name: the joint distribution, such as ``"student-identity-2x2-nu1"``.
-        family: the group it is counted in, such as ``"student"``.
+        name: name of the joint distribution, such as ``"student-identity-2x2-nu1"``.
+        family: family in tables, such as ``"student"``.
         n: number of points.
         dx: dimension of X.
         dy: dimension of Y.
         mi: true I(X;Y) in nats.
-        mi_se: standard error of ``mi`` in nats; 0 where it is known in closed form.
-        replicate: which of the samples of this distribution and n.
-        x_classes: columns of X whose numbers are codes of classes, see `labelled`.
-        y_classes: the same of Y.
+        mi_se: standard error of ``mi`` in nats; 0 if it is exact.
+        replicate: number of the sample with this distribution and n.
+        x_classes: columns of X that hold codes of classes, see `labelled`.
+        y_classes: the same for Y.
     """
 
     name: str
@@ -47,9 +48,9 @@ class Suite(ABC):
     """A list of datasets: ``len(suite)``, ``suite.case(i)``, ``suite.sample(i)``.
 
     Attributes:
-        name: such as ``"bmi-40"``.
-        version: changes whenever a case or a sample of it does; results under another version are not used.
-        block: so many datasets, from a multiple of this number on, mean something only together.
+        name: name of the suite, such as ``"bmi-40"``.
+        version: changes whenever a case or a sample changes. Results of another version are not used.
+        block: number of consecutive datasets that belong together.
     """
 
     name: str
@@ -61,14 +62,14 @@ class Suite(ABC):
 
     @abstractmethod
     def case(self, position: int) -> Case:
-        """What is known of a dataset without its points."""
+        """Return the description of a dataset, without its points."""
 
     @abstractmethod
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
-        """The points: x of shape (n, dx) and y of shape (n, dy), float32; the same bytes at every call."""
+        """Return x of shape (n, dx) and y of shape (n, dy), float32; the same bytes at every call."""
 
     def cases(self) -> Iterator[Case]:
-        """All cases in order."""
+        """Iterate over all cases in order."""
         return (self.case(position) for position in range(len(self)))
 
 
@@ -78,13 +79,13 @@ class Entry:
 
     Attributes:
         name: unique within the suite.
-        family: the group it is counted in.
+        family: family in tables.
         joint: the distribution.
-        mi_se: standard error of its mutual information in nats, 0 where it is exact.
-        x_classes: columns of X whose numbers are codes of classes.
-        y_classes: the same of Y.
-        min_n: smaller samples are left out.
-        max_n: larger samples are left out; None for none. For many columns, on which baselines take minutes.
+        mi_se: standard error of the mutual information in nats, 0 if it is exact.
+        x_classes: columns of X that hold codes of classes.
+        y_classes: the same for Y.
+        min_n: minimum sample size.
+        max_n: maximum sample size, for many columns, on which baselines take minutes; None for no limit.
     """
 
     name: str
@@ -98,10 +99,10 @@ class Entry:
 
 
 class GridSuite(Suite):
-    """Every distribution at every sample size, several samples each.
+    """Every distribution at every sample size, with several samples each.
 
-    A sample depends on the suite, its distribution, n and the replicate alone: a suite at other sizes holds
-    the same samples where the sizes agree.
+    A sample depends only on the suite, its distribution, n and the replicate: a suite at other sizes contains
+    the same samples for common sizes.
     """
 
     def __init__(
@@ -124,16 +125,17 @@ class GridSuite(Suite):
     def __len__(self) -> int:
         return len(self._plan)
 
+    @override
     def case(self, position: int) -> Case:
-        """The case at a position: distributions vary fastest, then sizes, then replicates."""
+        """Return the case at a position: distributions vary fastest, then sizes, then replicates."""
         which, n, replicate = self._plan[range(len(self))[position]]
         entry = self._entries[which]
         joint = entry.joint
         mi, classes = self._mi[which], (entry.x_classes, entry.y_classes)
         return Case(entry.name, entry.family, n, joint.dx, joint.dy, mi, entry.mi_se, replicate, *classes)
 
+    @override
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
-        """The points of the case at a position."""
         which, n, replicate = self._plan[range(len(self))[position]]
         entry = self._entries[which]
         purpose = f"{entry.name} n={n}"
@@ -141,15 +143,14 @@ class GridSuite(Suite):
 
 
 def labelled(values: FloatArray, classes: Sequence[int]) -> object:
-    """One side of a sample as a user would pass it, its classes as strings.
+    """Return one side of a sample as a user would pass it, with classes as strings.
 
     Args:
         values: shape (n, d).
         classes: columns that hold codes of classes.
 
     Returns:
-        The values where there is no class; an array of strings where all columns are classes; else a
-        DataFrame.
+        The values without classes; an array of strings if all columns are classes; otherwise a DataFrame.
     """
     if not classes:
         return values

@@ -1,9 +1,8 @@
-"""Dependence outside the published families, of kinds that a scientist meets.
+"""Dependence outside the published families, of kinds that occur in practice.
 
-It measures how an estimator generalises, so none is trained or calibrated on it, and none is chosen by it.
-It is not unseen for all that: when the meta-distribution `general` was widened, it was for kinds of
-dependence that an earlier estimator erred on here. The results tell apart whether `general` has a
-distribution's form.
+It measures generalisation: no estimator is trained on it, calibrated on it or chosen by it. It is not
+completely unseen: the meta-distribution `general` was widened towards kinds of dependence on which an earlier
+estimator failed here. The results separate distributions whose form `general` contains from the others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -50,16 +49,16 @@ VERSION = "1"
 SIZES = (60, 200, 500)
 REPLICATES = 4
 
-Block = tuple[str, PointwiseJoint]
+Member = tuple[str, PointwiseJoint]
 
 
 def beyond(sizes: Sequence[int] = SIZES) -> GridSuite:
-    """The suite at each of the given numbers of points."""
+    """Build the suite at the given sample sizes."""
     return GridSuite(NAME, VERSION, tuple(_entries()), sizes, REPLICATES)
 
 
 def pointwise_distributions() -> dict[str, PointwiseJoint]:
-    """Those distributions of the suite that have a pointwise mutual information, by name."""
+    """The distributions of the suite with a pointwise mutual information, by name."""
     kinds = (_mixtures(), _circles(), _copulas(), _discrete(), _regressions())
     return {name: joint for kind in kinds for name, joint in kind}
 
@@ -83,7 +82,7 @@ def _entries() -> Iterator[Entry]:
     yield from _unequal_dimensions()
 
 
-def _mixtures() -> Iterator[Block]:
+def _mixtures() -> Iterator[Member]:
     """X, inliers, shells, galaxy and waves after Czyż et al., arXiv 2310.10240."""
     yield "mixture-x-1x1", _mixture((0.5, _pair(0.9)), (0.5, _pair(-0.9)))
     signal, noise = sparse_matrix(5, 5, 2, 2.0), np.eye(10)
@@ -98,12 +97,12 @@ def _mixtures() -> Iterator[Block]:
     yield "volatility-4x2", SharedVolatility(4, 2, 0.8)
 
 
-def _circles() -> Iterator[Block]:
+def _circles() -> Iterator[Member]:
     yield "ring-1x1", NoisyRing(0.15)
     yield "directions-2x2", Directions(3.0)
 
 
-def _copulas() -> Iterator[Block]:
+def _copulas() -> Iterator[Member]:
     yield "gumbel-1x1", CopulaJoint(GumbelHougaard(2.0), "lognormal", "exponential")
     yield "gumbel-weak-1x1", CopulaJoint(GumbelHougaard(1.25), "pareto", "weibull")
     yield "fgm-1x1", CopulaJoint(FarlieGumbelMorgenstern(1.0), "gamma", "lognormal")
@@ -111,7 +110,7 @@ def _copulas() -> Iterator[Block]:
     yield "frank-1x1", CopulaJoint(Frank(-6.0), "weibull", "gamma")
 
 
-def _discrete() -> Iterator[Block]:
+def _discrete() -> Iterator[Member]:
     yield "classes-1x1", Classes((0.5, 0.3, 0.2), ((0.0,), (2.0,), (-1.0,)), (1.0, 0.5, 1.5))
     centres = ((0.0,) * 8, (1.0,) * 4 + (0.0,) * 4, (0.0,) * 4 + (-1.0,) * 4)
     yield "classes-1x8", Classes((0.5, 0.3, 0.2), centres, (1.0, 1.0, 1.0))
@@ -125,7 +124,7 @@ def _discrete() -> Iterator[Block]:
     yield "censored-1x1", Censored(0.9, 0.0)
 
 
-def _regressions() -> Iterator[Block]:
+def _regressions() -> Iterator[Member]:
     yield "sine-1x1", Regression("sine", 0.3)
     yield "parabola-1x1", Regression("parabola", 0.2)
     yield "dose-response-1x1", Regression("dose-response", 0.15)
@@ -154,7 +153,7 @@ def _pair(correlation: float) -> np.ndarray:
 
 
 def _shells(dx: int) -> GaussianMixture:
-    """Concentric clouds of radius 1, 2, 3 in X, told apart by Y."""
+    """Concentric clouds with radius 1, 2, 3 in X, identified by Y."""
     parts = tuple(
         Component(1 / 3, (0.0,) * dx + (float(k),), diagonal((float(k * k),) * dx + (0.01,)))
         for k in (1, 2, 3)
@@ -170,14 +169,14 @@ def _waves() -> GaussianMixture:
 
 
 def _cell_types() -> GaussianMixture:
-    """Four groups in which X and Y are independent, so that all that they share is the group."""
+    """Four groups within which X and Y are independent, so that they share only the group."""
     signs = ((1, 1, -1, -1, 1, -1), (-1, 1, 1, -1, -1, 1), (1, -1, 1, 1, -1, -1), (-1, -1, -1, 1, 1, 1))
     means = tuple(tuple(1.2 * sign for sign in (*row[:4], *row)) for row in signs)
     return clusters((0.4, 0.3, 0.2, 0.1), means, dx=4)
 
 
 def _readouts(sensors: int, correlation: float) -> np.ndarray:
-    """One cause and many equally correlated readings of it: a factor of loading ρ on each."""
+    """One cause and many readings of it, each with loading ρ."""
     loading = np.array([1.0, *(correlation,) * sensors])
     matrix = np.outer(loading, loading)
     np.fill_diagonal(matrix, 1.0)

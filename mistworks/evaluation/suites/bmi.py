@@ -1,6 +1,7 @@
-"""The 40 tasks of the benchmark of Czyż et al., "Beyond Normal" (NeurIPS 2023), from their definitions.
+"""The 40 tasks of the benchmark of Czyż et al., "Beyond Normal" (NeurIPS 2023), built from their definitions.
 
-Names are those of its package, benchmark-mi; ``benchmarks/bmi_truth.py`` compares truths and samples with it.
+Names are those of their package, benchmark-mi; ``benchmarks/bmi_truth.py`` compares truths and samples with
+it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ _BIMODAL_Y = MixtureQuantile(weights=(0.5, 0.5), means=(-1.0, 3.0))
 
 
 def bmi_40(sizes: Sequence[int] = SIZES) -> GridSuite:
-    """The suite at each of the given numbers of points."""
+    """Build the suite at the given sample sizes."""
     entries = (*_one_dimensional(), *_normal(), *_student(), *_transformed())
     return GridSuite(NAME, VERSION, entries, sizes, REPLICATES)
 
@@ -78,7 +79,7 @@ def _transformed() -> Iterator[Entry]:
 
 
 def transformed(joint: JointDistribution, transform: str) -> Mapped:
-    """A distribution under the coordinate-wise transform of a name in ``TRANSFORMS``."""
+    """Apply a named transform of ``TRANSFORMS`` to the coordinates of a distribution."""
     maps = TRANSFORMS[transform]
     return Mapped(joint, maps.x, maps.y)
 

@@ -1,12 +1,13 @@
-"""Relations that mutual information obeys, and how often and by how much estimates violate them.
+"""Relations that mutual information satisfies, and how often and how far estimates violate them.
 
-Every dataset of a group is made of the same points, so that the estimates of a group are comparable.
+All datasets of a group are derived from the same points, so that their estimates are comparable.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import TRANSFORMS, AdditiveNoise, JointDistribution, Normal, Student
@@ -28,12 +29,12 @@ Variation = Callable[["Group", FloatArray, FloatArray, np.random.Generator], Pai
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Two independent pairs of blocks, whose columns stand side by side in X and in Y.
+    """Two independent pairs of blocks, with columns side by side in X and in Y.
 
     Attributes:
-        name: such as ``"normal-sparse-4x4"``.
-        first: the distribution of the first pair of blocks.
-        second: that of the other.
+        name: name of the group, such as ``"normal-sparse-4x4"``.
+        first: distribution of the first pair of blocks.
+        second: distribution of the second pair of blocks.
     """
 
     name: str
@@ -42,19 +43,19 @@ class Group:
 
     @property
     def whole(self) -> Product:
-        """The distribution of both together."""
+        """The distribution of both pairs together."""
         return Product((self.first, self.second))
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A dataset made of a group's points.
+    """A dataset derived from the points of a group.
 
     Attributes:
-        name: what the names of its cases begin with.
-        relation: the relation it is there for, the family of its cases.
-        vary: from the group's points to those of the case.
-        parts: whether the mutual information of the first and of the second pair of blocks is in it.
+        name: first part of the names of its cases.
+        relation: the relation that it tests, and the family of its cases.
+        vary: maps the points of the group to those of the case.
+        parts: whether it keeps the mutual information of the first and of the second pair of blocks.
     """
 
     name: str
@@ -65,16 +66,16 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """How a relation fared in all groups where every estimate that it needs was asked for.
+    """Violations of a relation over all groups with the required estimates.
 
     Attributes:
-        relation: such as ``"symmetry"``.
+        relation: name of the relation, such as ``"symmetry"``.
         tolerance: size in nats up to which a violation is not counted.
-        comparisons: number of groups, failures among them.
+        comparisons: number of groups, including failures.
         violated: number of violations beyond the tolerance.
-        mean: mean size in nats, 0 where the relation holds; NaN if every comparison failed.
-        max: largest size in nats; NaN if every comparison failed.
-        failures: comparisons of which an estimate is missing because the estimator failed.
+        mean: mean size in nats, 0 if the relation holds; NaN if every comparison failed.
+        max: maximum size in nats; NaN if every comparison failed.
+        failures: number of comparisons without an estimate because the estimator failed.
     """
 
     relation: str
@@ -91,11 +92,11 @@ class Relation:
     """A relation between the estimates of a group.
 
     Attributes:
-        name: of the relation.
-        variants: names of the variants it compares.
-        gap: size of the violation in nats, given their estimates.
-        tolerance: size up to which it is not counted: rounding where the points are the same numbers in
-            another order or unit, more where the estimator sees another sample.
+        name: name of the relation.
+        variants: names of the variants to compare.
+        gap: computes the size of the violation in nats from their estimates.
+        tolerance: size up to which a violation is not counted: rounding if the variants contain the same
+            numbers in another order or unit, more if the estimator sees another sample.
     """
 
     name: str
@@ -105,15 +106,14 @@ class Relation:
 
 
 def violations(results: Results) -> tuple[Violation, ...]:
-    """Count and size the violations of each relation, in the order of ``RELATIONS``.
+    """Count and measure the violations of each relation, in the order of ``RELATIONS``.
 
     Raises:
-        MistworksError: the results are not of the suite ``"self-consistency"``.
+        MistworksError: the results are not from the suite ``"self-consistency"``.
     """
     if results.suite != NAME:
         raise MistworksError(
-            f"violations are counted on the suite {NAME!r}, and results of {results.suite!r} came; "
-            "evaluate on it"
+            f"Expected results on the suite {NAME!r}, got {results.suite!r}. Evaluate on {NAME!r}."
         )
     groups: dict[tuple[str, int, int], dict[str, float]] = {}
     columns = (results.name, results.n, results.replicate, results.estimate)
@@ -139,7 +139,7 @@ def _count(relation: Relation, groups: Sequence[Mapping[str, float]]) -> Violati
 
 
 class ConsistencySuite(Suite):
-    """Every variant of every group at every size: variants vary fastest, then groups, sizes, replicates."""
+    """Every variant of every group at every size; variants vary fastest, then groups, sizes, replicates."""
 
     name = NAME
     version = VERSION
@@ -153,16 +153,17 @@ class ConsistencySuite(Suite):
     def __len__(self) -> int:
         return len(VARIANTS) * len(self._groups) * len(self.sizes) * self.replicates
 
+    @override
     def case(self, position: int) -> Case:
-        """The case at a position, named such as ``"symmetry/normal-sparse-4x4"``."""
+        """Return the case at a position, with a name such as ``"symmetry/normal-sparse-4x4"``."""
         variant, group, n, replicate = self._at(position)
         informations = (group.first.mutual_information, group.second.mutual_information)
         mi = sum(value for value, kept in zip(informations, variant.parts, strict=True) if kept)
         dx, dy = self._shape(variant, group)
         return Case(f"{variant.name}/{group.name}", variant.relation, n, dx, dy, float(mi), 0.0, replicate)
 
+    @override
     def sample(self, position: int) -> Pair:
-        """The points of the case at a position."""
         variant, group, n, replicate = self._at(position)
         x, y = group.whole.sample(n, stream(ROOT_SEED, f"suite-{NAME}", f"{group.name} n={n}", replicate))
         rng = stream(ROOT_SEED, f"suite-{NAME}", f"{variant.name} of {group.name} n={n}", replicate)
@@ -184,7 +185,7 @@ class ConsistencySuite(Suite):
 
 
 def self_consistency(sizes: Sequence[int] = SIZES) -> ConsistencySuite:
-    """The suite at each of the given numbers of points."""
+    """Build the suite at the given sample sizes."""
     return ConsistencySuite(sizes)
 
 
@@ -221,7 +222,7 @@ def _duplicate(group: Group, x: FloatArray, y: FloatArray, rng: np.random.Genera
 
 
 def _drop(group: Group, x: FloatArray, y: FloatArray, rng: np.random.Generator) -> Pair:
-    """X loses its second block, Y keeps both: what is left is the information of the first pair."""
+    """X loses its second block and Y keeps both: the information of the first pair remains."""
     return x[:, : group.first.dx], y
 
 
@@ -234,7 +235,7 @@ def _second(group: Group, x: FloatArray, y: FloatArray, rng: np.random.Generator
 
 
 def _monotone(group: Group, x: FloatArray, y: FloatArray, rng: np.random.Generator) -> Pair:
-    """An increasing map of every coordinate of X, a decreasing one of every coordinate of Y."""
+    """An increasing map of each coordinate of X and a decreasing map of each coordinate of Y."""
     return TRANSFORMS["halfcube"].x(x), -TRANSFORMS["asinh"].y(y)
 
 
@@ -248,7 +249,7 @@ def _permute_coordinates(group: Group, x: FloatArray, y: FloatArray, rng: np.ran
 
 
 def _rescale(group: Group, x: FloatArray, y: FloatArray, rng: np.random.Generator) -> Pair:
-    """Another origin and unit for every coordinate, near enough to lose next to no digits."""
+    """Another origin and unit for each coordinate, close enough to lose almost no digits."""
 
     def affine(values: FloatArray) -> FloatArray:
         scale = np.exp2(rng.integers(-6, 7, values.shape[1])).astype(np.float32)
@@ -269,7 +270,7 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("first", "additivity", _first, (True, False)),
     Variant("second", "additivity", _second, (False, True)),
 )
-"""What is made of every group, the points as they are first."""
+"""The variants of every group; the original points are first."""
 
 
 def _difference(original: float, other: float) -> float:
@@ -277,7 +278,7 @@ def _difference(original: float, other: float) -> float:
 
 
 def _gain(original: float, other: float) -> float:
-    # Not max(0, …), which turns the NaN of a failure into 0.
+    # Not max(0, …), which would turn the NaN of a failure into 0.
     return float(np.maximum(other - original, 0.0))
 
 
@@ -295,4 +296,4 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("dropped coordinates", ("original", "dropping"), _gain, 0.05),
     Relation("additivity", ("original", "first", "second"), _defect, 0.05),
 )
-"""What mutual information obeys, whatever the distribution."""
+"""Relations that mutual information satisfies for every distribution."""

@@ -1,9 +1,11 @@
-"""M_test: the published tests in and out of the training meta-distribution; and a larger test like it."""
+"""M_test: the published tests in and out of the training meta-distribution, and a larger version."""
 
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray
 from mistworks.distributions import UniformInteger
@@ -13,7 +15,7 @@ from mistworks.simulation.meta_distribution import Draw, GridDesign, MetaDistrib
 from mistworks.simulation.splits import published_splits
 
 _EXTENDED_STEPS = 50
-# Every round of the grid of 50 sizes but the last, which is cut short at 50,000 datasets in all, is whole.
+# All rounds of the grid of 50 sizes are complete except the last, which is cut at 50,000 datasets in total.
 _EXTENDED_COUNTS = {"imd": 23_100, "oomd": 26_900}
 
 
@@ -22,10 +24,10 @@ class Part:
     """Consecutive datasets of one split.
 
     Attributes:
-        label: what the names of its cases begin with.
-        split: name of the split, which with its root seed decides what is drawn.
-        meta: what it is drawn from.
-        count: number of its datasets.
+        label: first part of the names of its cases.
+        split: name of the split, which determines the random streams.
+        meta: meta-distribution of the split.
+        count: number of datasets.
     """
 
     label: str
@@ -35,7 +37,7 @@ class Part:
 
 
 class SplitSuite(Suite):
-    """Whole splits one after the other, each dataset drawn when it is asked for: nothing is held."""
+    """Whole splits one after the other. Each dataset is drawn on request; nothing is kept in memory."""
 
     def __init__(self, name: str, version: str, parts: Sequence[Part]) -> None:
         self.name = name
@@ -47,8 +49,9 @@ class SplitSuite(Suite):
     def __len__(self) -> int:
         return sum(part.count for part in self.parts)
 
+    @override
     def case(self, position: int) -> Case:
-        """The case at a position, named such as ``"imd/normal-dense/base"``."""
+        """Return the case at a position, with a name such as ``"imd/normal-dense/base"``."""
         part, index = self._at(position)
         draw = self._draw(position)
         joint, family = draw.joint, f"{draw.family}/{draw.transform}"
@@ -63,14 +66,15 @@ class SplitSuite(Suite):
             replicate=replicate,
         )
 
+    @override
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
-        """The points of the case at a position: the bytes that a store of the split holds."""
+        """Return the points at a position: the same bytes as in a store of the split."""
         part, index = self._at(position)
         dataset = self._draw(position).sample(stream(ROOT_SEED, part.split, "sample", index))
         return dataset.x, dataset.y
 
     def _draw(self, position: int) -> Draw:
-        # A case and its points are asked for one after the other: the joint distribution is drawn once.
+        # A case and its points are requested one after the other: draw the joint distribution once.
         last = self._last
         if last is not None and last[0] == position:
             return last[1]
@@ -86,7 +90,7 @@ class SplitSuite(Suite):
 
 
 def m_test() -> SplitSuite:
-    """The 2,340 datasets of M_test: the splits test-imd and test-oomd of root seed 0."""
+    """The 2,340 datasets of M_test: the splits test-imd and test-oomd with root seed 0."""
     splits = published_splits(train_count=1)
     parts = [
         Part("imd", "test-imd", splits["test-imd"].meta_distribution, splits["test-imd"].count),
@@ -96,7 +100,7 @@ def m_test() -> SplitSuite:
 
 
 def m_test_extended() -> SplitSuite:
-    """50,000 other datasets of the families of M_test, n on 50 values from 10 to 500."""
+    """50,000 other datasets from the families of M_test, with 50 values of n from 10 to 500."""
     parts = [
         Part(part.label, f"{part.split}-extended", _denser(part.meta), _EXTENDED_COUNTS[part.label])
         for part in m_test().parts

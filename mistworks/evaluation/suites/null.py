@@ -1,12 +1,12 @@
-"""Independent pairs under ugly margins, at many n, dx and dy: the truth is 0.
+"""Independent pairs with difficult margins, at many n, dx and dy: the truth is 0.
 
-Blocks may be dependent within themselves; only between X and Y nothing is. Integers, classes and pixels are
-groups of their own, since false alarms are commonest there.
+Columns may be dependent within X and within Y, but not between them. Integers, classes and pixels are
+separate groups, since false alarms are most common there.
 """
 
 from collections.abc import Iterator, Sequence
 
-from mistworks.evaluation.distributions.independent import MARGINS, Independent
+from mistworks.evaluation.distributions.independent import MARGINS, IndependentBlocks
 from mistworks.evaluation.suites.base import Entry, GridSuite
 
 NAME = "null"
@@ -16,7 +16,7 @@ REPLICATES = 2
 
 
 def null(sizes: Sequence[int] = SIZES) -> GridSuite:
-    """The suite at each of the given numbers of points."""
+    """Build the suite at the given sample sizes."""
     return GridSuite(NAME, VERSION, tuple(_entries()), sizes, REPLICATES)
 
 
@@ -42,16 +42,16 @@ def _entries() -> Iterator[Entry]:
 
 
 GROUPS = ("integers", "classes", "pixels")
-"""Families with their own shares of false alarms; all others are one group."""
+"""Families with their own rates of false alarms; all others are one group."""
 
 
 def _pair(family: str, x_margin: str, y_margin: str, dx: int, dy: int) -> Entry:
-    """Independent blocks of these margins; columns of margins that end in "classes" hold class labels."""
+    """Independent blocks with these margins; columns of margins that end in "classes" hold class labels."""
     x_classes, y_classes = (
         tuple(range(size)) if margin.endswith("classes") else ()
         for margin, size in ((x_margin, dx), (y_margin, dy))
     )
-    independent = Independent(x_margin, y_margin, dx, dy)
+    independent = IndependentBlocks(x_margin, y_margin, dx, dy)
     name = f"{x_margin}-{y_margin}-{dx}x{dy}"
     return Entry(name, family, independent, x_classes=x_classes, y_classes=y_classes)
 
@@ -100,4 +100,4 @@ def _pixels() -> Iterator[Entry]:
 
 def _entry(x_margin: str, y_margin: str, dx: int, dy: int) -> Entry:
     margins = x_margin if x_margin == y_margin else f"{x_margin}-{y_margin}"
-    return Entry(f"{margins}-{dx}x{dy}", margins, Independent(x_margin, y_margin, dx, dy))
+    return Entry(f"{margins}-{dx}x{dy}", margins, IndependentBlocks(x_margin, y_margin, dx, dy))

@@ -1,8 +1,8 @@
-"""Ordinary tables: integers, rounded readings, counts, classes, rare events, limits, zeros, mixtures, copies.
+"""Ordinary tables: integers, rounded values, counts, classes, rare events, limits, zeros, mixtures, copies.
 
-What is in people's files, where an estimator for continuous variables errs. Truths are exact, by tables or by
-construction. The suite is written independently of the families that estimators are trained on, with
-constructions and parameters of its own; none is trained, calibrated or chosen by it.
+These are common in real files, and estimators for continuous variables fail on them. Truths are exact, by
+tables or by construction. The suite is written independently of the families that estimators are trained on,
+with its own constructions and parameters. No estimator is trained on it, calibrated on it or chosen by it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,22 @@ from mistworks.distributions import JointDistribution, Normal
 from mistworks.evaluation.distributions.composed import Product, Widened
 from mistworks.evaluation.distributions.exact import Tabled, numbered
 from mistworks.evaluation.distributions.observed import (
-    CensoredNormals,
     Claims,
     ClassesOnALine,
     CountedDose,
     GammaClasses,
     Hurdle,
     IndependentIntegers,
+    Survival,
+)
+from mistworks.evaluation.distributions.pointwise import Array
+from mistworks.evaluation.distributions.recorded import (
+    CensoredNormals,
     RoundedDelays,
     RoundedNormals,
     SignificantDigits,
-    Survival,
+)
+from mistworks.evaluation.distributions.tables import (
     bit_table,
     confusion_table,
     cycle_table,
@@ -37,7 +42,6 @@ from mistworks.evaluation.distributions.observed import (
     thinned_count_table,
     zipf,
 )
-from mistworks.evaluation.distributions.pointwise import Array
 from mistworks.evaluation.suites.base import Entry, GridSuite
 
 NAME = "ordinary"
@@ -51,13 +55,13 @@ _MANY_COLUMNS, _MANY_COLUMNS_SIZE = 6, 5_000
 
 
 def ordinary(sizes: Sequence[int] = SIZES) -> GridSuite:
-    """The suite at each of the given numbers of points."""
+    """Build the suite at the given sample sizes."""
     entries = tuple(_within_minutes(entry) for entry in _entries())
     return GridSuite(NAME, VERSION, entries, sizes, REPLICATES)
 
 
 def _within_minutes(entry: Entry) -> Entry:
-    """Without the largest samples of many columns: nearest neighbours of those cost n²."""
+    """Drop the largest samples with many columns, where nearest neighbours cost n²."""
     wide = entry.joint.dx + entry.joint.dy > _MANY_COLUMNS
     return replace(entry, max_n=entry.max_n or _MANY_COLUMNS_SIZE) if wide else entry
 
@@ -186,7 +190,7 @@ def _normal(rho: float) -> Normal:
 
 
 def _colour_and_size() -> Tabled:
-    """Four colours and three sizes, not independent, and one of five kinds, told by both with exceptions."""
+    """Four colours and three sizes, dependent, which determine one of five kinds, with exceptions."""
     rng = np.random.default_rng(0)
     pairs = rng.dirichlet(np.full(12, 2.0))
     law = 0.85 * np.eye(5)[rng.integers(0, 5, 12)] + 0.15 / 5

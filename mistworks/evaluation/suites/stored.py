@@ -1,21 +1,23 @@
-"""A split of a meta-dataset as a suite: its datasets are read from where they are kept."""
+"""A split of a stored meta-dataset as a suite."""
 
 from bisect import bisect_right
 from collections import Counter
+
+from typing_extensions import override
 
 from mistworks.dataset import Block, FloatArray, Source
 from mistworks.evaluation.suites.base import Case, Suite
 
 
 class StoredSuite(Suite):
-    """The datasets of a source in its order, the families told apart by their transforms.
+    """The datasets of a source in order; each family under each transform counts as a family.
 
-    Holds one partition in memory: ask for samples in increasing order.
+    It keeps one partition in memory: read samples in increasing order.
 
     Args:
         source: the split.
-        name: of the split.
-        version: a hash of its content.
+        name: name of the split.
+        version: hash of its content.
     """
 
     def __init__(self, source: Source, name: str, version: str) -> None:
@@ -36,8 +38,8 @@ class StoredSuite(Suite):
     def __len__(self) -> int:
         return len(self._index)
 
+    @override
     def case(self, position: int) -> Case:
-        """The case at a position of the source."""
         index, family = self._index, self._families[position]
         return Case(
             name=family,
@@ -49,15 +51,16 @@ class StoredSuite(Suite):
             replicate=self._replicates[position],
         )
 
+    @override
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
-        """The points at a position.
+        """Return the points at a position.
 
         Raises:
-            MistworksError: their partition is missing or damaged.
+            MistworksError: the partition is missing or damaged.
         """
         number = bisect_right(self._starts, position) - 1
         if self._block is None or self._block[0] != number:
             self._block = number, self._source.partition(number)
         dataset = self._block[1][position - self._starts[number]]
-        # Copies: what an estimator does to its input must not reach the partition that is held.
+        # Copies, so that an estimator cannot change the partition in memory.
         return dataset.x.copy(), dataset.y.copy()

@@ -1,10 +1,10 @@
-"""Strong dependence: 1 to 10 nats in 1–3 + 1–3 dimensions, under four margins.
+"""Strong dependence: 1 to 10 nats in 1–3 + 1–3 dimensions, with four margins.
 
-Under unknown margins only the order of the values tells, and strong dependence leaves the order of a small
-sample as it is. Neighbours in X change places in Y where the noise exceeds their distance: about
-n² exp(−I/k) / 3.5 times in a pair that shares I/k nats. With less than 100 such exchanges the nats cannot be
-had to a tenth; these datasets are the group ``"out of reach"``, where intervals must hold all the same.
-``"turned"`` are normals whose columns of Y are mixed: a linear map of a side is no monotone map of columns.
+With unknown margins only the order of values is informative, and strong dependence hardly changes the order
+of a small sample. Neighbours in X exchange their order in Y if the noise exceeds their distance: about n²
+exp(−I/k) / 3.5 times in a pair with I/k nats. With less than 100 exchanges the information cannot be
+estimated to 10 %. These datasets form the group ``"out of reach"``, where intervals must still hold. In the
+group ``"turned"`` the columns of Y are mixed: a linear map of a side is not a monotone map of its columns.
 """
 
 import math
@@ -23,12 +23,12 @@ OUT_OF_REACH, TURNED = "out of reach", "turned"
 
 
 def strong(sizes: Sequence[int] = SIZES) -> GridSuite:
-    """The suite at each of the given numbers of points."""
+    """Build the suite at the given sample sizes."""
     return GridSuite(NAME, VERSION, tuple(_entries()), sizes)
 
 
 def _entries() -> Iterator[Entry]:
-    """Every level in every dimension, of both kinds, each under two of the four margins in turn."""
+    """Every level in every dimension, for both kinds, with two of the four margins in turn."""
     margins = tuple(MARGINS)
     number = 0
     for dx, dy in DIMENSIONS:
@@ -46,5 +46,5 @@ def _entries() -> Iterator[Entry]:
 
 
 def least_size(nats: float) -> int:
-    """The n at which pairs of so many nats change places a hundred times."""
+    """The n at which pairs with this information exchange their order a hundred times."""
     return math.ceil(math.sqrt(350 * math.exp(nats)))

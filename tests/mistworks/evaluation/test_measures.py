@@ -145,11 +145,11 @@ class TestAccuracy:
         assert bins.of_n(given).tolist() == expected
 
     def test_wrong_edges_are_refused(self) -> None:
-        with pytest.raises(MistworksError, match="two or more increasing edges"):
+        with pytest.raises(MistworksError, match="Expected at least two increasing edges"):
             Bins.parse({"n_edges": [100, 10]})
 
     def test_nothing_to_measure(self) -> None:
-        with pytest.raises(MistworksError, match="hold no datasets"):
+        with pytest.raises(MistworksError, match="with at least one dataset, got none"):
             accuracy(results_of([], []))
 
     def test_names_of_metrics(self) -> None:
@@ -161,7 +161,7 @@ class TestAccuracy:
         assert found["suite.failures.all"] == 0
         assert {name.split(".")[1] for name in found} >= {"mse", "bias", "mae", "baseline_mse", "count"}
         other = accuracy(results_of([0], [0], estimator="theirs"))
-        with pytest.raises(MistworksError, match="several came"):
+        with pytest.raises(MistworksError, match="Expected the rows of one estimator"):
             metrics(rows + other)
 
     def test_csv_reads_back(self) -> None:
@@ -169,11 +169,11 @@ class TestAccuracy:
         read = list(csv.DictReader(io.StringIO(to_csv(rows))))
         assert len(read) == len(rows)
         assert read[0]["mse"] == ""
-        with pytest.raises(MistworksError, match="at least one row"):
+        with pytest.raises(MistworksError, match="with at least one row"):
             to_csv(())
 
     def test_a_row_that_is_not_there(self) -> None:
-        with pytest.raises(MistworksError, match=r"one row was expected.*there are 0"):
+        with pytest.raises(MistworksError, match=r"Expected one row .* got 0"):
             find(accuracy(results_of([0], [0])), "elsewhere")
 
 
@@ -243,7 +243,7 @@ class TestCoverage:
         assert 6 <= rejected <= 38
 
     def test_too_few_to_test_calibration(self) -> None:
-        with pytest.raises(MistworksError, match="100 datasets or more"):
+        with pytest.raises(MistworksError, match="Expected at least 100 datasets"):
             pit_p_value(np.linspace(0, 1, 99))
 
     def test_a_mass_at_zero_is_spread(self) -> None:
@@ -325,13 +325,13 @@ class TestPaired:
     def test_what_cannot_be_compared(self) -> None:
         rng = np.random.default_rng(0)
         points = results_of([1, 2], [1, 2])
-        with pytest.raises(MistworksError, match="no dataset of suite on which both"):
+        with pytest.raises(MistworksError, match="Expected a dataset of suite on which both"):
             paired_difference(points, points, rng, loss="interval-score")
-        with pytest.raises(MistworksError, match="no dataset of suite in common"):
+        with pytest.raises(MistworksError, match="Expected a common dataset of suite"):
             paired_difference(points[:1], points[1:], rng)
-        with pytest.raises(MistworksError, match="results on one suite"):
+        with pytest.raises(MistworksError, match="Expected results on one suite"):
             paired_difference(points, replace(points, suite_version="2"), rng)
-        with pytest.raises(MistworksError, match="a loss is one of"):
+        with pytest.raises(MistworksError, match="Expected a known loss, got 'error'"):
             paired_difference(points, points, rng, loss="error")  # type: ignore[arg-type]
 
 

@@ -38,8 +38,8 @@ from mistworks.evaluation.distributions.discrete import Classes
 from mistworks.evaluation.distributions.exact import Tabled
 from mistworks.evaluation.distributions.maps import MixtureQuantile, Spiral, swiss_roll
 from mistworks.evaluation.distributions.mixtures import GaussianMixture
-from mistworks.evaluation.distributions.observed import RoundedNormals
 from mistworks.evaluation.distributions.pointwise import PointwiseJoint, monte_carlo, stored_truths
+from mistworks.evaluation.distributions.recorded import RoundedNormals
 from mistworks.evaluation.distributions.regression import Regression
 from mistworks.evaluation.distributions.strong import MARGINS as STRONG_MARGINS
 from mistworks.evaluation.distributions.strong import AdditiveUniform, StrongNormal, half_width
@@ -77,17 +77,17 @@ class TestRegistry:
         assert built.name == name
 
     def test_unknown_name(self) -> None:
-        with pytest.raises(MistworksError, match="suite 'mtest' is unknown; choose one of m-test"):
+        with pytest.raises(MistworksError, match=r"got 'mtest'\. Choose one of m-test"):
             suite("mtest")
 
     @pytest.mark.parametrize("name", ["m-test", "m-test-extended"])
     def test_sizes_of_fixed_suites(self, name: str) -> None:
-        with pytest.raises(MistworksError, match=f"sizes of {name} are part of it"):
+        with pytest.raises(MistworksError, match=f"Expected no sizes for {name}"):
             suite(name, [100])
 
     @pytest.mark.parametrize("sizes", [[], [9], [100_001], [100, 100]])
     def test_bad_sizes(self, sizes: list[int]) -> None:
-        with pytest.raises(MistworksError, match="different numbers of points from 10 to 100,000"):
+        with pytest.raises(MistworksError, match="Expected distinct sizes from 10 to 100,000"):
             suite("null", sizes)
 
     @pytest.mark.parametrize("name", WITH_SIZES)
@@ -260,10 +260,10 @@ class TestBeyond:
         assert joint.mutual_information > 0
         changed = replace(joint, noise=0.31)
         with pytest.raises(
-            MistworksError, match=r"no mutual information is stored for Regression.*beyond_truth"
+            MistworksError, match=r"Expected a stored mutual information for Regression.*beyond_truth"
         ):
             _ = changed.mutual_information
-        with pytest.raises(MistworksError, match="no mutual information is stored"):
+        with pytest.raises(MistworksError, match="Expected a stored mutual information"):
             _ = changed.standard_error
 
     @pytest.mark.parametrize("name", BEYOND)
@@ -872,7 +872,7 @@ class TestSelfConsistency:
     def test_results_of_another_suite(self) -> None:
         results = evaluate(suite("null", [10]), lambda case: 0.0)
         with pytest.raises(
-            MistworksError, match="counted on the suite 'self-consistency', and results of 'null'"
+            MistworksError, match="Expected results on the suite 'self-consistency', got 'null'"
         ):
             violations(results)
 
