@@ -1,4 +1,4 @@
-"""A report of an evaluation that a person would rather look at than read: one HTML file, and two pictures."""
+"""Visual reports of an evaluation: one HTML file, and two pictures."""
 
 from mistworks.report.document import Report, render, write_report
 from mistworks.report.pictures import pictures

@@ -14,7 +14,7 @@ from mistworks.report.drawing import by_row, dot, line_with_band, reference, sca
 from mistworks.report.view import Ranked, View, absolute_errors, evenly
 
 Z = 1.96
-"""Standard errors each way that make an interval of 95%."""
+"""Half-width of a 95% interval in standard errors."""
 
 _POINTS_A_PANEL = 600
 _SIZES = 10
@@ -22,7 +22,7 @@ _RESAMPLES = 2_000
 
 
 def ranking(view: View, suite: str) -> list[Figure]:
-    """Mean absolute error of each estimator, lowest first, and its difference to the lowest."""
+    """Mean absolute error of each estimator, lowest first, and the difference from the lowest."""
     ranked = view.ranking[suite]
     traces = [
         {
@@ -40,7 +40,7 @@ def ranking(view: View, suite: str) -> list[Figure]:
 
 
 def truth(view: View, suite: str) -> list[Figure]:
-    """Estimate against truth, a panel an estimator."""
+    """Estimate against truth, one panel per estimator."""
     parts = view.points_of(suite)
     mi = np.concatenate([part.mi for part in parts])
     low, high = _frame(parts, mi)
@@ -54,7 +54,7 @@ def truth(view: View, suite: str) -> list[Figure]:
         bias = {view.label(part): _bias(part) for part in parts if part.succeeded.any()}
         least = min(bias, key=lambda label: abs(bias[label]), default="")
         sentence = (
-            f"The truth is {shown(float(mi[0]))} nats throughout; {least} comes closest on average, with a "
+            f"The truth is {shown(float(mi[0]))} nats everywhere; {least} is closest on average, with a "
             f"bias of {shown(bias[least])} nats."
             if least
             else f"No estimator gave an estimate on {suite}."
@@ -63,16 +63,16 @@ def truth(view: View, suite: str) -> list[Figure]:
     best, worst = max(known, key=lambda k: known[k]), min(known, key=lambda k: known[k])
     sentence = (
         f"{best} orders the datasets best, with a rank correlation with the truth of {known[best]:.3f}"
-        + (f"; {worst} does so least, with {known[worst]:.3f}." if worst != best else ".")
+        + (f"; the lowest is that of {worst}, {known[worst]:.3f}." if worst != best else ".")
     )
     return [Figure(sentence, panels)]
 
 
 def size(view: View, suite: str) -> list[Figure]:
-    """Mean absolute error against n and against dimension, with bands of 95%."""
+    """Mean absolute error against n and against dimension, with 95% bands."""
     return [
         _against(view, suite, lambda part: part.n, "n", "sample size n"),
-        _against(view, suite, lambda part: np.maximum(part.dx, part.dy), "dimension", "greater of dx and dy"),
+        _against(view, suite, lambda part: np.maximum(part.dx, part.dy), "dimension", "maximum of dx and dy"),
     ]
 
 
@@ -128,7 +128,7 @@ def _ranking_sentence(view: View, suite: str) -> str:
     ranked = view.ranking[suite]
     best = view.best(suite)
     if best is None:
-        return f"Every estimator failed on some dataset of {suite}: errors are over those it did not fail on."
+        return f"Every estimator failed on some dataset of {suite}; errors are over its other datasets."
     others = [each for each in ranked if each.mae is not None and each is not best]
     failing = [f"{each.label} ({each.failures:,})" for each in ranked if each.failures]
     partial = [each.label for each in ranked if len(each.results) < len(best.results)]
@@ -148,7 +148,7 @@ def _differences(view: View, suite: str) -> list[Figure]:
     best = view.best(suite)
     if best is None or len(view.ranking[suite]) < 2:
         return []
-    found = list(_each_difference(view, suite, best))
+    differences = list(_each_difference(view, suite, best))
     traces = [
         {
             **dot(label, [each.mean], [label]),
@@ -162,18 +162,18 @@ def _differences(view: View, suite: str) -> list[Figure]:
             "hovertemplate": f"%{{x:.4g}} nats [{shown(each.low)}, {shown(each.high)}]<br>{each.datasets:,} "
             "datasets<extra>%{y}</extra>",
         }
-        for label, each in found
+        for label, each in differences
     ]
-    layout = by_row([label for label, _ in found], f"error minus that of {best.label} (nats)")
+    layout = by_row([label for label, _ in differences], f"error minus that of {best.label} (nats)")
     layout["shapes"] = [vertical(0)]
-    worse = [label for label, each in found if each.low > 0]
-    better = [label for label, each in found if each.high < 0]
+    worse = [label for label, each in differences if each.low > 0]
+    better = [label for label, each in differences if each.high < 0]
     sentence = (
-        f"Compared dataset by dataset, {len(worse)} of {len(found)} estimators have a greater error than "
-        f"{best.label} beyond the bootstrap interval of 95%, and {len(better)} a smaller one"
+        f"Compared dataset by dataset, {len(worse)} of {len(differences)} estimators have a larger error "
+        f"than {best.label} beyond the 95% bootstrap interval, and {len(better)} a smaller one"
+        f"{f' ({listed(better)})' if better else ''}; a failed estimate counts as the mean truth."
     )
-    told = f" ({listed(better)})" if better else ""
-    return [Figure(f"{sentence}{told}; a failed estimate counts as the mean truth.", [Panel(traces, layout)])]
+    return [Figure(sentence, [Panel(traces, layout)])]
 
 
 def _each_difference(view: View, suite: str, best: Ranked) -> Iterator[tuple[str, Difference]]:
@@ -186,7 +186,7 @@ def _each_difference(view: View, suite: str, best: Ranked) -> Iterator[tuple[str
 
 
 def _frame(parts: list[Results], mi: NDArray[np.float64]) -> tuple[float, float]:
-    """Range of estimates in a panel: that of the truth and a fifth more, and most of most estimators'."""
+    """Range of estimates in a panel: that of the truth plus a fifth, and the bulk of a median estimator."""
     ends = [
         np.quantile(part.estimate[part.succeeded], [0.02, 0.98]) for part in parts if part.succeeded.any()
     ]
@@ -241,7 +241,7 @@ def _against(
         x, mean, error = _curve(each.results, axis(each.results))
         if len(x) == 0:
             continue
-        # On a logarithmic scale the interval of the logarithm by the delta method: it cannot reach below 0.
+        # The interval of the logarithm by the delta method, since it cannot reach below 0.
         ratio = np.exp(Z * error / np.maximum(mean, np.finfo(float).tiny))
         traces += line_with_band(each.label, x, mean, mean / ratio, mean * ratio)
         ends[each.label] = (mean[0], mean[-1], x[0], x[-1])
@@ -262,11 +262,11 @@ def _against_sentence(
         return f"No estimator was evaluated on the whole of {suite} without failing."
     first, last, least, most = ends[best.label]
     if least == most:
-        return f"On {suite} there is one {name} only, {least:g}."
+        return f"On {suite} there is only one {name}, {least:g}."
     lead = min(ends, key=lambda label: ends[label][1])
     return (
         f"From {name} = {least:,.0f} to {most:,.0f} the mean absolute error of {best.label} goes from "
-        f"{shown(first)} to {shown(last)} nats; at the greatest {name} that each was given, the lowest is "
+        f"{shown(first)} to {shown(last)} nats; at the largest {name} of each estimator, the lowest is "
         f"that of {lead}, {shown(ends[lead][1])} nats."
     )
 
@@ -274,7 +274,7 @@ def _against_sentence(
 def _curve(
     results: Results, axis: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Mean absolute errors and their standard errors along an axis, neighbouring values pooled if many."""
+    """Mean absolute errors and standard errors along an axis; many neighbouring values are pooled."""
     good = results.succeeded
     error, values = np.abs(results.estimate - results.mi)[good], axis[good]
     rows = []
@@ -307,7 +307,7 @@ def _median_by_row(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _decades(colour: NDArray[np.float64]) -> list[float]:
-    """Ticks of a logarithmic scale: powers of ten and thrice them within its range."""
+    """Ticks of a logarithmic scale: powers of ten and three times these."""
     finite = colour[np.isfinite(colour)]
     if len(finite) == 0:
         return []

@@ -1,4 +1,4 @@
-"""What a report is made of: sections of figures, each with its sentence, and tables."""
+"""The content of a report: sections with figures, their sentences, and tables."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 EVERY_SUITE = "*"
-"""In place of a suite: what does not depend on the suite that is chosen."""
+"""Placeholder for content that does not depend on the chosen suite."""
 
 Trace = dict[str, Any]
-"""A trace of Plotly without colours, which its estimator and the reader's theme decide."""
+"""A trace of Plotly without colours: those depend on its estimator and the theme of the reader."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Panel:
     """One plot.
 
     Attributes:
-        traces: what is drawn.
-        layout: of Plotly, without colours and fonts.
-        title: above it.
-        note: below it.
-        estimator: whose panel it is; none if it shows several.
+        traces: the traces.
+        layout: layout of Plotly, without colours and fonts.
+        title: text above the panel.
+        note: text below the panel.
+        estimator: the estimator of the panel; None if it shows several.
     """
 
     traces: Sequence[Trace]
@@ -35,12 +35,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Figure:
-    """Plots that belong together and one sentence of what they show.
+    """Plots that belong together, with one sentence about them.
 
     Attributes:
-        sentence: computed from what is drawn.
-        panels: side by side where there is room.
-        choice: whether one estimator is chosen whose panels are shown.
+        sentence: the finding, computed from the plotted data.
+        panels: shown side by side if there is room.
+        choice: whether only the panels of one chosen estimator are shown.
     """
 
     sentence: str
@@ -50,20 +50,20 @@ class Figure:
 
 @dataclass(frozen=True)
 class Cell:
-    """What a table shows, and the value that it is sorted by."""
+    """The text of a cell, and the value to sort by."""
 
     text: str
     value: float | str | None = None
 
     @classmethod
     def number(cls, value: float | None) -> "Cell":
-        """A figure; a dash where there is none."""
+        """A number; a dash if it is missing."""
         missing = value is None or not np.isfinite(value)
         return cls("–") if missing else cls(shown(value), value)
 
     @classmethod
     def count(cls, value: int) -> "Cell":
-        """A whole number."""
+        """An integer."""
         return cls(f"{value:,}", value)
 
     @classmethod
@@ -77,10 +77,10 @@ class Table:
     """A table that can be sorted by any column.
 
     Attributes:
-        title: above it.
-        columns: names.
-        rows: the suite whose row it is, or ``EVERY_SUITE``, and the cells.
-        text_columns: how many columns from the left are words.
+        title: text above the table.
+        columns: names of columns.
+        rows: the suite of each row, or ``EVERY_SUITE``, and its cells.
+        text_columns: number of columns from the left that hold words.
     """
 
     title: str
@@ -94,12 +94,12 @@ class Section:
     """A part of the report.
 
     Attributes:
-        key: its anchor.
-        title: its heading.
-        lede: how to read it.
-        figures: by suite, or for ``EVERY_SUITE``.
-        tables: below the figures.
-        absent: said where there is nothing to show.
+        key: anchor.
+        title: heading.
+        lede: how to read the section.
+        figures: figures by suite, or for ``EVERY_SUITE``.
+        tables: tables below the figures.
+        absent: text shown without content.
     """
 
     key: str
@@ -111,7 +111,7 @@ class Section:
 
 
 def numbers(values: ArrayLike, digits: int = 4) -> list[float | None]:
-    """Values to so many significant digits, none where they are not finite."""
+    """Round values to significant digits; None if they are not finite."""
     return [
         float(f"{value:.{digits}g}") if np.isfinite(value) else None
         for value in np.asarray(values, dtype=np.float64).ravel().tolist()
@@ -119,7 +119,7 @@ def numbers(values: ArrayLike, digits: int = 4) -> list[float | None]:
 
 
 def shown(value: float | None) -> str:
-    """Three significant digits, without an exponent where that is readable."""
+    """Format with three significant digits, without an exponent if possible."""
     if value is None or not np.isfinite(value):
         return "–"
     return f"−{_magnitude(-value)}" if value < 0 else _magnitude(value)
@@ -135,12 +135,12 @@ def _magnitude(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """A share in per cent, with a decimal where it matters."""
+    """Format a share in per cent, with a decimal near 0 and 100 %."""
     return f"{value:.0%}" if value in (0, 1) or 0.1 <= value <= 0.9 else f"{value:.1%}"
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:
-    """Names in a sentence."""
+    """List names in a sentence."""
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,4 +1,4 @@
-"""Figures of what estimates cost, and of estimates that contradict each other."""
+"""Figures of time and memory, and of self-consistency."""
 
 from collections.abc import Mapping, Sequence
 
@@ -24,7 +24,7 @@ _MEBIBYTE = 2**20
 
 
 def time_against_error(view: View, suite: str) -> list[Figure]:
-    """Median time of an estimate while the suite was evaluated, against the mean absolute error."""
+    """Median time per estimate during the evaluation of the suite, against the mean absolute error."""
     points = {
         each.label: (float(np.median(each.results.seconds[each.results.succeeded])), each.mae)
         for each in view.ranking[suite]
@@ -45,7 +45,7 @@ def time_against_error(view: View, suite: str) -> list[Figure]:
     layout = {
         "height": 400,
         "xaxis": {
-            "title": {"text": "seconds an estimate, median over the suite"},
+            "title": {"text": "seconds per estimate, median over the suite"},
             "type": scale([seconds for seconds, _ in points.values()]),
         },
         "yaxis": {
@@ -57,7 +57,7 @@ def time_against_error(view: View, suite: str) -> list[Figure]:
 
 
 def alone(costs: Sequence[Cost]) -> list[Figure]:
-    """Time and memory against n, alone on one core, a panel a dimension."""
+    """Time and memory against n, alone on one core, one panel per dimension."""
     good = [cost for cost in costs if cost.seconds is not None]
     if not good:
         return []
@@ -90,7 +90,7 @@ def cost_table(costs: Sequence[Cost]) -> list[Table]:
 
 
 def consistency(violations: Mapping[str, Sequence[Violation]]) -> list[Figure]:
-    """Share of comparisons in which a relation is broken, by estimator, as a map."""
+    """Share of comparisons that violate a relation, by estimator, as a map."""
     labels = [label for label, rows in violations.items() if rows]
     relations = list(dict.fromkeys(row.relation for label in labels for row in violations[label]))
     if not relations:
@@ -123,11 +123,11 @@ def consistency(violations: Mapping[str, Sequence[Violation]]) -> list[Figure]:
     }
     clean = [label for label in labels if not any(row.violated or row.failures for row in violations[label])]
     sized = [(row, label) for label in labels for row in violations[label] if np.isfinite(row.max)]
-    sentence = f"{len(clean)} of {len(labels)} estimators keep every relation, without failing"
+    sentence = f"{len(clean)} of {len(labels)} estimators satisfy every relation, without failures"
     sentence += f" ({listed(clean)})" if clean else ""
     if sized:
         row, label = max(sized, key=lambda each: each[0].max)
-        sentence += f"; the greatest violation is {shown(row.max)} nats, of {row.relation} by {label}"
+        sentence += f"; the largest violation is {shown(row.max)} nats, of {row.relation} by {label}"
     sentence += "."
     return [Figure(sentence, [Panel([trace], layout)])]
 
@@ -156,7 +156,7 @@ def consistency_table(violations: Mapping[str, Sequence[Violation]]) -> list[Tab
         "comparisons",
         "violated",
         "mean size (nats)",
-        "greatest (nats)",
+        "maximum (nats)",
         "failures",
     )
     return [Table("Violations by relation", columns, rows, text_columns=2)] if rows else []
@@ -170,11 +170,11 @@ def _time_sentence(suite: str, points: Mapping[str, tuple[float, float | None]])
         if not any(s <= seconds and (e or 0) < (error or 0) for s, e in points.values())
     ]
     slowest = max(points, key=lambda label: points[label][0])
-    told = f"On {suite} the fastest is {fastest}, {_seconds(points[fastest][0])} an estimate"
+    sentence = f"On {suite} the fastest is {fastest}, {_seconds(points[fastest][0])} per estimate"
     if len(points) > 1:
-        told += f", the slowest {slowest}, {_seconds(points[slowest][0])}"
+        sentence += f", the slowest {slowest}, {_seconds(points[slowest][0])}"
     front.sort(key=lambda label: points[label][0])
-    return f"{told}; no other is both as fast and more accurate than {listed(front, most=6)}."
+    return f"{sentence}; no other is both as fast and more accurate than {listed(front, most=6)}."
 
 
 def _alone_panel(good: Sequence[Cost], shape: tuple[int, int], field: str, title: str, unit: float) -> Panel:
@@ -206,14 +206,14 @@ def _alone_sentence(costs: Sequence[Cost], good: Sequence[Cost], field: str) -> 
     there = [cost for cost in good if (cost.n, cost.dx, cost.dy) == (hardest[0], *hardest[2:])]
     values = {cost.estimator: float(getattr(cost, field)) for cost in there}
     low, high = min(values, key=lambda k: values[k]), max(values, key=lambda k: values[k])
-    tell = _seconds if field == "seconds" else _memory
+    formatted = _seconds if field == "seconds" else _memory
     what = "takes" if field == "seconds" else "needs"
     failed = sum(bool(cost.failure) for cost in costs)
     sentence = (
         f"Alone on one core, an estimate from n = {hardest[0]:,} points in {hardest[2]} + {hardest[3]} "
-        f"dimensions {what} {tell(values[low])} by {low}"
+        f"dimensions {what} {formatted(values[low])} with {low}"
     )
-    sentence += f" and {tell(values[high])} by {high}" if high != low else ""
+    sentence += f" and {formatted(values[high])} with {high}" if high != low else ""
     return sentence + (f"; {failed} of {len(costs)} measurements failed." if failed else ".")
 
 
@@ -226,6 +226,6 @@ def _memory(value: float) -> str:
 
 
 def _share(row: Violation | None) -> float:
-    """Share of the comparisons that could be made."""
-    made = 0 if row is None else row.comparisons - row.failures
-    return row.violated / made if row is not None and made else np.nan
+    """Share of violations among comparisons without failures."""
+    comparisons = 0 if row is None else row.comparisons - row.failures
+    return row.violated / comparisons if row is not None and comparisons else np.nan

@@ -1,4 +1,4 @@
-"""The report as one HTML file that needs nothing else: no network, no server, no other file."""
+"""The report as one self-contained HTML file: no network, no server, no other file."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -20,14 +20,15 @@ from mistworks.report.worst import Sample, Scatters, worst
 
 @dataclass(frozen=True)
 class Report:
-    """What a report shows.
+    """The data of a report.
 
     Attributes:
-        results: of every estimator on every suite, each pair once.
-        costs: measured alone on one core.
-        violations: of self-consistency, by name of estimator.
+        results: results of every estimator on every suite, each pair once.
+        costs: costs measured alone on one core.
+        violations: violations of self-consistency, by name of estimator.
         title: heading of the page.
-        sample: the points of a suite's dataset at a position, for the worst cases; none leaves those out.
+        sample: returns the points of the dataset of a suite at a position, to draw the worst cases; None
+            leaves them out.
         about: facts shown at the top, such as the date or the commit.
     """
 
@@ -40,19 +41,19 @@ class Report:
 
 
 def write_report(path: str | Path, report: Report) -> None:
-    """Write the report as one self-contained HTML file, whole or not at all.
+    """Write the report as one self-contained HTML file, completely or not at all.
 
     Raises:
-        MistworksError: there are no results, or an estimator came twice on a suite.
+        MistworksError: there are no results, or an estimator has two results on a suite.
     """
     write_whole(Path(path), render(report).encode())
 
 
 def render(report: Report) -> str:
-    """The report as HTML text.
+    """Render the report as HTML text.
 
     Raises:
-        MistworksError: as `write_report`.
+        MistworksError: as in `write_report`.
     """
     from jinja2 import Environment
     from markupsafe import Markup
@@ -77,63 +78,63 @@ def render(report: Report) -> str:
 
 
 def sections(report: Report, view: View) -> list[Section]:
-    """All sections in order; those without data say so."""
+    """Build all sections in order. Sections without data say so."""
     per_suite = partial(_per_suite, view)
     drawn: dict[str, list[Figure]] = {}
     if report.sample is not None:
         scatters = Scatters(report.sample)
         drawn = per_suite(lambda view, suite: worst(view, suite, scatters))
-    no_quantiles = "None of the estimators gives quantiles on this suite, so there are no intervals to judge."
+    no_quantiles = "No estimator gives quantiles on this suite, so there are no intervals to assess."
     return [
         Section(
             "ranking",
-            "Who errs least",
+            "Ranking by error",
             "Mean absolute error, and every estimator against the best one. Bars are 95% intervals.",
             per_suite(accuracy_figures.ranking),
         ),
         Section(
             "truth",
             "Estimate against truth",
-            "One dot is one dataset; on the dashed line the estimate is the truth.",
+            "One dot is one dataset; on the dashed line the estimate equals the truth.",
             per_suite(accuracy_figures.truth),
         ),
         Section(
             "size",
             "Error against sample size and dimension",
-            "Bands are intervals of 95% of the mean.",
+            "Bands are 95% intervals of the mean.",
             per_suite(accuracy_figures.size),
         ),
         Section(
             "families",
             "Error by family",
-            "Mean absolute error in nats; darker is worse on paper, brighter is worse at night.",
+            "Mean absolute error in nats; darker is worse (brighter in the dark theme).",
             per_suite(accuracy_figures.families),
         ),
         Section(
             "calibration",
             "Calibration",
-            "Intervals are held against the true mutual information, never against the estimator itself.",
+            "Intervals are compared with the true mutual information, never with the estimator itself.",
             per_suite(interval_figures.calibration),
             absent=no_quantiles,
         ),
         Section(
             "sharpness",
             "Interval width against coverage",
-            "Best is narrow and on the dashed line. Open marks are bootstraps; bars are 95% intervals.",
+            "Narrow and on the dashed line is best. Open marks are bootstraps; bars are 95% intervals.",
             per_suite(interval_figures.sharpness),
             absent=no_quantiles,
         ),
         Section(
             "null",
-            "Where there is nothing to find",
-            "Independent X and Y, over all suites. Bars of rates are 95% intervals.",
+            "Independent data",
+            "Estimates where X and Y are independent, over all suites. Bars of rates are 95% intervals.",
             {EVERY_SUITE: interval_figures.null(view)},
-            absent="No suite holds independent pairs.",
+            absent="No suite contains independent pairs.",
         ),
         Section(
             "consistency",
             "Self-consistency",
-            "Relations that mutual information obeys whatever the distribution.",
+            "Relations that mutual information satisfies for every distribution.",
             {EVERY_SUITE: cost_figures.consistency(report.violations)},
             cost_figures.consistency_table(report.violations),
             absent="The self-consistency suite was not evaluated.",
@@ -141,18 +142,18 @@ def sections(report: Report, view: View) -> list[Section]:
         Section(
             "cost",
             "Time and memory",
-            "Time while the suite was evaluated against error, then time and memory of one estimate alone.",
+            "Time during evaluation of the suite against error; then time and memory of one estimate alone.",
             per_suite(cost_figures.time_against_error) | {EVERY_SUITE: cost_figures.alone(report.costs)},
             cost_figures.cost_table(report.costs),
         ),
         Section(
             "worst",
             "Worst cases",
-            "The datasets on which an estimator errs most, and what they look like.",
+            "The datasets with the largest errors of an estimator, and their points.",
             drawn,
-            absent="The data of the suites were not at hand.",
+            absent="The data of the suites were not available.",
         ),
-        Section("tables", "Tables", "A click on a heading sorts.", tables=tables.all_tables(view)),
+        Section("tables", "Tables", "Click a heading to sort.", tables=tables.all_tables(view)),
     ]
 
 
@@ -170,7 +171,7 @@ def _counts(view: View) -> dict[str, str]:
     }
 
 
-def _payload(view: View, found: Sequence[Section]) -> dict[str, Any]:
+def _payload(view: View, parts: Sequence[Section]) -> dict[str, Any]:
     return {
         "suites": view.suites,
         "estimators": {
@@ -184,14 +185,14 @@ def _payload(view: View, found: Sequence[Section]) -> dict[str, Any]:
                     suite: [asdict(f) for f in figures] for suite, figures in section.figures.items()
                 },
             }
-            for section in found
+            for section in parts
             if section.figures or not section.tables
         },
     }
 
 
 def _json(payload: Mapping[str, Any]) -> str:
-    """JSON that is safe within a script element: no character that begins a tag or an entity."""
+    """Dump JSON that is safe within a script element: without characters that start a tag or an entity."""
     text = json.dumps(payload, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")

@@ -1,4 +1,4 @@
-"""Pieces of Plotly figures, without colours: those are the reader's theme's and each estimator's."""
+"""Parts of Plotly figures, without colours: those depend on the theme and the estimator."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def line_with_band(
     low: NDArray[np.float64],
     high: NDArray[np.float64],
 ) -> list[Trace]:
-    """A line through means and the band between low and high, all of shape (K,)."""
+    """A line through means and the band between low and high, shape (K,) each."""
     band: Trace = {
         "type": "scatter",
         "x": numbers([*x, *x[::-1]]),
@@ -49,7 +49,7 @@ def dot(label: str, x: list[float | None], y: list[str]) -> Trace:
 
 
 def by_row(labels: list[str], title: str) -> dict[str, Any]:
-    """Layout of a plot with a row an estimator."""
+    """Layout of a plot with one row per estimator."""
     return {
         "meta": {"row": 27},
         "xaxis": {"title": {"text": title}},
@@ -58,12 +58,12 @@ def by_row(labels: list[str], title: str) -> dict[str, Any]:
 
 
 def scale(values: list[float | None]) -> str:
-    """Logarithmic where every value is positive."""
+    """Logarithmic if all values are positive."""
     return "log" if all(value is None or value > 0 for value in values) else "linear"
 
 
 def reference(x: list[float], y: list[float]) -> Trace:
-    """A line of what is ideal."""
+    """A line that marks the ideal."""
     return {
         "type": "scatter",
         "mode": "lines",
@@ -75,5 +75,5 @@ def reference(x: list[float], y: list[float]) -> Trace:
 
 
 def vertical(x: float) -> dict[str, Any]:
-    """A vertical line of what is ideal."""
+    """A vertical line that marks the ideal."""
     return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "meta": "reference"}

@@ -24,13 +24,13 @@ from mistworks.report.view import BOOTSTRAP, View
 
 CURVE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 LEVEL = 0.9
-"""Of the intervals that are compared by width."""
+"""Level of the intervals compared by width."""
 
 NULL_LEVEL = 0.9
-"""Of the intervals whose lower end raises an alarm on independent data, at a nominal rate of 5%."""
+"""Level of the intervals whose lower end gives false alarms on independent data, at a nominal rate of 5%."""
 
 SIGNIFICANT = 0.01
-"""Below which p-value of the χ² test a transform is called not uniform."""
+"""p value of the χ² test below which a transform is called not uniform."""
 
 _ONE_BIN = Bins(n_edges=(0, 10**9), dimension_edges=(0, 10**9))
 
@@ -48,7 +48,7 @@ def calibration(view: View, suite: str) -> list[Figure]:
 
 
 def sharpness(view: View, suite: str) -> list[Figure]:
-    """Mean width of the intervals of 90% against their coverage; a bootstrap joined to its estimator."""
+    """Mean width of 90% intervals against their coverage; a line joins an estimator and its bootstrap."""
     rows = {
         view.label(part): _totals(part, (LEVEL,))[0] for part in view.of(suite) if part.has_quantiles.any()
     }
@@ -86,7 +86,7 @@ def sharpness(view: View, suite: str) -> list[Figure]:
 
 
 def null(view: View) -> list[Figure]:
-    """Estimates and false alarms on independent pairs, over all suites that hold some."""
+    """Estimates and false alarms on independent pairs, over all suites with such pairs."""
     figures = []
     labels, ranges = [], {}
     for label, parts in view.by_estimator():
@@ -144,7 +144,7 @@ def _calibration_sentence(suite: str, rows: dict[str, list[CoverageRow]]) -> str
     above = [label for label, row in at.items() if row.low > LEVEL]
     closest = min(at, key=lambda label: abs(at[label].coverage - LEVEL))
     sentence = (
-        f"Intervals of {LEVEL:.0%} hold the truth on {suite} less often than they say for {len(below)} of "
+        f"Intervals of {LEVEL:.0%} contain the truth on {suite} less often than promised for {len(below)} of "
         f"{len(at)} estimators{f' ({listed(below)})' if below else ''} and more often for {len(above)}"
         f"{f' ({listed(above)})' if above else ''}; the closest is {closest}, at "
         f"{percent(at[closest].coverage)}"
@@ -166,11 +166,11 @@ def _pit_figure(view: View, suite: str, parts: list[Results]) -> Figure:
             uniform += [label] if p_value >= SIGNIFICANT else []
         panels.append(_pit_panel(label, counts / counts.sum() * PIT_BINS, int(counts.sum()), note))
     if not tested:
-        sentence = f"There are too few datasets of {suite} with intervals to test whether these are uniform."
+        sentence = f"There are too few datasets of {suite} with intervals to test for uniformity."
     else:
         sentence = (
-            "The level at which the truth falls in each forecast would be uniform, a flat histogram within "
-            f"the band, if it were calibrated: that stands at p ≥ {SIGNIFICANT} for {len(uniform)} of "
+            "For a calibrated estimator the level of the truth in its forecasts is uniform: a flat histogram "
+            f"within the band. That is not rejected (p ≥ {SIGNIFICANT}) for {len(uniform)} of "
             f"{tested} estimators{f' ({listed(uniform)})' if uniform else ''}."
         )
     return Figure(sentence, panels)
@@ -209,20 +209,20 @@ def _sharpness_sentence(suite: str, rows: dict[str, CoverageRow]) -> str:
     enough = {label: row for label, row in rows.items() if row.high >= LEVEL}
     if not enough:
         return (
-            f"No estimator's intervals of {LEVEL:.0%} cover the truth as often as that on {suite}; the most "
-            f"frequent is {percent(max(row.coverage for row in rows.values()))}."
+            f"No estimator's intervals of {LEVEL:.0%} cover the truth that often on {suite}; the highest "
+            f"coverage is {percent(max(row.coverage for row in rows.values()))}."
         )
     narrow = min(enough, key=lambda label: enough[label].width)
     sentence = (
         f"The intervals of {LEVEL:.0%} of {len(enough)} of {len(rows)} estimators cover the truth on {suite} "
-        f"at least that often within the error; the narrowest of those are {narrow}'s, "
+        f"at least that often within the error; the narrowest of them are those of {narrow}, "
         f"{shown(enough[narrow].width)} nats on average"
     )
     pairs = {label: rows.get(label.removesuffix(BOOTSTRAP)) for label in rows if label.endswith(BOOTSTRAP)}
     joined = {label: base for label, base in pairs.items() if base is not None}
     nearer = sum(abs(base.coverage - LEVEL) < abs(rows[k].coverage - LEVEL) for k, base in joined.items())
     return sentence + (
-        f"; {nearer} of {len(joined)} estimators come closer to {LEVEL:.0%} with intervals of their own than "
+        f"; {nearer} of {len(joined)} estimators come closer to {LEVEL:.0%} with their own intervals than "
         "with those of a bootstrap."
         if joined
         else "."
@@ -242,9 +242,13 @@ def _score_figure(suite: str, rows: dict[str, CoverageRow]) -> Figure:
     layout = by_row(order, f"interval score at {LEVEL:.0%} (nats)")
     layout["xaxis"]["type"] = scale([rows[label].score for label in order])
     sentence = (
-        "The interval score charges width and misses together: lowest on "
-        f"{suite} is {order[0]}, {shown(rows[order[0]].score)} nats over the datasets it gave an interval for"
-        + (f", highest {order[-1]}, {shown(rows[order[-1]].score)} nats." if len(order) > 1 else ".")
+        "The interval score penalises width and misses together. The lowest on "
+        f"{suite} is that of {order[0]}, {shown(rows[order[0]].score)} nats over datasets with an interval"
+        + (
+            f"; the highest that of {order[-1]}, {shown(rows[order[-1]].score)} nats."
+            if len(order) > 1
+            else "."
+        )
     )
     return Figure(sentence, [Panel(traces, layout)])
 
@@ -268,7 +272,7 @@ def _null_estimates(labels: list[str], ranges: dict[str, tuple[np.ndarray, int]]
     layout["shapes"] = [vertical(0)]
     low, _, high = ranges[order[0]][0]
     sentence = (
-        f"Where X and Y are independent, nine tenths of the estimates of {order[0]} lie between "
+        f"If X and Y are independent, 90% of the estimates of {order[0]} lie between "
         f"{shown(low)} and {shown(high)} nats"
     )
     low, _, high = ranges[order[-1]][0]
@@ -278,7 +282,7 @@ def _null_estimates(labels: list[str], ranges: dict[str, tuple[np.ndarray, int]]
 
 def _alarms(view: View) -> dict[str, tuple[int, int, int, float, float]]:
     """By estimator: alarms, datasets with an interval, failures, and the interval of the rate."""
-    found = {}
+    alarms_of = {}
     for label, parts in view.by_estimator():
         rows = [
             row
@@ -288,8 +292,8 @@ def _alarms(view: View) -> dict[str, tuple[int, int, int, float, float]]:
         ]
         alarms, failures = sum(row.alarms for row in rows), sum(row.failures for row in rows)
         if tried := sum(row.count for row in rows) - failures:
-            found[label] = (alarms, tried, failures, *clopper_pearson(alarms, tried))
-    return found
+            alarms_of[label] = (alarms, tried, failures, *clopper_pearson(alarms, tried))
+    return alarms_of
 
 
 def _null_alarms(alarms: dict[str, tuple[int, int, int, float, float]]) -> Figure:

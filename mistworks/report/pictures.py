@@ -1,4 +1,4 @@
-"""Two pictures of an evaluation for a page that cannot run scripts. Needs matplotlib."""
+"""Two pictures of an evaluation, for pages without scripts. Needs matplotlib."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ _DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":", "longdash": (
 
 
 def pictures(results: Sequence[Results]) -> dict[str, "Figure"]:
-    """Figures of matplotlib by name: ``errors`` by suite, and ``calibration`` where there are intervals."""
+    """Draw figures of matplotlib by name: ``errors`` by suite, and ``calibration`` if there are intervals."""
     view = View(results)
     drawn = {"errors": _errors(view)}
     if any(part.has_quantiles.any() for part in view.results):
@@ -29,7 +29,7 @@ def pictures(results: Sequence[Results]) -> dict[str, "Figure"]:
 
 
 def _errors(view: View) -> "Figure":
-    """Mean absolute error of each estimator with its interval of 95%, a panel a suite, lowest first."""
+    """Mean absolute error of each estimator with its 95% interval, one panel per suite, lowest first."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     tallest = max(len(ranking) for ranking in view.ranking.values())
@@ -50,7 +50,7 @@ def _errors(view: View) -> "Figure":
             )
         failed = [f" ({each.failures:,} failed)" if each.failures else "" for each in ranked]
         axis.set_yticks(
-            range(len(ranked)), [each.label + told for each, told in zip(ranked, failed, strict=True)]
+            range(len(ranked)), [each.label + note for each, note in zip(ranked, failed, strict=True)]
         )
         axis.invert_yaxis()
         if ranked and all(each.mae for each in ranked):
@@ -65,7 +65,7 @@ def _errors(view: View) -> "Figure":
 
 
 def _calibration(view: View) -> "Figure":
-    """Coverage of the true MI against the nominal level, a panel a suite."""
+    """Coverage of the true MI against the nominal level, one panel per suite."""
     suites = [s for s in view.suites if any(part.has_quantiles.any() for part in view.of(s))]
     figure, axes = _panels(len(suites), 3.6, 3.6)
     for axis, suite in zip(axes, suites, strict=True):
@@ -94,7 +94,7 @@ def _calibration(view: View) -> "Figure":
 
 
 def _panels(count: int, width: float, height: float) -> tuple["Figure", list["Axes"]]:
-    """A figure of so many panels, at most three in a row."""
+    """Create a figure with ``count`` panels, at most three in a row."""
     from matplotlib.figure import Figure
 
     columns = min(count, _PANELS_IN_A_ROW)

@@ -1,6 +1,6 @@
-"""Pictures of an evaluation. Needs matplotlib, which the rest of the package does not.
+"""Plots of the evaluation of one estimator. Needs matplotlib.
 
-Figures are made without pyplot: no window, no global list of figures to close.
+Figures are created without pyplot: no window, and no global list of figures to close.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,17 +23,17 @@ _INK = "#333333"
 
 
 def figures(results: Sequence[Results], rows: Sequence[AccuracyRow]) -> dict[str, "Figure"]:
-    """All plots of one estimator by name: ``truth``, ``mse``, ``bias`` and ``families``.
+    """Draw all plots of one estimator by name: ``truth``, ``mse``, ``bias`` and ``families``.
 
     Args:
-        results: one entry a suite.
-        rows: their table, as `mistworks.evaluation.measures.accuracy` makes it with the default bins.
+        results: one entry per suite.
+        rows: their table from `mistworks.evaluation.measures.accuracy`, with the default bins.
 
     Raises:
-        MistworksError: they are of several estimators.
+        MistworksError: the results are not from exactly one estimator.
     """
     if len({part.estimator for part in results}) != 1:
-        raise MistworksError("results of one estimator were expected, and others came; plot each by itself")
+        raise MistworksError("Expected results of exactly one estimator. Plot each estimator separately.")
     return {
         "truth": plot_truth(results),
         "mse": plot_mse(rows),
@@ -43,7 +43,7 @@ def figures(results: Sequence[Results], rows: Sequence[AccuracyRow]) -> dict[str
 
 
 def plot_truth(parts: Sequence[Results]) -> "Figure":
-    """Estimate against true MI in nats, a panel a suite, coloured by the sample size n."""
+    """Estimate against true MI in nats, one panel per suite, coloured by sample size n."""
     figure, axes = _panels(len(parts), width=4.6, height=4.4, share=False)
     points = None
     sizes = np.concatenate([part.n for part in parts])
@@ -75,7 +75,7 @@ def plot_truth(parts: Sequence[Results]) -> "Figure":
 
 
 def plot_mse(rows: Sequence[AccuracyRow]) -> "Figure":
-    """MSE in nats² by bin of n with its standard error, a point a suite, beside that of the constant."""
+    """MSE in nats² by bin of n with its standard error, one point per suite, and that of the constant."""
 
     def draw(axis: "Axes", row: AccuracyRow, x: float, width: float, colour: str) -> None:
         axis.hlines(row.baseline_mse, x - width / 2, x + width / 2, color=_BASELINE, linewidth=2)
@@ -93,7 +93,7 @@ def plot_mse(rows: Sequence[AccuracyRow]) -> "Figure":
 
 
 def plot_bias(rows: Sequence[AccuracyRow]) -> "Figure":
-    """Mean of estimate minus truth in nats by bin of n, with two standard errors each way."""
+    """Mean of estimate minus truth in nats by bin of n, ± two standard errors."""
 
     def draw(axis: "Axes", row: AccuracyRow, x: float, width: float, colour: str) -> None:
         if row.bias is not None:
@@ -108,7 +108,7 @@ def plot_bias(rows: Sequence[AccuracyRow]) -> "Figure":
 
 
 def plot_families(rows: Sequence[AccuracyRow]) -> "Figure":
-    """MSE in nats² as a map of family by bin of n, a panel a suite, on one logarithmic colour scale."""
+    """MSE in nats² by family and bin of n, one panel per suite, on one logarithmic colour scale."""
     from matplotlib.colors import LogNorm
     from matplotlib.ticker import LogLocator
 
@@ -155,7 +155,7 @@ def plot_families(rows: Sequence[AccuracyRow]) -> "Figure":
 def _family_table(
     rows: Sequence[AccuracyRow], suite: str
 ) -> tuple[list[str], list[str], NDArray[np.float64]]:
-    """Families, bins and their MSE in nats², NaN where there is none; the total is the last row."""
+    """Families, bins and their MSE in nats², NaN if missing; the total is the last row."""
     rows = [row for row in rows if (row.suite, row.dimension_bin) == (suite, ALL)]
     families = [*sorted({row.family for row in rows} - {ALL}), ALL]
     bins = [*_bins(rows), ALL]
@@ -169,7 +169,7 @@ def _family_table(
 def _grouped(
     rows: Sequence[AccuracyRow], draw: Callable[["Axes", AccuracyRow, float, float, str], None]
 ) -> tuple["Figure", "Axes"]:
-    """One group of marks a bin of n, one mark a suite in it."""
+    """Draw one group of marks per bin of n, with one mark per suite."""
     figure, (axis,) = _panels(1, width=6.4, height=4.2, share=True)
     groups, suites = [*_bins(rows), ALL], _suites(rows)
     width = 0.8 / len(suites)
@@ -189,7 +189,7 @@ def _grouped(
 
 
 def _bins(rows: Sequence[AccuracyRow]) -> list[str]:
-    """The bins that hold datasets, in the order of n."""
+    """Bins with datasets, in the order of n."""
     present = {row.n_bin for row in rows}
     return [name for name in DEFAULT_BINS.n_bins if name in present]
 

@@ -61,12 +61,12 @@ def accuracy_table(view: View) -> Table:
 
 
 def interval_table(view: View) -> Table:
-    """Coverage of the truth at the usual levels, and width and score at 90%, by estimator and bin of n."""
+    """Coverage at the usual levels, and width and score at 90%, by estimator and bin of n."""
     rows = []
     for part in view.results:
-        found = {(row.n_bin, row.level): row for row in coverage(part, bins=_BY_N) if row.family == ALL}
-        for n_bin in dict.fromkeys(n_bin for n_bin, _ in found):
-            at = {level: found[n_bin, level] for level in LEVELS}
+        by_bin = {(row.n_bin, row.level): row for row in coverage(part, bins=_BY_N) if row.family == ALL}
+        for n_bin in dict.fromkeys(n_bin for n_bin, _ in by_bin):
+            at = {level: by_bin[n_bin, level] for level in LEVELS}
             rows.append(
                 (
                     part.suite,
@@ -88,7 +88,7 @@ def interval_table(view: View) -> Table:
         "datasets",
         "without interval",
         *(f"coverage of {level:.0%}" for level in LEVELS),
-        "95% interval of that of 90%",
+        "95% interval of coverage of 90%",
         "mean width of 90%",
         "interval score of 90%",
     )
@@ -96,7 +96,7 @@ def interval_table(view: View) -> Table:
 
 
 def failure_table(view: View) -> Table:
-    """Why estimators failed, and how often."""
+    """Failures by estimator and reason, with their number."""
     rows = []
     for part in view.results:
         missing = ~part.succeeded
@@ -112,11 +112,11 @@ def failure_table(view: View) -> Table:
 
 
 def all_tables(view: View) -> list[Table]:
-    """Those that have rows."""
+    """All tables with at least one row."""
     return [t for t in (accuracy_table(view), interval_table(view), failure_table(view)) if t.rows]
 
 
 def _first_number(name: str) -> float:
-    """What bins are sorted by: all first, then by their lower edge, those outside last."""
+    """Sort key of bins: "all" first, then by lower edge, "other" last."""
     low = name.split("-")[0]
     return float(low) if low.isdigit() else (-1.0 if name == ALL else float(10**9))

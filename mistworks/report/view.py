@@ -1,4 +1,4 @@
-"""The results of a report, arranged: labels, styles, and the figures that several sections share."""
+"""The results of a report: labels, styles, and figures that several sections share."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from mistworks.evaluation.measures import mean_and_error
 from mistworks.evaluation.results import Results
 
 BOOTSTRAP = "+bootstrap"
-"""How the names of estimators end whose intervals are those of a bootstrap."""
+"""Suffix of the names of bootstrapped estimators."""
 
 SHOWN_AT_FIRST = 8
 
@@ -33,13 +33,13 @@ _MARKS = (("circle", "solid"), ("diamond", "dot"), ("square", "longdash"), ("cro
 
 @dataclass(frozen=True)
 class Style:
-    """How an estimator looks wherever it is drawn.
+    """The style of an estimator in all figures.
 
     Attributes:
-        light: colour on a light page.
-        dark: colour on a dark page.
-        symbol: of its points.
-        dash: of its lines.
+        light: colour in the light theme.
+        dark: colour in the dark theme.
+        symbol: symbol of points.
+        dash: dash of lines.
     """
 
     light: str
@@ -53,10 +53,10 @@ class Ranked:
     """One estimator on one suite with its mean absolute error.
 
     Attributes:
-        label: of the estimator.
-        results: its results.
-        mae: mean absolute error in nats over the datasets it did not fail on; none if it failed on all.
-        mae_se: its standard error.
+        label: label of the estimator.
+        results: results of the estimator.
+        mae: mean absolute error in nats over datasets without a failure; None if all failed.
+        mae_se: standard error of ``mae``.
     """
 
     label: str
@@ -66,7 +66,7 @@ class Ranked:
 
     @property
     def failures(self) -> int:
-        """How many datasets it gave no finite estimate for."""
+        """Number of datasets without a finite estimate."""
         return int((~self.results.succeeded).sum())
 
 
@@ -74,13 +74,13 @@ class View:
     """Results by suite and estimator.
 
     Raises:
-        MistworksError: an estimator came twice on one suite, or a suite in two versions.
+        MistworksError: an estimator has two results on one suite, or a suite has two versions.
     """
 
     def __init__(self, results: Sequence[Results]) -> None:
         self.results = tuple(part for part in results if len(part))
         if not self.results:
-            raise MistworksError("a report shows at least one dataset, and no results came; evaluate first")
+            raise MistworksError("Expected results with at least one dataset, got none. Evaluate first.")
         names = {part.estimator for part in self.results}
         versions = {(part.estimator, part.estimator_version) for part in self.results}
         several = {name for name in names if sum(name == other for other, _ in versions) > 1}
@@ -94,41 +94,41 @@ class View:
         if len(set(pairs)) < len(pairs):
             twice = next(pair for pair in pairs if pairs.count(pair) > 1)
             raise MistworksError(
-                f"each estimator once a suite was expected, and {twice[1]} came twice on {twice[0]}; join "
-                "its parts first"
+                f"Expected one result per estimator and suite, got several of {twice[1]} on {twice[0]}. Join "
+                "the parts first."
             )
         for suite in self.suites:
             versions = {part.suite_version for part in self.of(suite)}
             if len(versions) > 1:
                 raise MistworksError(
-                    f"one version of the suite {suite} was expected, and {', '.join(sorted(versions))} came; "
-                    "evaluate all estimators on one"
+                    f"Expected one version of the suite {suite}, got {', '.join(sorted(versions))}. Evaluate "
+                    "all estimators on one version."
                 )
 
     def label(self, results: Results) -> str:
-        """What the report calls an estimator: its name, with its version if several versions came."""
+        """Label of an estimator: its name, with the version if there are several."""
         return self._labels[results.estimator, results.estimator_version]
 
     def labels_of(self, name: str) -> list[str]:
-        """Labels of the estimators of a name; the name itself where it has no results."""
+        """Labels of the estimators with a name; the name itself if there are no results."""
         return [label for (other, _), label in self._labels.items() if other == name] or [name]
 
     @cached_property
     def suites(self) -> tuple[str, ...]:
-        """Names of suites in the order they came."""
+        """Names of suites, in the order of the results."""
         return tuple(dict.fromkeys(part.suite for part in self.results))
 
     @cached_property
     def estimators(self) -> tuple[str, ...]:
-        """Labels of estimators in the order they came."""
+        """Labels of estimators, in the order of the results."""
         return tuple(dict.fromkeys(self.label(part) for part in self.results))
 
     def of(self, suite: str) -> list[Results]:
-        """Results on one suite, in the order they came."""
+        """Results on one suite."""
         return [part for part in self.results if part.suite == suite]
 
     def points_of(self, suite: str) -> list[Results]:
-        """Results on one suite without bootstraps of estimators that are there: their points are the same."""
+        """Results on one suite, without bootstraps of present estimators, whose points are the same."""
         names = {self.label(part) for part in self.of(suite)}
         return [part for part in self.of(suite) if not self._repeats(self.label(part), names)]
 
@@ -136,22 +136,22 @@ class View:
         return label.endswith(BOOTSTRAP) and label.removesuffix(BOOTSTRAP) in names
 
     def by_estimator(self) -> Iterator[tuple[str, list[Results]]]:
-        """Each estimator with its results on all suites."""
+        """Iterate over estimators with their results on all suites."""
         for label in self.estimators:
             yield label, [part for part in self.results if self.label(part) == label]
 
     @cached_property
     def ranking(self) -> Mapping[str, tuple[Ranked, ...]]:
-        """Estimators on each suite by mean absolute error, those that always failed last.
+        """Estimators on each suite by mean absolute error; those that always failed are last.
 
-        A bootstrap of an estimator that is there is left out, since its points are the same.
+        Bootstraps of present estimators are left out, since their points are the same.
         """
         return {suite: tuple(sorted(self._ranked(suite), key=_place)) for suite in self.suites}
 
     def best(self, suite: str) -> Ranked | None:
-        """The lowest mean absolute error among estimators that were given the most datasets and never failed.
+        """The lowest mean absolute error among estimators with the most datasets and without failures.
 
-        None where every one of them failed somewhere.
+        None if each of them failed somewhere.
         """
         most = max(len(each.results) for each in self.ranking[suite])
         whole = (each for each in self.ranking[suite] if len(each.results) == most and not each.failures)
@@ -159,7 +159,7 @@ class View:
 
     @cached_property
     def styles(self) -> Mapping[str, Style]:
-        """A look for each estimator; that of a bootstrap is its estimator's with open marks and dashes."""
+        """Style of each estimator; its bootstrap has the same style with open marks and dashes."""
         plain = [name for name in self.estimators if not name.endswith(BOOTSTRAP)]
         bases = list(dict.fromkeys([*plain, *(name.removesuffix(BOOTSTRAP) for name in self.estimators)]))
         styles = {}
@@ -174,7 +174,7 @@ class View:
 
     @cached_property
     def shown_at_first(self) -> frozenset[str]:
-        """The estimator named first, those of the best mean rank over the suites, and their bootstraps."""
+        """The first estimator, those with the best mean rank over suites, and their bootstraps."""
         ranks: dict[str, list[int]] = {}
         for ranking in self.ranking.values():
             for place, each in enumerate(ranking):
@@ -189,12 +189,12 @@ class View:
 
 
 def absolute_errors(results: Results) -> NDArray[np.float64]:
-    """Absolute errors in nats where the estimator did not fail."""
+    """Absolute errors in nats on datasets without a failure."""
     return np.abs(results.estimate - results.mi)[results.succeeded]
 
 
 def evenly(count: int, most: int) -> NDArray[np.int64]:
-    """At most so many positions among a count, evenly spread."""
+    """At most ``most`` evenly spaced positions among ``count``."""
     return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
 
 

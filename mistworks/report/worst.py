@@ -1,4 +1,4 @@
-"""The datasets on which each estimator errs most, with a scatter of their points."""
+"""The datasets with the largest errors of each estimator, with a scatter plot of their points."""
 
 from collections.abc import Callable
 
@@ -12,23 +12,23 @@ from mistworks.report.content import Figure, Panel, Trace, numbers, shown
 from mistworks.report.view import View, evenly
 
 Sample = Callable[[str, int], tuple[FloatArray, FloatArray]]
-"""The points x of shape (n, dx) and y of shape (n, dy) of a suite's dataset at a position."""
+"""Returns x of shape (n, dx) and y of shape (n, dy) of the dataset of a suite at a position."""
 
 CASES = 4
-"""How many datasets are shown of each estimator on each suite."""
+"""Number of datasets shown per estimator and suite."""
 
 _POINTS = 250
 
 
 class Scatters:
-    """Scatters of datasets, each drawn once however many estimators err on it."""
+    """Scatter plots of datasets, each drawn once for all estimators."""
 
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
         self._drawn: dict[tuple[str, int], tuple[Trace, dict[str, object]]] = {}
 
     def draw(self, suite: str, position: int) -> tuple[Trace, dict[str, object]]:
-        """Trace and layout of the two coordinates, one of each side, of the greatest rank correlation."""
+        """Trace and layout of the two coordinates, one per side, with the largest rank correlation."""
         key = (suite, position)
         if key not in self._drawn:
             self._drawn[key] = _scatter(*self._sample(suite, position))
@@ -36,7 +36,7 @@ class Scatters:
 
 
 def worst(view: View, suite: str, scatters: Scatters) -> list[Figure]:
-    """The greatest absolute errors of each estimator."""
+    """Draw the datasets with the largest absolute errors of each estimator."""
     panels, greatest = [], []
     for part in view.points_of(suite):
         label, error = view.label(part), np.where(part.succeeded, np.abs(part.estimate - part.mi), -1.0)
@@ -47,9 +47,9 @@ def worst(view: View, suite: str, scatters: Scatters) -> list[Figure]:
         return []
     error_of_most, label, part, row = min(greatest, key=lambda each: each[0])
     sentence = (
-        f"The greatest error is smallest for {label}: {shown(error_of_most)} nats on {part.name[row]} with "
-        f"n = {part.n[row]:,}. Drawn are up to {_POINTS} points in the two coordinates of the greatest rank "
-        "correlation, within the central 98% of each."
+        f"The largest error is smallest for {label}: {shown(error_of_most)} nats on {part.name[row]} with "
+        f"n = {part.n[row]:,}. Plots show up to {_POINTS} points in the two coordinates with the largest "
+        "rank correlation, within the central 98% of each."
     )
     return [Figure(sentence, panels, choice=True)]
 

@@ -29,5 +29,5 @@ def test_plots_are_drawn_and_labelled_in_nats_whatever_the_figures(answers: list
 
 
 def test_plots_of_no_estimator_are_refused() -> None:
-    with pytest.raises(MistworksError, match="results of one estimator were expected"):
+    with pytest.raises(MistworksError, match="Expected results of exactly one estimator"):
         figures([], [])
