@@ -1,7 +1,7 @@
-"""Runs a command for as long as standard input stays open: ``python -m flows.guard COMMAND …``.
+"""Runs a command for as long as standard input stays open: ``python guard.py COMMAND …``.
 
 The kernel closes the pipe when the process that holds its other end dies, by whatever signal, so that the
-command never outlives it.
+command never outlives it. It imports nothing of the package, so that it can be run by its path.
 """
 
 import os

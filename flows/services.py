@@ -42,6 +42,8 @@ _QUIET = {
     "PREFECT_CLI_CHECK_FOR_UPDATES": "false",
     # The command line prints a failure itself, in one sentence; the API keeps the full log.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    # Processes that are started find this package, not what the working directory holds of the same name.
+    "PYTHONSAFEPATH": "1",
     # SQLite takes one transaction at a time, so that single inserts lag behind many short tasks.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
 }
@@ -67,6 +69,8 @@ _SERVER_QUIET = {
 }
 
 
+# Run by its path, since PYTHONPATH may lead to another package `flows`.
+_GUARD = Path(__file__).with_name("guard.py")
 _EMBEDDED = "MISTWORKS_PREFECT_EMBEDDED"
 
 
@@ -327,7 +331,7 @@ def _free_port() -> int:
 def _start_guarded(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.guard", *command],
+            [sys.executable, "-P", str(_GUARD), *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,

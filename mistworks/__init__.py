@@ -7,11 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mistworks.errors import MistworksError
-    from mistworks.estimation.estimator import Estimate, Estimator, estimate, load
+    from mistworks.errors import MistworksError, MistworksWarning
+    from mistworks.estimation.estimator import Estimate, Estimator, estimate, load, shipped
     from mistworks.estimation.independence import IndependenceTest, independence_test
     from mistworks.estimation.many import estimate_many
     from mistworks.estimation.selection import FeatureScores, feature_scores
+    from mistworks.stores import open_store
 
 __version__ = "0.1.0"
 
@@ -21,12 +22,15 @@ __all__ = [
     "FeatureScores",
     "IndependenceTest",
     "MistworksError",
+    "MistworksWarning",
     "__version__",
     "estimate",
     "estimate_many",
     "feature_scores",
     "independence_test",
     "load",
+    "open_store",
+    "shipped",
 ]
 
 _HOMES = {
@@ -35,11 +39,14 @@ _HOMES = {
     "FeatureScores": "mistworks.estimation.selection",
     "IndependenceTest": "mistworks.estimation.independence",
     "MistworksError": "mistworks.errors",
+    "MistworksWarning": "mistworks.errors",
     "estimate": "mistworks.estimation.estimator",
     "estimate_many": "mistworks.estimation.many",
     "feature_scores": "mistworks.estimation.selection",
     "independence_test": "mistworks.estimation.independence",
     "load": "mistworks.estimation.estimator",
+    "open_store": "mistworks.stores",
+    "shipped": "mistworks.estimation.estimator",
 }
 
 

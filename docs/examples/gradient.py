@@ -3,8 +3,6 @@
 X has two columns, and only their difference drives Y. The best direction is at 135 degrees from the first.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
@@ -15,8 +13,7 @@ rng = np.random.default_rng(0)
 x = torch.from_numpy(rng.standard_normal((100, 2)))
 y = (x[:, :1] - x[:, 1:]).tanh() + 0.3 * torch.from_numpy(rng.standard_normal((100, 1)))
 
-# The estimator that comes with the package, by its folder.
-estimator = mistworks.load(Path(mistworks.__file__).parent / "weights")
+estimator = mistworks.shipped()  # the one that comes with the package
 angle = torch.tensor(0.9 * np.pi, dtype=torch.float64, requires_grad=True)
 optimiser = torch.optim.Adam([angle], lr=0.15)
 for _ in range(10):

@@ -1,18 +1,15 @@
-"""Read a store with nothing of Mistworks: the index with xarray, samples with Zarr."""
+"""Read a store with nothing of Mistworks, the index with xarray and samples with Zarr; and with Mistworks."""
 
 # --8<-- [start:make]
-from mistworks.presets import load_preset
-from storage.datasets.manifest import Manifest
-from storage.datasets.opening import create_store
-from storage.datasets.partitions import generate_partition
+import subprocess
+import sys
+import tempfile
 
-# What `mistworks generate --preset tiny --split validation --store validation.zarr` makes.
-preset = load_preset("tiny")
-split = preset.split("validation")
-manifest = Manifest.of("validation", split, partition_size=preset.partition_size, root_seed=0)
-store = create_store("validation.zarr", manifest)
-for number in store.missing():
-    generate_partition(store, number)
+# The command `mistworks`, by the interpreter that runs this.
+command = [sys.executable, "-m", "mistworks", "generate", "--preset", "tiny", "--split", "validation"]
+with tempfile.TemporaryDirectory() as root:
+    command += ["--store", "validation.zarr", "--workers", "1", "--root", root]
+    subprocess.run(command, check=True, capture_output=True)
 # --8<-- [end:make]
 
 # --8<-- [start:xarray]
@@ -52,3 +49,14 @@ digest = hashlib.sha256(content + text.encode() + values.astype("<f4").tobytes()
 assert digest == bytes(row["digest"])
 print("its digest:", digest.hex())
 # --8<-- [end:digest]
+
+# --8<-- [start:mistworks]
+import mistworks
+
+store = mistworks.open_store("validation.zarr")
+dataset = store[7]  # .x (n, dx), .y (n, dy), .mi in nats, .family, .transform
+assert (dataset.x == x).all()
+weak = store.where(store.index.mi < 0.1)[:10]
+for block in store.blocks():  # a partition in memory at a time
+    print(f"datasets {block.start} to {block.start + len(block) - 1}")
+# --8<-- [end:mistworks]

@@ -26,7 +26,7 @@ from mistworks.estimation.folder import (
     unpack,
     write_model,
 )
-from mistworks.estimation.loaders import load_address, scheme
+from mistworks.estimation.loaders import address_of, load_address
 from mistworks.estimation.notices import Notice, notices_of, notices_of_unfamiliar, warn
 from mistworks.estimation.training_range import TrainingRange
 from mistworks.networks import AnyNetworkConfig, Prediction, Predictor, predictor_of
@@ -342,14 +342,15 @@ def load(folder: str | Path) -> Estimator:
     """Read an estimator from the folder it was saved to, or a registered one.
 
     Args:
-        folder: what `Estimator.save` wrote; or an address such as ``"models:/mist@champion"`` or
-            ``"models:/mist/3"``, looked up in the registry that ``MLFLOW_TRACKING_URI`` names.
+        folder: what `Estimator.save` wrote; or the name of a registered estimator, ``"mist@champion"``,
+            ``"mist/3"`` or ``"models:/mist@champion"``, looked up in the registry that
+            ``MLFLOW_TRACKING_URI`` names, or in the folder ``mistworks-data`` if that is not set.
 
     Raises:
         MistworksError: a file is missing, was edited, or is of another version of the format; there is no
             such registered estimator, or ``mistworks[pipeline]`` is not installed.
     """
-    if isinstance(folder, str) and scheme(folder) is not None:
+    if isinstance(folder, str) and address_of(folder) is not None:
         return cast("Estimator", load_address(folder))
     return Estimator.load(folder)
 
@@ -363,7 +364,7 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
     Args:
         x: n points of X, shape (n, dx) or (n,): an array, a tensor, a DataFrame or a list.
         y: n points of Y, shape (n, dy) or (n,).
-        model: an estimator or the folder of one; None for the weights that come with the package.
+        model: an estimator, or what `load` takes; None for the weights that come with the package.
 
     Raises:
         MistworksError: x and y are not a sample, or there are no weights.
@@ -372,12 +373,12 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
         MistworksWarning: the sample is far outside what the model was trained on.
     """
     if not isinstance(model, Estimator):
-        model = _shipped() if model is None else load(model)
+        model = shipped() if model is None else load(model)
     return model._estimate_all([(x, y)], stack_level=3)[0]
 
 
-def _shipped() -> Estimator:
-    """The estimator that comes with the package, read once.
+def shipped() -> Estimator:
+    """The estimator that comes with the package, read once; `estimate` uses it unless told otherwise.
 
     Raises:
         MistworksError: this version comes without weights.
@@ -396,4 +397,4 @@ def _load_shipped() -> Estimator:
     return load(_SHIPPED_FOLDER)
 
 
-__all__ = ["LEVELS", "Estimate", "Estimator", "TrainingRange", "estimate", "load"]
+__all__ = ["LEVELS", "Estimate", "Estimator", "TrainingRange", "estimate", "load", "shipped"]

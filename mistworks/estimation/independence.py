@@ -65,7 +65,7 @@ def independence_test(
             and of pandas' type ``category`` are class labels.
         y: n points of Y, shape (n, dy) or (n,), likewise.
         permutations: how many, at least 1; the least possible p is 1 / (permutations + 1).
-        model: an estimator, the folder of one, or None for the weights that come with the package.
+        model: an estimator, what `mistworks.load` takes, or None for the weights that come with the package.
         rng: where the permutations come from: a generator or a seed. By default a fixed seed, so that equal
             input gives an equal answer.
 

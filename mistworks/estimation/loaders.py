@@ -5,36 +5,47 @@ scheme, and its object takes the address and returns the estimator.
 """
 
 import re
-from importlib.metadata import entry_points
+from pathlib import Path
 
+from mistworks._entry_points import call, names
 from mistworks.errors import MistworksError
+
+__all__ = ["GROUP", "address_of", "load_address"]
 
 GROUP = "mistworks.loaders"
 
-
-def scheme(text: str) -> str | None:
-    """The scheme of an address, or None for a path; one letter is a drive of Windows."""
-    match = re.match(r"([a-z][a-z0-9+.-]+):/", text)
-    return match[1] if match else None
+_SHORT = re.compile(r"[^./\\@:~][^/\\@:]*(@[^/@]+|/[1-9]\d*)")
 
 
-def load_address(address: str) -> object:
-    """The estimator behind an address with a scheme.
+def address_of(text: str) -> str | None:
+    """The address that a text gives, or None for a path.
+
+    ``mist@champion`` and ``mist/3`` are short for addresses of the scheme ``models``, unless there is such a
+    file or folder.
+    """
+    # One letter is a drive of Windows.
+    if re.match(r"[a-z][a-z0-9+.-]+:/", text):
+        return text
+    return f"models:/{text}" if _SHORT.fullmatch(text) and not Path(text).exists() else None
+
+
+def load_address(text: str) -> object:
+    """The estimator behind an address, or what is short for one.
 
     Raises:
         MistworksError: nothing that is installed reads it, or there is no such estimator.
     """
-    known = {point.name: point for point in entry_points(group=GROUP)}
-    point = known.get(scheme(address) or "")
-    if point is None:
-        raise MistworksError(
-            f"Expected a folder or one of the addresses {', '.join(sorted(known)) or '(none)'}:/…, got "
-            f"{address!r}. Install the reader of registered models: pip install 'mistworks[pipeline]'."
-        )
+    address, known = address_of(text) or text, names(GROUP)
+    scheme = address.partition(":/")[0]
     try:
-        return point.load()(address)
-    except ModuleNotFoundError as error:
-        raise MistworksError(
-            f"Expected {error.name} to read {address!r}, which is not installed. Install it: pip install "
-            "'mistworks[pipeline]'."
-        ) from None
+        if scheme not in known:
+            raise MistworksError(
+                f"Expected a folder or an address that an installed package reads "
+                f"({', '.join(f'{name}:/…' for name in known) or 'there is none'}), got {address!r}. "
+                "Install the reader of registered models: pip install 'mistworks[pipeline]'."
+            )
+        return call(GROUP, scheme, address)
+    except MistworksError as error:
+        if address != text:
+            error.add_note(f"There is no folder {text!r} either.")
+        raise

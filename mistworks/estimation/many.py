@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Protocol
 
-from mistworks.estimation.estimator import Estimate, _shipped, load
+from mistworks.estimation.estimator import Estimate, load, shipped
 
 _PART_CELLS = 2**24
 
@@ -22,7 +22,7 @@ class BatchEstimator(Protocol):
 
 
 Model = BatchEstimator | str | Path | None
-"""An estimator, the folder of one, or None for the weights that come with the package."""
+"""An estimator, what `mistworks.load` takes, or None for the weights that come with the package."""
 
 
 def estimate_many(pairs: Iterable[tuple[object, object]], model: Model = None) -> list[Estimate]:
@@ -33,7 +33,7 @@ def estimate_many(pairs: Iterable[tuple[object, object]], model: Model = None) -
 
     Args:
         pairs: samples x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,), of any mixture of shapes.
-        model: an estimator, the folder of one, or None for the weights that come with the package.
+        model: an estimator, what `mistworks.load` takes, or None for the weights that come with the package.
 
     Raises:
         MistworksError: a pair is not a sample, or there is no such model.
@@ -44,7 +44,7 @@ def estimate_many(pairs: Iterable[tuple[object, object]], model: Model = None) -
 
 def _estimator(model: Model) -> BatchEstimator:
     if model is None:
-        return _shipped()
+        return shipped()
     return load(model) if isinstance(model, str | Path) else model
 
 

@@ -62,7 +62,7 @@ def feature_scores(X: object, y: object, *, model: Model = None, level: float = 
         X: n points of d columns, shape (n, d): an array, a tensor, a DataFrame or a list, not sparse.
         y: the target, shape (n,) or (n, dy). Strings and pandas' ``category`` are class labels, as they are
             in X; numbers are numbers, so pass numbered classes that have no order as strings.
-        model: an estimator, the folder of one, or None for the weights that come with the package.
+        model: an estimator, what `mistworks.load` takes, or None for the weights that come with the package.
         level: level of the intervals, between 0 and 1.
 
     Raises:

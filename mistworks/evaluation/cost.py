@@ -78,7 +78,7 @@ def measure_cost(
     request = pickle.dumps((estimator, n, dx, dy, budget_seconds / 2))
     try:
         done = subprocess.run(
-            [sys.executable, "-c", "from mistworks.evaluation import cost; cost.main()"],
+            [sys.executable, "-P", "-c", "from mistworks.evaluation import cost; cost.main()"],
             input=request,
             capture_output=True,
             timeout=budget_seconds,

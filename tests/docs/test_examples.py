@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.wheels import write_metadata
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
@@ -36,20 +38,36 @@ def test_every_example_is_run() -> None:
     assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted(TOLD)
 
 
+@pytest.fixture(scope="module")
+def metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with what an installation of this tree would record."""
+    folder = tmp_path_factory.mktemp("metadata")
+    write_metadata(folder)
+    return folder
+
+
 @pytest.mark.parametrize("name", sorted(TOLD))
-def test_it_runs_and_finds_what_is_there(tmp_path: Path, name: str) -> None:
+def test_it_runs_and_finds_what_is_there(tmp_path: Path, name: str, metadata: Path) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLES / name],
         capture_output=True,
         text=True,
         check=False,
         cwd=tmp_path,
-        env={**os.environ, "MPLBACKEND": "Agg"},
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(metadata)},
     )
     assert done.returncode == 0, done.stderr
     assert TOLD[name] in done.stdout
     assert done.stderr == ""
     assert sorted(path.name for path in tmp_path.iterdir()) == WRITTEN.get(name, [])
+
+
+def test_readers_are_told_to_import_mistworks_alone() -> None:
+    """Its own modules and nothing of the packages behind it, in pages as in examples."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *EXAMPLES.iterdir()]
+    pattern = re.compile(r"^[ >]*(?:from|import) (?:storage|tasks|flows)\b.*$", re.MULTILINE)
+    assert len(pages) > 30
+    assert [line for page in pages for line in pattern.findall(page.read_text(encoding="utf-8"))] == []
 
 
 def test_every_file_that_the_architecture_page_names_is_there() -> None:

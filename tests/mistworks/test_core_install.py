@@ -1,6 +1,5 @@
 """What works with the core dependencies alone, shown by refusing to import anything else."""
 
-import os
 import re
 import subprocess
 import sys
@@ -14,8 +13,7 @@ import pytest
 
 from mistworks import native
 from tests.mistworks.estimation.test_estimator import ESTIMATOR, SUMMARY
-
-PROJECT = Path(__file__).parents[2]
+from tests.support.wheels import PROJECT, build_wheel
 
 REFUSE = """
 import sys
@@ -78,7 +76,7 @@ mistworks.load("models:/mist@champion")
 """
 
 COMMAND = """
-from flows.entry import main
+from mistworks.__main__ import main
 
 main()
 """
@@ -158,12 +156,7 @@ def test_the_shipped_estimator_works() -> None:
 
 
 def test_a_wheel_holds_whatever_is_no_python(tmp_path: Path) -> None:
-    command = [sys.executable, "setup.py", "-q", "egg_info", "--egg-base", tmp_path, "build", "--build-base"]
-    command += [tmp_path / "build", "bdist_wheel", "--bdist-dir", tmp_path / "wheel", "--dist-dir", tmp_path]
-    environment = {**os.environ, "MISTWORKS_BUILDS": ""}
-    subprocess.run(command, cwd=PROJECT, env=environment, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    held = set(ZipFile(wheel).namelist())
+    held = set(ZipFile(build_wheel(tmp_path)).namelist())
     listed = subprocess.run(
         ["git", "ls-files", "mistworks", "storage"], cwd=PROJECT, capture_output=True, text=True
     )
@@ -215,4 +208,4 @@ def test_a_command_that_lacks_a_library_tells_too(tmp_path: Path) -> None:
 
 def test_the_installed_command_is_the_one_tested() -> None:
     scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["scripts"]
-    assert scripts == {"mistworks": "flows.entry:main"}
+    assert scripts == {"mistworks": "mistworks.__main__:main"}

@@ -136,7 +136,7 @@ def test_statistics_that_pass_gradients_have_the_right_sign(kind: str, start: fl
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "share"), [("classes", 0.90), ("continuous", 0.97)])
 def test_the_shipped_estimator_knows_the_way(kind: str, share: float) -> None:
-    shipped = mistworks.estimation.estimator._shipped()
+    shipped = mistworks.shipped()
     right = []
     for seed in range(200):
         x, y = subsample(kind, seed)

@@ -32,7 +32,7 @@ def test_it_is_each_estimate_in_order(tmp_path: Path) -> None:
 
 
 def test_none_is_the_model_of_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
+    monkeypatch.setattr(many, "shipped", lambda: STAND_IN)
     assert mistworks.estimate_many(PAIRS) == STAND_IN.estimate_many(PAIRS)
 
 

@@ -49,7 +49,7 @@ class TestScores:
             assert np.all(found.scores <= found.upper)
 
     def test_none_is_the_model_of_the_package(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
+        monkeypatch.setattr(many, "shipped", lambda: STAND_IN)
         np.testing.assert_array_equal(mistworks.feature_scores(X, Y).scores, scores_of(X, Y).scores)
 
     def test_the_target_may_have_several_columns(self) -> None:
@@ -149,7 +149,7 @@ class TestRefusals:
 
 class TestScikitLearn:
     def test_select_k_best_takes_it_as_it_stands(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(many, "_shipped", lambda: STAND_IN)
+        monkeypatch.setattr(many, "shipped", lambda: STAND_IN)
         selector = SelectKBest(mistworks.feature_scores, k=2).fit(X, Y)
         np.testing.assert_array_equal(selector.get_support(), [True, False, True, False])
         np.testing.assert_array_equal(selector.scores_, scores_of(X, Y).scores)

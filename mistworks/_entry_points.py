@@ -1,0 +1,35 @@
+"""What installed packages offer to this one, as entry points of groups such as ``mistworks.loaders``."""
+
+from importlib.metadata import entry_points
+from typing import Any
+
+from mistworks._packages import importing
+from mistworks.errors import MistworksError
+
+__all__ = ["call", "names"]
+
+_INSTALL = "Install it: pip install 'mistworks[pipeline]'."
+
+
+def names(group: str) -> list[str]:
+    """The names in a group, sorted."""
+    return sorted(entry_points(group=group).names)
+
+
+def call(group: str, name: str, argument: str) -> Any:
+    """Call the function behind an entry point with a string to read.
+
+    Raises:
+        MistworksError: no installed package offers the function, or a library that it needs is not installed.
+    """
+    point = next(iter(entry_points(group=group, name=name)), None)
+    if point is None:
+        raise MistworksError(f"Expected a package that reads {argument!r}, got none. {_INSTALL}")
+    try:
+        with importing(point.module.partition(".")[0], point.dist):
+            function = point.load()
+        return function(argument)
+    except ModuleNotFoundError as error:
+        raise MistworksError(
+            f"Expected {error.name} to read {argument!r}, which is not installed. {_INSTALL}"
+        ) from None

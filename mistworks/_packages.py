@@ -1,0 +1,91 @@
+"""The packages that are installed beside this one, whatever folder of the user's has the same name.
+
+``flows``, ``tasks`` and ``storage`` are common names. Python searches the folder of a script, or the working
+directory of a notebook, before what is installed, so that it finds the user's there.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import PathFinder
+from importlib.metadata import Distribution
+from importlib.util import find_spec, module_from_spec
+from pathlib import Path
+from types import ModuleType
+
+__all__ = ["PACKAGES", "importing", "put_first"]
+
+PACKAGES = ("flows", "tasks", "storage")
+
+_HERE = Path(__file__).parents[1]
+_LOCK = threading.RLock()
+# What was imported in spite of a package of the same name, kept for the next time.
+_ASIDE: dict[str, dict[str, ModuleType]] = {}
+
+
+def put_first() -> None:
+    """Look for packages where this one is installed first, if another folder on the path hides one of them.
+
+    For a process that is all ours, and for those that it starts with its path.
+    """
+    if any(_is_hidden(package, _HERE) for package in PACKAGES):
+        sys.path.insert(0, str(_HERE))
+
+
+@contextmanager
+def importing(package: str, distribution: Distribution | None = None) -> Iterator[None]:
+    """Import from a package that is installed beside this one, and leave another of that name as it was.
+
+    Both can be used in one process. Where ours is hidden it is not in `sys.modules` outside this block: its
+    modules must import one another when they are imported, not later, and its objects cannot be pickled.
+
+    Args:
+        package: such as ``"storage"``.
+        distribution: that it belongs to. MLflow loads a copy of this package that has nothing beside it.
+    """
+    folders = [_HERE, *([] if distribution is None else [Path(str(distribution.locate_file("")))])]
+    folder = next((folder for folder in folders if _is_package(folder / package)), None)
+    with _LOCK:
+        if folder is None or not _is_hidden(package, folder):
+            yield
+            return
+        theirs = _taken_out(package)
+        try:
+            sys.modules.update(_ASIDE.get(package) or {package: _import_from(folder, package)})
+            yield
+        finally:
+            _ASIDE[package] = _taken_out(package)
+            sys.modules.update(theirs)
+
+
+def _is_package(folder: Path) -> bool:
+    return (folder / "__init__.py").is_file()
+
+
+def _is_hidden(package: str, folder: Path) -> bool:
+    """Whether to import a package of a folder would import another."""
+    if not _is_package(folder / package):
+        return False
+    present = sys.modules.get(package)
+    if present is None:
+        spec = find_spec(package)
+        origin = None if spec is None else spec.origin
+    else:
+        origin = getattr(present, "__file__", None)
+    return origin is None or Path(origin).resolve() != (folder / package / "__init__.py").resolve()
+
+
+def _taken_out(package: str) -> dict[str, ModuleType]:
+    """The modules of a package, which are imported no longer."""
+    names = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+def _import_from(folder: Path, package: str) -> ModuleType:
+    spec = PathFinder.find_spec(package, [str(folder)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
