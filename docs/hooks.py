@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 from flows.cli.commands import app
 
 _EXAMPLES = Path(__file__).parent / "examples"
+_STORE = Path(__file__).parent / "store.py"
 _SCRATCH = tempfile.TemporaryDirectory(prefix="mistworks-docs-")
 _SHOWN = {".csv", ".png", ".svg"}
 _TAGS = "script|img|iframe|source|link rel=.(?:stylesheet|preconnect)."
@@ -66,6 +67,8 @@ def _run(script: Path) -> None:
     """
     folder = Path(_SCRATCH.name, "run", script.stem)
     folder.mkdir(parents=True, exist_ok=True)
+    if script.stem == "read_store":
+        _capture([sys.executable, str(_STORE)], folder, _STORE.stem)
     _capture([sys.executable, str(script)], folder, script.stem)
     commands = script.with_suffix(".sh")
     if commands.exists():

@@ -26,11 +26,11 @@ warnings.simplefilter("ignore", mistworks.MistworksWarning)
 rng = np.random.default_rng(0)
 x = rng.standard_normal((50, 1))
 y = x + rng.standard_normal((50, 1))
-estimators = [mistworks.load(name) for name in ("models:/mist@champion", "mist@champion", "mist/1")]
+estimators = [mistworks.load(name) for name in ("models:/mist/1", "mist/1")]
 for estimator in estimators:
     assert estimator.estimate(x, y).mi == estimators[0].estimate(x, y).mi
 dataset = mistworks.open_store(sys.argv[1])[3]
-assert dataset.x.shape == (dataset.n, dataset.dx), dataset
+assert dataset.x.ndim == 2 and dataset.mi >= 0, dataset
 assert len(mistworks.open_store(sys.argv[1])[:2]) == 2
 
 # Theirs are as they were, and work.
@@ -49,7 +49,7 @@ import pandas as pd
 rng = np.random.default_rng(0)
 x = rng.standard_normal((50, 1))
 y = x + rng.standard_normal((50, 1))
-model = mlflow.pyfunc.load_model("models:/mist@champion")
+model = mlflow.pyfunc.load_model("models:/mist/1")
 print(model.predict(pd.DataFrame({"x": [x.tolist()], "y": [y.tolist()]}))["mi"][0])
 
 # What MLflow imports is the copy that was registered, which has nothing beside it.
@@ -102,9 +102,7 @@ def test_the_pipeline_and_what_it_makes(programs: Path, folder: Path, variables:
     told = run(
         [programs / "mistworks", "pipeline", "--preset", "tiny", "--workers", 2, "--json"], folder, variables
     )
-    produced = json.loads(told)
-    assert produced["registered"]["aliases"] == ["champion"]
-    store = produced["stores"]["train"]["url"]
+    store = json.loads(told)["lineage"]["train_store"]
 
     python = programs / "python"
     (folder / "analysis.py").write_text(USE)

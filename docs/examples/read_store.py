@@ -1,16 +1,7 @@
-"""Read a store with nothing of Mistworks, the index with xarray and samples with Zarr; and with Mistworks."""
+"""Read a store with nothing of Mistworks, the index with xarray and samples with Zarr; and with Mistworks.
 
-# --8<-- [start:make]
-import subprocess
-import sys
-import tempfile
-
-# The command `mistworks`, by the interpreter that runs this.
-command = [sys.executable, "-m", "mistworks", "generate", "--preset", "tiny", "--split", "validation"]
-with tempfile.TemporaryDirectory() as root:
-    command += ["--store", "validation.zarr", "--workers", "1", "--root", root]
-    subprocess.run(command, check=True, capture_output=True)
-# --8<-- [end:make]
+Make the store first: mistworks generate --preset tiny --split validation --store validation.zarr
+"""
 
 # --8<-- [start:xarray]
 import xarray

@@ -48,6 +48,8 @@ def metadata(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", sorted(TOLD))
 def test_it_runs_and_finds_what_is_there(tmp_path: Path, name: str, metadata: Path) -> None:
+    if name == "read_store.py":
+        subprocess.run([sys.executable, EXAMPLES.parent / "store.py"], cwd=tmp_path, check=True)
     done = subprocess.run(
         [sys.executable, EXAMPLES / name],
         capture_output=True,
