@@ -64,3 +64,6 @@ def _lower_first(text: str) -> str:
 
 def _printable(key: str) -> str:
     return key if key.isprintable() else ascii(key)
+
+
+__all__ = ["FrozenConfig", "describe"]

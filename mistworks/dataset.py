@@ -140,3 +140,6 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[Dataset]: ...
+
+
+__all__ = ["Block", "Dataset", "FloatArray", "Index", "IntArray", "Source"]

@@ -7,3 +7,6 @@ class MistworksError(ValueError):
 
 class MistworksWarning(UserWarning):
     """What was asked is done, and may be less good than it looks; the message says why."""
+
+
+__all__ = ["MistworksError", "MistworksWarning"]

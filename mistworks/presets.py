@@ -163,3 +163,6 @@ def load_preset(name: str) -> Preset:
 def preset_name(name: str) -> str:
     """How a preset is called in paths and tags: its name, or that of its file."""
     return Path(name).name
+
+
+__all__ = ["PRESETS", "Preset", "load_preset", "preset_name"]

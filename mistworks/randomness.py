@@ -49,3 +49,6 @@ def _key(root_seed: int, split: str, purpose: str) -> NDArray[np.uint64]:
         )
     digest = hashlib.sha256(f"mistworks/{root_seed}/{split}/{purpose}".encode()).digest()
     return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)
+
+
+__all__ = ["MAX_INDEX", "stream"]

@@ -1,11 +1,15 @@
 """Imports among the four packages form no circle: each module can be understood after those it imports."""
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+
+import mistworks
 
 PROJECT = Path(__file__).parents[1]
 PACKAGES = ("mistworks", "storage", "tasks", "flows")
@@ -68,3 +72,24 @@ def test_a_circle_is_found() -> None:
     edges["storage.errors"].add("storage.datasets.store")
     found = circle(edges)
     assert {"storage.errors", "storage.datasets.store"} <= set(found)
+
+
+def public_modules() -> set[str]:
+    """Those of the API reference, those of entry points, and the homes of what `import mistworks` offers."""
+    pages = PROJECT.joinpath("docs", "api").glob("*.md")
+    found = {name for page in pages for name in re.findall(r"^::: (\S+)", page.read_text(), re.MULTILINE)}
+    points = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["entry-points"]
+    found |= {value.partition(":")[0] for group in points.values() for value in group.values()}
+    return found | set(mistworks._HOMES.values())
+
+
+def test_public_modules_say_what_is_public() -> None:
+    known = modules()
+    lacking = []
+    for name in sorted(public_modules()):
+        body = ast.parse(known[name].read_bytes()).body
+        targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+        if "__all__" not in {target.id for target in targets if isinstance(target, ast.Name)}:
+            lacking.append(name)
+    assert len(public_modules()) > 15
+    assert lacking == []

@@ -116,3 +116,6 @@ class Estimate:
     @property
     def _is_unfamiliar(self) -> bool:
         return self.familiarity is not None and self.familiarity < UNFAMILIAR
+
+
+__all__ = ["LEVELS", "LEVELS_Z", "UNFAMILIAR", "Estimate"]

@@ -335,3 +335,21 @@ class MetaDistribution(FrozenConfig):
     def dataset(self, root_seed: int, split: str, index: int) -> Dataset:
         """Return dataset ``index`` of a split."""
         return self.draw(root_seed, split, index).sample(stream(root_seed, split, "sample", index))
+
+
+__all__ = [
+    "MAX_DIMENSION",
+    "MAX_POINTS",
+    "Design",
+    "Dimension",
+    "Dimensions",
+    "Draw",
+    "EqualDimensions",
+    "GridDesign",
+    "Member",
+    "MetaDistribution",
+    "MixedDimensions",
+    "Points",
+    "RandomDesign",
+    "SeparateDimensions",
+]

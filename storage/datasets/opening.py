@@ -160,3 +160,6 @@ def _something_else(url: str, present: set[str]) -> MistworksError:
 
 def _is_leftover(name: str) -> bool:
     return name in {LOCK_NAME, PARTITION_LOCKS_NAME} or name.endswith(".partial")
+
+
+__all__ = ["ATTRIBUTE", "create_store", "find_manifest", "open_store", "to_be_completed"]

@@ -365,3 +365,6 @@ class Store:
             f"the store {self.url} lacks {len(missing)} of {self.manifest.partitions} partitions ({named}); "
             f"run `mistworks regenerate {self.url}` to make them"
         )
+
+
+__all__ = ["Store", "StoreDamagedError"]

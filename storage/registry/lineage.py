@@ -182,3 +182,21 @@ def read_lineage(tags: Mapping[str, str]) -> Lineage:
 
 def _metrics(tags: Mapping[str, str]) -> dict[str, float]:
     return {key.removeprefix(_METRIC): float(text) for key, text in tags.items() if key.startswith(_METRIC)}
+
+
+__all__ = [
+    "CHAMPION",
+    "CHAMPIONS_TAG",
+    "MODEL",
+    "PROMOTED_TAG",
+    "PROMOTION_TAG",
+    "ROLLED_BACK_TAG",
+    "VALIDATION_MSE",
+    "Lineage",
+    "RegisteredVersion",
+    "champions",
+    "model_versions",
+    "read_lineage",
+    "read_version",
+    "tags_of",
+]

@@ -293,3 +293,6 @@ def _weights_sha256(folder: Path) -> str:
 def _calibration_sha256(folder: Path) -> str:
     calibration = mistworks.load(folder).calibration
     return "" if calibration is None else calibration.sha256
+
+
+__all__ = ["MissingModelError", "is_reference", "load", "lookup", "register", "resolve", "versions"]
