@@ -1,6 +1,7 @@
 """What is registered with a Prefect server: the deployments of prefect.yaml, their pool, and automations."""
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -191,6 +192,8 @@ def serve(file: Path, on_ready: Callable[[list[Change]], None]) -> None:
             runner.add_deployment(_Registered(name=spec.name, identifier=identifier))
         changes.append(_put_automation(client, crashed_when_heartbeats_stop()))
     on_ready(changes)
+    # Runs are processes of their own, for which the working directory must not hide this package.
+    os.environ["PYTHONSAFEPATH"] = "1"
     # Ctrl-C is how it is told to stop.
     with suppress(KeyboardInterrupt):
         asyncio.run(runner.start())

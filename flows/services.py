@@ -42,8 +42,6 @@ _QUIET = {
     "PREFECT_CLI_CHECK_FOR_UPDATES": "false",
     # The command line prints a failure itself, in one sentence; the API keeps the full log.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    # Processes that are started find this package, not what the working directory holds of the same name.
-    "PYTHONSAFEPATH": "1",
     # SQLite takes one transaction at a time, so that single inserts lag behind many short tasks.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
 }
@@ -170,7 +168,7 @@ def _prefect_api(root: Path) -> Iterator[Callable[[], AbstractContextManager[Non
     home = Path(os.environ.get("PREFECT_HOME", root / "prefect"))
     home.mkdir(parents=True, exist_ok=True)
     url, log = f"http://127.0.0.1:{_free_port()}/api", home / "server.log"
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
+    command = [sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
     # Two servers that migrate one new database at once break it.
     with (
         _environment({"PREFECT_API_URL": url, _EMBEDDED: "true"}),
