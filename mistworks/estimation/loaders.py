@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mistworks._entry_points import call, names
 from mistworks.errors import MistworksError
+from mistworks.extras import how_to_install
 
 __all__ = ["GROUP", "address_of", "load_address"]
 
@@ -42,7 +43,7 @@ def load_address(text: str) -> object:
             raise MistworksError(
                 f"Expected a folder or an address that an installed package reads "
                 f"({', '.join(f'{name}:/…' for name in known) or 'there is none'}), got {address!r}. "
-                "Install the reader of registered models: pip install 'mistworks[pipeline]'."
+                f"{how_to_install('pipeline')}, which reads registered models."
             )
         return call(GROUP, scheme, address)
     except MistworksError as error:

@@ -185,7 +185,7 @@ def test_a_network_that_needs_torch_tells_what_to_install(tmp_path: Path) -> Non
 def test_a_registered_estimator_tells_what_to_install() -> None:
     done = run(LOAD)
     assert done.returncode == 1
-    told = "Expected mlflow to read 'models:/mist@champion', which is not installed. Install it: pip install"
+    told = "Expected mlflow to read 'models:/mist@champion', which is not installed. Run pip install '.[pipe"
     assert told in done.stderr.splitlines()[-1]
 
 
@@ -195,7 +195,8 @@ def test_the_command_tells_what_to_install(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    assert "needs typer, which is not installed: pip install 'mistworks[pipeline]'" in done.stderr
+    told = "Expected typer for the command line, which is not installed. Run pip install '.[pipeline]' in the"
+    assert told in done.stderr
 
 
 def test_a_command_that_lacks_a_library_tells_too(tmp_path: Path) -> None:
@@ -203,7 +204,7 @@ def test_a_command_that_lacks_a_library_tells_too(tmp_path: Path) -> None:
     (tmp_path / "data.csv").write_text("a,b\n1,2\n")
     done = run(only_pandas, "estimate", tmp_path / "data.csv", "--x", "a", "--y", "b")
     assert done.returncode == 1
-    assert done.stderr.startswith("error: the command line needs pandas, which is not installed: pip install")
+    assert done.stderr.startswith("error: Expected pandas for the command line, which is not installed. Run")
 
 
 def test_the_installed_command_is_the_one_tested() -> None:
