@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mistworks.estimation.estimator import Estimate, Estimator, estimate, load, shipped
     from mistworks.estimation.independence import IndependenceTest, independence_test
     from mistworks.estimation.many import estimate_many
-    from mistworks.estimation.selection import FeatureScores, feature_scores
+    from mistworks.estimation.selection import FeatureScore, FeatureScores, feature_scores
     from mistworks.stores import open_store
 
 __version__ = "0.1.0"
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Estimate",
     "Estimator",
+    "FeatureScore",
     "FeatureScores",
     "IndependenceTest",
     "MistworksError",
@@ -36,6 +37,7 @@ __all__ = [
 _HOMES = {
     "Estimate": "mistworks.estimation.estimator",
     "Estimator": "mistworks.estimation.estimator",
+    "FeatureScore": "mistworks.estimation.selection",
     "FeatureScores": "mistworks.estimation.selection",
     "IndependenceTest": "mistworks.estimation.independence",
     "MistworksError": "mistworks.errors",

@@ -23,7 +23,7 @@ UNFAMILIAR = 0.01
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
-    """Mutual information of one sample, in nats.
+    """Mutual information of one sample, in nats. ``float(estimate)`` is the point estimate.
 
     Where one side is a function of the other to rounding, mutual information is infinite or as large as the
     sample lets on: quantiles above the median are infinite then, and the median is a lower bound.
@@ -99,6 +99,9 @@ class Estimate:
             )
         margin = max((1 - level) / 2, LEVELS[0])
         return self.quantile(margin), self.quantile(1 - margin)
+
+    def __float__(self) -> float:
+        return float(self.mi)
 
     def __repr__(self) -> str:
         unlike = f", familiarity={self.familiarity:.2g}" if self._is_unfamiliar else ""

@@ -359,7 +359,8 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
     """Mutual information I(X;Y) in nats of a sample.
 
     Constant columns carry no information and are left out: where all of x or all of y is constant, the
-    estimate and its intervals are 0.
+    estimate and its intervals are 0. Rows of x and y belong together by position, and those of two pandas
+    objects by their index; pass ``y.to_numpy()`` to pair these by position too, for instance after a shuffle.
 
     Args:
         x: n points of X, shape (n, dx) or (n,): an array, a tensor, a DataFrame or a list.
@@ -370,7 +371,8 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
         MistworksError: x and y are not a sample, or there are no weights.
 
     Warns:
-        MistworksWarning: the sample is far outside what the model was trained on.
+        MistworksWarning: the sample is far outside what the model was trained on, or rows were moved to match
+            an index.
     """
     if not isinstance(model, Estimator):
         model = shipped() if model is None else load(model)

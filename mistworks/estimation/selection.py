@@ -1,22 +1,44 @@
 """Which columns tell about a target: one score per column, with its interval, also for scikit-learn."""
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mistworks.errors import MistworksError
 from mistworks.estimation.many import Model, estimate_many
-from mistworks.preparation.reading import read_side, require_same_rows, split_columns
+from mistworks.preparation.reading import read_pair, split_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class FeatureScore(NamedTuple):
+    """Mutual information of one column with the target, in nats.
+
+    Attributes:
+        name: what the column is called: its label in a DataFrame, else its position.
+        score: the point estimate.
+        lower: lower end of its interval.
+        upper: upper end of its interval.
+    """
+
+    name: Hashable
+    score: float
+    lower: float
+    upper: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureScores:
     """Mutual information of each of d columns with the target, in nats.
 
-    ``np.asarray`` converts it to the array of its scores, which is what scikit-learn's `SelectKBest` keeps.
+    ``scores["age"]`` and ``scores[0]`` are a `FeatureScore`, and iteration gives one for each column in
+    order. `to_frame` makes a DataFrame. ``np.asarray`` gives the array of the point estimates, which is what
+    scikit-learn's `SelectKBest` keeps.
 
     Attributes:
         names: what the columns are called: their labels in a DataFrame, else their positions.
@@ -37,6 +59,53 @@ class FeatureScores:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __iter__(self) -> Iterator[FeatureScore]:
+        columns = (self.scores.tolist(), self.lower.tolist(), self.upper.tolist())
+        return map(FeatureScore._make, zip(self.names, *columns, strict=True))
+
+    def __getitem__(self, column: Hashable) -> FeatureScore:
+        """The score of a column, by its name or by its position.
+
+        A whole number is a position, unless columns are called by numbers: then it is a name, as in a dict.
+
+        Raises:
+            MistworksError: there is no such column, or several have this name.
+        """
+        places = [place for place, name in enumerate(self.names) if name == column]
+        if not places and isinstance(column, Integral) and self._has_positions:
+            places = [*range(len(self))][int(column) :][:1] if -len(self) <= column < len(self) else []
+        if len(places) != 1:
+            got = f"one that {len(places)} columns have" if places else "another"
+            raise MistworksError(
+                f"Expected the name or the position of one of {len(self)} columns, got {column!r}, {got}. "
+                f"The names are {', '.join(map(repr, self.names[:10]))}{', …' * (len(self) > 10)}."
+            )
+        return list(self)[places[0]]
+
+    @property
+    def _has_positions(self) -> bool:
+        """Whether whole numbers are positions, since no column is called by another number."""
+        numbers = [name for name in self.names if isinstance(name, Integral)]
+        return not numbers or self.names == (*range(len(self)),)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A DataFrame with a row for each column of X, named as that is, and ``score``, ``lower``, ``upper``.
+
+        Raises:
+            MistworksError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ModuleNotFoundError:
+            raise MistworksError(
+                "Expected pandas for a DataFrame, which is not installed. Run pip install pandas, or iterate "
+                "over the scores."
+            ) from None
+        rows = [(score.score, score.lower, score.upper) for score in self]
+        # Names that are tuples would otherwise become several levels.
+        index = pd.Index(self.names, name="column", tupleize_cols=False)
+        return pd.DataFrame(rows, index=index, columns=["score", "lower", "upper"])
 
     def __str__(self) -> str:
         width = max(len(str(name)) for name in self.names)
@@ -70,12 +139,11 @@ def feature_scores(X: object, y: object, *, model: Model = None, level: float = 
     """
     if not 0 < level < 1:
         raise MistworksError(f"Expected a level between 0 and 1, got {level}. Use 0.9.")
-    features, target = read_side(X, "X", max_columns=None), read_side(y, "y")
-    require_same_rows(features, target, "X")
+    features, target = read_pair(X, y, "X", max_columns=None)
     estimates = estimate_many(((column, target) for column in split_columns(features)), model)
     ends = np.array([estimate.interval(level) for estimate in estimates])
     scores = np.array([estimate.mi for estimate in estimates])
     return FeatureScores(features.labels, scores, ends[:, 0], ends[:, 1], level)
 
 
-__all__ = ["FeatureScores", "feature_scores"]
+__all__ = ["FeatureScore", "FeatureScores", "feature_scores"]

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from mistworks.errors import MistworksError
+from mistworks.preparation.pairing import paired
 
 MIN_POINTS = 5
 MAX_COLUMNS = 512
@@ -71,24 +72,31 @@ class Side:
         )
 
 
-def read_pair(x: object, y: object) -> tuple[Side, Side]:
+def read_pair(
+    x: object, y: object, name: str = "x", max_columns: int | None = MAX_COLUMNS
+) -> tuple[Side, Side]:
     """Both sides of a sample: see `read_side`.
 
+    Rows of two pandas objects are paired by their index, of all others by position.
+
+    Args:
+        x: n points of X.
+        y: n points of Y.
+        name: what errors call X.
+        max_columns: the largest number of columns of X; None for no limit.
+
     Raises:
-        MistworksError: x or y is not a side of a sample, or they differ in their number of rows.
+        MistworksError: x or y is not a side of a sample, or they differ in their number of rows or in their
+            index.
     """
-    sides = read_side(x, "x"), read_side(y, "y")
-    require_same_rows(*sides)
-    return sides
-
-
-def require_same_rows(x: Side, y: Side, name: str = "x") -> None:
-    """Raise a `MistworksError` if X, called by this name, and Y differ in their number of rows."""
-    if len(x) != len(y):
+    y = paired(x, y, name)
+    sides = read_side(x, name, max_columns), read_side(y, "y")
+    if len(sides[0]) != len(sides[1]):
         raise MistworksError(
-            f"Expected {name} and y with the same number of rows, got {len(x):,} and {len(y):,}. "
-            "Pass paired observations."
+            f"Expected {name} and y with the same number of rows, got {len(sides[0]):,} and "
+            f"{len(sides[1]):,}. Pass paired observations."
         )
+    return sides
 
 
 def read_side(values: object, name: str, max_columns: int | None = MAX_COLUMNS) -> Side:
@@ -352,6 +360,5 @@ __all__ = [
     "Side",
     "read_pair",
     "read_side",
-    "require_same_rows",
     "split_columns",
 ]

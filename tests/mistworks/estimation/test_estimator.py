@@ -102,6 +102,7 @@ class TestEstimate:
         assert str(estimate) == "0.500 nats, 90 % interval 0.050 to 0.950"
         assert repr(estimate) == "Estimate(mi=0.5)"
         assert str(Estimate(0.5)) == "0.500 nats"
+        assert float(estimate) == estimate.mi
 
     @pytest.mark.parametrize("tau", [0, 1, -0.1, 1.1, [0.5, 0.0], float("nan")])
     def test_levels_out_of_range_are_refused(self, tau: Any) -> None:

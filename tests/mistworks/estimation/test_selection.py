@@ -1,6 +1,7 @@
 """Feature scores: by hand, on every holder of a table, within scikit-learn."""
 
 import pickle
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -81,6 +82,40 @@ class TestScores:
         assert np.asarray(found) is found.scores
         assert np.array(found) is not found.scores
         np.testing.assert_array_equal(np.asarray(found, dtype=np.float32), found.scores.astype(np.float32))
+
+    def test_each_is_had_by_its_name_or_its_position_and_in_turn(self) -> None:
+        found = scores_of(pd.DataFrame(X, columns=list("abcd")), Y)
+        third = ("c", found.scores[2], found.lower[2], found.upper[2])
+        assert found["c"] == found[2] == found[-2] == [*found][2] == third
+        assert found["c"].name == "c"
+        assert found["c"].lower <= found["c"].score <= found["c"].upper
+        assert [each.name for each in found] == list("abcd")
+        assert scores_of(X, Y)[-1] == scores_of(X, Y)[3]
+
+    def test_where_names_are_numbers_a_number_is_a_name(self) -> None:
+        found = scores_of(pd.DataFrame(X, columns=[1, 0, "c", "d"]), Y)  # type: ignore[list-item]
+        assert found[0].score == found.scores[1]
+        for absent in (2, -1, "e", 4.5, None):
+            told = r"the name or the position of one of 4 columns, got .*, another\. The names are 1, 0, 'c'"
+            with pytest.raises(MistworksError, match=told):
+                found[absent]
+        twice = scores_of(pd.DataFrame(X, columns=list("abca")), Y)
+        with pytest.raises(MistworksError, match="got 'a', one that 2 columns have"):
+            twice["a"]
+        assert twice[3].score == twice.scores[3]
+
+    def test_they_make_a_frame_with_a_row_for_each_column(self) -> None:
+        found = scores_of(pd.DataFrame(X, columns=["age", 7, ("a", "b"), "age"]), Y)  # type: ignore[list-item]
+        frame = found.to_frame()
+        assert list(frame.index) == ["age", 7, ("a", "b"), "age"]
+        assert list(frame.columns) == ["score", "lower", "upper"]
+        np.testing.assert_array_equal(frame["score"], found.scores)
+        np.testing.assert_array_equal(frame["upper"], found.upper)
+
+    def test_a_frame_without_pandas_is_refused(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "pandas", None)
+        with pytest.raises(MistworksError, match=r"Expected pandas for a DataFrame.* Run pip install pandas"):
+            scores_of(X, Y).to_frame()
 
 
 class TestTables:

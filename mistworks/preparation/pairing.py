@@ -1,0 +1,64 @@
+"""Which row of y belongs to which row of x, where both are pandas objects that label their rows."""
+
+import sys
+import warnings
+from typing import Any
+
+from mistworks.errors import MistworksError, MistworksWarning
+
+
+def paired(x: Any, y: Any, name: str = "x") -> Any:
+    """y with its rows in the order of x, as pandas pairs rows: by their index.
+
+    Arrays, tensors, lists and Polars tables have no index: with one of these on either side, rows are paired
+    by their position.
+
+    Args:
+        x: X as the user passed it.
+        y: Y as the user passed it.
+        name: what errors call X.
+
+    Raises:
+        MistworksError: x and y have as many rows as each other, but not the same index.
+
+    Warns:
+        MistworksWarning: the indices differ in their order, so that rows of y were moved.
+    """
+    if not (_has_index(x) and _has_index(y)) or len(x) != len(y) or x.index.equals(y.index):
+        return y
+    if not (x.index.is_unique and y.index.is_unique):
+        raise _different(name, "different ones with repeated labels")
+    places = y.index.get_indexer(x.index)
+    if (places < 0).any():
+        missing = x.index[places < 0].tolist()
+        raise _different(name, f"{len(missing):,} labels of {name} that y lacks, the first {missing[0]!r}")
+    warnings.warn(
+        f"{name} and y have the same index in a different order, and rows were paired by index; pass "
+        "y.to_numpy() to pair them by position",
+        MistworksWarning,
+        stacklevel=_levels_to_caller(),
+    )
+    return y.iloc[places]
+
+
+def _has_index(values: Any) -> bool:
+    return hasattr(values, "iloc") and hasattr(values, "index")
+
+
+def _different(name: str, got: str) -> MistworksError:
+    return MistworksError(
+        f"Expected {name} and y with the same index, got {got}. Select the rows that both have, or pass "
+        f"{name}.to_numpy() and y.to_numpy() to pair rows by position."
+    )
+
+
+def _levels_to_caller() -> int:
+    """How far up the stack, from `paired`, lies the first line outside this package."""
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+__all__ = ["paired"]
