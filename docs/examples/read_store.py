@@ -6,7 +6,7 @@ Make the store first: mistworks generate --preset tiny --split validation --stor
 # --8<-- [start:xarray]
 import xarray
 
-index = xarray.open_zarr("validation.zarr", group="index", consolidated=False).load()
+index = xarray.open_zarr("validation.zarr", group="index").load()
 print(index[["n", "dx", "dy", "mi", "family"]])
 
 names = index.family.attrs["flag_meanings"].split()

@@ -1,9 +1,12 @@
 """The arrays of a store: their names, types, chunks and attributes, as FORMAT.md specifies them."""
 
+import warnings
 from typing import Any
 
 import zarr
+from zarr.abc.store import Store as ZarrStore
 from zarr.codecs import Crc32cCodec
+from zarr.errors import ZarrUserWarning
 
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
 from storage.places.location import patiently
@@ -90,6 +93,21 @@ def _column_attributes(name: str, manifest: Manifest) -> dict[str, Any]:
             return {"flag_values": list(range(len(meanings))), "flag_meanings": " ".join(meanings)}
         case _:
             return {}
+
+
+def consolidate(target: ZarrStore) -> zarr.Group:
+    """Copy the metadata of all groups and arrays to the root, where Zarr and xarray look for it.
+
+    Without the copy they list the store to know what it holds, and warn: Zarr of every file that is not its
+    own, such as locks, and xarray of the slowness. Mistworks itself reads the metadata of each array.
+
+    Returns:
+        The root group; updates of its attributes keep the copy.
+    """
+    with warnings.catch_warnings():
+        # Of locks, and that the specification of Zarr v3 does not name such copies yet.
+        warnings.simplefilter("ignore", ZarrUserWarning)
+        return patiently(lambda: zarr.consolidate_metadata(target, zarr_format=3))
 
 
 def open_array(group: zarr.Group, path: str, shape: tuple[int, ...]) -> "zarr.Array[Any]":

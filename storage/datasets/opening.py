@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import zarr
+from zarr.abc.store import Store as ZarrStore
 
 from mistworks.errors import MistworksError
-from storage.datasets.layout import create_arrays
+from storage.datasets.layout import consolidate, create_arrays
 from storage.datasets.manifest import READABLE_VERSIONS, Manifest, library_versions
 from storage.datasets.store import Store, StoreDamagedError
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
@@ -35,11 +36,10 @@ def create_store(url: str, manifest: Manifest) -> Store:
     with _making(url):
         # Marks the place as ours, so that a later run may make the arrays again.
         mark: dict[str, Any] = {ATTRIBUTE: {"format": manifest.format}}
-        group = zarr.open_group(
-            location.zarr_store(read_only=False), mode="a", zarr_format=3, attributes=mark
-        )
+        target = location.zarr_store(read_only=False)
+        group = zarr.open_group(target, mode="a", zarr_format=3, attributes=mark, use_consolidated=False)
         create_arrays(group, manifest)
-        group.update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
+        consolidate(target).update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
     return open_store(url, read_only=False)
 
 
@@ -89,9 +89,7 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
     try:
         target = location.zarr_store(read_only=read_only)
         mode: Literal["r", "r+"] = "r" if read_only else "r+"
-        return patiently(
-            lambda: Store(location.url, manifest, zarr.open_group(target, mode=mode, zarr_format=3))
-        )
+        return patiently(lambda: Store(location.url, manifest, _open_group(target, mode)))
     except MistworksError:
         raise
     except _METADATA_ERRORS as error:
@@ -101,6 +99,11 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
             f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of "
             "each, or delete the store and generate it again"
         ) from None
+
+
+def _open_group(target: ZarrStore, mode: Literal["r", "r+"]) -> zarr.Group:
+    # The metadata of each array count, not their copies in the root: else damage of them would go unseen.
+    return zarr.open_group(target, mode=mode, zarr_format=3, use_consolidated=False)
 
 
 def find_manifest(url: str) -> Manifest | None:
@@ -117,7 +120,7 @@ def find_manifest(url: str) -> Manifest | None:
             return None
         if "zarr.json" not in present:
             raise _something_else(url, present)
-        opened = patiently(lambda: zarr.open_group(target, mode="r", zarr_format=3))
+        opened = patiently(lambda: _open_group(target, "r"))
     except ACCESS_ERRORS as error:
         raise access_error(f"the store {url} cannot be read", error, "mend the path") from None
     except MistworksError:

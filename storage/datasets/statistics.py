@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from zarr.abc.store import Store as ZarrStore
 
 from mistworks.dataset import Block, FloatArray, Index
 from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
-from storage.datasets.layout import DIGEST_BYTES, make_array, open_array
+from storage.datasets.layout import DIGEST_BYTES, consolidate, make_array, open_array
 from storage.datasets.opening import open_store
 from storage.datasets.partitions import generate_partition, writing
 from storage.datasets.store import Store
@@ -70,6 +71,12 @@ class SummaryStore:
                 f"Expected the code that made the first statistics of {self.store.url}, got another: "
                 f"{'; '.join(self.other_code)}. Run that code, or delete {_GROUP} in the store and run again."
             )
+
+    def is_consolidated(self, target: ZarrStore) -> bool:
+        """Whether the root has a copy of the metadata of the statistics, as they are now."""
+        copied = zarr.open_group(target, mode="r", zarr_format=3).metadata.consolidated_metadata
+        table = None if copied is None else copied.flattened_metadata.get(f"{_GROUP}/table")
+        return table is not None and table.attributes == self._table.metadata.attributes
 
     @property
     def index(self) -> Index:
@@ -174,13 +181,15 @@ def create_summaries(url: str) -> SummaryStore:
     if store.manifest.samples:
         store.require_complete()
     with _access(url, "written", "choose a store that can"):
+        target = Location.parse(url).zarr_store(read_only=False)
         found = _open(store, read_only=False)
         if found is not None:
             found.require_same_code()
         else:
-            target = Location.parse(url).zarr_store(read_only=False)
-            _create(zarr.open_group(target, mode="r+", zarr_format=3), store)
+            _create(zarr.open_group(target, mode="r+", zarr_format=3, use_consolidated=False), store)
             found = _open(store, read_only=False)
+        if found is not None and not found.is_consolidated(target):
+            consolidate(target)
     if found is None:
         raise MistworksError(f"{_GROUP} in the store {url} is not a group; remove it and run again")
     return found
@@ -209,7 +218,9 @@ def _open(store: Store, *, read_only: bool) -> SummaryStore | None:
     target = Location.parse(store.url).zarr_store(read_only=read_only)
 
     def open_group() -> SummaryStore | None:
-        group = zarr.open_group(target, mode="r" if read_only else "r+", zarr_format=3).get(_GROUP)
+        group = zarr.open_group(
+            target, mode="r" if read_only else "r+", zarr_format=3, use_consolidated=False
+        ).get(_GROUP)
         return SummaryStore(store, group) if isinstance(group, zarr.Group) and "mark" in group else None
 
     return patiently(open_group)

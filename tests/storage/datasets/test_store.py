@@ -178,7 +178,7 @@ class TestReading:
 
     def test_xarray_opens_the_index(self, whole: Path) -> None:
         index = open_store(str(whole)).index
-        with xarray.open_zarr(whole, group="index", consolidated=False) as opened:
+        with xarray.open_zarr(whole, group="index") as opened:
             assert opened.sizes["dataset"] == COUNT
             assert np.array_equal(opened["mi"].values, index.mi)
             assert opened["mi"].attrs["units"] == "nat"
@@ -373,7 +373,7 @@ class TestStandardErrors:
         assert np.array_equal(again[8:16].index.mi_se, expected[8:16])
         assert (again[7].mi_se, again[9].mi_se) == (0.0, 1 / 1024)
         assert all(same(one, other) for one, other in zip(again.partition(1), block, strict=True))
-        with xarray.open_zarr(copy, group="index", consolidated=False) as opened:
+        with xarray.open_zarr(copy, group="index") as opened:
             assert opened["mi_se"].attrs["units"] == "nat"
         assert not verify(again).faulty
 
