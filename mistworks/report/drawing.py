@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from mistworks.report.content import Trace, numbers
 
+PERCENT_TICKS = "~%"
+"""Labels of an axis of shares, with as many decimals as tell them apart: 88.5%, not 88% and 89% twice."""
+
 
 def line_with_band(
     label: str,

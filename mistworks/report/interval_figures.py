@@ -19,7 +19,7 @@ from mistworks.evaluation.measures import ALL, Bins
 from mistworks.evaluation.results import Results
 from mistworks.randomness import stream
 from mistworks.report.content import Figure, Panel, Trace, listed, numbers, percent, shown
-from mistworks.report.drawing import by_row, dot, reference, scale, vertical
+from mistworks.report.drawing import PERCENT_TICKS, by_row, dot, reference, scale, vertical
 from mistworks.report.view import BOOTSTRAP, View
 
 CURVE_LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -75,7 +75,7 @@ def sharpness(view: View, suite: str) -> list[Figure]:
         )
     layout = {
         "height": 400,
-        "xaxis": {"title": {"text": "coverage of the truth"}, "tickformat": ".0%"},
+        "xaxis": {"title": {"text": "coverage of the truth"}, "tickformat": PERCENT_TICKS},
         "yaxis": {
             "title": {"text": "mean width (nats)"},
             "type": scale([row.width for row in rows.values()]),
@@ -133,8 +133,12 @@ def _curve(label: str, rows: Sequence[CoverageRow]) -> Trace:
 def _square() -> dict[str, object]:
     return {
         "height": 420,
-        "xaxis": {"title": {"text": "nominal level"}, "range": [0, 1.02], "tickformat": ".0%"},
-        "yaxis": {"title": {"text": "coverage of the truth"}, "range": [0, 1.02], "tickformat": ".0%"},
+        "xaxis": {"title": {"text": "nominal level"}, "range": [0, 1.02], "tickformat": PERCENT_TICKS},
+        "yaxis": {
+            "title": {"text": "coverage of the truth"},
+            "range": [0, 1.02],
+            "tickformat": PERCENT_TICKS,
+        },
     }
 
 
@@ -316,7 +320,7 @@ def _null_alarms(alarms: dict[str, tuple[int, int, int, float, float]]) -> Figur
             }
         )
     layout = by_row(order, "rate of false alarms")
-    layout["xaxis"] |= {"tickformat": ".0%", "rangemode": "tozero"}
+    layout["xaxis"] |= {"tickformat": PERCENT_TICKS, "rangemode": "tozero"}
     layout["shapes"] = [vertical(nominal)]
     above = [label for label in order if alarms[label][3] > nominal]
     sentence = (

@@ -1,12 +1,16 @@
 """Tables of a report: accuracy, intervals, failures."""
 
+import re
 from collections import Counter
+from collections.abc import Iterable
 
 from mistworks.evaluation.intervals import LEVELS, coverage
 from mistworks.evaluation.measures import ALL, Bins, accuracy
 from mistworks.report.content import Cell, Table
 from mistworks.report.view import View
 
+# A number that is a word of its own, as 1,000 and 1e-5 are, and the 3 of ksg-3 and x3 is not.
+_NUMBER = re.compile(r"(?<![\w.-])\d+(?:,\d{3})*(?:\.\d+)?(?:e[+-]?\d+)?(?!\w)")
 _BY_N = Bins(dimension_edges=(0, 10**9))
 
 
@@ -96,7 +100,7 @@ def interval_table(view: View) -> Table:
 
 
 def failure_table(view: View) -> Table:
-    """Failures by estimator and reason, with their number."""
+    """Why estimators failed, and how often: a row for each cause."""
     rows = []
     for part in view.results:
         missing = ~part.succeeded
@@ -106,9 +110,32 @@ def failure_table(view: View) -> Table:
                 part.suite,
                 [Cell(view.label(part), view.label(part)), Cell(reason, reason), Cell.count(count)],
             )
-            for reason, count in reasons.most_common()
+            for reason, count in by_cause(reasons).most_common()
         ]
-    return Table("Failures", ("estimator", "reason", "datasets"), rows, text_columns=2)
+    return Table("Failures", ("estimator", "cause", "datasets"), rows, text_columns=2)
+
+
+def by_cause(reasons: Counter[str]) -> Counter[str]:
+    """Reasons that differ in their numbers alone, joined: the range of each number stands in its place.
+
+    ``"needs 5 points, got 3"`` and ``"needs 9 points, got 4"`` are ``"needs 5 to 9 points, got 3 to 4"``.
+    """
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for reason in reasons:
+        alike.setdefault(tuple(_NUMBER.split(reason)), []).append(reason)
+    causes: Counter[str] = Counter()
+    for words, group in alike.items():
+        numbers = zip(*(_NUMBER.findall(reason) for reason in group), strict=True)
+        ranges = [*map(_range, numbers), ""]
+        cause = "".join(word + between for word, between in zip(words, ranges, strict=True))
+        causes[cause] += sum(reasons[reason] for reason in group)
+    return causes
+
+
+def _range(numbers: Iterable[str]) -> str:
+    ordered = sorted(numbers, key=lambda number: float(number.replace(",", "")))
+    low, high = ordered[0], ordered[-1]
+    return low if low == high else f"{low} to {high}"
 
 
 def all_tables(view: View) -> list[Table]:

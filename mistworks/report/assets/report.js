@@ -21,11 +21,6 @@
     return element;
   };
 
-  const SCALES = {
-    light: [[0, "#f3f6f4"], [0.25, "#c9dfdd"], [0.5, "#86b4c4"], [0.75, "#3f7ba6"], [1, "#123c69"]],
-    dark: [[0, "#20262c"], [0.25, "#1f4a5c"], [0.5, "#2f7f8f"], [0.75, "#7fbf9f"], [1, "#f5e9a6"]],
-  };
-
   function styled(trace) {
     const { role, estimator, plain, columns } = trace.meta;
     const copy = { ...trace, showlegend: false };
@@ -44,7 +39,6 @@
     } else if (role === "bar") {
       copy.marker = { color: seeThrough(own, 0.8) };
     } else if (role === "heat") {
-      copy.colorscale = SCALES[isDark() ? "dark" : "light"];
       copy.colorbar = { ...trace.colorbar, tickcolor: css("--soft") };
     }
     for (const error of ["error_x", "error_y"]) if (trace[error]) copy[error] = { ...trace[error], color: own };
@@ -53,7 +47,7 @@
       copy.x = kept.map((place) => trace.x[place]);
       for (const key of ["z", "text"]) copy[key] = trace[key].map((line) => kept.map((place) => line[place]));
     }
-    return copy;
+    return role === "heat" ? heatWithWords(copy, SCALES[isDark() ? "dark" : "light"]) : [copy];
   }
 
   // Plotly writes the steps between powers of ten as bare digits; these say the whole number.
@@ -88,6 +82,13 @@
       yaxis.range = [-0.6, yaxis.categoryarray.length - 0.4];
       layout.height = 84 + meta.row * Math.max(yaxis.categoryarray.length, 1);
     }
+    const heat = traces.find((trace) => trace.type === "heatmap"), xaxis = axis(layout.xaxis, along("x"));
+    if (heat) {
+      // Words would widen the axes beyond the cells.
+      delete yaxis.autorange;
+      yaxis.range = [heat.y.length - 0.5, -0.5];
+      xaxis.range = [-0.5, heat.x.length - 0.5];
+    }
     const shapes = (layout.shapes || []).map(({ meta: role, ...shape }) => ({
       ...shape, layer: "below",
       ...(role === "band"
@@ -95,7 +96,7 @@
         : { line: { color: css("--soft"), width: 1.2, dash: "dash" } }),
     }));
     return {
-      ...layout, shapes, yaxis, xaxis: axis(layout.xaxis, along("x")),
+      ...layout, shapes, yaxis, xaxis,
       margin: { l: 8, r: 12, t: 10, b: 8 }, autosize: true, dragmode: touch ? false : "zoom", hovermode: "closest",
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: css("--ink") },
@@ -114,7 +115,7 @@
   function draw(place) {
     const { panel } = place;
     const traces = panel.traces.filter((trace) => !trace.meta.estimator || visible(trace.meta.estimator)
-      || trace.meta.estimator === panel.estimator).map(styled);
+      || trace.meta.estimator === panel.estimator).flatMap(styled);
     Plotly.react(place, traces, laidOut(panel, traces), { displayModeBar: false, responsive: true, displaylogo: false });
     place.dataset.drawn = "yes";
   }

@@ -3,9 +3,12 @@
 import json
 import re
 import shutil
+import subprocess
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from mistworks.evaluation.suites.consistency import Violation
 from mistworks.report import Report, pictures, write_report
 from mistworks.report.content import listed, numbers, percent, shown
 from mistworks.report.document import sections
+from mistworks.report.tables import all_tables, by_cause
 from mistworks.report.view import View
 
 SECTIONS = {
@@ -156,6 +160,88 @@ class TestContent:
         assert listed(["a", "b", "c", "d", "e"], most=2) == "a, b and 3 more"
         assert [percent(value) for value in (0, 1, 0.5, 0.993)] == ["0%", "100%", "50%", "99.3%"]
         assert numbers([1 / 3, np.nan, np.inf]) == [0.3333, None, None]
+
+
+class TestFailures:
+    def test_what_differs_in_numbers_alone_is_one_cause(self) -> None:
+        reasons = Counter(
+            {
+                "n > dx + dy is needed, and n = 10 with 16 + 2 came": 4,
+                "n > dx + dy is needed, and n = 1,000 with 512 + 512 came": 2,
+                "n > dx + dy is needed, and n = 20 with 16 + 5 came": 3,
+                "ksg-3 of x2 gave -1e+39": 1,
+                "ksg-5 of x2 gave -1e+39": 1,
+                "no numbers": 5,
+            }
+        )
+        assert by_cause(reasons).most_common() == [
+            ("n > dx + dy is needed, and n = 10 to 1,000 with 16 to 512 + 2 to 512 came", 9),
+            ("no numbers", 5),
+            ("ksg-3 of x2 gave -1e+39", 1),
+            ("ksg-5 of x2 gave -1e+39", 1),
+        ]
+
+    def test_the_table_has_a_row_for_each_cause(self) -> None:
+        failed = results_of("s", "a", 300, failing=2.0)
+        told = [f"more than {row % 7} points are needed, and {row % 50} came" for row in range(300)]
+        report = Report((replace(failed, failure=np.array(told)),))
+        (table,) = [each for each in all_tables(View(report.results)) if each.title == "Failures"]
+        assert [[cell.text for cell in row] for _, row in table.rows] == [
+            ["a", "more than 0 to 6 points are needed, and 0 to 49 came", "300"]
+        ]
+
+
+class TestAxes:
+    def test_labels_of_shares_are_distinct(self) -> None:
+        for section in sections(report_of(), View(report_of().results)):
+            for figure in (each for figures in section.figures.values() for each in figures):
+                for panel in figure.panels:
+                    for axis in ("xaxis", "yaxis"):
+                        assert panel.layout.get(axis, {}).get("tickformat", "~%") == "~%"
+
+
+COLOURS = files("mistworks.report") / "assets" / "colours.js"
+NODE = shutil.which("node")
+MEASURE = """
+const contrast = (one, other) => (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+const shares = Array.from({ length: 1001 }, (_, k) => k / 1000);
+const cells = Object.values(SCALES).flatMap((scale) => shares.map((share) => colourAt(scale, share)));
+const least = (ink) => Math.min(...cells.map(
+  (cell) => contrast(luminance(cell), luminance(channels(ink(cell)))),
+));
+const brightness = ([red, green, blue]) => 0.299 * red + 0.587 * green + 0.114 * blue;
+const byPlotly = (cell) => (brightness(cell) < 128 ? "#ffffff" : "#444444");
+const heat = { x: ["a", "b"], y: ["f", "g"], text: [["0.1", ""], ["1", "10"]], texttemplate: "%{text}" };
+const [bare, words] = heatWithWords({ ...heat, z: [[-1, null], [0, 1]] }, SCALES.light);
+const flat = heatWithWords({ ...heat, z: [[2, null], [2, 2]] }, SCALES.light);
+console.log(JSON.stringify({
+  ours: least(legibleOn), plotly: least(byPlotly), flat: flat[1].textfont.color, bare, words,
+  ends: [0, 1].map((share) => colourAt(SCALES.dark, share)),
+}));
+"""
+
+
+@pytest.mark.skipif(NODE is None, reason="no Node.js here: the colours of words are not measured")
+class TestMap:
+    @pytest.fixture(scope="class")
+    def measured(self) -> Any:
+        assert NODE is not None
+        done = subprocess.run([NODE, "-e", COLOURS.read_text() + MEASURE], capture_output=True, check=True)
+        return json.loads(done.stdout)
+
+    def test_words_are_legible_on_every_colour(self, measured: Any) -> None:
+        assert measured["plotly"] < 3
+        assert measured["ours"] >= 4.5
+        assert measured["ends"] == [[0x20, 0x26, 0x2C], [0xF5, 0xE9, 0xA6]]
+
+    def test_every_cell_that_has_a_value_has_its_word(self, measured: Any) -> None:
+        words, bare = measured["words"], measured["bare"]
+        assert (words["x"], words["y"]) == (["a", "a", "b"], ["f", "g", "g"])
+        assert words["text"] == ["0.1", "1", "10"]
+        assert words["textfont"]["color"] == ["#000000", "#000000", "#ffffff"]
+        assert (bare["zmin"], bare["zmax"]) == (-1, 1)
+        assert "texttemplate" not in bare
+        assert measured["flat"] == ["#000000"] * 3
 
 
 class TestSentences:
