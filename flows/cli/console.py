@@ -9,10 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
+
+from flows.cli.tables import print_columns
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -73,7 +73,8 @@ def print_summarised(made: "Summarised") -> None:
 
 
 def print_verification(found: "Verification") -> None:
-    """What the check of a store found."""
+    """What the check of a store found, headed by the verdict."""
+    verdict = "damaged" if found.damaged else "incomplete" if found.missing else "verified"
     facts = {
         "store": found.url,
         "datasets": f"{found.datasets:,}",
@@ -88,21 +89,24 @@ def print_verification(found: "Verification") -> None:
             f"made by other code than runs here ({'; '.join(found.made_by_other_code)}); what is there is as "
             "sound, and partitions made anew here may come out different"
         )
-    print_facts("verified", facts)
+    print_facts(verdict, facts)
 
 
 def print_versions(versions: "Sequence[RegisteredVersion]") -> None:
     """A table of registered versions with their MSE in nats²."""
-    table = Table(
-        "version", "aliases", "preset", "validation", "test-imd", "test-oomd", "created", box=SIMPLE
-    )
-    for version in versions:
-        errors = [
-            _figure(version.metrics, f"{split}.mse.all") for split in ("validation", "test-imd", "test-oomd")
+    splits = ("validation", "test-imd", "test-oomd")
+    rows = [
+        [
+            f"{version.name}/{version.version}",
+            ", ".join(version.aliases),
+            version.lineage.preset,
+            *(_figure(version.metrics, f"{split}.mse.all") for split in splits),
+            version.created[:10],
         ]
-        name, preset = f"{version.name}/{version.version}", version.lineage.preset
-        table.add_row(name, ", ".join(version.aliases), preset, *errors, version.created[:10])
-    Console(width=100, highlight=False).print("mean squared error in nats²", table)
+        for version in versions
+    ]
+    Console(soft_wrap=True, highlight=False).print("mean squared error in nats²")
+    print_columns(["version", "aliases", "preset", *splits, "created"], rows, keys=1)
 
 
 def print_version(version: "RegisteredVersion") -> None:
@@ -113,7 +117,9 @@ def print_version(version: "RegisteredVersion") -> None:
         "promotion": version.promotion,
         "created": version.created,
     }
-    facts |= {name.replace("_", " "): value for name, value in asdict(version.lineage).items()}
+    for name, value in asdict(version.lineage).items():
+        absent = "none" if name.startswith("calibration") else "unknown"
+        facts[name.replace("_", " ")] = absent if value == "" else value
     for split in ("validation", "test-imd", "test-oomd"):
         if f"{split}.mse.all" in version.metrics:
             facts[f"{split} MSE"] = (
@@ -146,9 +152,8 @@ def _calibrated_on(store: "StoreReference | None") -> dict[str, object]:
 def print_accuracy(rows: "Sequence[AccuracyRow]") -> None:
     """A table of MSE and bias by suite and sample size."""
     totals = [row for row in rows if (row.family, row.dimension_bin) == ("all", "all")]
-    table = Table("suite", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures", box=SIMPLE)
-    for row, following in zip(totals, [*totals[1:], None], strict=True):
-        table.add_row(
+    rows = [
+        [
             row.suite,
             row.n_bin,
             f"{row.count:,}",
@@ -156,44 +161,49 @@ def print_accuracy(rows: "Sequence[AccuracyRow]") -> None:
             _with_error(row.bias, row.bias_se),
             f"{row.baseline_mse:.4g}",
             str(row.failures),
-            end_section=following is None or following.suite != row.suite,
-        )
-    Console(width=100).print(table)
+        ]
+        for row in totals
+    ]
+    print_columns(["suite", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures"], rows, keys=2)
 
 
-def print_evaluated(evaluated: "Evaluated") -> None:
-    """A table of suites by estimators."""
-    table = Table(
-        "suite",
-        "estimator",
-        "datasets",
-        "failures",
-        "MSE",
-        "MAE",
-        "bias",
-        "90 % covers",
-        "ms",
-        box=SIMPLE,
-        caption="figures in nats and nats², ± standard error; ms: median time of an estimate",
-    )
-    rows = evaluated.summary()
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+def print_evaluated(
+    evaluated: "Evaluated", results: str, report: Path | None, width: int | None = None
+) -> None:
+    """A table of suites by estimators, and where to find more.
+
+    Args:
+        evaluated: what is shown.
+        results: where all results are kept.
+        report: the report that was written, if any.
+        width: of the screen, in characters; that of the terminal if None.
+    """
+    headings = ["suite", "estimator", "datasets", "failures", "MSE", "MAE", "bias", "90 % covers", "ms"]
+    rows = []
+    for row in evaluated.summary():
         all_datasets = evaluated.datasets[row.suite]
-        table.add_row(
-            row.suite,
-            row.estimator,
-            f"{row.count:,}" if row.count == all_datasets else f"{row.count:,} of {all_datasets:,}",
-            f"{row.failures:,}",
-            _with_error(row.mse, row.mse_se),
-            _with_error(row.mae, row.mae_se),
-            _with_error(row.bias, row.bias_se),
-            "—" if row.coverage_90 is None else f"{row.coverage_90:.1%}",
-            f"{1000 * row.seconds:.3g}",
-            end_section=following is None or following.suite != row.suite,
+        rows.append(
+            [
+                row.suite,
+                row.estimator,
+                f"{row.count:,}" if row.count == all_datasets else f"{row.count:,} of {all_datasets:,}",
+                f"{row.failures:,}",
+                _with_error(row.mse, row.mse_se),
+                _with_error(row.mae, row.mae_se),
+                _with_error(row.bias, row.bias_se),
+                "—" if row.coverage_90 is None else f"{row.coverage_90:.1%}",
+                f"{1000 * row.seconds:.3g}",
+            ]
         )
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    print_columns(headings, rows, keys=2, width=width)
     made = f"{evaluated.computed:,} in {evaluated.seconds:,.1f} s"
-    print_facts("evaluated", {"estimates made": made if evaluated.computed else "none: all were there"})
+    facts = {
+        "figures": "in nats and nats², ± standard error; ms: median time of an estimate",
+        "estimates made": made if evaluated.computed else "none: all were there",
+        "results": results,
+        "report": report.absolute() if report else "none; run again with --report report.html to have one",
+    }
+    print_facts("evaluated", facts)
 
 
 def print_produced(produced: "Produced", root: Path | None, workspace: "Workspace") -> None:

@@ -116,4 +116,7 @@ def evaluate(
         )
     from flows.cli.console import print_evaluated, print_json
 
-    print_json([asdict(row) for row in evaluated.summary()]) if as_json else print_evaluated(evaluated)
+    if as_json:
+        print_json([asdict(row) for row in evaluated.summary()])
+    else:
+        print_evaluated(evaluated, workspace.results, report)
