@@ -74,7 +74,7 @@ class FeatureScores:
         """
         places = [place for place, name in enumerate(self.names) if name == column]
         if not places and isinstance(column, Integral) and self._has_positions:
-            places = [*range(len(self))][int(column) :][:1] if -len(self) <= column < len(self) else []
+            places = [place for place in range(len(self)) if int(column) in (place, place - len(self))]
         if len(places) != 1:
             got = f"one that {len(places)} columns have" if places else "another"
             raise MistworksError(
