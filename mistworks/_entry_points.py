@@ -5,10 +5,11 @@ from typing import Any
 
 from mistworks._packages import importing
 from mistworks.errors import MistworksError
+from mistworks.extras import how_to_install
 
 __all__ = ["call", "names"]
 
-_INSTALL = "Install it: pip install 'mistworks[pipeline]'."
+_INSTALL = f"{how_to_install('pipeline')}."
 
 
 def names(group: str) -> list[str]:
