@@ -1,11 +1,11 @@
-"""What computes in a process: versions of the libraries, hashes of the code of datasets and of statistics.
+"""What computes in a process: versions of libraries, and hashes of the code for datasets and for statistics.
 
-Two processes with equal fingerprints make the same bytes of the same dataset, on machines of one kind. Any
-difference may show only in the last bit of a few values, which nobody sees: hence it is looked for.
+Two processes with equal fingerprints make the same bytes of the same dataset, on machines of one kind. A
+difference may show only in the last bit of a few values, where nobody would notice it, so it is checked.
 
-Statistics are the same to the last digit only where the build is the same too: the same sources compiled for
-another set of instructions agree to 1e-5. Machines of different builds therefore work together, and a store
-says which build began its statistics.
+Statistics are equal to the last digit only if the build is the same too: the same sources compiled for
+another instruction set agree to 1e-5. Machines with different builds may therefore work together, and a store
+records which build began its statistics.
 """
 
 import ast
@@ -32,7 +32,7 @@ SUMMARISING = ("statistics",)
 
 _GENERATION = "mistworks.simulation.generation"
 _STATISTICS = "mistworks.statistics.table"
-# What machines that work together may differ in.
+# Machines that work together may differ in these.
 _MAY_DIFFER = {"build"}
 _HASH_LENGTH = 16
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -45,11 +45,11 @@ class Fingerprint(FrozenConfig):
         mistworks: version of the package.
         code: hash of the code that generates datasets.
         statistics: hash of the code that computes their statistics, compiled sources included.
-        build: set of instructions that statistics were compiled for, or ``torch`` where nothing was.
+        build: instruction set that statistics were compiled for, or ``torch`` if nothing was compiled.
         python: version of the interpreter.
         numpy: version of NumPy.
         scipy: version of SciPy.
-        torch: version of torch, empty where there is none.
+        torch: version of torch, empty if it is not installed.
     """
 
     mistworks: str
@@ -63,15 +63,15 @@ class Fingerprint(FrozenConfig):
 
     @classmethod
     def of_versions(cls, versions: Mapping[str, str]) -> Self:
-        """The fingerprint among the versions that a manifest holds; empty where it holds none."""
+        """Read the fingerprint from the versions in a manifest. Members that it lacks are empty."""
         return cls(**{name: versions.get(name, "") for name in cls.model_fields})
 
     def differences(self, other: "Fingerprint", among: Iterable[str] | None = None) -> list[str]:
-        """Name each member in which another process differs from this, which is the expected one.
+        """Name each member in which another process differs from this one, which is expected.
 
         Args:
-            other: what was found elsewhere.
-            among: the members to compare; if None, all in which machines that work together must be equal.
+            other: the fingerprint of the other process.
+            among: the members to compare. If None, all that must agree on machines that work together.
         """
         if among is None:
             among = [name for name in type(self).model_fields if name not in _MAY_DIFFER]
@@ -100,25 +100,25 @@ def fingerprint() -> Fingerprint:
 
 
 def require_same_code(expected: Fingerprint) -> None:
-    """Refuse to generate datasets in this process where other bytes are expected than it would make.
+    """Refuse to generate datasets in a process that would make other bytes than expected.
 
     Raises:
-        MistworksError: versions or code differ; the message names each and this machine.
+        MistworksError: versions or code differ. The message names each difference and this machine.
     """
     if differing := expected.differences(fingerprint(), GENERATING):
         raise MistworksError(
-            f"Expected the generating code of this run on every machine, got another on {this_process()}: "
+            f"Expected the same generating code on every machine, got another on {this_process()}: "
             f"{'; '.join(differing)}. Install the same Mistworks, NumPy and SciPy there."
         )
 
 
 def this_process() -> str:
-    """Names this process among those of several machines."""
+    """Name this process among those of several machines."""
     return f"{socket.gethostname()} (process {os.getpid()})"
 
 
 def code_hash(package: Path) -> str:
-    """Hash of the code that generates datasets: `mistworks.simulation.generation` and what it imports.
+    """Hash the code that generates datasets: `mistworks.simulation.generation` and what it imports.
 
     Comments, docstrings and the layout of the source do not count.
 
@@ -129,17 +129,17 @@ def code_hash(package: Path) -> str:
 
 
 def statistics_hash(package: Path, sources: str) -> str:
-    """Hash of the code that computes statistics, likewise, and of what was compiled for it.
+    """Hash the code that computes statistics in the same way, and the compiled sources.
 
     Args:
         package: the folder of the package ``mistworks``.
-        sources: hash of the sources that were compiled, empty where torch computes instead.
+        sources: hash of the compiled sources, empty if torch computes instead.
     """
     return _hash_of(package, _STATISTICS, sources)
 
 
 def _hash_of(package: Path, root: str, beside: str = "") -> str:
-    """Hash of a module, of what it imports of the package, and of some text beside them."""
+    """Hash a module, everything it imports of the package, and some text."""
     trees: dict[str, ast.Module] = {}
     pending = [root]
     while pending:
@@ -157,7 +157,7 @@ def _hash_of(package: Path, root: str, beside: str = "") -> str:
 
 
 def _file_of(package: Path, name: str) -> Path | None:
-    """The source of a module; None where the name is not one, but something in one."""
+    """Return the source of a module; None if the name is not a module but something in one."""
     base = package.parent.joinpath(*name.split("."))
     candidates = (base.with_suffix(".py"), base / "__init__.py")
     return next((path for path in candidates if path.is_file()), None)
@@ -169,23 +169,23 @@ def _parents(name: str) -> list[str]:
 
 
 def _imports(tree: ast.AST) -> Iterator[str]:
-    """Names of ``mistworks`` that a module imports when it runs, in functions too."""
+    """Return the names of ``mistworks`` that a module imports at run time, in functions too."""
     for child in ast.iter_child_nodes(tree):
         match child:
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 continue
             case ast.Import(names=names):
-                found = [alias.name for alias in names]
+                imported = [alias.name for alias in names]
             case ast.ImportFrom(module=str(module), names=names, level=0):
-                found = [module, *(f"{module}.{alias.name}" for alias in names)]
+                imported = [module, *(f"{module}.{alias.name}" for alias in names)]
             case _:
-                found = []
+                imported = []
                 yield from _imports(child)
-        yield from (name for name in found if name.split(".")[0] == "mistworks")
+        yield from (name for name in imported if name.split(".")[0] == "mistworks")
 
 
 def _tokens(node: ast.AST) -> Iterator[str]:
-    """The syntax tree as text, without empty fields: newer versions of Python add some."""
+    """Dump the syntax tree as text without empty fields, since newer versions of Python add some."""
     yield f"({type(node).__name__}"
     for name, value in ast.iter_fields(node):
         if (

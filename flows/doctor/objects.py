@@ -56,20 +56,19 @@ def _bucket(url: str) -> Any:
 
 
 def _round_trip(url: str) -> Check:
-    name, step = f"doctor-{uuid.uuid4().hex}", "written"
+    name, step = f"doctor-{uuid.uuid4().hex}", "write"
     try:
         bucket = _bucket(url)
         bucket.put(name, _CONTENT)
         step = "read"
         same = bytes(bucket.get(name).bytes()) == _CONTENT
-        step = "written under a condition"
+        step = "write under a condition"
         honoured = _refuses_to_overwrite(bucket, name)
-        step = "deleted"
+        step = "delete"
         bucket.delete(name)
     except (*ACCESS_ERRORS, ValueError) as error:
-        told = str(access_error(f"{url} cannot be {step}", error, "correct the URL"))
-        what, _, remedy = told.rpartition("; ")
-        return Check("object store", False, what, f"{remedy[0].upper()}{remedy[1:]}.")
+        what, _, remedy = str(access_error(f"{step} {url}", error, "Correct the URL.")).rpartition(". ")
+        return Check("object store", False, what, remedy)
     if not same:
         return Check("object store", False, f"{url} gives back other bytes", "Use another object store.")
     if not honoured:

@@ -1,1 +1,1 @@
-"""Meta-datasets as Zarr stores: what they hold, partition by partition, and the statistics of it."""
+"""Meta-datasets as Zarr stores: manifest, arrays, partitions and statistics."""

@@ -1,4 +1,4 @@
-"""Finds a store by what it holds: where it was recorded to be, then wherever stores are kept."""
+"""Find a store by its content hash: first where it was recorded, then wherever stores are kept."""
 
 import json
 import os
@@ -20,45 +20,48 @@ _ROOT_FILE = "zarr.json"
 
 
 def find_by_content(split: str, content_hash: str, places: Sequence[str]) -> Store:
-    """The first whole store of a split that holds a content.
+    """Return the first complete store of a split with a given content hash.
 
     Args:
         split: such as ``"validation"``.
         content_hash: of the store.
-        places: where to look, in this order: stores, and folders with stores in them, as paths or URLs.
+        places: paths or URLs of stores, or of folders that contain stores, searched in this order.
 
     Raises:
-        StoreUnreachableError: it is not in the places that answer, and one does not answer.
-        MistworksError: it is in none of the places. The message says what was in each.
+        StoreUnreachableError: no place that answers has it, and at least one place does not answer.
+        MistworksError: no place has it. The message says what each place holds.
     """
-    looked: dict[str, MistworksError] = {}
+    failures: dict[str, MistworksError] = {}
     for place in dict.fromkeys(Location.parse(place).url for place in places):
         try:
             urls = list(stores_below(place))
         except MistworksError as error:
-            looked[place] = error
+            failures[place] = error
             continue
         if not urls:
-            looked[place] = MistworksError("there is no store")
+            failures[place] = MistworksError("no store")
         for url in urls:
             try:
                 return _open_holding(url, split, content_hash)
             except MistworksError as error:
-                looked[url] = error
-    unreachable = any(isinstance(error, StoreUnreachableError) for error in looked.values())
-    told = "; ".join(f"{place}: {error}" for place, error in looked.items()) or "there is no place to look"
+                failures[url] = error
+    unreachable = any(isinstance(error, StoreUnreachableError) for error in failures.values())
+    seen = (
+        "; ".join(f"{place}: {str(error).rstrip('.')}" for place, error in failures.items())
+        or "no place was given"
+    )
     raise (StoreUnreachableError if unreachable else MistworksError)(
-        f"Expected a store of the {split} split with content {content_hash[:12]}…, found none from "
-        f"{socket.gethostname()} ({told}). Give the place of the store, or generate it again."
+        f"Expected a store of the {split} split with content {content_hash[:12]}…, got none on "
+        f"{socket.gethostname()} ({seen}). Give the place of the store, or generate it again."
     )
 
 
 def stores_below(place: str) -> Iterator[str]:
-    """The stores at a place: itself if it is one, or else those a few folders below, in order of their names.
+    """Yield the store at a place, or else the stores a few folders below it, in order of name.
 
     Raises:
         StoreUnreachableError: an object store does not answer.
-        StoreRefusedError: an object store refuses.
+        StoreRefusedError: an object store refuses the request.
     """
     location = Location.parse(place)
     try:
@@ -67,20 +70,20 @@ def stores_below(place: str) -> Iterator[str]:
         else:
             yield from _remote(location.url.rstrip("/"), location.object_store(), "", _DEPTH)
     except ACCESS_ERRORS as error:
-        raise access_error(f"the stores at {place} cannot be listed", error, "check the path") from error
+        raise access_error(f"list the stores at {place}", error, "Check the path.") from error
 
 
 def _open_holding(url: str, split: str, content_hash: str) -> Store:
     """Open a store.
 
     Raises:
-        MistworksError: it holds something else, is not whole, or cannot be read.
+        MistworksError: it holds something else, is incomplete, or cannot be read.
     """
     store = open_store(url)
     if store.manifest.split != split:
-        raise MistworksError(f"it is of the {store.manifest.split} split")
+        raise MistworksError(f"the {store.manifest.split} split")
     if (held := store.content_hash()) != content_hash:
-        raise MistworksError(f"it holds {held[:12]}…")
+        raise MistworksError(f"content {held[:12]}…")
     return store
 
 
@@ -107,7 +110,7 @@ def _remote(url: str, files: ObjectStore, prefix: str, depth: int) -> Iterator[s
 
 
 def _is_root(content: bytes) -> bool:
-    """Whether a file is the metadata of the root of a store."""
+    """Whether a file is the root metadata of a store."""
     try:
         return "mistworks" in json.loads(content)["attributes"]
     except (ValueError, KeyError, TypeError):

@@ -12,7 +12,7 @@ from storage.datasets.manifest import CHUNK_VALUES, Manifest
 from storage.places.location import patiently
 
 DIGEST_BYTES = 32
-# The type and the fill value of each: what no dataset has, so that a lost chunk shows.
+# The type and the fill value of each. No dataset has the fill value, so a lost chunk shows.
 COLUMNS: dict[str, tuple[str, Any]] = {
     "offset": ("int64", -1),
     "n": ("int32", 0),
@@ -26,12 +26,12 @@ COLUMNS: dict[str, tuple[str, Any]] = {
 
 
 def columns_of(version: int) -> list[str]:
-    """The columns of the index of a store of that format version; all labels of version 1 are exact."""
+    """Return the index columns of a format version. Labels of version 1 are all exact."""
     return [name for name in COLUMNS if version > 1 or name != "mi_se"]
 
 
 def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
-    """Make the empty arrays of a store, in place of any that are there."""
+    """Create the empty arrays of a store and replace any that exist."""
     count, rows = manifest.count, manifest.partition_size
     if manifest.samples:
         make_array(
@@ -78,7 +78,7 @@ def create_arrays(group: zarr.Group, manifest: Manifest) -> None:
 
 
 def make_array(group: zarr.Group, name: str, **options: Any) -> None:
-    """Make an empty array with checksums and without compression, in place of any that is there."""
+    """Create an empty array with checksums and without compression; replace any that exists."""
     patiently(lambda: group.create_array(name, compressors=[Crc32cCodec()], overwrite=True, **options))
 
 
@@ -111,12 +111,12 @@ def consolidate(target: ZarrStore) -> zarr.Group:
 
 
 def open_array(group: zarr.Group, path: str, shape: tuple[int, ...]) -> "zarr.Array[Any]":
-    """One array of a store.
+    """Open one array of a store.
 
     Raises:
-        ValueError: there is no such array, or it has another shape.
+        ValueError: the array does not exist, or has another shape.
     """
     array = group[path]
     if not isinstance(array, zarr.Array) or array.shape != shape:
-        raise ValueError(f"{path} is not an array of shape {shape}")
+        raise ValueError(f"Expected {path} to be an array of shape {shape}.")
     return array

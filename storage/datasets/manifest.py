@@ -1,4 +1,4 @@
-"""What a store says of itself: everything needed to regenerate it, kept in the root attributes."""
+"""The manifest of a store: everything needed to regenerate it, kept in the root attributes."""
 
 import platform
 from importlib.metadata import version
@@ -16,7 +16,7 @@ FORMAT_VERSION = 2
 WITHOUT_SAMPLES_VERSION = 3
 READABLE_VERSIONS = (1, 2, WITHOUT_SAMPLES_VERSION)
 CHUNK_VALUES = 262_144
-# What does not make two meta-datasets different.
+# Two meta-datasets that differ only in these are the same.
 _INFORMATIVE = {"format", "versions"}
 
 
@@ -27,12 +27,12 @@ class Manifest(FrozenConfig):
         format: version of the layout, as in FORMAT.md.
         split: name of the split, part of the key of every random stream.
         count: number of datasets.
-        partition_size: datasets in a partition; the last may have fewer.
+        partition_size: datasets per partition; the last may have fewer.
         root_seed: root of every random stream.
-        meta_distribution: what the datasets are drawn from.
-        versions: of the libraries and the code that made the store; they do not make two stores different.
-        samples: whether the store keeps the samples; else its index, digests and statistics only, and a
-            sample that is read is drawn anew and compared with its digest.
+        meta_distribution: the distribution that datasets are drawn from.
+        versions: of the libraries and the code that made the store; not part of its identity.
+        samples: whether the store keeps the samples. If not, it keeps the index, digests and statistics;
+            reading a sample draws it again and checks its digest.
     """
 
     format: int = FORMAT_VERSION
@@ -42,14 +42,14 @@ class Manifest(FrozenConfig):
     root_seed: Annotated[int, Field(ge=0)]
     meta_distribution: MetaDistribution
     versions: dict[str, str]
-    # Left out of the JSON where true, so that it stays what it was.
+    # Omitted from the JSON when true, so that older manifests keep their bytes.
     samples: bool = Field(default=True, exclude_if=bool)
 
     @model_validator(mode="after")
     def _version_of_its_layout(self) -> Self:
         if not self.samples and self.format != WITHOUT_SAMPLES_VERSION:
             raise ValueError(
-                f"Expected format {WITHOUT_SAMPLES_VERSION} of a store without samples, got {self.format}."
+                f"Expected format {WITHOUT_SAMPLES_VERSION} for a store without samples, got {self.format}."
             )
         return self
 
@@ -63,7 +63,7 @@ class Manifest(FrozenConfig):
         root_seed: int,
         samples: bool = True,
     ) -> Self:
-        """The manifest of a split that is to be generated here, with these libraries."""
+        """Describe a split that will be generated here, with the installed libraries."""
         return cls.parse(
             {
                 "format": FORMAT_VERSION if samples else WITHOUT_SAMPLES_VERSION,
@@ -79,14 +79,14 @@ class Manifest(FrozenConfig):
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What made the store; members are empty that it does not record."""
+        """The versions that made the store; empty where not recorded."""
         return Fingerprint.of_versions(self.versions)
 
     @property
     def other_code(self) -> tuple[str, ...]:
-        """How the code that made the store differs from the code that runs here, as far as it is recorded.
+        """How the code that made the store differs from the running code, as far as recorded.
 
-        The version of Mistworks says nothing that the hash of the code does not.
+        The version of Mistworks is not compared: the hash of the code says more.
         """
         known = [name for name in ("code", "numpy", "scipy") if self.versions.get(name)]
         return tuple(self.fingerprint.differences(fingerprint(), known))
@@ -98,7 +98,7 @@ class Manifest(FrozenConfig):
 
     @property
     def capacity(self) -> int:
-        """Positions of the values array that each partition owns: whole chunks, enough for any draw."""
+        """Length of each partition's range of the values array: whole chunks, enough for any draw."""
         most = self.partition_size * self.meta_distribution.most_values
         return -(-most // CHUNK_VALUES) * CHUNK_VALUES
 
@@ -113,16 +113,13 @@ class Manifest(FrozenConfig):
         return tuple(sorted({member.transform for member in self.meta_distribution.members}))
 
     def bounds(self, partition: int) -> tuple[int, int]:
-        """Start and stop of a partition.
+        """Return the first dataset of a partition and the one after its last.
 
         Raises:
-            MistworksError: there is no partition of that number.
+            MistworksError: the partition does not exist.
         """
         if not 0 <= partition < self.partitions:
-            raise MistworksError(
-                f"partitions are numbered 0 to {self.partitions - 1}, and {partition} came; choose one of "
-                "those"
-            )
+            raise MistworksError(f"Expected a partition from 0 to {self.partitions - 1}, got {partition}.")
         start = partition * self.partition_size
         return start, min(start + self.partition_size, self.count)
 
@@ -130,28 +127,29 @@ class Manifest(FrozenConfig):
         """Refuse to mix two different meta-datasets in one store.
 
         Raises:
-            MistworksError: other differs in more than its versions; the message names each key.
+            MistworksError: other differs in more than its versions. The message names each key.
         """
         mine, theirs = (
             {**manifest.model_dump(mode="json"), "samples": manifest.samples} for manifest in (self, other)
         )
         different = [key for key in mine if key not in _INFORMATIVE and mine[key] != theirs[key]]
         if different:
-            told = "; ".join(
-                f"{key} {_short(mine[key])} there, {_short(theirs[key])} asked" for key in different
+            differences = "; ".join(
+                f"{key} {_short(mine[key])} in the store, {_short(theirs[key])} requested"
+                for key in different
             )
             raise MistworksError(
-                f"the store {url} exists with another configuration ({told}); choose another --store, "
-                "ask for the same configuration, or delete the store"
+                f"Expected the store {url} to have the requested configuration, got another ({differences}). "
+                "Choose another --store, request the same configuration, or delete the store."
             )
 
 
 def _short(value: object) -> str:
     text = repr(value)
-    return text if len(text) <= 40 else "of another content"
+    return text if len(text) <= 40 else "other content"
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of what determines the bytes of a store, and of what wrote them."""
+    """Return the versions of everything that determines or writes the bytes of a store."""
     versions = {**fingerprint().model_dump(), "zarr": version("zarr"), "machine": platform.machine()}
     return {name: text for name, text in versions.items() if text}

@@ -1,4 +1,4 @@
-"""Makes stores, and opens those that are there: the root attributes say what a place holds."""
+"""Create and open stores. The root attributes say what a place holds."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,25 +16,25 @@ from storage.places.location import Location, entries, patiently
 from storage.places.lock import LOCK_NAME, PARTITION_LOCKS_NAME
 
 ATTRIBUTE = "mistworks"
-# What Zarr raises for metadata that is truncated, edited or of another kind.
+# What Zarr raises for truncated, edited or foreign metadata.
 _METADATA_ERRORS = (*ACCESS_ERRORS, ValueError, TypeError, KeyError)
 
 
 def create_store(url: str, manifest: Manifest) -> Store:
-    """Make an empty store, or open the one that is there if it is of the same configuration.
+    """Create an empty store, or open the existing one if it has the same configuration.
 
-    The manifest is written last, so that a store is either whole or made again.
+    The manifest is written last, so an interrupted creation is simply repeated.
 
     Raises:
-        MistworksError: the place cannot be written, or holds something else, or a part of what is asked for
-            that was made by other code.
+        MistworksError: the place cannot be written, holds something else, or holds part of this split made by
+            other code.
     """
     location = Location.parse(url)
     if existing := find_manifest(url):
         existing.require_same(manifest, url)
         return to_be_completed(open_store(url, read_only=False))
     with _making(url):
-        # Marks the place as ours, so that a later run may make the arrays again.
+        # Marks the place as ours, so that a later run may create the arrays again.
         mark: dict[str, Any] = {ATTRIBUTE: {"format": manifest.format}}
         target = location.zarr_store(read_only=False)
         group = zarr.open_group(target, mode="a", zarr_format=3, attributes=mark, use_consolidated=False)
@@ -44,13 +44,13 @@ def create_store(url: str, manifest: Manifest) -> Store:
 
 
 def to_be_completed(store: Store) -> Store:
-    """A store to which the code that runs here may add partitions, perhaps opened anew.
+    """Return a store that the running code may add partitions to; reopened if it was empty.
 
-    One that other code made is as good if it is whole. One that other code began, and that is empty still, is
-    this code's from now on.
+    A complete store is accepted whatever code made it. A store that other code began and left empty is taken
+    over.
 
     Raises:
-        MistworksError: it holds some partitions, with which those made here must not be mixed.
+        MistworksError: it holds some partitions made by other code, which must not be mixed with new ones.
     """
     manifest = store.manifest
     missing = store.missing() if manifest.other_code else []
@@ -73,18 +73,20 @@ def _making(url: str) -> Iterator[None]:
     try:
         yield
     except ACCESS_ERRORS as error:
-        raise access_error(f"the store {url} cannot be written", error, "choose a writable --store") from None
+        raise access_error(f"write the store {url}", error, "Choose a writable --store.") from None
 
 
 def open_store(url: str, *, read_only: bool = True) -> Store:
     """Open a store.
 
     Raises:
-        MistworksError: there is no store, or one of another format version.
+        MistworksError: there is no store, or it has another format version.
     """
     manifest = find_manifest(url)
     if manifest is None:
-        raise MistworksError(f"there is no store at {url}; make one with `mistworks generate --store {url}`")
+        raise MistworksError(
+            f"Expected a store at {url}, got none. Make one with `mistworks generate --store {url}`."
+        )
     location = Location.parse(url)
     try:
         target = location.zarr_store(read_only=read_only)
@@ -94,10 +96,10 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
         raise
     except _METADATA_ERRORS as error:
         if from_object_store(error):
-            raise access_error(f"the store {url} cannot be read", error, "") from None
+            raise access_error(f"read the store {url}", error, "") from None
         raise StoreDamagedError(
-            f"the arrays of the store {url} cannot be opened ({reason(error)}); restore the zarr.json of "
-            "each, or delete the store and generate it again"
+            f"Expected to open the arrays of the store {url}, got: {reason(error)}. Restore the zarr.json of "
+            "each array, or delete the store and generate it again."
         ) from None
 
 
@@ -107,10 +109,11 @@ def _open_group(target: ZarrStore, mode: Literal["r", "r+"]) -> zarr.Group:
 
 
 def find_manifest(url: str) -> Manifest | None:
-    """The manifest of the store at a place, or None where there is nothing, or a store only begun.
+    """Return the manifest of the store at a place; None if there is no store, or one without its manifest.
 
     Raises:
-        MistworksError: the place cannot be read, or holds something else, or a store of another version.
+        MistworksError: the place cannot be read, holds something else, or holds a store of another format
+            version.
     """
     location = Location.parse(url)
     try:
@@ -122,22 +125,21 @@ def find_manifest(url: str) -> Manifest | None:
             raise _something_else(url, present)
         opened = patiently(lambda: _open_group(target, "r"))
     except ACCESS_ERRORS as error:
-        raise access_error(f"the store {url} cannot be read", error, "mend the path") from None
+        raise access_error(f"read the store {url}", error, "Correct the path.") from None
     except MistworksError:
         raise
     except _METADATA_ERRORS as error:
         raise MistworksError(
-            f"the zarr.json of {url} cannot be understood ({reason(error)}); restore it, or choose "
-            "another --store"
+            f"Expected valid Zarr metadata in the zarr.json of {url}, got: {reason(error)}. Restore it, or "
+            "choose another --store."
         ) from None
     attributes = opened.attrs.get(ATTRIBUTE)
     if not isinstance(attributes, dict):
         raise _something_else(url, present)
     if attributes.get("format") not in READABLE_VERSIONS:
         raise MistworksError(
-            f"the store {url} has format version {attributes.get('format')}, and this version of mistworks "
-            f"reads {_listed(READABLE_VERSIONS)}; use the mistworks that wrote it, or "
-            "generate it again"
+            f"Expected a store of format {_listed(READABLE_VERSIONS)} at {url}, got format "
+            f"{attributes.get('format')}. Use the version of Mistworks that wrote it, or generate it again."
         )
     if attributes.keys() == {"format"}:
         return None
@@ -145,19 +147,19 @@ def find_manifest(url: str) -> Manifest | None:
         return Manifest.parse(attributes)
     except MistworksError as error:
         raise StoreDamagedError(
-            f"the attributes of the store {url} cannot be understood ({error}); restore its zarr.json, or "
-            "delete the store and generate it again"
+            f"Expected a valid manifest in the attributes of the store {url}, got: {str(error).rstrip('.')}. "
+            "Restore its zarr.json, or delete the store and generate it again."
         ) from None
 
 
 def _listed(versions: Sequence[int]) -> str:
-    return f"{', '.join(map(str, versions[:-1]))} and {versions[-1]}"
+    return f"{', '.join(map(str, versions[:-1]))} or {versions[-1]}"
 
 
 def _something_else(url: str, present: set[str]) -> MistworksError:
     return MistworksError(
-        f"{url} holds something that is not a store ({', '.join(sorted(present)[:3])}); choose "
-        "another --store"
+        f"Expected a store or an empty place at {url}, got {', '.join(sorted(present)[:3])}. Choose another "
+        "--store."
     )
 
 

@@ -1,4 +1,4 @@
-"""Makes partitions of a store from its manifest alone."""
+"""Generate partitions of a store from its manifest alone."""
 
 import errno
 import socket
@@ -26,7 +26,7 @@ _LASTING = {
 
 
 class TransientPartitionError(MistworksError):
-    """A partition could not be made for a reason that may pass; the message names it."""
+    """A partition could not be written for a reason that may pass. The message names the partition."""
 
 
 def generate_partition(
@@ -35,18 +35,18 @@ def generate_partition(
     expected: Fingerprint | None = None,
     then: Callable[[Block], None] = lambda block: None,
 ) -> None:
-    """Compute one partition from the manifest, write it and mark it done, unless it is done already.
+    """Generate one partition, write it and mark it done, unless it is done already.
 
     Args:
-        store: where it is written.
-        number: of the partition.
-        expected: what the run that asks for it computes with; whatever runs here if None.
+        store: the store to write to.
+        number: number of the partition.
+        expected: fingerprint of the run that asks for it; not checked if None.
         then: called with the partition after it is written and marked done.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
-        MistworksError: there is no room or no right to write, and the message names the partition; or other
-            code runs here than was expected, and the message names this machine.
+        MistworksError: there is no room or no right to write (the message names the partition), or the
+            running code is not the expected one (the message names this machine).
     """
     if expected is not None:
         require_same_code(expected)
@@ -62,7 +62,7 @@ def generate_partition(
 
 @contextmanager
 def writing(what: str) -> Iterator[None]:
-    """Tell in one sentence why something could not be written, and whether that may pass.
+    """Turn a failure to write into one message, of a type that says whether it may pass.
 
     Raises:
         TransientPartitionError: for a reason that may pass.
@@ -74,17 +74,17 @@ def writing(what: str) -> Iterator[None]:
     except MistworksError:
         raise
     except (*ACCESS_ERRORS, RuntimeError) as error:
-        failed = f"{what} could not be written"
         if from_object_store(error):
-            told = access_error(failed, error, "")
-            raise (TransientPartitionError(str(told)) if cause_of(error) == "transient" else told) from error
+            failure = access_error(f"write {what}", error, "")
+            transient = cause_of(error) == "transient"
+            raise (TransientPartitionError(str(failure)) if transient else failure) from error
         # The Zarr codecs wrap the operating system's errors, some in text only.
-        failed = f"{failed} on {socket.gethostname()} ({reason(error)})"
+        failed = f"Expected to write {what} on {socket.gethostname()}, got: {reason(error)}."
         if any(_is_lasting(cause) for cause in chain(error)):
             raise MistworksError(
-                f"{failed}; free space or mend permissions there, then run again to resume"
+                f"{failed} Free space or correct the permissions there, then run again to resume."
             ) from error
-        raise TransientPartitionError(f"{failed}; run again to resume") from error
+        raise TransientPartitionError(f"{failed} Run again to resume.") from error
 
 
 def _is_lasting(error: BaseException) -> bool:

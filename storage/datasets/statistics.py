@@ -1,7 +1,7 @@
-"""Statistics of the datasets of a store, computed once and kept in it, a partition at a time.
+"""Statistics of the datasets of a store, computed once and kept in it, partition by partition.
 
-The layout is specified in FORMAT.md. Each partition's mark is a hash of its statistics and of the partition
-that they are of, so that statistics of data that was made anew count as missing.
+FORMAT.md specifies the layout. Each partition's mark is a hash of its statistics and of its data, so
+statistics of data that was generated again count as missing.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _VERSIONS = "versions"
 
 
 class SummaryStore:
-    """The statistics of a store's datasets, partition by partition as the datasets themselves.
+    """The statistics of a store's datasets, partitioned like the datasets.
 
     Attributes:
         store: the datasets.
@@ -48,7 +48,7 @@ class SummaryStore:
 
     @property
     def other_code(self) -> tuple[str, ...]:
-        """How the code that began the statistics differs from the code that runs here, if recorded."""
+        """How the code that began the statistics differs from the running code, if recorded."""
         match self._table.attrs.get(_VERSIONS):
             case {"statistics": str(code)}:
                 return tuple(
@@ -58,10 +58,10 @@ class SummaryStore:
                 return ()
 
     def require_same_code(self) -> None:
-        """Refuse to complete what other code began; where it made nothing, this code begins.
+        """Refuse to complete statistics that other code began, or take over if it completed none.
 
         Raises:
-            MistworksError: some partitions have statistics that other code made, and others have none.
+            MistworksError: other code computed the statistics of some partitions, and others have none.
         """
         missing = self.missing() if self.other_code else []
         if len(missing) == self.store.manifest.partitions:
@@ -95,31 +95,31 @@ class SummaryStore:
         """Read the statistics of one partition.
 
         Raises:
-            MistworksError: they are missing, or not what was written.
+            MistworksError: they are missing or damaged.
         """
         start, stop = self.store.manifest.bounds(number)
         values = self._read_table(number)
         if values is None or not self._holds(number, values):
             raise MistworksError(
-                f"the statistics of partition {number} of the store {self.store.url} are missing or damaged; "
-                f"run `mistworks summarise {self.store.url}`"
+                f"Expected statistics of partition {number} of the store {self.store.url}, got missing or "
+                f"damaged ones. Run `mistworks summarise {self.store.url}`."
             )
         return SummaryBlock(start, values, self.index[slice(start, stop)])
 
     def write(self, number: int, values: FloatArray) -> None:
-        """Write the statistics of one partition and mark them done, last."""
+        """Write the statistics of one partition, then mark them done."""
         start, stop = self.store.manifest.bounds(number)
         self._table[start:stop] = values
         mark = _mark(self.store.partition_digest(number), values)
         self._marks[number] = np.frombuffer(mark, dtype=np.uint8)
 
     def is_done(self, number: int) -> bool:
-        """Whether the statistics of a partition are there and of what the store holds now."""
+        """Whether a partition has statistics that match its present data."""
         values = self._read_table(number)
         return values is not None and self._holds(number, values)
 
     def is_marked(self, number: int) -> bool:
-        """Whether a partition has a mark: a quick look, for progress."""
+        """Whether a partition has a mark: a quick check, for progress."""
         mark = self._read(self._marks, slice(number, number + 1))
         return mark is not None and bool(mark.any())
 
@@ -131,12 +131,12 @@ class SummaryStore:
         return self._read(self._table, slice(*self.store.manifest.bounds(number)))
 
     def _read(self, array: "zarr.Array[Any]", rows: slice) -> NDArray[Any] | None:
-        """Some rows of an array; None where they are damaged."""
+        """Read some rows of an array; None if they are damaged."""
         try:
             return np.asarray(patiently(lambda: array[rows]))
         except (*ACCESS_ERRORS, ValueError, RuntimeError) as error:
             if from_object_store(error):
-                raise access_error(f"the store {self.store.url} cannot be read", error, "") from error
+                raise access_error(f"read the store {self.store.url}", error, "") from error
             return None
 
     def _holds(self, number: int, values: FloatArray) -> bool:
@@ -155,32 +155,34 @@ def _mark(partition_digest: bytes | None, values: FloatArray) -> bytes:
 
 
 def open_summaries(url: str) -> SummaryStore:
-    """The statistics of a store, to be read; this takes no right to write.
+    """Open the statistics of a store for reading. No right to write is needed.
 
     Raises:
-        MistworksError: there is no complete store there, or it has no statistics.
+        MistworksError: the store is missing or incomplete, or has no statistics.
     """
     store = _complete(url)
     with _access(url, "read", "mend the path"):
         found = _open(store, read_only=True)
     if found is None:
-        raise MistworksError(f"the store {url} has no statistics; run `mistworks summarise {url}`")
+        raise MistworksError(
+            f"Expected statistics in the store {url}, got none. Run `mistworks summarise {url}`."
+        )
     return found
 
 
 def create_summaries(url: str) -> SummaryStore:
-    """The statistics of a store, to be written; their place in it is made if need be.
+    """Open the statistics of a store for writing. Their group is created if needed.
 
-    A store without samples has its statistics from the beginning: it need not be complete.
+    A store without samples gets statistics while it is generated, so it need not be complete.
 
     Raises:
-        MistworksError: there is no complete store there, it cannot be written, or other code made some of its
-            statistics and not all.
+        MistworksError: the store is missing, incomplete or not writable, or other code computed some but not
+            all of its statistics.
     """
     store = open_store(url)
     if store.manifest.samples:
         store.require_complete()
-    with _access(url, "written", "choose a store that can"):
+    with _access(url, "written", "Choose a writable store."):
         target = Location.parse(url).zarr_store(read_only=False)
         found = _open(store, read_only=False)
         if found is not None:
@@ -191,16 +193,12 @@ def create_summaries(url: str) -> SummaryStore:
         if found is not None and not found.is_consolidated(target):
             consolidate(target)
     if found is None:
-        raise MistworksError(f"{_GROUP} in the store {url} is not a group; remove it and run again")
+        raise MistworksError(f"Expected {_GROUP} in the store {url} to be a group. Remove it and run again.")
     return found
 
 
 def has_statistics(url: str) -> bool:
-    """Whether a store has the statistics of all its datasets.
-
-    Raises:
-        MistworksError: there is no complete store there.
-    """
+    """Whether a store has the statistics of all its datasets."""
     store = _complete(url)
     with _access(url, "read", "mend the path"):
         found = _open(store, read_only=True)
@@ -214,7 +212,7 @@ def _complete(url: str) -> Store:
 
 
 def _open(store: Store, *, read_only: bool) -> SummaryStore | None:
-    """The statistics of a store; None where there are none: the array of marks is made last."""
+    """Open the statistics of a store; None if there are none. The array of marks is created last."""
     target = Location.parse(store.url).zarr_store(read_only=read_only)
 
     def open_group() -> SummaryStore | None:
@@ -231,11 +229,11 @@ def _access(url: str, how: str, advice: str) -> Iterator[None]:
     try:
         yield
     except ACCESS_ERRORS as error:
-        raise access_error(f"the store {url} cannot be {how}", error, advice) from None
+        raise access_error(f"{how} the store {url}", error, advice) from None
 
 
 def summarise_partition(summaries: SummaryStore, number: int) -> None:
-    """Compute the statistics of one partition, write them and mark them done, unless they are.
+    """Compute the statistics of one partition, write them and mark them done, unless they are done already.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
@@ -254,16 +252,16 @@ def _summarise(summaries: SummaryStore, number: int, block: Block) -> None:
 def generate_and_summarise(
     summaries: SummaryStore, target: Store, number: int, expected: Fingerprint | None = None
 ) -> None:
-    """Make one partition and its statistics in one pass, unless it is done.
+    """Generate one partition and its statistics in one pass, unless both are done.
 
-    Where it is stopped between the two, the statistics count as missing, and are made from a partition that
-    is drawn anew.
+    If it is stopped between the two, the statistics count as missing and are computed from a partition that
+    is drawn again.
 
     Args:
-        summaries: the statistics, to be written.
-        target: the same store, to be written.
-        number: of the partition.
-        expected: what the run that asks for it computes with; whatever runs here if None.
+        summaries: the statistics, open for writing.
+        target: the same store, open for writing.
+        number: number of the partition.
+        expected: fingerprint of the run that asks for it; not checked if None.
 
     Raises:
         TransientPartitionError: writing failed for a reason that may pass.
@@ -273,7 +271,7 @@ def generate_and_summarise(
 
 
 def _versions() -> dict[str, str]:
-    """What computes statistics here; the builds of other machines may be others."""
+    """Return the code and build that compute statistics here. Other machines may have other builds."""
     here = fingerprint()
     return {"statistics": here.statistics, "build": here.build}
 

@@ -1,6 +1,6 @@
-"""A split as a Zarr v3 store: ragged samples in one flat array, an index beside it, a marker a partition.
+"""A split as a Zarr v3 store: ragged samples in one flat array, an index beside it, a marker per partition.
 
-The layout is specified in FORMAT.md. Every read is checked against the SHA-256 of each dataset.
+FORMAT.md specifies the layout. Every read is checked against the SHA-256 of each dataset.
 """
 
 import hashlib
@@ -23,15 +23,15 @@ from storage.places.location import Location, patiently
 
 
 class StoreDamagedError(MistworksError):
-    """What a store holds is not what was written; the message names the partition."""
+    """A store does not hold what was written. The message names the partition."""
 
 
 class Store:
     """A split on disk or in an object store: ``len(store)``, ``store[i]``, ``store[a:b]``, iteration.
 
     Attributes:
-        url: where it lies.
-        manifest: what it holds.
+        url: path or URL of the store.
+        manifest: description of its content.
     """
 
     def __init__(self, url: str, manifest: Manifest, group: zarr.Group) -> None:
@@ -67,7 +67,7 @@ class Store:
             position = range(len(self))[item]
         except IndexError:
             raise IndexError(
-                f"the store {self.url} has {len(self):,} datasets, and {item} was asked for"
+                f"Expected a position among the {len(self):,} datasets of {self.url}, got {item}."
             ) from None
         index, offsets = self._index_and_offsets
         rows = slice(position, position + 1)
@@ -89,7 +89,7 @@ class Store:
         return self._index_and_offsets[0]
 
     def blocks(self) -> Iterator[Block]:
-        """Every partition in order, one in memory at a time."""
+        """Yield every partition in order, one in memory at a time."""
         for partition in range(self.manifest.partitions):
             yield self.partition(partition)
 
@@ -109,27 +109,28 @@ class Store:
         return self._read_values(start, index, offsets, hashes, whole_chunks=True)
 
     def where(self, rows: NDArray[np.bool_] | IntArray) -> Subset:
-        """The datasets that a mask over, or positions in, the index select; read only when asked for.
+        """Select datasets by a mask over the index, or by positions in it. They are read on access.
 
         Raises:
-            MistworksError: the mask has another length than the store, or a position lies outside it.
+            MistworksError: the mask has another length than the store, or a position is outside it.
         """
         chosen, count = np.asarray(rows), len(self)
         if chosen.dtype != np.bool_:
             positions = chosen.astype(np.int64)
             if positions.size and not -count <= positions.min() <= positions.max() < count:
                 raise MistworksError(
-                    f"positions lie between {-count} and {count - 1}, and others came; mend them"
+                    f"Expected positions from {-count} to {count - 1}, got {positions.min()} to "
+                    f"{positions.max()}."
                 )
             return Subset(self, positions)
         if chosen.shape != (count,):
             raise MistworksError(
-                f"a mask has one entry a dataset, {count:,}, and shape {chosen.shape} came; mend it"
+                f"Expected a mask with one entry per dataset ({count:,}), got shape {chosen.shape}."
             )
         return Subset(self, np.flatnonzero(chosen))
 
     def partition_digests(self) -> list[bytes | None]:
-        """The checksum that each partition was marked done with; None where it is not done, or unreadable."""
+        """Return the checksum in each partition's marker; None if it is not done, or unreadable."""
         try:
             rows = self._read(self._partition_digest, slice(None), 0)
         except StoreDamagedError:
@@ -137,12 +138,12 @@ class Store:
         return [row.tobytes() if row.any() else None for row in rows]
 
     def partition_digest(self, number: int) -> bytes | None:
-        """The checksum that one partition was marked done with, as `partition_digests` has it."""
+        """Return the checksum in one partition's marker, as in `partition_digests`."""
         marker = self._read_marker(number)
         return marker.tobytes() if marker.any() else None
 
     def is_done(self, number: int) -> bool:
-        """Whether a partition is written whole; one whose marker cannot be read is not."""
+        """Whether a partition is complete. One with an unreadable marker is not."""
         return bool(self._read_marker(number).any())
 
     def missing(self) -> list[int]:
@@ -150,28 +151,28 @@ class Store:
         return [number for number, digest in enumerate(self.partition_digests()) if digest is None]
 
     def require_complete(self) -> None:
-        """Refuse a store that lacks partitions.
+        """Refuse an incomplete store.
 
         Raises:
-            MistworksError: some are missing; the message names them.
+            MistworksError: partitions are missing. The message names them.
         """
         if missing := self.missing():
             raise MistworksError(self._missing_message(missing))
 
     def content_hash(self) -> str:
-        """SHA-256, in hexadecimal, over the digests of all datasets in order: equal for equal content.
+        """Return the SHA-256 (hexadecimal) over the digests of all datasets: equal for equal content.
 
         Raises:
-            MistworksError: a partition is missing, or its digests are not what was marked done.
+            MistworksError: a partition is missing, or its digests do not match its marker.
         """
         self.require_complete()
         return hashlib.sha256(self._read_all_digests().tobytes()).hexdigest()
 
     def write(self, number: int, block: Block) -> None:
-        """Write one partition and mark it done, last.
+        """Write one partition, then mark it done.
 
-        A mark that is there stays, so that a slow writer who is stopped halfway takes nothing back from a
-        faster one: both write the same bytes. Whoever writes others unmarks the partition first.
+        An existing mark stays: a slow writer that is stopped halfway must not undo a faster one, and both
+        write the same bytes. To write different bytes, unmark the partition first.
 
         Raises:
             MistworksError: the block is not that partition.
@@ -179,7 +180,8 @@ class Store:
         start, stop = self.manifest.bounds(number)
         if (block.start, len(block)) != (start, stop - start):
             raise MistworksError(
-                f"partition {number} holds datasets {start} to {stop - 1}, and another block came"
+                f"Expected the block of partition {number}, datasets {start} to {stop - 1}, got another "
+                "block."
             )
         hashes = np.frombuffer(b"".join(digests(block)), dtype=np.uint8).reshape(-1, DIGEST_BYTES)
         self._forget()
@@ -193,8 +195,8 @@ class Store:
         self._partition_digest[number] = np.frombuffer(mark, dtype=np.uint8)
 
     def _write_values(self, base: int, values: FloatArray) -> None:
-        # Whole chunks, the last filled up with zeros: part of one would be merged with what stands there,
-        # which fails if that is damaged.
+        # Whole chunks, the last filled up with zeros: writing part of a chunk would first read the old one,
+        # which fails if it is damaged.
         whole = values.size // CHUNK_VALUES * CHUNK_VALUES
         self._values[base : base + whole] = values[:whole]
         tail = np.zeros(min(CHUNK_VALUES, self.manifest.capacity - whole), dtype=np.float32)
@@ -202,7 +204,7 @@ class Store:
         self._values[base + whole : base + whole + tail.size] = tail
 
     def unmark(self, number: int) -> None:
-        """Take a partition's marker back, so that it counts as missing."""
+        """Remove a partition's marker, so that it counts as missing."""
         self._forget()
         self._partition_digest[number] = np.zeros(DIGEST_BYTES, dtype=np.uint8)
 
@@ -231,7 +233,7 @@ class Store:
         try:
             return self._read_index(0, len(self))
         except StoreDamagedError:
-            # One of these names the partition; if none does, the damage was mended in between.
+            # One of these names the partition; if none does, the damage was repaired in between.
             for start, stop in self.partition_bounds:
                 self._read_index(start, stop)
             raise
@@ -252,7 +254,7 @@ class Store:
         return hashes
 
     def _read_marker(self, number: int) -> NDArray[np.uint8]:
-        """The marker of one partition, shape (1, 32); zero where it cannot be read."""
+        """Read the marker of one partition, shape (1, 32); zero if it cannot be read."""
         try:
             return self._read(self._partition_digest, slice(number, number + 1), number)
         except StoreDamagedError:
@@ -263,7 +265,7 @@ class Store:
 
     def _check_digests(self, number: int, hashes: NDArray[np.uint8], marker: bytes | None) -> None:
         if hashlib.sha256(hashes.tobytes()).digest() != marker:
-            raise StoreDamagedError(self._damage_message(number, "its digests are not what was marked done"))
+            raise StoreDamagedError(self._damage_message(number, "its digests do not match its marker"))
 
     def _read_index(self, start: int, stop: int) -> tuple[Index, IntArray]:
         number = start // self.manifest.partition_size
@@ -279,9 +281,9 @@ class Store:
             and all(np.isfinite(columns[name]).all() for name in ("mi", "mi_se"))
         )
         if not sound:
-            # Zarr reads a chunk that is gone as its fill value, which no dataset has.
+            # Zarr reads a missing chunk as its fill value, which no dataset has.
             raise StoreDamagedError(
-                self._damage_message(number, "a part of its index is gone or out of range")
+                self._damage_message(number, "part of its index is missing or out of range")
             )
         index = Index(
             n=columns["n"].astype(np.int64),
@@ -303,9 +305,9 @@ class Store:
         *,
         whole_chunks: bool = False,
     ) -> Block:
-        """Read consecutive datasets of one partition, or draw them anew, and compare each with its digest.
+        """Read consecutive datasets of one partition, or draw them again, and check each against its digest.
 
-        A part of a chunk is read without the chunk's own checksum, so that damage after it goes unseen.
+        Reading part of a chunk skips the chunk's own checksum, so damage behind that part goes unseen.
         """
         number = start // self.manifest.partition_size
         sizes = index.sizes
@@ -327,20 +329,22 @@ class Store:
         return block
 
     def _drawn_anew(self, start: int, index: Index, number: int) -> FloatArray:
-        """Samples that the store does not keep; an index of other shapes is damaged, or by other code."""
+        """Draw samples that the store does not keep. An index with other shapes is damaged, or made by other
+        code.
+        """
         manifest = self.manifest
         block = generate_block(
             manifest.meta_distribution, manifest.root_seed, manifest.split, start, start + len(index)
         )
         if not np.array_equal(block.index.sizes, index.sizes):
             raise StoreDamagedError(
-                self._damage_message(number, f"its shapes are not those that are drawn{self._other_code}")
+                self._damage_message(number, f"its shapes are not those that were drawn{self._other_code}")
             )
         return block.values
 
     @property
     def _other_code(self) -> str:
-        """What is to be known of samples that are drawn anew and differ."""
+        """A note for samples that are drawn again and differ."""
         other = () if self.manifest.samples else self.manifest.other_code
         return f"; it was made by other code: {', '.join(other)}" if other else ""
 
@@ -349,21 +353,21 @@ class Store:
             return np.asarray(patiently(lambda: array[rows]))
         except (*ACCESS_ERRORS, ValueError, RuntimeError, IndexError) as error:
             if from_object_store(error):
-                raise access_error(f"the store {self.url} cannot be read", error, "") from error
-            # Codecs report a truncated or edited chunk each with an exception of their own.
+                raise access_error(f"read the store {self.url}", error, "") from error
+            # Each codec raises its own exception for a truncated or edited chunk.
             raise StoreDamagedError(self._damage_message(number, reason(error))) from error
 
     def _damage_message(self, number: int, reason: str) -> str:
         return (
-            f"partition {number} of the store {self.url} is damaged ({reason}); run "
-            f"`mistworks regenerate {self.url}` to rebuild it"
+            f"Expected partition {number} of the store {self.url} undamaged, got: {reason}. Run `mistworks "
+            f"regenerate {self.url}` to rebuild it."
         )
 
     def _missing_message(self, missing: list[int]) -> str:
         named = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
         return (
-            f"the store {self.url} lacks {len(missing)} of {self.manifest.partitions} partitions ({named}); "
-            f"run `mistworks regenerate {self.url}` to make them"
+            f"Expected a complete store at {self.url}, got {len(missing)} of {self.manifest.partitions} "
+            f"partitions missing ({named}). Run `mistworks regenerate {self.url}` to generate them."
         )
 
 

@@ -12,17 +12,17 @@ class Datasets(Protocol):
 
     @property
     def index(self) -> Index:
-        """A row per dataset."""
+        """One row per dataset."""
 
     def __getitem__(self, item: int, /) -> Dataset: ...
 
 
 @dataclass(frozen=True)
 class Subset:
-    """Some datasets of a store in a chosen order, read only when asked for.
+    """Some datasets of a store in a chosen order, read on access.
 
     Attributes:
-        store: where they lie.
+        store: the store that holds them.
         positions: shape (N,), positions in the store.
     """
 

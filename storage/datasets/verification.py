@@ -1,4 +1,4 @@
-"""Proves that a store is complete and undamaged, and prints one hash of all that it holds."""
+"""Verify that a store is complete and undamaged, and hash its content."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,17 +10,17 @@ from storage.datasets.store import Store, StoreDamagedError
 
 @dataclass(frozen=True)
 class Verification:
-    """What the check of a store found.
+    """The result of verifying a store.
 
     Attributes:
         url: the store.
-        datasets: number of datasets it is to hold.
-        partitions: number of partitions it is to have.
+        datasets: number of datasets according to its manifest.
+        partitions: number of partitions according to its manifest.
         missing: partitions that are not done.
         damaged: for each damaged partition, a sentence on what is wrong with it.
         content_hash: SHA-256 over all samples and labels, or None if anything is missing or damaged.
-        made_by_other_code: how the code that made the store differs from the code that runs here, as far as
-            that matters to its bytes. They are no less sound, but those made here may be others.
+        made_by_other_code: how the code that made the store differs from the running code, as far as that
+            affects bytes. The store is no less sound, but generating it here may give other bytes.
     """
 
     url: str
@@ -40,15 +40,15 @@ class Verification:
         """Refuse a store with any fault.
 
         Raises:
-            MistworksError: a partition is missing or damaged; the message names the faults.
+            MistworksError: a partition is missing or damaged. The message names the faults.
         """
         if not self.faulty:
             return
-        told = [f"{len(self.missing)} missing ({_numbers(list(self.missing))})"] if self.missing else []
-        told += [f"{len(self.damaged)} damaged ({_numbers(list(self.damaged))})"] if self.damaged else []
+        faults = [f"{len(self.missing)} missing ({_numbers(list(self.missing))})"] if self.missing else []
+        faults += [f"{len(self.damaged)} damaged ({_numbers(list(self.damaged))})"] if self.damaged else []
         raise MistworksError(
-            f"of the {self.partitions} partitions of {self.url}, {' and '.join(told)}; run "
-            f"`mistworks regenerate {self.url}`"
+            f"Expected {self.partitions} sound partitions in {self.url}, got {' and '.join(faults)}. Run "
+            f"`mistworks regenerate {self.url}`."
         )
 
 
@@ -59,11 +59,11 @@ def _numbers(partitions: list[int]) -> str:
 def verify(
     store: Store, *, on_progress: Callable[[int], None] = lambda done: None, threads: int = 2
 ) -> Verification:
-    """Read every partition and check every digest; memory is bounded by a partition a thread.
+    """Read every partition and check every digest. Memory is bounded by one partition per thread.
 
     Args:
-        store: what to check.
-        on_progress: told the number of partitions checked so far.
+        store: the store to check.
+        on_progress: called with the number of partitions checked so far.
         threads: partitions read at once.
     """
     digests = store.partition_digests()

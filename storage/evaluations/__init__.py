@@ -1,1 +1,1 @@
-"""Results and costs of estimators, and how suites and estimators are found by their names."""
+"""Results and costs of estimators, and the lookup of suites and estimators by name."""

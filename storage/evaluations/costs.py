@@ -1,4 +1,4 @@
-"""What estimates cost on this machine, measured once and kept as JSON."""
+"""Time and memory of estimates on this machine, measured once and kept as JSON."""
 
 import json
 from contextlib import suppress
@@ -11,17 +11,18 @@ from mistworks.files import write_whole
 from storage.evaluations.results import file_name
 
 BUDGET_SECONDS = 20.0
-"""Time for all estimates of one shape; what takes longer has failed there."""
+"""Time for all estimates of one shape. An estimator that takes longer counts as failed."""
 
 
 def cost(estimator: MutualInformationEstimator, n: int, dx: int, dy: int, folder: Path) -> Cost:
-    """Time and peak memory of one estimate: what the folder has of this version, or else measured now.
+    """Return time and peak memory of one estimate, from the folder if this version was measured, else
+    measured now.
 
     For comparable figures nothing else should run on the machine.
     """
     place = folder / file_name(estimator.name) / file_name(estimator.version)
     kept = place / f"n-{n}-dx-{dx}-dy-{dy}.json"
-    # What an older layout wrote, or is damaged, is measured again.
+    # Files of an older layout, and damaged ones, are measured again.
     with suppress(FileNotFoundError, ValueError, TypeError):
         return Cost(**json.loads(kept.read_bytes()))
     measured = measure_cost(estimator, n, dx, dy, budget_seconds=BUDGET_SECONDS)

@@ -1,4 +1,4 @@
-"""Finds what is to be evaluated by whatever names it: a baseline, a registered version, or a folder."""
+"""Find estimators by name: a baseline, a registered version, or a folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,17 +12,19 @@ from storage.registry import versions
 from storage.registry.models import is_folder, load_model
 
 TRAINED = "trained"
-"""Name that results of trained estimators are kept under: their weights, the version, tell them apart."""
+"""Name under which results of all trained estimators are kept; the version (their weights) distinguishes
+them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EstimatorReference:
-    """An estimator such that another process can open the same.
+    """A reference from which another process opens the same estimator.
 
     Attributes:
         text: the name of a baseline, the absolute path or URL of a folder or an exact registered version,
             perhaps followed by ``"+bootstrap"``.
-        label: what tables call it.
+        label: its name in tables.
         tracking_uri: where the registry is.
         name: under which its results are kept.
         version: of its code or weights.
@@ -38,36 +40,37 @@ class EstimatorReference:
 
 
 def find_estimators(texts: Sequence[str], tracking_uri: str) -> list[EstimatorReference]:
-    """What some names stand for, in their order, each once; groups of baselines are spelt out.
+    """Resolve names of estimators, in order and without repeats. Groups of baselines are expanded.
 
     Raises:
-        MistworksError: there is no such estimator, or two that differ are called the same.
+        MistworksError: an estimator does not exist, or two different ones have the same label.
     """
-    found: dict[str, EstimatorReference] = {}
+    references: dict[str, EstimatorReference] = {}
     for member in (member for text in texts for member in _members(text)):
         reference = _find(member, tracking_uri)
-        if found.setdefault(reference.label, reference) != reference:
+        if references.setdefault(reference.label, reference) != reference:
             raise MistworksError(
-                f"estimators of different names were expected, and {reference.text} and "
-                f"{found[reference.label].text} are both called {reference.label}; give one by another path"
+                f"Expected estimators with different names, got {reference.text} and "
+                f"{references[reference.label].text}, both called {reference.label}. Give one by another "
+                "path."
             )
-    return list(found.values())
+    return list(references.values())
 
 
 @cache
 def open_estimator(reference: EstimatorReference) -> MutualInformationEstimator:
-    """The estimator of a reference, opened once a process.
+    """Open the estimator of a reference, once per process.
 
     Raises:
-        MistworksError: it is not there any more, or another one is.
+        MistworksError: it is gone, or another version took its place.
     """
-    found = _open(reference.text, reference.tracking_uri)
-    if (found.name, found.version) != (reference.name, reference.version):
+    opened = _open(reference.text, reference.tracking_uri)
+    if (opened.name, opened.version) != (reference.name, reference.version):
         raise MistworksError(
-            f"{reference.label} was found in version {reference.version} and opens in version "
-            f"{found.version} elsewhere; have the same model and the same version of Mistworks on all workers"
+            f"Expected {reference.label} in version {reference.version}, got {opened.version} in another "
+            "process. Install the same estimator and the same Mistworks on all workers."
         )
-    return found
+    return opened
 
 
 def _members(text: str) -> list[str]:
@@ -76,7 +79,7 @@ def _members(text: str) -> list[str]:
 
 
 def _parts(text: str) -> tuple[str, str]:
-    """A name without and with what asks for its bootstrap."""
+    """Split a name into the estimator and its bootstrap suffix."""
     bare = text.removesuffix(SUFFIX)
     return bare, text[len(bare) :]
 
@@ -89,14 +92,14 @@ def _find(text: str, tracking_uri: str) -> EstimatorReference:
     elif bare not in BASELINES:
         if not versions.is_reference(bare):
             raise MistworksError(
-                f"{bare!r} is neither a baseline ({', '.join([*GROUPS, *BASELINES])}), nor a folder that "
-                "exists, nor a registered model such as mist@champion or mist/3; give one of these"
+                f"Expected a baseline ({', '.join([*GROUPS, *BASELINES])}), an existing folder, or a "
+                f"registered model such as mist@champion or mist/3, got {bare!r}."
             )
         version = versions.lookup(bare, tracking_uri)
         exact, label = version.uri, f"{version.name}/{version.version}"
-    found = _open(f"{exact}{suffix}", tracking_uri)
+    opened = _open(f"{exact}{suffix}", tracking_uri)
     return EstimatorReference(
-        f"{exact}{suffix}", f"{label}{suffix}", tracking_uri, found.name, found.version, found.slow
+        f"{exact}{suffix}", f"{label}{suffix}", tracking_uri, opened.name, opened.version, opened.slow
     )
 
 

@@ -1,8 +1,8 @@
-"""Results of evaluations as Parquet files, kept by suite, estimator and both versions, at a path or a URL.
+"""Results of evaluations as Parquet files, by suite, estimator and both versions, at a path or a URL.
 
 ``<suite>/<its version>/<estimator>/<its version>/<first>-<last>-<SHA-256>.parquet``: each file holds the rows
-of some datasets of the suite. A file is named by a hash of its content and never changed, so that any number
-of workers write at once and damage shows. Any Parquet reader opens a whole folder as one table.
+of some datasets of the suite. A file is named by a hash of its content and never changed, so any number of
+workers can write at once and damage shows. Any Parquet reader opens a whole folder as one table.
 """
 
 import hashlib
@@ -48,20 +48,20 @@ _log = logging.getLogger(__name__)
 
 
 class ResultStore:
-    """What was evaluated, in one place.
+    """The results of evaluations in one place.
 
     Attributes:
         url: an absolute local path, or a URL with a scheme.
 
     Raises:
-        MistworksError: there can be no such place.
+        MistworksError: the place cannot exist.
     """
 
     def __init__(self, url: str) -> None:
         self._location = Location.parse(url)
         self.url = self._location.url
         if (path := self._location.path) is not None:
-            # Without making it: reading takes no right to write.
+            # Without creating it: reading must not need the right to write.
             there = next(folder for folder in (path, *path.parents) if folder.exists())
             if not there.is_dir():
                 raise MistworksError(f"Expected a folder for results at {path}, got a file at {there}.")
@@ -73,11 +73,11 @@ class ResultStore:
         return self._location.object_store()
 
     def write(self, results: Results) -> None:
-        """Add rows to what is there.
+        """Add rows to the results.
 
         Raises:
             StoreUnreachableError: an object store does not answer.
-        StoreRefusedError: an object store refuses.
+            StoreRefusedError: an object store refuses.
             MistworksError: the place cannot be written.
         """
         content = to_parquet([results])
@@ -87,17 +87,16 @@ class ResultStore:
         try:
             obstore.put(self._files, path, content)
         except ACCESS_ERRORS as error:
-            raise self._failed("written", error) from error
+            raise self._failed("write", error) from error
 
     def read(self, suite: str, suite_version: str, estimator: str, estimator_version: str) -> Results | None:
-        """All rows of one estimator on one suite, those of one dataset perhaps several times; None if none.
+        """Return all rows of one estimator on one suite, perhaps several per dataset; None if there are none.
 
-        A file that is damaged, or of another format, is told in the log and left out: its datasets are
-        evaluated again.
+        A file that is damaged, or of another format, is logged and skipped: its datasets are evaluated again.
 
         Raises:
             StoreUnreachableError: an object store does not answer.
-        StoreRefusedError: an object store refuses.
+            StoreRefusedError: an object store refuses.
             MistworksError: the place cannot be read.
         """
         key: Key = (suite, suite_version, estimator, estimator_version)
@@ -111,17 +110,19 @@ class ResultStore:
             raise self._failed("read", error) from error
         for path, part in zip(paths, parts, strict=True):
             if part is None:
-                _log.warning("%s/%s is damaged; its datasets are evaluated again, delete it", self.url, path)
+                _log.warning(
+                    "%s/%s is damaged and its datasets are evaluated again. Delete it.", self.url, path
+                )
         sound = [part for part in parts if part is not None]
         return join(sound) if sound else None
 
     def _failed(self, what: str, error: BaseException) -> MistworksError:
-        advice = "mend that, or choose another place for results"
-        return access_error(f"the results at {self.url} cannot be {what}", error, advice)
+        advice = "Correct that, or choose another place for results."
+        return access_error(f"{what} the results at {self.url}", error, advice)
 
 
 def to_parquet(parts: Sequence[Results]) -> bytes:
-    """Results as one Parquet file, whose first columns say of which suite and estimator they are."""
+    """Write results as one Parquet file. The first columns name the suite and the estimator."""
     sink = pa.BufferOutputStream()
     pq.write_table(pa.concat_tables([_table(part) for part in parts]), sink, compression="zstd")
     return bytes(sink.getvalue())
@@ -142,7 +143,7 @@ def _table(results: Results) -> pa.Table:
 
 
 def _decode(path: str, content: bytes, key: Key) -> Results | None:
-    """The rows in a file, or none where it is not what was written under its name."""
+    """Read the rows of a file; None if its content does not match its name."""
     if path.rpartition("-")[2] != f"{_hash(content)}.parquet":
         return None
     table = pq.read_table(pa.BufferReader(content))
@@ -165,7 +166,7 @@ def _folder(*key: str) -> str:
 
 
 def file_name(text: str) -> str:
-    """A name as one part of a path, other names giving other parts."""
+    """Encode a name as one part of a path. Different names give different parts."""
     kept = "-_+.@="
     named = "".join(c if c.isascii() and (c.isalnum() or c in kept) else f"~{ord(c):x}~" for c in text)
     return named if named.strip(".") else f"~{named}"

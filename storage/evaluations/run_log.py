@@ -1,4 +1,4 @@
-"""Evaluations recorded on the MLflow run of a training: metrics, tables, estimates and plots."""
+"""Log evaluations on the MLflow run of a training: metrics, tables, estimates and plots."""
 
 import re
 import tempfile
@@ -30,18 +30,19 @@ def log_evaluation(
 ) -> dict[str, float]:
     """Record an evaluation on a run: metrics, the table as CSV, all estimates as Parquet. May be repeated.
 
-    Where it is of one estimator, plots are drawn too.
+    With a single estimator, plots are drawn too.
 
     Args:
         tracking_uri: where the run is kept.
-        run_id: the run.
-        results: one entry a suite and estimator.
-        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with.
-        folder: where in the run's artifacts table and plots go.
+        run_id: identifier of the run.
+        results: one entry per suite and estimator.
+        prior_mean: mean MI in nats of the training split, the constant prediction that accuracy is compared
+            with.
+        folder: folder of the run's artifacts for tables and plots.
 
     Returns:
-        The metrics, such as ``"test-imd.mse.n_10_100"``, MSE in nats² and bias in nats; of several estimators
-        each under its name, such as ``"ksg-3.test-imd.mse.n_10_100"``.
+        The metrics, such as ``"test-imd.mse.n_10_100"``, MSE in nats² and bias in nats. With several
+        estimators, each name begins with the estimator's, such as ``"ksg-3.test-imd.mse.n_10_100"``.
 
     Raises:
         MistworksError: there is no such run.

@@ -1,4 +1,4 @@
-"""Finds a suite by whatever names it: its own name, or the place of a store whose split is the suite."""
+"""Find suites by name, or by the path or URL of a store whose split is the suite."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,12 +14,12 @@ _OPEN_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class SuiteReference:
-    """A suite such that another process can open the same.
+    """A reference from which another process opens the same suite.
 
     Attributes:
         text: its name, or the absolute path or URL of a store.
-        sizes: the n asked for; None for those of the suite.
-        version: what was found there.
+        sizes: the requested n; None for those of the suite.
+        version: its version when it was looked up.
     """
 
     text: str
@@ -28,23 +28,21 @@ class SuiteReference:
 
 
 def find_suite(text: str, sizes: tuple[int, ...] | None = None) -> tuple[SuiteReference, Suite]:
-    """The suite of a name, or the datasets of the store at a path or URL, versioned by its content.
+    """Resolve a suite by name, or the store at a path or URL, whose version is its content hash.
 
     Raises:
-        MistworksError: there is neither, the store is not whole, or it does not come at the sizes asked for.
+        MistworksError: neither exists, the store is incomplete, or it cannot be evaluated at other sizes.
     """
     if text in SUITES:
         found = suite(text, sizes)
         return SuiteReference(text, sizes, found.version), found
     location = Location.parse(text)
     if location.path is not None and not location.path.exists():
-        raise MistworksError(
-            f"{text!r} is neither a suite ({', '.join(SUITES)}) nor a store that exists; give one of the two"
-        )
+        raise MistworksError(f"Expected a suite ({', '.join(SUITES)}) or an existing store, got {text!r}.")
     if sizes is not None:
         raise MistworksError(
-            f"the store {text} holds datasets of the sizes it was made with, and n = "
-            f"{', '.join(map(str, sizes))} was asked for; leave out --sizes, or evaluate it by itself"
+            f"Expected no --sizes with the store {text}, whose datasets have fixed sizes, got n = "
+            f"{', '.join(map(str, sizes))}. Leave out --sizes, or evaluate the store by itself."
         )
     store = open_store(location.url)
     stored = StoredSuite(store, store.manifest.split, store.content_hash())
@@ -53,15 +51,15 @@ def find_suite(text: str, sizes: tuple[int, ...] | None = None) -> tuple[SuiteRe
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)
 def open_suite(reference: SuiteReference) -> Suite:
-    """The suite of a reference, opened once a process.
+    """Open the suite of a reference, once per process.
 
     Raises:
-        MistworksError: it is not there any more, or another one is.
+        MistworksError: it is gone, or another version took its place.
     """
     reopened, found = find_suite(reference.text, reference.sizes)
     if reopened != reference:
         raise MistworksError(
-            f"the suite {reference.text} was found in version {reference.version} and opens in version "
-            f"{reopened.version} elsewhere; have the same data and the same Mistworks on all workers"
+            f"Expected the suite {reference.text} in version {reference.version}, got {reopened.version} in "
+            "another process. Install the same data and the same Mistworks on all workers."
         )
     return found

@@ -1,1 +1,1 @@
-"""Paths and URLs alike: where things lie, folders of files there, and who may write."""
+"""Places, which are paths or URLs: parsing them, working with folders there, and locks for writers."""

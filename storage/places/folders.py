@@ -1,7 +1,7 @@
-"""Folders of files at a path or a URL, worked on as local ones: checkpoints and estimators.
+"""Folders at a path or URL that are used like local ones: checkpoints and estimators.
 
-A file in JSON names the others that belong to it, by their hashes. It is sent after them, so that what lies
-at a URL is consistent at every instant.
+A JSON file names the files that belong to it by their hashes. It is uploaded after them, so that the content
+of a URL is consistent at every instant.
 """
 
 import tempfile
@@ -19,11 +19,11 @@ _Stamp = tuple[int, int]
 
 
 class WorkingFolder:
-    """A local folder, and where it is kept. Made by `working_folder`.
+    """A local folder and the place where it is kept. Created by `working_folder`.
 
     Attributes:
         url: where it is kept: an absolute local path, or a URL.
-        path: the local folder: the same place, or a copy of what lies at the URL.
+        path: the local folder: the place itself, or a copy of the content of the URL.
     """
 
     def __init__(self, url: str, path: Path, files: ObjectStore | None) -> None:
@@ -34,10 +34,10 @@ class WorkingFolder:
         self._gone: list[str] = []
 
     def fetch(self) -> None:
-        """Copy what lies at the URL into the local folder; nothing for a local place.
+        """Download the content of the URL into the local folder. Does nothing for a local place.
 
         Raises:
-            StoreUnreachableError: the object store does not answer, or a file was removed meanwhile.
+            StoreUnreachableError: the object store does not answer, or a file was removed in the meantime.
             StoreRefusedError: the object store refuses.
         """
         if self._files is None:
@@ -51,9 +51,10 @@ class WorkingFolder:
         self._sent = self._stamps()
 
     def save(self) -> None:
-        """Send what has changed; nothing for a local place.
+        """Upload what has changed. Does nothing for a local place.
 
-        A file that is gone is removed one save later: another run of the same training may still refer to it.
+        A file that was deleted here is removed one save later: another run of the same training may still
+        refer to it.
 
         Raises:
             StoreUnreachableError: the object store does not answer.
@@ -63,7 +64,7 @@ class WorkingFolder:
             return
         present = self._stamps()
         changed = [name for name, stamp in present.items() if self._sent.get(name) != stamp]
-        with _naming(self.url, "written"):
+        with _naming(self.url, "write"):
             for name in sorted(changed, key=lambda name: (name.endswith(".json"), name)):
                 obstore.put(self._files, name, self.path / name)
             for name in self._gone:
@@ -72,7 +73,9 @@ class WorkingFolder:
         self._sent = present
 
     def _stamps(self) -> dict[str, _Stamp]:
-        """Size and time of change of each file, but for those being written, which begin with a dot."""
+        """Size and modification time of each file, except files being written, whose names begin with a
+        dot.
+        """
         found = {}
         for path in self.path.rglob("*"):
             name = path.relative_to(self.path)
@@ -87,12 +90,12 @@ def _naming(url: str, how: str) -> Iterator[None]:
     try:
         yield
     except ACCESS_ERRORS as error:
-        raise access_error(f"the folder {url} cannot be {how}", error, "free space here") from error
+        raise access_error(f"{how} the folder {url}", error, "Free space here.") from error
 
 
 @contextmanager
 def working_folder(url: str) -> Iterator[WorkingFolder]:
-    """A folder to work in, with what lies there already. Changes are kept by `WorkingFolder.save`.
+    """Open a folder to work in, with its present content. `WorkingFolder.save` keeps changes.
 
     Args:
         url: local path or URL of the folder, which need not exist.
@@ -112,7 +115,7 @@ def working_folder(url: str) -> Iterator[WorkingFolder]:
 
 @contextmanager
 def fetch_folder(url: str) -> Iterator[Path]:
-    """A local folder with what lies at a path or URL, to be read.
+    """Provide a local, read-only copy of a folder at a path or URL.
 
     Raises:
         MistworksError: the place cannot be read.

@@ -1,4 +1,4 @@
-"""One way to name a place: a local path, or an object-store URL such as ``s3://bucket/train.zarr``."""
+"""Names of places: a local path, or an object-store URL such as ``s3://bucket/train.zarr``."""
 
 import os
 import socket
@@ -50,7 +50,7 @@ class Location:
 
     @classmethod
     def parse(cls, url: str) -> "Location":
-        """Read a path, a ``file://`` URL, or a URL that ``obstore.store.from_url`` understands."""
+        """Parse a path, a ``file://`` URL, or a URL that ``obstore.store.from_url`` understands."""
         parts = urlsplit(url)
         if not parts.scheme or not url.startswith(f"{parts.scheme}://"):
             path = Path(url).expanduser().absolute()
@@ -62,11 +62,11 @@ class Location:
 
     @classmethod
     def require_local(cls, text: str, what: str) -> Path:
-        """The local path that a text names.
+        """Parse a text that must name a local path.
 
         Args:
             text: a path or a ``file://`` URL.
-            what: is kept there, for the message.
+            what: what is kept there, for the message.
 
         Raises:
             MistworksError: it is the URL of an object store.
@@ -78,7 +78,7 @@ class Location:
         return path
 
     def zarr_store(self, *, read_only: bool) -> ZarrStore:
-        """The Zarr store at this place. Credentials of object stores come from the environment.
+        """Return the Zarr store at this place. Credentials of object stores are taken from the environment.
 
         Raises:
             MistworksError: the URL's scheme is unknown, or there are no credentials.
@@ -88,14 +88,14 @@ class Location:
         return ObjectStore(self.object_store(), read_only=read_only)
 
     def object_store(self) -> AnyObjectStore:
-        """Files at this place, each written whole or not at all. A local directory is made if need be.
+        """Return the files at this place, each written completely or not at all. A local directory is created
+        if needed.
 
-        Requests to object stores that fail for a reason that may pass are repeated for as long as
-        `patience` says.
+        Requests to object stores that fail for a reason that may pass are repeated for `patience` seconds.
 
         Raises:
             MistworksError: the URL's scheme is unknown, there are no credentials, or the directory cannot be
-                made.
+                created.
         """
         try:
             if self.path is not None:
@@ -108,15 +108,15 @@ class Location:
             if isinstance(error, MistworksError):
                 raise
             raise MistworksError(
-                f"a store is a path or a URL such as s3://bucket/name, and {self.url!r} came "
-                f"({reason(error)}); mend it"
+                f"Expected a path or a URL such as s3://bucket/name, got {self.url!r} ({reason(error)}). "
+                "Correct it."
             ) from None
 
     def _require_credentials(self) -> None:
-        """Refuse at once where Amazon's own service would be asked for the credentials of another server.
+        """Refuse at once if Amazon's own service would be asked for the credentials of another server.
 
         Raises:
-            StoreRefusedError: another server than Amazon's is to be asked, and the environment has no keys.
+            StoreRefusedError: the server is not Amazon's, and the environment has no keys.
         """
         named = {name for name in (*_ENDPOINTS, *_CREDENTIALS) if os.environ.get(name)}
         if (
@@ -125,19 +125,19 @@ class Location:
             and not named.difference(_ENDPOINTS)
         ):
             raise StoreRefusedError(
-                f"Expected credentials for {self.url} in the environment of {socket.gethostname()}. "
-                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+                f"Expected credentials for {self.url} in the environment of {socket.gethostname()}, got "
+                "none. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
             )
 
     def codec_pipeline(self, *, writable: bool) -> dict[str, Any]:
-        """Zarr settings under which arrays here are read, or written, fastest."""
+        """Zarr settings that make reading, or writing, arrays at this place fastest."""
         if self.path is None:
             return {}
         return {
             "codec_pipeline.path": "zarrs.ZarrsCodecPipeline",
             "threading.max_workers": 1,
-            # What is written is not read again soon: filling the page cache with it can cost as much as
-            # making it. What is read is read again, in the next epoch.
+            # Written data is not read again soon, and filling the page cache with it can cost as much as
+            # computing it. Data that is read is read again in the next epoch.
             "codec_pipeline.direct_io": writable and _takes_direct_io(self.path),
         }
 
@@ -146,22 +146,22 @@ def patience() -> float:
     """Seconds for which requests to an object store are repeated before it counts as unreachable.
 
     Raises:
-        MistworksError: the environment says something other than a number.
+        MistworksError: the environment variable is not a number.
     """
     return seconds(PATIENCE_VARIABLE, _PATIENCE_SECONDS)
 
 
 def _takes_direct_io(directory: Path) -> bool:
-    """Whether the file system of a Zarr group lets files be written past the page cache."""
+    """Whether the file system of a Zarr group supports writing past the page cache."""
     try:
         os.close(os.open(directory / "zarr.json", os.O_RDONLY | os.O_DIRECT))
-    except (OSError, AttributeError):  # O_DIRECT is Linux's own.
+    except (OSError, AttributeError):  # O_DIRECT exists on Linux only.
         return False
     return True
 
 
 def entries(store: ZarrStore) -> set[str]:
-    """Names directly below the root of a Zarr store; empty where nothing exists."""
+    """List the names directly below the root of a Zarr store; empty if it does not exist."""
 
     async def collect() -> set[str]:
         return {name async for name in store.list_dir("")}
@@ -173,10 +173,10 @@ def entries(store: ZarrStore) -> set[str]:
 
 
 def patiently(request: Callable[[], Answer]) -> Answer:
-    """Repeat what fails for a reason that may pass and obstore gives up at once: answers that are cut off.
+    """Repeat requests whose answer is cut off, which obstore does not repeat itself.
 
     Raises:
-        BaseError: it fails for another reason, or too long.
+        BaseError: the request fails for another reason, or for too long.
     """
     deadline, pause = time.monotonic() + patience(), 0.1
     while True:

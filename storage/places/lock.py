@@ -1,4 +1,4 @@
-"""One writer at a time: an advisory lock that the kernel releases when its holder dies, however it dies."""
+"""Locks that admit one writer at a time. The kernel releases them however their holder dies."""
 
 import fcntl
 import os
@@ -11,13 +11,13 @@ from storage.places.location import Location
 
 LOCK_NAME = ".lock"
 PARTITION_LOCKS_NAME = ".partition-locks"
-# Partitions that share a lock wait for each other now and then; one a partition would litter the store.
+# Partitions that share a lock sometimes wait for each other; one lock per partition would litter the store.
 _PARTITION_LOCKS = 64
 
 
 @contextmanager
 def exclusive(url: str, what: str = "store") -> Iterator[None]:
-    """Hold the only right to write to a local directory, which is made if need be.
+    """Hold the exclusive right to write to a local directory, which is created if needed.
 
     Object stores have no such lock and need none: all writers of one manifest write the same bytes, each
     object is replaced atomically, and a partition is marked done last.
@@ -37,7 +37,7 @@ def exclusive(url: str, what: str = "store") -> Iterator[None]:
         descriptor = _open(path / LOCK_NAME)
     except OSError as error:
         raise MistworksError(
-            f"the {what} {url} cannot be written ({error.strerror}); choose a place that can"
+            f"Expected to write the {what} {url}, got: {error.strerror}. Choose a writable place."
         ) from None
     try:
         _take(descriptor, url, what)
@@ -48,10 +48,10 @@ def exclusive(url: str, what: str = "store") -> Iterator[None]:
 
 @contextmanager
 def partition_lock(url: str, number: int) -> Iterator[None]:
-    """Wait until no other worker writes a partition of a local store, then keep others from it.
+    """Wait until no other worker writes a partition of a local store, then lock it.
 
-    One run at a time is not one worker a partition: Dask may think a worker dead that is only slow, and
-    workers of an existing scheduler may outlive the run that was killed.
+    One run at a time does not mean one worker per partition: Dask may take a slow worker for dead, and
+    workers of an existing scheduler may outlive a run that was killed.
 
     Raises:
         OSError: the store cannot be written.
@@ -79,10 +79,10 @@ def _take(descriptor: int, url: str, what: str) -> None:
     except BlockingIOError:
         holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
         raise MistworksError(
-            f"the {what} {url} is being written by another run (process {holder}); wait for it to end, "
-            "then run again"
+            f"Expected no other run to write the {what} {url}, got process {holder}. Wait for it to end, "
+            "then run again."
         ) from None
-    # For the message alone, and not possible on a full disk.
+    # Only for the message, and not possible on a full disk.
     with suppress(OSError):
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

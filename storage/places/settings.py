@@ -1,4 +1,4 @@
-"""Times that the environment sets: for how long a run bears with what may pass."""
+"""Times set by environment variables: how long a run waits for failures that may pass."""
 
 import os
 
@@ -6,10 +6,10 @@ from mistworks.errors import MistworksError
 
 
 def seconds(variable: str, default: float) -> float:
-    """A time in seconds that a variable of the environment sets.
+    """Read a time in seconds from an environment variable.
 
     Raises:
-        MistworksError: it holds something other than a number from 0 on.
+        MistworksError: it is not a number ≥ 0.
     """
     text = os.environ.get(variable) or str(default)
     try:

@@ -1,4 +1,4 @@
-"""Trainings, registered estimators and who is champion, all kept in MLflow."""
+"""Trainings, registered estimators and the champion, all kept in MLflow."""
 
 from storage.registry.versions import load
 

@@ -1,4 +1,4 @@
-"""Two registered versions measured beside each other, for the gate to decide which is champion."""
+"""Measure two registered versions side by side, so that the gate can decide which is champion."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -26,19 +26,19 @@ def decide_between(
     stores: Sequence[str],
     config: GateConfig | None,
 ) -> Decision:
-    """What the gate says of a version beside the champion, None where there is none.
+    """Let the gate decide between a version and the champion, if there is one.
 
-    Both are measured anew, on the validation data of both their trainings.
+    Both are measured again, on the validation data of both trainings.
 
     Args:
         challenger: the version that may become champion.
-        present: the champion of this moment.
+        present: the present champion, or None.
         tracking_uri: where the registry is.
-        stores: places to look for validation data that are not where they were recorded.
-        config: what the gate asks for.
+        stores: places to search for validation data that are no longer where they were recorded.
+        config: conditions of the gate.
 
     Raises:
-        MistworksError: a model cannot be loaded, or validation data are in none of the places.
+        MistworksError: an estimator cannot be loaded, or validation data are in none of the places.
     """
     compared = [challenger] if present is None else [challenger, present]
     entrants = [
@@ -68,10 +68,10 @@ def _on(samples: Sequence[tuple[FloatArray, FloatArray]], entrant: Trained) -> C
 
 
 def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[str]) -> list[StoredSuite]:
-    """The validation splits of some versions, each once.
+    """Find the validation splits of some versions, without repeats.
 
     Raises:
-        MistworksError: one is neither where it was recorded nor in the stores.
+        MistworksError: a split is neither where it was recorded nor in the stores.
     """
     owners = {version.lineage.validation_hash: version for version in reversed(versions)}
     suites: list[StoredSuite] = []
@@ -83,7 +83,7 @@ def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[s
             raise
         except MistworksError as error:
             raise MistworksError(
-                f"{reference} cannot be compared here, nothing was decided. {error}"
+                f"{reference} was not compared and nothing was decided. {error}"
             ) from None
         name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
         suites.append(StoredSuite(store, name, content_hash))

@@ -1,4 +1,4 @@
-"""What the tags of a registered version tell: where it came from, how good it is, whether it is champion."""
+"""The tags of a registered version: its lineage, its metrics, and whether it is champion."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -13,7 +13,7 @@ MODEL = "mist"
 CHAMPION = "champion"
 VALIDATION_MSE = "validation.mse"
 
-# The registered model's record of its champions, and a version's of what the gate decided about it.
+# Tags of the registered model (its champions) and of a version (what the gate decided).
 CHAMPIONS_TAG = "mistworks.champions"
 PROMOTED_TAG = "mistworks.promoted"
 PROMOTION_TAG = "mistworks.promotion"
@@ -25,7 +25,7 @@ _METRIC = "metric."
 
 @dataclass(frozen=True, slots=True)
 class Lineage:
-    """Where a version came from.
+    """The origin of a version.
 
     Attributes:
         run_id: MLflow run of the training.
@@ -34,10 +34,10 @@ class Lineage:
         train_hash: content hash of that store.
         validation_store: URL of the store it was measured on.
         validation_hash: content hash of that store.
-        calibration_store: URL of the store it was calibrated on, empty if it was not.
+        calibration_store: URL of the store it was calibrated on, empty if not calibrated.
         calibration_hash: content hash of that store.
-        weights_sha256: of ``model.safetensors``.
-        calibration_sha256: of the calibration, empty if there is none.
+        weights_sha256: SHA-256 of ``model.safetensors``.
+        calibration_sha256: SHA-256 of the calibration, empty if there is none.
         code_commit: git commit of the code, or ``"unknown"``.
         code_dirty: whether the code differed from the commit.
         code_version: version of the package.
@@ -66,12 +66,12 @@ class RegisteredVersion:
         name: the registered model.
         version: its number, from 1.
         aliases: the aliases that point to it now.
-        metrics: by name, MSE in nats², ``"validation.mse"`` always among them.
-        lineage: what it was made from.
-        promoted: whether it is champion, or was and is not rolled back.
-        promotion: one sentence on why it is or is not.
-        decided: whether the gate has decided about it, to the end.
-        created: when it was registered, ISO 8601, UTC.
+        metrics: metrics by name, MSE in nats²; ``"validation.mse"`` is always present.
+        lineage: its origin.
+        promoted: whether it is or was champion and was not rolled back.
+        promotion: one sentence on why or why not.
+        decided: whether the gate has fully decided about it.
+        created: time of registration, ISO 8601, UTC.
     """
 
     name: str
@@ -95,15 +95,15 @@ class RegisteredVersion:
         return self.metrics[VALIDATION_MSE]
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything as plain values, ready for JSON."""
+        """Return everything as plain values, ready for JSON."""
         return {**asdict(self), "metrics": dict(self.metrics), "uri": self.uri}
 
 
 def champions(model: "RegisteredModel") -> tuple[int, ...]:
-    """The champions in their order, the present one last; none where the alias is not set.
+    """Return the champions in order, the present one last; empty if the alias is not set.
 
-    The alias says who is champion, and a tag who was before. Whoever moves the alias writes the tag too, and
-    where it was killed between the two the tag runs ahead of the alias, or behind it.
+    The alias names the present champion, and a tag the earlier ones. A promotion writes both; if it was
+    killed in between, the tag is ahead of the alias or behind it.
     """
     if CHAMPION not in model.aliases:
         return ()
@@ -117,7 +117,7 @@ def champions(model: "RegisteredModel") -> tuple[int, ...]:
 
 
 def model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
-    """The versions that this package registered, oldest first."""
+    """List the versions that this package registered, oldest first."""
     quoted = name.replace("'", "''")
     found: list[ModelVersion] = []
     token = None
@@ -130,7 +130,7 @@ def model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
 
 
 def read_version(client: "MlflowClient", found: "ModelVersion") -> RegisteredVersion:
-    """A version of the registry with all that its tags tell."""
+    """Read a version of the registry with everything in its tags."""
     number = int(found.version)
     model = client.get_registered_model(found.name)
     promoted, promotion, decided = _standing(number, found.tags, champions(model))
@@ -150,7 +150,7 @@ def read_version(client: "MlflowClient", found: "ModelVersion") -> RegisteredVer
 def _standing(
     number: int, tags: Mapping[str, str], champion_order: tuple[int, ...]
 ) -> tuple[bool, str, bool]:
-    """Whether a version became champion, a sentence why, and whether that was decided to the end."""
+    """Return whether a version became champion, a sentence why, and whether that was fully decided."""
     reason = tags.get(PROMOTION_TAG)
     accepted = tags.get(PROMOTED_TAG) == "true"
     if number in champion_order:
@@ -158,21 +158,21 @@ def _standing(
     if ROLLED_BACK_TAG in tags:
         return False, f"rolled back {tags[ROLLED_BACK_TAG]}; it had been {reason or 'champion'}", True
     if reason is None or PROMOTED_TAG not in tags:
-        return False, "not decided yet: its registration was interrupted; register it again", False
+        return False, "not decided yet: its registration was interrupted. Register it again", False
     if accepted:
         return False, "not champion: its promotion was interrupted; promote it again", False
     return False, reason, True
 
 
 def tags_of(lineage: Lineage, metrics: Mapping[str, float]) -> dict[str, str]:
-    """The tags that a version is made with."""
+    """Return the tags that a version is created with."""
     tags = {f"{_LINEAGE}{key}": str(value) for key, value in asdict(lineage).items() if value != ""}
     # The shortest text that reads back as the same float.
     return tags | {f"{_METRIC}{key}": repr(float(value)) for key, value in metrics.items()}
 
 
 def read_lineage(tags: Mapping[str, str]) -> Lineage:
-    """The lineage that a version's tags tell."""
+    """Read the lineage from a version's tags."""
     values: dict[str, Any] = {
         field.name: tags.get(f"{_LINEAGE}{field.name}", "") for field in fields(Lineage)
     }

@@ -1,4 +1,4 @@
-"""Finds an estimator by whatever names it: a folder, its URL, or an address in the model registry."""
+"""Find an estimator by name: a folder, its URL, or an address in the model registry."""
 
 from typing import TYPE_CHECKING
 
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 
 
 def is_folder(name: str) -> bool:
-    """Whether a name is that of a folder: a local one that exists, or the URL of one."""
+    """Whether a name is an existing local folder, or the URL of a folder."""
     location = Location.parse(name)
     return location.path.is_dir() if location.path is not None else not versions.is_reference(name)
 
 
 def load_model(name: str, tracking_uri: str) -> "Estimator":
-    """The estimator in a folder, at its URL, or behind a name such as ``mist@champion``.
+    """Load the estimator in a folder, at a URL, or under a name such as ``mist@champion``.
 
     Raises:
-        MistworksError: there is no such folder, or no such model in the registry.
+        MistworksError: the folder, or the registered model, does not exist.
     """
     if is_folder(name):
         with fetch_folder(name) as folder:
             if not (folder / CONFIG_FILE).exists():
                 raise MistworksError(
-                    f"Expected an estimator in {name}, got no {CONFIG_FILE} there. Give the folder of one."
+                    f"Expected an estimator in {name}, got no {CONFIG_FILE}. Give the folder of an estimator."
                 )
             return mistworks.load(folder)
     if not versions.is_reference(name):
         raise MistworksError(
-            f"{name!r} is neither a folder that exists nor a registered model such as mist@champion or "
-            "mist/3; give one of the two"
+            "Expected an existing folder or a registered model such as mist@champion or mist/3, got "
+            f"{name!r}."
         )
     return versions.load(name, tracking_uri)

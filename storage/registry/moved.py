@@ -1,7 +1,7 @@
-"""A data root that was moved: MLflow records absolute addresses of artifacts in its SQLite database.
+"""Repair a data root that was moved: MLflow's SQLite database records absolute addresses of artifacts.
 
-The artifacts lie in the folder ``artifacts`` beside the database. Where the database says that they lie
-elsewhere, and that is not the same folder by another name, its addresses are rewritten.
+The artifacts are in the folder ``artifacts`` beside the database. If the database records another place, and
+that is not the same folder under another name, its addresses are rewritten.
 """
 
 import sqlite3
@@ -27,11 +27,11 @@ _COLUMNS = (
 def rebase(database: Path, alone: Callable[[], AbstractContextManager[None]]) -> None:
     """Rewrite the addresses of artifacts in a database that was moved together with its artifacts.
 
-    Whoever may not write leaves it as it is, and has to use `current_location`.
+    A process without the right to write leaves it as it is, and has to use `current_location`.
 
     Args:
         database: MLflow's SQLite database.
-        alone: holds the registry alone.
+        alone: holds the registry exclusively.
     """
     if not _former_roots(database):
         return
@@ -41,7 +41,7 @@ def rebase(database: Path, alone: Callable[[], AbstractContextManager[None]]) ->
             for former in _former_roots(database):
                 for table, column in _COLUMNS:
                     connection.execute(
-                        # Not a parameter: names of tables and columns cannot be one, and these are ours.
+                        # Names of tables and columns cannot be parameters, and these are ours.
                         f"UPDATE {table} SET {column} = ? || substr({column}, ?) "
                         f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
                         (here, len(former) + 1, former, len(former) + 1, f"{former}/"),
@@ -49,7 +49,7 @@ def rebase(database: Path, alone: Callable[[], AbstractContextManager[None]]) ->
 
 
 def current_location(uri: str, database: Path) -> str:
-    """Where an artifact lies now whose address was recorded before the database was moved."""
+    """Return the present address of an artifact that was recorded before the database was moved."""
     for former in _former_roots(database):
         if uri == former or uri.startswith(f"{former}/"):
             return _root(database) + uri.removeprefix(former)
@@ -61,7 +61,7 @@ def _root(database: Path) -> str:
 
 
 def _former_roots(database: Path) -> list[str]:
-    """Folders of artifacts that experiments record and that were moved to lie beside the database now."""
+    """List the recorded folders of artifacts that have moved and are now beside the database."""
     here = database.parent / ARTIFACTS
     if not here.is_dir():
         return []

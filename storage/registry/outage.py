@@ -1,6 +1,6 @@
-"""An MLflow server that does not answer, or lets nobody in: told in a sentence, waited for where it may pass.
+"""Outages and refusals of an MLflow server: one message, after waiting for what may pass.
 
-The first contact of a process is one quick request. Once a server has answered, a later outage is waited for:
+The first contact of a process is one quick request. Once a server has answered, later outages are waited for:
 `set_patience` spreads MLflow's own retries over ``MISTWORKS_TRACKING_PATIENCE`` seconds.
 """
 
@@ -26,35 +26,35 @@ PATIENCE_VARIABLE = "MISTWORKS_TRACKING_PATIENCE"
 _PATIENCE_SECONDS = 300.0
 _PROBE_SECONDS = 10
 _REQUEST_SECONDS = 30
-# What MLflow accepts at most, and how long its HTTP library sleeps at most between two tries.
+# The maximum number of retries of MLflow, and the longest pause of its HTTP library between two.
 _MOST_RETRIES, _LONGEST_SLEEP = 10, 120.0
 _NO_ANSWER = re.compile(
     r"Max retries exceeded|failed with timeout|ConnectionError|Connection refused|Connection aborted|"
     r"too many 5\d\d error|error code 50[234]"
 )
-# What PostgreSQL, SQLite and MySQL say of a row that came between MLflow's look for it and its own: of a tag,
-# or of the data of a run.
+# What PostgreSQL, SQLite and MySQL say if a row (a tag, or the data of a run) appeared between MLflow's check
+# for it and its own insertion.
 _WRITTEN_MEANWHILE = re.compile(r"duplicate key value|UNIQUE constraint failed|Duplicate entry")
 _TRIES = 3
 _SECONDS_BETWEEN_NOTICES = 60.0
 
 
 class TrackingUnreachableError(MistworksError):
-    """MLflow does not answer, and was waited for as long as is set."""
+    """MLflow does not answer within the time that is set."""
 
 
 class TrackingRefusedError(MistworksError):
-    """MLflow answers and lets this client not in: credentials or host name are wrong, which lasts."""
+    """MLflow refuses this client: credentials or host name are wrong, which does not pass."""
 
 
 def shown(tracking_uri: str) -> str:
-    """A tracking URI fit for messages: without the password, if it has one."""
+    """Return a tracking URI for messages, without its password."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:…@", tracking_uri)
 
 
 @cache
 def require_server(tracking_uri: str) -> None:
-    """Ask an MLflow server for something small, unless it has answered this process before.
+    """Send a small request to an MLflow server, unless it has answered this process before.
 
     Raises:
         TrackingUnreachableError: it does not answer.
@@ -66,7 +66,7 @@ def require_server(tracking_uri: str) -> None:
     with translated(tracking_uri):
         answer = http_request(  # type: ignore[no-untyped-call]
             get_default_host_creds(tracking_uri),  # type: ignore[no-untyped-call]
-            # Not /health, which answers whoever asks.
+            # Not /health, which needs no credentials.
             "/api/2.0/mlflow/experiments/search?max_results=1",
             "GET",
             max_retries=0,
@@ -82,7 +82,7 @@ def require_server(tracking_uri: str) -> None:
 
 
 def set_patience() -> None:
-    """Have MLflow's requests be tried again for the time that is set, where the user has not set how often.
+    """Repeat MLflow's requests for the time that is set, unless the user has set the number of retries.
 
     Raises:
         MistworksError: the time is not a number of seconds.
@@ -97,19 +97,19 @@ def set_patience() -> None:
 
 
 def _spread(wanted: float) -> tuple[int, int]:
-    """The whole factor and the number of retries whose sleeps together come closest to a time."""
+    """Return the integer factor and the number of retries whose total pause is closest to a given time."""
     return min(
         product((1, 2, 3, 4, 5), range(_MOST_RETRIES + 1)), key=lambda pair: abs(_slept(*pair) - wanted)
     )
 
 
 def _slept(factor: int, retries: int) -> float:
-    # The first retry comes at once; then factor · 2, factor · 4, …
+    # The first retry is immediate; then factor · 2, factor · 4, …
     return sum(min(factor * 2.0**k, _LONGEST_SLEEP) for k in range(1, retries))
 
 
 class _WaitNotice(logging.Filter):
-    """Says once an outage, in place of each retry, that MLflow is waited for."""
+    """Log once per outage, rather than at each retry, that MLflow does not answer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class _WaitNotice(logging.Filter):
 
 @contextmanager
 def translated(tracking_uri: str) -> Iterator[None]:
-    """Raise what MLflow's client raises about its server as one sentence of ours; the rest passes through.
+    """Turn errors of MLflow's client about its server into one message of ours. Other errors pass through.
 
     Raises:
         TrackingUnreachableError: the server does not answer.
@@ -179,7 +179,7 @@ def _wrapped(method: Callable[..., Any], tracking_uri: str) -> Callable[..., Any
                 try:
                     return method(*arguments, **options)
                 except MlflowException as error:
-                    # Nothing was written; by now MLflow finds the row of the other machine, and replaces it.
+                    # Nothing was written. MLflow now finds the row of the other machine and replaces it.
                     if not _WRITTEN_MEANWHILE.search(str(error)):
                         raise
             return method(*arguments, **options)
@@ -190,8 +190,8 @@ def _wrapped(method: Callable[..., Any], tracking_uri: str) -> Callable[..., Any
 def _refused(tracking_uri: str, status: int, text: str) -> TrackingRefusedError:
     if "Invalid Host header" in text:
         remedy = (
-            "the host name is not one that the server allows. Start it with --allowed-hosts (or "
-            "MLFLOW_SERVER_ALLOWED_HOSTS) naming this host and port"
+            "the server does not allow this host name. Start it with --allowed-hosts (or "
+            "MLFLOW_SERVER_ALLOWED_HOSTS) and this host and port"
         )
     elif status == 401:
         remedy = (
@@ -199,9 +199,9 @@ def _refused(tracking_uri: str, status: int, text: str) -> TrackingRefusedError:
             "MLFLOW_TRACKING_TOKEN"
         )
     else:
-        remedy = "permission is denied. Ask for the right to write experiments and registered models"
+        remedy = "permission is denied. Ask for permission to write experiments and registered models"
     return TrackingRefusedError(
-        f"Expected MLflow at {shown(tracking_uri)} to let this client in, got HTTP {status}: {remedy}."
+        f"Expected MLflow at {shown(tracking_uri)} to accept this client, got HTTP {status}: {remedy}."
     )
 
 

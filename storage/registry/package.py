@@ -1,6 +1,6 @@
-"""An estimator packed as an MLflow model: its folder, the code that reads it, and no pickle.
+"""Package an estimator as an MLflow model: its folder and the code that reads it, without pickle.
 
-Everything here expects MLflow's global state to point at the right place: see
+MLflow's global state must point at the right place before anything here is called: see
 `storage.registry.tracking.fluent`.
 """
 
@@ -25,10 +25,10 @@ _REQUIREMENTS = ("mlflow", "numpy", "scipy", "pandas", "torch", "pydantic", "saf
 
 
 def log_model(folder: Path, run_id: str, name: str) -> str:
-    """Log the estimator and the code it needs on its run; the identifier of the logged model.
+    """Log the estimator and the code it needs on its run. Return the identifier of the logged model.
 
-    The run is not made the active one: that would set its status to RUNNING, for good if this process is
-    killed or another one does the same.
+    The run is not activated: that would set its status to RUNNING, permanently if this process is killed or
+    another one does the same.
     """
     import mlflow
     from mlflow.models import Model
@@ -39,7 +39,7 @@ def log_model(folder: Path, run_id: str, name: str) -> str:
         artifact_path=None,
         name=name,
         run_id=run_id,
-        # Made here: otherwise it would belong to the default experiment.
+        # Created here, because it would otherwise belong to the default experiment.
         model_id=client.create_logged_model(
             run.info.experiment_id, name, source_run_id=run_id, params=run.data.params
         ).model_id,
@@ -49,7 +49,7 @@ def log_model(folder: Path, run_id: str, name: str) -> str:
         code_paths=[str(Path(mistworks.__file__).parent)],
         signature=_signature(),
         input_example=_example(),
-        # Given, not inferred: inference loads the model in a further process, for seconds.
+        # Given, not inferred: inference takes seconds to load the model in another process.
         pip_requirements=list(_requirements()),
     )
     return str(logged.model_id)
@@ -68,20 +68,22 @@ def check_predictions(folder: Path, model_uri: str) -> None:
     served = mlflow.pyfunc.load_model(model_uri).predict(_example())["mi"].to_numpy()
     if not np.array_equal(expected, served, equal_nan=True):
         raise MistworksError(
-            f"the model logged from {folder} predicts {served.tolist()} where the estimator itself predicts "
-            f"{expected.tolist()}; nothing was registered; save the estimator again and register that"
+            f"Expected the model logged from {folder} to predict {expected.tolist()}, got {served.tolist()}. "
+            "Nothing was registered. Save the estimator again and register that."
         )
 
 
 def estimator_folder(model: Path) -> Path:
-    """Where the estimator lies in a downloaded model: MLflow keeps the name of the folder it was in.
+    """Return the estimator's folder in a downloaded model. MLflow keeps the name it had before.
 
     Raises:
         MistworksError: there is none.
     """
     found = sorted(model.glob("artifacts/*/model.safetensors"))
     if not found:
-        raise MistworksError(f"the registered model at {model} holds no model.safetensors; register it again")
+        raise MistworksError(
+            f"Expected model.safetensors in the registered model at {model}, got none. Register it again."
+        )
     return found[0].parent
 
 
@@ -112,7 +114,7 @@ def _example() -> "pd.DataFrame":
 
 
 def _probes() -> Sequence[tuple[FloatArray, FloatArray]]:
-    """Samples to compare predictions on: of unlike shapes, since padding is where they would differ."""
+    """Samples of different shapes to compare predictions on, since padding could make them differ."""
     generator = np.random.Generator(np.random.Philox(20260901))
     pairs = []
     for n, dx, dy in ((24, 2, 2), (40, 3, 5)):

@@ -1,12 +1,12 @@
-"""Who is champion: the alias moved by what the gate decided, and back; every decision kept as tags.
+"""Promotion and rollback: move the alias ``champion`` as the gate decided, and record decisions as tags.
 
-The alias is moved last, by one write: a promotion that is killed before has changed nobody's champion, and
-what its tags say ahead of the alias is not believed (see `storage.registry.lineage.champions`).
+The alias is moved last, by one write. A promotion that is killed earlier has not changed the champion, and
+what its tags say beyond the alias is ignored (see `storage.registry.lineage.champions`).
 
-MLflow has no compare-and-swap for aliases, and an MLflow server no lock that spans machines. There the
-verdict that a promotion writes before it moves the alias is its claim to follow one champion. Whoever has
-written a claim looks for others: of two that claim the same place at least one sees the other, and the later
-version gives way.
+MLflow has no compare-and-swap for aliases, and an MLflow server has no lock across machines. There, the
+verdict that a promotion writes before it moves the alias serves as its claim to succeed one champion. After
+writing a claim, a promotion looks for others: of two claims to the same place at least one sees the other,
+and the later version gives way.
 """
 
 import time
@@ -39,7 +39,7 @@ _GATE = "mistworks.gate."
 _FORCED = f"{_GATE}forced"
 _AGAINST = f"{_GATE}against"
 _VERDICT = (PROMOTION_TAG, PROMOTED_TAG, ROLLED_BACK_TAG)
-# Longer than a promotion takes between its claim and the alias; a claim that stays is that of a dead process.
+# Longer than a promotion takes from its claim to the alias. An older claim belongs to a dead process.
 _TURNS_TO_WAIT, _SECONDS_A_TURN = 40, 0.25
 
 
@@ -48,7 +48,7 @@ class ChampionMovedError(MistworksError):
 
 
 def champion(tracking_uri: str, name: str = MODEL) -> RegisteredVersion | None:
-    """The champion of a registered model that has versions, or none."""
+    """Return the champion of a registered model, or None."""
     client = open_client(tracking_uri)
     order = champions(client.get_registered_model(name))
     return read_version(client, client.get_model_version(name, str(order[-1]))) if order else None
@@ -57,20 +57,20 @@ def champion(tracking_uri: str, name: str = MODEL) -> RegisteredVersion | None:
 def promote(
     reference: str, decision: Decision, against: int | None, tracking_uri: str, *, force: bool = False
 ) -> RegisteredVersion:
-    """Make a version champion if the gate let it pass, or by force; record the decision on it either way.
+    """Make a version champion if the gate accepted it, or by force. Record the decision either way.
 
     Args:
         reference: the version, such as ``"mist/4"``.
-        decision: what the gate found.
-        against: the version that was champion when it was compared, None where there was none.
+        decision: the decision of the gate.
+        against: the champion that it was compared with, or None.
         tracking_uri: where the registry is.
-        force: become champion whatever the gate found, which is recorded.
+        force: make it champion whatever the gate decided. This is recorded.
 
     Returns:
-        The version as it is afterwards; ``aliases`` tells whether it is champion.
+        The version afterwards; its ``aliases`` say whether it is champion.
 
     Raises:
-        ChampionMovedError: another version has become champion since, or is about to; nothing is decided
+        ChampionMovedError: another version has become champion since then, or is about to. Nothing is decided
             about this one.
         MistworksError: there is no such version.
     """
@@ -83,7 +83,7 @@ def promote(
             raise _moved(found, against, present)
         if present != int(found.version):
             promoted = decision.passed or force
-            # One that was champion stays known as such when it does not become it again.
+            # A former champion stays recorded as such if it does not become champion again.
             verdict = promoted or int(found.version) not in order
             _record(client, found, decision, against, force=force, verdict=verdict)
             if promoted:
@@ -93,13 +93,13 @@ def promote(
 
 
 def rollback(tracking_uri: str, name: str = MODEL) -> RegisteredVersion:
-    """Make the previous champion champion again; repeated, it walks further back.
+    """Make the previous champion champion again. Repeated calls go further back.
 
     Returns:
         The version that is champion now.
 
     Raises:
-        MistworksError: there is no champion, or none before it that still exists; nothing is changed.
+        MistworksError: there is no champion, or none before it still exists. Nothing is changed.
     """
     client = open_client(tracking_uri)
     with exclusive(tracking_uri):
@@ -110,8 +110,8 @@ def rollback(tracking_uri: str, name: str = MODEL) -> RegisteredVersion:
             former.pop()
         if not former:
             raise MistworksError(
-                f"{name}/{number} is the first champion of {name}, so there is none before it to restore; "
-                "nothing was changed; promote another version instead"
+                f"Expected a champion before {name}/{number} to restore, got none: it is the first of "
+                f"{name}. Nothing was changed. Promote another version instead."
             )
         _tag(client, withdrawn, {ROLLED_BACK_TAG: _now()})
         client.set_registered_model_alias(name, CHAMPION, str(former[-1]))
@@ -131,16 +131,17 @@ def _set_champion(
 def _await_turn(
     client: "MlflowClient", found: "ModelVersion", against: int | None, *, spans_machines: bool
 ) -> None:
-    """Let a promotion that claims the same place go first if its version is earlier, or is done already.
+    """Give way to a promotion with the same claim if its version is earlier, or if it is finished.
 
     Args:
-        client: of the registry.
+        client: client of the registry.
         found: the version whose verdict was just written.
-        against: the champion that it is to follow.
-        spans_machines: whether the lock that is held does, so that any other claim is a dead process's.
+        against: the champion that it is to succeed.
+        spans_machines: whether the lock that is held spans machines. Then any other claim is a dead
+            process's.
 
     Raises:
-        ChampionMovedError: the other one goes first; the verdict is withdrawn.
+        ChampionMovedError: the other one goes first, and the verdict is withdrawn.
     """
     while True:
         present, rivals = _standing(client, found, against)
@@ -157,7 +158,7 @@ def _await_turn(
 def _cleared(
     client: "MlflowClient", found: "ModelVersion", against: int | None, rivals: Sequence["ModelVersion"]
 ) -> bool:
-    """Whether rivals end within the time that a living one takes; earlier ones are let go first."""
+    """Whether all rivals finish within the time that a living one takes. Earlier ones go first."""
     gives_way = any(int(rival.version) < int(found.version) for rival in rivals)
     if gives_way:
         _withdraw(client, found)
@@ -176,11 +177,11 @@ def _cleared(
 def _standing(
     client: "MlflowClient", found: "ModelVersion", against: int | None
 ) -> tuple[int | None, list["ModelVersion"]]:
-    """The champion, and other versions with a verdict that they follow ``against``, which never did so.
+    """Return the champion, and other versions whose verdict says that they succeed ``against`` but never did.
 
-    The champion is read once, and before the verdicts: a rival that becomes champion in between is still seen
-    as one, and the next look sees that the champion moved. What the tag of champions says ahead of the alias
-    counts for nothing here, since a rival writes it first.
+    The champion is read once, before the verdicts: a rival that becomes champion in between still counts as a
+    rival, and the next call sees that the champion moved. What the tag of champions says beyond the alias is
+    ignored here, since a rival writes it first.
     """
     order = champions(client.get_registered_model(found.name))
     known = {*map(str, order), found.version}
@@ -196,7 +197,7 @@ def _standing(
 
 
 def _withdraw(client: "MlflowClient", found: "ModelVersion") -> None:
-    """Leave a version undecided: what is missing of a verdict is the part that counts."""
+    """Leave a version undecided by removing the part of its verdict that counts."""
     client.delete_model_version_tag(found.name, found.version, PROMOTED_TAG)
 
 
@@ -207,8 +208,9 @@ def _present(client: "MlflowClient", name: str) -> int | None:
 
 def _moved(found: "ModelVersion", against: int | None, present: int | None) -> ChampionMovedError:
     return ChampionMovedError(
-        f"the champion of {found.name} moved from {_version(against)} to {_version(present)} while "
-        f"{found.name}/{found.version} was compared with it; nothing was changed, so promote again"
+        f"Expected the champion of {found.name} to stay {_version(against)} while "
+        f"{found.name}/{found.version} was compared with it, got {_version(present)}. Nothing was changed. "
+        "Promote again."
     )
 
 
@@ -221,7 +223,7 @@ def _record(
     force: bool,
     verdict: bool,
 ) -> None:
-    """Replace what was recorded about a version; the verdict, if it is to be, goes first and comes last."""
+    """Replace the record of a version. The old verdict is removed first, and a new one is written last."""
     replaced = [key for key in found.tags if key.startswith(_GATE) and key != _FORCED]
     if verdict:
         replaced = [*(key for key in _VERDICT if key in found.tags), *replaced]

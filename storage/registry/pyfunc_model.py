@@ -1,7 +1,7 @@
-"""The estimator as MLflow serves it: model from code, executed by MLflow when a version is loaded.
+"""The estimator as an MLflow "model from code", which MLflow executes when a version is loaded.
 
-This file and the package ``mistworks`` travel with every registered version; it must import nothing else of
-this repository.
+This file and the package ``mistworks`` are stored with every registered version, so it must import nothing
+else of this repository.
 """
 
 import math
@@ -19,25 +19,24 @@ from mistworks.errors import MistworksError
 
 
 class MistModel(PythonModel):
-    """Mutual information of one dataset a row.
+    """Estimate mutual information, one sample per row.
 
     Input: a DataFrame with the columns ``x`` and ``y``. Each cell holds a whole sample as a list of n rows:
-    dx numbers a row in ``x``, dy in ``y``. Rows of the DataFrame may differ in n, dx and dy.
+    each with dx numbers in ``x`` and dy in ``y``. Rows of the DataFrame may differ in n, dx and dy.
 
-    Parameter ``quantiles``: levels in (0, 1), ``[0.05, 0.5, 0.95]`` if not given; point estimators have none
-    and leave them out.
+    Parameter ``quantiles``: levels in (0, 1), ``[0.05, 0.5, 0.95]`` by default. Point estimators ignore it.
 
-    Output: a DataFrame with the index of the input and the columns ``mi`` (nats) and, where the estimator
-    knows quantiles, one for each level, such as ``q05``, ``q50``, ``q95`` (nats). A row's figures do not
-    depend on the other rows.
+    Output: a DataFrame with the index of the input and the columns ``mi`` (nats) and, if the estimator has
+    quantiles, one per level, such as ``q05``, ``q50``, ``q95`` (nats). The values of a row do not depend on
+    other rows.
 
-    A cell may be an array of shape (n, d) where the model is called in this process; over the wire it is the
-    nested list ``array.tolist()``.
+    When the model is called in this process, a cell may be an array of shape (n, d); over the network it is
+    the nested list ``array.tolist()``.
     """
 
     # MLflow looks for the name `context` in the signature and registers a broken model under any other.
     def load_context(self, context: PythonModelContext) -> None:
-        """Read the estimator from the artifacts of the version."""
+        """Load the estimator from the artifacts of the version."""
         self._estimator = mistworks.load(context.artifacts["estimator"])
 
     def predict(
@@ -49,7 +48,7 @@ class MistModel(PythonModel):
         """Estimate each row.
 
         Raises:
-            MistworksError: a cell is not a sample of n rows of equally many numbers.
+            MistworksError: a cell is not a sample of n rows of equal length.
         """
         levels = [float(level) for level in (params or {}).get("quantiles", ())]
         rows = [
@@ -69,21 +68,21 @@ class MistModel(PythonModel):
 
 
 def quantile_column(level: float) -> str:
-    """Name of the column of a quantile: ``q05`` for 0.05, ``q97.5`` for 0.975."""
+    """Name the column of a quantile: ``q05`` for 0.05, ``q97.5`` for 0.975."""
     whole, fraction = divmod(round(100 * level, 6), 1)
     return f"q{int(whole):02d}" + (f"{fraction:.6f}".rstrip("0")[1:] if not math.isclose(fraction, 0) else "")
 
 
 def _sample(cell: Iterable[Any], column: str, row: int) -> NDArray[np.float64]:
     try:
-        # Element by element: MLflow hands over arrays of arrays, which NumPy would not take for a table.
+        # Element by element: MLflow passes arrays of arrays, which NumPy does not convert to a table.
         sample = np.array([np.asarray(point, dtype=np.float64) for point in cell], dtype=np.float64)
     except (TypeError, ValueError):
         sample = np.empty(0)
     if sample.ndim != 2:
         raise MistworksError(
-            f"row {row}, column {column}: a list of n rows of equally many numbers was expected, and "
-            "something else came; give the array of shape (n, d) as array.tolist()"
+            f"Expected a list of n rows of equal length in row {row}, column {column}, got something else. "
+            "Give the array of shape (n, d) as array.tolist()."
         )
     return sample
 

@@ -1,4 +1,4 @@
-"""The code that runs: its commit, and whether it was changed since."""
+"""The revision of the running code: its commit, and whether it was changed since."""
 
 import os
 import subprocess
@@ -25,9 +25,9 @@ class CodeRevision:
 
 
 def code_revision() -> CodeRevision:
-    """The revision of the installed package: its own repository's, never that of a folder around it.
+    """Return the revision of the installed package: of its own repository, never of one around it.
 
-    Outside of a repository it is what ``MISTWORKS_COMMIT`` says, which an image is built with.
+    Outside a repository it is taken from ``MISTWORKS_COMMIT``, which container images set.
     """
     source = Path(mistworks.errors.__file__).resolve()
     try:
@@ -43,7 +43,7 @@ def code_revision() -> CodeRevision:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints, or none where it fails or is not installed."""
+    """Return what git prints; None if it fails or is not installed."""
     try:
         done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

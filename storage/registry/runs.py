@@ -1,4 +1,4 @@
-"""Training and evaluation recorded as MLflow runs, such that a training that was killed continues its run."""
+"""Trainings as MLflow runs. A training that was killed continues its run."""
 
 import json
 import time
@@ -35,11 +35,11 @@ _DIGEST_LENGTH = 32
 
 @dataclass(frozen=True, slots=True)
 class StoreReference:
-    """The data of one split, named such that it can be found and checked again.
+    """A reference to the data of one split, by which it can be found and checked again.
 
     Attributes:
         split: name of the split, such as ``"train"``.
-        url: where the store lies.
+        url: path or URL of the store.
         content_hash: hash over all its samples and labels.
     """
 
@@ -49,17 +49,17 @@ class StoreReference:
 
 
 class TrainingRun:
-    """One training in MLflow. Use as a context: leaving it by an exception marks the run as failed.
+    """One training in MLflow, used as a context: an exception marks the run as failed.
 
-    Made by `start_or_resume`. A run that made its estimator stays finished: another machine may do the same
-    training again, and however that ends, nothing is taken back.
+    Created by `start_or_resume`. A run that has produced its estimator stays finished, even if another
+    machine repeats the training and fails.
 
-    Points of curves are kept back and written in batches; a training that is resumed gives again those that
-    may have been lost, and none is written twice.
+    Points of curves are buffered and written in batches. A resumed training repeats those that may have been
+    lost, and none is written twice.
 
     Attributes:
         run_id: MLflow's identifier of the run.
-        resumed: whether the run was there before.
+        resumed: whether the run existed before.
     """
 
     def __init__(self, client: "MlflowClient", run_id: str, *, resumed: bool) -> None:
@@ -74,7 +74,7 @@ class TrainingRun:
         """Record parameters, nested mappings under dotted names.
 
         Raises:
-            MistworksError: a parameter stands in the run with another value.
+            MistworksError: the run has another value of a parameter.
         """
         from mlflow.entities import Param
 
@@ -83,8 +83,8 @@ class TrainingRun:
         for name, value in wanted.items():
             if known.get(name, value) != value:
                 raise MistworksError(
-                    f"run {self.run_id} was started with {name} = {known[name]}, and {value} came; resume it "
-                    "with its own settings, or train under another training key"
+                    f"Expected {name} = {known[name]}, with which run {self.run_id} was started, got "
+                    f"{value}. Resume it with its own settings, or train under another training key."
                 )
         params = [Param(name, value) for name, value in wanted.items() if name not in known]
         for first in range(0, len(params), _ENTRIES_A_BATCH):
@@ -93,8 +93,8 @@ class TrainingRun:
     def log_curves(self, step: int, values: Mapping[str, float]) -> None:
         """Add one point to each named curve.
 
-        A step that a curve already passed is left out: a training resumed from a checkpoint repeats the
-        steps after it, and would draw them twice.
+        Steps that a curve already has are skipped: a training resumed from a checkpoint repeats the steps
+        after it, which would otherwise be logged twice.
         """
         from mlflow.entities import Metric
 
@@ -108,7 +108,7 @@ class TrainingRun:
             self.flush()
 
     def flush(self) -> None:
-        """Write the points that were kept back."""
+        """Write the buffered points."""
         while self._pending:
             self._client.log_batch(self.run_id, metrics=self._pending[:_METRICS_A_BATCH])
             del self._pending[:_METRICS_A_BATCH]
@@ -119,7 +119,7 @@ class TrainingRun:
         self._client.set_tag(self.run_id, name, value)
 
     def finish(self, status: str = "FINISHED") -> None:
-        """Write what was kept back and end the run as FINISHED, FAILED or KILLED."""
+        """Write the buffered points and end the run as FINISHED, FAILED or KILLED."""
         self.flush()
         self._client.set_terminated(self.run_id, status)
 
@@ -156,26 +156,26 @@ def start_or_resume(
     revision: CodeRevision | None = None,
     experiment: str = EXPERIMENT,
 ) -> TrainingRun:
-    """The run of a training: the one that bears the key, or else a new one.
+    """Return the run with a training key, or start a new one.
 
-    Where two machines begin the same training at once on a server that offers no lock, both get one run.
+    If two machines begin the same training at once on a server without locks, both get the same run.
 
     Args:
-        tracking_uri: where runs are kept; an SQLite database is made where there is none.
+        tracking_uri: where runs are kept. An SQLite database is created if it does not exist.
         training_key: equal exactly for equal trainings, such as a hash of configuration and data.
-        name: shown name of a new run.
+        name: displayed name of a new run.
         parameters: settings, nested mappings allowed.
         datasets: the stores that are read, recorded as inputs, tags and parameters.
         tags: further tags.
-        revision: the code that runs; found out if none is given.
+        revision: the running code; determined if None.
         experiment: name of the experiment.
 
     Raises:
-        MistworksError: the key has a quote in it, a parameter differs from that of the run to be resumed, or
-            the database cannot be made.
+        MistworksError: the key contains a quote, a parameter differs from that of the resumed run, or the
+            database cannot be created.
     """
     if "'" in training_key or '"' in training_key:
-        raise MistworksError(f"a training key without quotes was expected, and {training_key!r} came")
+        raise MistworksError(f"Expected a training key without quotes, got {training_key!r}.")
     client = open_client(tracking_uri, create=True)
     experiment_of_run = experiment_id(client, tracking_uri, experiment)
     found = code_revision() if revision is None else revision
@@ -199,15 +199,15 @@ def start_or_resume(
     run.log_parameters(parameters)
     if former is not None and not _is_finished(former):
         client.update_run(run_id, status="RUNNING")
-        # The same content may have moved; the code that began the training stays on record. In one request:
-        # of two machines, one is on record and not half of each.
+        # The same content may have moved. The code that began the training stays recorded. One request, so
+        # that of two machines one is recorded and not half of each.
         _set_tags(client, run_id, data_tags)
     _log_inputs(client, run_id, datasets)
     return run
 
 
 def log_calibration(tracking_uri: str, run_id: str, store: StoreReference, calibration_sha256: str) -> None:
-    """Record on a training's run what its estimator was calibrated on, and the hash of the calibration.
+    """Record on a training's run the data of its calibration, and the hash of the calibration.
 
     Raises:
         MistworksError: there is no such run.
@@ -215,7 +215,7 @@ def log_calibration(tracking_uri: str, run_id: str, store: StoreReference, calib
     client = open_client(tracking_uri)
     known = existing_run(client, run_id, tracking_uri).data.tags
     wanted = {**_data_tags([store]), CALIBRATION_TAG: calibration_sha256}
-    # The same calibration from another place, such as another machine's, changes nothing.
+    # The same calibration from another place, such as another machine, changes nothing.
     places = {f"mistworks.{store.split}.store"}
     if any(known.get(tag) != value for tag, value in wanted.items() if tag not in places):
         _set_tags(client, run_id, wanted)
@@ -223,7 +223,7 @@ def log_calibration(tracking_uri: str, run_id: str, store: StoreReference, calib
 
 
 def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT) -> str | None:
-    """The identifier of the run that bears a training key, or none; makes nothing."""
+    """Return the identifier of the run with a training key, or None. Creates nothing."""
     try:
         client = open_client(tracking_uri)
     except MistworksError:
@@ -235,14 +235,14 @@ def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT)
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """What a finished training run says of itself.
+    """The record of a finished training run.
 
     Attributes:
         train: the store it was trained on.
         validation: the store it was validated on.
-        weights_sha256: of the estimator it made.
-        calibration: the store its estimator was calibrated on last, None if it never was.
-        calibration_sha256: of that calibration, empty if there is none.
+        weights_sha256: SHA-256 of its estimator's weights.
+        calibration: the store its estimator was last calibrated on, None if never.
+        calibration_sha256: SHA-256 of that calibration, empty if there is none.
         preset: name of its preset.
         revision: the code that ran it.
     """
@@ -257,7 +257,7 @@ class TrainingRecord:
 
 
 def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
-    """What a training run recorded.
+    """Read the record of a training run.
 
     Raises:
         MistworksError: there is no such run, or it is not a finished training of ours.
@@ -276,13 +276,13 @@ def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
         )
     except KeyError as error:
         raise MistworksError(
-            f"run {run_id} is not a finished training of mistworks (it lacks the tag {error}); give the "
-            "identifier of one"
+            f"Expected a finished training of Mistworks, got run {run_id} without the tag {error}. Give the "
+            "identifier of a finished training."
         ) from None
 
 
 def existing_run(client: "MlflowClient", run_id: str, tracking_uri: str) -> "Run":
-    """A run by its identifier.
+    """Return a run by its identifier.
 
     Raises:
         MistworksError: there is no such run, or the tracking server does not answer.
@@ -294,11 +294,11 @@ def existing_run(client: "MlflowClient", run_id: str, tracking_uri: str) -> "Run
     except MlflowException as error:
         if error.error_code not in _NO_SUCH_RUN:
             raise MistworksError(
-                f"MLflow at {shown(tracking_uri)} fails ({error}); mend it and run again"
+                f"Expected MLflow at {shown(tracking_uri)} to work, got: {error}. Repair it and run again."
             ) from error
         raise MistworksError(
-            f"there is no run {run_id!r} at {shown(tracking_uri)}; give the identifier of a training run "
-            "kept there"
+            f"Expected a run at {shown(tracking_uri)}, got {run_id!r}, which does not exist. Give the "
+            "identifier of a training run kept there."
         ) from None
 
 
@@ -312,11 +312,11 @@ def _age(run: "Run") -> tuple[int, str]:
 
 
 def _other_run(client: "MlflowClient", own: "Run", training_key: str) -> "Run | None":
-    """The run that another machine began for the same training meanwhile, if own has to give way to it.
+    """Return the run that another machine began for the same training, if our own has to give way.
 
-    Each made its run before it looked, so that at least one sees the other. The younger run gives way at
-    once. The older one waits for that; where the younger stays, whoever made it had looked before and works
-    on it.
+    Each machine creates its run before it looks for others, so at least one sees the other. The younger run
+    gives way at once. The older one waits for that; if the younger stays, its machine had looked earlier and
+    is working on it.
     """
     experiment = own.info.experiment_id
     for _ in range(_TURNS_TO_GIVE_WAY):
@@ -357,7 +357,7 @@ def _log_inputs(client: "MlflowClient", run_id: str, datasets: Sequence[StoreRef
 
     inputs = [
         DatasetInput(
-            # MLflow's column holds 36 characters; the whole hash stands in the run's tags.
+            # MLflow's column holds 36 characters; the complete hash is in the run's tags.
             dataset=Dataset(
                 name=data.split,
                 digest=data.content_hash[:_DIGEST_LENGTH],

@@ -1,8 +1,8 @@
-"""Where MLflow keeps runs and models, and how this package reaches it without leaving global state behind.
+"""Access to MLflow's runs and models that leaves no global state behind.
 
-A tracking URI names a database or a server: ``sqlite:////root/mlflow.db`` (artifacts lie in the folder
+A tracking URI names a database or a server: ``sqlite:////root/mlflow.db`` (artifacts are in the folder
 ``artifacts`` beside the file), ``postgresql://…`` or ``http://…``. Every function takes it as an argument;
-whoever holds the command line decides whether ``MLFLOW_TRACKING_URI`` fills it in.
+only the command line reads ``MLFLOW_TRACKING_URI``.
 """
 
 import fcntl
@@ -37,13 +37,13 @@ _QUIET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "GIT_PYTHON_REFRESH": "quiet",
 }
-# Any number will do, as long as it is always the same and nobody else's.
+# Any number works that never changes and that nobody else uses.
 _ADVISORY_KEY = int.from_bytes(hashlib.sha256(b"mistworks.registry").digest()[:8], signed=True)
 _fluent_lock = threading.RLock()
 
 
 def local_tracking_uri(root: str | Path) -> str:
-    """The tracking URI of the SQLite database ``mlflow.db`` in a local folder."""
+    """Return the tracking URI of the SQLite database ``mlflow.db`` in a local folder."""
     return f"{_SQLITE}{Path(root).expanduser().absolute() / 'mlflow.db'}"
 
 
@@ -55,7 +55,7 @@ def default_tracking_uri() -> str:
 
 
 def database_path(tracking_uri: str) -> Path | None:
-    """The database file of an SQLite tracking URI, or none where the URI names a server."""
+    """Return the database file of an SQLite tracking URI; None if the URI names a server."""
     if not tracking_uri.startswith(_SQLITE):
         return None
     return Path(tracking_uri.removeprefix(_SQLITE)).absolute()
@@ -67,7 +67,7 @@ def is_server(tracking_uri: str) -> bool:
 
 
 def require_tracking(tracking_uri: str) -> None:
-    """Make sure, before work starts, that what keeps its result answers; a local file is made when needed.
+    """Check before work starts that the tracking store answers. A local file is created if needed.
 
     Raises:
         MistworksError: a server or database does not answer, or refuses.
@@ -77,42 +77,42 @@ def require_tracking(tracking_uri: str) -> None:
 
 
 def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
-    """A client of the tracking store and model registry at one URI.
+    """Return a client of the tracking store and model registry at one URI.
 
     Args:
         tracking_uri: where runs and models are kept.
-        create: make the SQLite database, its folder and its tables where they do not exist yet.
+        create: create the SQLite database, its folder and its tables if they do not exist.
 
     Raises:
-        MistworksError: the URI is not one of a database or server, nothing is there and ``create`` is not
-            set, the folder cannot be written, or the server does not answer or lets nobody in.
+        MistworksError: the URI names neither a database nor a server, nothing is there and ``create`` is not
+            set, the folder cannot be written, or the server does not answer or refuses.
     """
     if "://" not in tracking_uri or tracking_uri.startswith("file:"):
         raise MistworksError(
-            f"the tracking URI {tracking_uri!r} names neither a database nor a server; expected one like "
-            "sqlite:////folder/mlflow.db, postgresql://… or http://…"
+            "Expected a tracking URI such as sqlite:////folder/mlflow.db, postgresql://… or http://…, got "
+            f"{tracking_uri!r}."
         )
     path = database_path(tracking_uri)
     if path is not None and not path.is_file():
         if not create:
             raise MistworksError(
-                f"there is no MLflow database at {path}, so no run or model to find; run the pipeline first, "
-                "or give the tracking URI of another database"
+                f"Expected an MLflow database at {path}, got none. Run the pipeline first, or give the "
+                "tracking URI of another database."
             )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise MistworksError(
-                f"the folder {path.parent} of the MLflow database cannot be made ({error.strerror}); "
-                "choose a folder that can be written"
+                f"Expected to create the folder {path.parent} of the MLflow database, got: {error.strerror}. "
+                "Choose a writable folder."
             ) from None
     _quieten()
     if is_server(tracking_uri):
         require_server(tracking_uri)
     from mlflow import MlflowClient
 
-    # Migrations are not safe against each other: the first of two processes makes the tables alone. Whoever
-    # only reads what is whole needs neither the lock nor the right to write.
+    # Concurrent migrations are not safe, so one process creates the tables while the other waits. Reading a
+    # complete database needs neither the lock nor the right to write.
     with nullcontext() if _is_whole(tracking_uri) else exclusive(tracking_uri):
         client = translating(MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri), tracking_uri)
     if path is not None:
@@ -121,12 +121,12 @@ def open_client(tracking_uri: str, *, create: bool = False) -> "MlflowClient":
 
 
 def experiment_id(client: "MlflowClient", tracking_uri: str, name: str = EXPERIMENT) -> str:
-    """The identifier of an experiment, which is made where there is none of that name.
+    """Return the identifier of an experiment, which is created if it does not exist.
 
-    With SQLite the artifacts go beside the database: MLflow's own default is the working directory.
+    With SQLite the artifacts go beside the database, not into the working directory as is MLflow's default.
 
     Raises:
-        MlflowException: the experiment cannot be made, such as one that was deleted but not removed.
+        MlflowException: the experiment cannot be created, for example because it was deleted but not removed.
     """
     from mlflow.exceptions import MlflowException
 
@@ -139,7 +139,7 @@ def experiment_id(client: "MlflowClient", tracking_uri: str, name: str = EXPERIM
         try:
             return str(client.create_experiment(name, artifact_location=location))
         except MlflowException:
-            # Another machine may have made it since.
+            # Another machine may have created it in the meantime.
             experiment = client.get_experiment_by_name(name)
             if experiment is None:
                 raise
@@ -148,12 +148,12 @@ def experiment_id(client: "MlflowClient", tracking_uri: str, name: str = EXPERIM
 
 @contextmanager
 def exclusive(tracking_uri: str) -> Iterator[None]:
-    """Hold the registry alone: read, decide and write as one step, across processes and threads.
+    """Hold the registry exclusively: read, decide and write as one step, across processes and threads.
 
     With SQLite this is a file lock beside the database; with PostgreSQL an advisory lock of the database,
     which spans machines. Both are released when their holder dies. An MLflow server offers no lock: there a
     file lock in the temporary folder binds this machine, and `tasks.registration` adds a limit of Prefect's.
-    Whoever writes to a server must come out right without it. Not reentrant.
+    Writers to a server must therefore be correct without a lock. Not reentrant.
 
     Raises:
         MistworksError: the lock file cannot be written, or the database does not answer.
@@ -176,8 +176,8 @@ def exclusive(tracking_uri: str) -> Iterator[None]:
         handle = lock.open("a")
     except OSError as error:
         raise MistworksError(
-            f"the lock file {lock} cannot be written ({error.strerror}); give the tracking URI of a database "
-            "in a folder that can be written"
+            f"Expected to write the lock file {lock}, got: {error.strerror}. Give the tracking URI of a "
+            "database in a writable folder."
         ) from None
     with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -186,18 +186,19 @@ def exclusive(tracking_uri: str) -> Iterator[None]:
 
 @contextmanager
 def fluent(tracking_uri: str) -> Iterator[None]:
-    """Point MLflow's global state at a tracking URI for the duration of a block, then put it back.
+    """Point MLflow's global state at a tracking URI for the duration of a block, then restore it.
 
-    Logging a model, and resolving ``models:/`` addresses, know no other way. One thread at a time.
+    Logging a model and resolving ``models:/`` addresses need this. One thread at a time.
     """
     _quieten()
     import mlflow
 
     with _fluent_lock:
-        # MLflow mirrors both settings in the environment and falls back to it: there they are put back, so
-        # that they read as before and a change of the environment keeps its effect.
+        # MLflow mirrors both settings in the environment and falls back to it. The environment is restored,
+        # so that both read as before and later changes of the environment take effect.
         former = {name: os.environ.get(name) for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI")}
-        # Loading a model puts its copy of the package in front; processes started later would import that.
+        # Loading a model puts its copy of the package first on the path, and later processes would import
+        # that.
         path = list(sys.path)
         mlflow.set_tracking_uri(tracking_uri)
         mlflow.set_registry_uri(tracking_uri)
@@ -215,7 +216,7 @@ def fluent(tracking_uri: str) -> Iterator[None]:
 
 
 def _is_whole(tracking_uri: str) -> bool:
-    """Whether opening a store makes and migrates nothing."""
+    """Whether opening the database would create or migrate nothing."""
     if is_server(tracking_uri):
         return True
     from mlflow.store.db.utils import _get_latest_schema_revision
@@ -224,7 +225,7 @@ def _is_whole(tracking_uri: str) -> bool:
 
     with suppress(SQLAlchemyError), _connection(tracking_uri) as connection:
         revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-        # Made last.
+        # Created last.
         experiment = connection.execute(text("SELECT 1 FROM experiments LIMIT 1")).scalar()
         return experiment is not None and revision == _get_latest_schema_revision()  # type: ignore[no-untyped-call]
     return False
@@ -232,7 +233,7 @@ def _is_whole(tracking_uri: str) -> bool:
 
 @contextmanager
 def _connection(tracking_uri: str) -> Iterator["Connection"]:
-    """A connection of its own to the database, which writes no file where SQLite has none.
+    """Open a separate connection to the database that creates no SQLite file.
 
     Raises:
         MistworksError: the database does not answer.

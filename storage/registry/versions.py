@@ -1,8 +1,7 @@
-"""Registered estimators: versions with metrics and lineage, and the alias ``champion`` for the best of them.
+"""Registered estimators: versions with metrics and lineage, and the alias ``champion`` for the best one.
 
-A version is complete or not there: its model is logged, loaded back and checked bit by bit first, then the
-version is made together with all its tags. Which version is champion is decided apart, by
-`storage.registry.promotion`.
+A version is complete or absent: its model is logged, loaded back and checked bit by bit before the version is
+created with all its tags. Which version is champion is decided separately, by `storage.registry.promotion`.
 """
 
 import hashlib
@@ -63,27 +62,27 @@ def register(
     revision: CodeRevision | None = None,
     name: str = MODEL,
 ) -> RegisteredVersion:
-    """Register a saved estimator as a new version; whether it becomes champion is decided apart.
+    """Register a saved estimator as a new version. Whether it becomes champion is decided separately.
 
-    Registering the same run, weights and calibration again returns the version that is there. Where two
-    machines do so at once on a server that offers no lock, one version stays: that with the lowest number.
+    Registering the same run, weights and calibration again returns the existing version. If two machines do
+    so at once on a server without locks, the version with the lowest number stays.
 
     Args:
-        folder: what `Estimator.save` wrote.
+        folder: the folder that `Estimator.save` wrote.
         tracking_uri: where runs and models are kept.
         run_id: the run of its training.
         train: the store it was trained on.
         validation: the store that ``validation_mse`` was measured on.
         validation_mse: mean squared error in nats².
         preset: name of the preset.
-        calibration: the store it was calibrated on, if it was.
-        metrics: further figures to show beside the version.
-        revision: the code that ran; found out if none is given.
+        calibration: the store it was calibrated on, if any.
+        metrics: further metrics to show with the version.
+        revision: the code that ran; determined if None.
         name: the registered model.
 
     Raises:
-        MistworksError: the folder holds no estimator, there is no such run, or what was logged does not give
-            the predictions of the folder's estimator.
+        MistworksError: the folder holds no estimator, there is no such run, or the logged model does not
+            predict what the folder's estimator does.
     """
     folder = Path(folder)
     code = code_revision() if revision is None else revision
@@ -119,7 +118,7 @@ def is_reference(text: str) -> bool:
 
 
 def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
-    """The estimator behind ``models:/mist@champion``, ``models:/mist/3``, ``mist@champion`` or ``mist/3``.
+    """Load the estimator ``models:/mist@champion``, ``models:/mist/3``, ``mist@champion`` or ``mist/3``.
 
     Args:
         reference: the name of a version.
@@ -127,7 +126,7 @@ def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
 
     Raises:
         MistworksError: there is no such model, alias or version; the message names those that exist.
-        MissingModelError: the version is there, and its model is missing or damaged.
+        MissingModelError: the version exists, but its model is missing or damaged.
     """
     tracking_uri = tracking_uri or default_tracking_uri()
     client = open_client(tracking_uri)
@@ -145,7 +144,7 @@ def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
 
 
 def lookup(reference: str, tracking_uri: str) -> RegisteredVersion:
-    """One version with its metrics and lineage; the forms of reference are those of `load`.
+    """Look up one version with its metrics and lineage. The forms of reference are those of `load`.
 
     Raises:
         MistworksError: there is no such model, alias or version; the message names those that exist.
@@ -155,7 +154,7 @@ def lookup(reference: str, tracking_uri: str) -> RegisteredVersion:
 
 
 def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
-    """All versions of a registered model, oldest first; empty where there is none of that name.
+    """List all versions of a registered model, oldest first; empty if the model does not exist.
 
     Raises:
         MistworksError: there is no registry at the tracking URI.
@@ -165,7 +164,7 @@ def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
 
 
 def _location(client: "MlflowClient", found: "ModelVersion", tracking_uri: str) -> str:
-    """Where the model of a version lies: beside the database, also where that was moved and is read only."""
+    """Locate the model of a version: beside the database, even if that was moved and is read-only."""
     path = database_path(tracking_uri)
     if path is None:
         return f"models:/{found.name}/{found.version}"
@@ -179,10 +178,10 @@ def _model_id(found: "ModelVersion") -> str:
 
 @contextmanager
 def _explained(version: str, location: str) -> Iterator[None]:
-    """Name the version whose model cannot be read, and what to do.
+    """Name a version whose model cannot be read, and say what to do.
 
     Raises:
-        MissingModelError: whatever the artifact store or the model's files gave as a reason.
+        MissingModelError: for whatever reason the artifact store or the files give.
     """
     try:
         yield
@@ -205,7 +204,7 @@ def _create_version(
     model_id = log_model(folder, lineage.run_id, name)
     check_predictions(folder, f"models:/{model_id}")
     with suppress(MlflowException):
-        # It is there, from before or made by another machine now; if not, what comes next says why.
+        # It exists already, or another machine just created it. If not, the next call says why.
         client.create_registered_model(name)
     client.create_model_version(
         name,
@@ -217,10 +216,10 @@ def _create_version(
 
 
 def _settle_version(client: "MlflowClient", name: str, lineage: Lineage) -> int:
-    """The number of the version with an identity; any others with the same are deleted.
+    """Return the number of the version with an identity, and delete others with the same.
 
-    Another machine may have registered the same meanwhile. Each made its version before it looked here, so
-    that all agree on the lowest number.
+    Another machine may have registered the same in the meantime. Each creates its version before it looks for
+    others, so all agree on the lowest number.
     """
     from mlflow.exceptions import MlflowException
 
@@ -228,7 +227,7 @@ def _settle_version(client: "MlflowClient", name: str, lineage: Lineage) -> int:
     aliases = client.get_registered_model(name).aliases.values()
     for other in others:
         if PROMOTION_TAG not in other.tags and other.version not in aliases:
-            # Both machines may come here.
+            # Both machines may reach this line.
             with suppress(MlflowException):
                 client.delete_model_version(name, other.version)
                 client.delete_logged_model(_model_id(other))
@@ -236,7 +235,7 @@ def _settle_version(client: "MlflowClient", name: str, lineage: Lineage) -> int:
 
 
 def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "ModelVersion":
-    """The version that a reference names; its forms are those of `load`.
+    """Resolve a reference to a version. Its forms are those of `load`.
 
     Raises:
         MistworksError: there is no such model, alias or version; the message names those that exist.
@@ -244,36 +243,35 @@ def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Model
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise MistworksError(
-            f"{reference!r} does not name a registered model; expected models:/{MODEL}@{CHAMPION} or "
-            f"models:/{MODEL}/3, or the same without models:/"
+            f"Expected a registered model such as models:/{MODEL}@{CHAMPION} or models:/{MODEL}/3, with or "
+            f"without models:/, got {reference!r}."
         )
     name, alias = match["name"], match["alias"]
     numbers = [int(found.version) for found in model_versions(client, name)]
     if not numbers:
         known = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise MistworksError(
-            f"{reference!r}: there is no registered model {name!r} at {shown(tracking_uri)}; registered "
-            f"models: {known}; train and register one, or give another tracking URI"
+            f"Expected a registered model at {shown(tracking_uri)} ({known}), got {reference!r}. Train and "
+            "register one, or give another tracking URI."
         )
     aliases = {of: int(number) for of, number in client.get_registered_model(name).aliases.items()}
     number = aliases.get(alias) if alias else int(match["version"])
     if number not in numbers:
         wanted = f"alias {alias!r}" if alias else f"version {match['version']}"
         raise MistworksError(
-            f"{reference!r}: the model {name!r} has no {wanted}; its aliases: "
-            f"{', '.join(sorted(aliases)) or 'none'}; its versions: {', '.join(map(str, numbers))}; ask for "
-            "one of these"
+            f"Expected an alias ({', '.join(sorted(aliases)) or 'none'}) or version "
+            f"({', '.join(map(str, numbers))}) of the model {name!r}, got {wanted} in {reference!r}."
         )
     return client.get_model_version(name, str(number))
 
 
 def _version_of(client: "MlflowClient", name: str, lineage: Lineage) -> int | None:
-    """The number of the version registered from the same run, weights and calibration, or none."""
+    """Return the number of the version with the same run, weights and calibration, or None."""
     return next((int(found.version) for found in _alike(client, name, lineage)), None)
 
 
 def _alike(client: "MlflowClient", name: str, lineage: Lineage) -> list["ModelVersion"]:
-    """The versions registered from the same run, weights and calibration, oldest first."""
+    """List the versions with the same run, weights and calibration, oldest first."""
     return [
         found
         for found in model_versions(client, name)
@@ -286,7 +284,8 @@ def _weights_sha256(folder: Path) -> str:
         return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     except OSError:
         raise MistworksError(
-            f"{folder} holds no readable model.safetensors; give the folder that Estimator.save wrote"
+            f"Expected a readable model.safetensors in {folder}, got none. Give the folder that "
+            "Estimator.save wrote."
         ) from None
 
 

@@ -1,1 +1,1 @@
-"""Tables of users: columns of CSV files, pairs of samples in Parquet files and the estimates of them."""
+"""Tables of users: columns of CSV files; pairs of samples in Parquet files, and their estimates."""

@@ -1,4 +1,4 @@
-"""Reads columns of tables from files."""
+"""Read columns of tables from files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 
 def read_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> "dict[str, DataFrame]":
-    """Named groups of columns of a CSV file with a header.
+    """Read named groups of columns of a CSV file with a header.
 
     Args:
         path: the file.
-        columns: for each group the names of its columns.
+        columns: the names of the columns of each group.
 
     Raises:
         MistworksError: the file cannot be read, is not CSV, or lacks a column.
@@ -25,13 +25,17 @@ def read_columns(path: Path, columns: Mapping[str, Sequence[str]]) -> "dict[str,
     try:
         table = pd.read_csv(path)
     except OSError as error:
-        raise MistworksError(f"{path} cannot be read ({error.strerror}); mend the path") from None
+        raise MistworksError(
+            f"Expected a readable table at {path}, got: {error.strerror}. Correct the path."
+        ) from None
     except (ValueError, UnicodeDecodeError) as error:
-        raise MistworksError(f"{path} is not a CSV table with a header ({error}); mend the file") from None
+        raise MistworksError(
+            f"Expected a CSV table with a header in {path}, got: {str(error).rstrip('.')}. Correct the file."
+        ) from None
     wanted = [name for group in columns.values() for name in group]
     if missing := [name for name in wanted if name not in table.columns]:
         raise MistworksError(
-            f"{path} has no column {', '.join(map(repr, missing))}; "
-            f"it has {', '.join(map(str, table.columns))}; choose among these"
+            f"Expected columns of {path} ({', '.join(map(str, table.columns))}), got "
+            f"{', '.join(map(repr, missing))}. Choose among them."
         )
     return {group: table[list(names)] for group, names in columns.items()}

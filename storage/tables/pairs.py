@@ -1,10 +1,10 @@
-"""Pairs of samples in Parquet files, and the estimates of them, at paths or URLs.
+"""Pairs of samples in Parquet files, and their estimates, at paths or URLs.
 
 A source is one file, or a folder of files ``*.parquet``. Each row is a pair: ``x`` and ``y`` are lists of
-numbers, or of points that are lists of numbers; a column ``id`` is handed through. The target is a folder:
-``<model>-<version>/<path of the file>/<part>-<key>-<failures>.parquet`` holds the estimates of some rows of a
-file. The key follows from all that they depend on, so that what is done is known by its name, and what the
-file or the levels were before is told from what they are now.
+numbers, or of points that are lists of numbers; a column ``id`` is copied to the estimates. The target is a
+folder: ``<model>-<version>/<path of the file>/<part>-<key>-<failures>.parquet`` holds the estimates of some
+rows of a file. The key is a hash of everything they depend on. Finished parts are therefore recognised by
+name, and parts of an earlier file or of other levels are not mistaken for them.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from storage.places.location import Location
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
-# So many pairs are in memory at once; what a killed worker loses is less.
+# Pairs in memory at once. A killed worker loses fewer than these.
 PAIRS_A_PART = 512
 _FORMAT = "1"
 _SUFFIX = ".parquet"
@@ -45,11 +45,11 @@ class PairFile:
     """One file of pairs.
 
     Attributes:
-        url: of the folder that it is looked for in.
-        path: below that.
+        url: URL of the folder that was searched.
+        path: path below that folder.
         size: in bytes.
-        tag: what tells its content from another's.
-        groups: rows of each row group.
+        tag: identifies its content.
+        groups: number of rows of each row group.
         has_id: whether its rows have an identifier.
     """
 
@@ -62,7 +62,7 @@ class PairFile:
 
     @cached_property
     def parts(self) -> list[tuple[int, int, int]]:
-        """Row group, first row in it and the row after the last, of each part."""
+        """Row group, first row and the row after the last, of each part."""
         return [
             (group, start, min(start + PAIRS_A_PART, rows))
             for group, rows in enumerate(self.groups)
@@ -70,11 +70,11 @@ class PairFile:
         ]
 
     def read(self, part: int) -> "Pairs":
-        """The rows of a part.
+        """Read the rows of a part.
 
         Raises:
             StoreUnreachableError: an object store does not answer.
-            MistworksError: the file is gone, damaged, or another one.
+            MistworksError: the file is missing, damaged or replaced by another.
         """
         group, start, stop = self.parts[part]
         columns = ["x", "y", *([_ID] if self.has_id else [])]
@@ -108,21 +108,21 @@ class Pairs:
         return int(self.table.num_rows)
 
     def __getitem__(self, row: int) -> tuple[FloatArray, FloatArray]:
-        """X and Y of one pair, of shapes (n, dx) and (n, dy).
+        """Return X and Y of one pair, of shapes (n, dx) and (n, dy).
 
         Raises:
-            MistworksError: it holds no such arrays.
+            MistworksError: the row holds no such arrays.
         """
         return _points(self.table.column("x")[row], "x"), _points(self.table.column("y")[row], "y")
 
     @property
     def identifiers(self) -> Any:
-        """The column of identifiers, None where there is none."""
+        """The column of identifiers; None if there is none."""
         return self.table.column(_ID) if _ID in self.table.column_names else None
 
 
 def find_pairs(source: str) -> list[PairFile]:
-    """The files of pairs at a path or URL, by name.
+    """Find the files of pairs at a path or URL, in order of name.
 
     Raises:
         MistworksError: there are none, they cannot be read, or one has other columns.
@@ -151,14 +151,14 @@ def find_pairs(source: str) -> list[PairFile]:
 
 @dataclass(frozen=True)
 class EstimateFolder:
-    """Where estimates of the pairs of one file by one model are kept.
+    """The folder of one estimator's estimates of the pairs of one file.
 
     Attributes:
         target: path or URL of the whole target.
-        file: whose pairs they are of.
-        model: such as ``"mist/3"``.
-        version: of its weights and calibration.
-        levels: of the intervals.
+        file: the file of pairs.
+        model: name of the estimator, such as ``"mist/3"``.
+        version: version of its weights and calibration.
+        levels: levels of the intervals.
     """
 
     target: str
@@ -173,7 +173,7 @@ class EstimateFolder:
         return f"{self.model.replace('/', '-')}-{self.version}/{self.file.path}"
 
     def done(self) -> dict[int, int]:
-        """The parts that are there, and how many of their pairs failed.
+        """Return the finished parts, and how many pairs of each failed.
 
         Raises:
             StoreUnreachableError: an object store does not answer.
@@ -195,12 +195,13 @@ class EstimateFolder:
         return found
 
     def missing(self) -> list[int]:
-        """The parts that are not there."""
+        """List the parts that are not finished."""
         done = self.done()
         return [part for part in range(len(self.file.parts)) if part not in done]
 
     def write(self, part: int, table: Any, failures: int) -> None:
-        """Keep the estimates of a part, whole or not at all, in place of those of a former state of the file.
+        """Write the estimates of a part, completely or not at all, and remove those of former states of the
+        file.
 
         Raises:
             StoreUnreachableError: an object store does not answer.
@@ -285,7 +286,7 @@ class _RangeReader(io.RawIOBase):
 
 
 def _rows(batches: "Iterator[Any]", start: int, stop: int) -> "Iterator[Any]":
-    """What of some batches lies between two rows."""
+    """Yield the part of some batches between two rows."""
     position = 0
     for batch in batches:
         low, high = max(start - position, 0), min(stop - position, len(batch))
@@ -304,7 +305,9 @@ def _points(cell: Any, name: str) -> FloatArray:
         return _numbers(points, name)[:, None]
     dimensions = _dimensions(points)
     if points.null_count or len(dimensions) > 1:
-        raise MistworksError(f"Expected points of one dimension in {name}, got {sorted(dimensions)}.")
+        raise MistworksError(
+            f"Expected points of equal dimension in {name}, got dimensions {sorted(dimensions)}."
+        )
     values = _numbers(points.flatten(), name)
     return values.reshape(len(points), -1) if len(points) else values[:, None]
 
@@ -334,7 +337,7 @@ def _described(url: str, files: "ObjectStore", entry: Any) -> PairFile:
         raise _unreachable(url, error) from error
     except _ARROW_ERRORS as error:
         raise MistworksError(
-            f"Expected Parquet in {path} of {url}, got: {reason(error)}. Correct it, or take it away."
+            f"Expected Parquet in {path} of {url}, got: {reason(error)}. Correct or remove it."
         ) from None
     for name in ("x", "y"):
         if name not in schema.names or not _is_list(schema.field(name).type):
@@ -357,7 +360,7 @@ def _no_pairs(source: str) -> MistworksError:
 
 
 def _unreachable(url: str, error: BaseException) -> MistworksError:
-    return access_error(f"the place {url} cannot be used", error, "correct it, then run again")
+    return access_error(f"use the place {url}", error, "Correct it, then run again.")
 
 
 __all__ = ["PAIRS_A_PART", "EstimateFolder", "PairFile", "Pairs", "claim_target", "find_pairs"]

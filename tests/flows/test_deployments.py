@@ -257,7 +257,7 @@ class TestOneWriter:
         url = str(tmp_path / "train.zarr")
         with (
             one_writer(url),
-            pytest.raises(MistworksError, match="is being written by another run"),
+            pytest.raises(MistworksError, match="Expected no other run to write"),
             one_writer(url),
         ):
             pass

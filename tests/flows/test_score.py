@@ -108,7 +108,7 @@ class TestEstimates:
         assert folder.done() == {0: 5}
         found = read(tmp_path / "out")
         assert found["mi"].isna().tolist() == [True] * 5 + [False]
-        expected = ["got none", "of one dimension in x", "finite", "rows", "1 missing ones"]
+        expected = ["got none", "of equal dimension in x", "finite", "rows", "1 missing ones"]
         for failure, part in zip(found["failure"][:5], expected, strict=True):
             assert part in failure
 

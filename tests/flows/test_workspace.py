@@ -174,8 +174,8 @@ def test_a_pipeline_without_a_validation_split_is_refused(tmp_path: Path) -> Non
         ),
         (("generate", "--store", "s.zarr", "--preset", "nope"), "Expected a preset out of"),
         (("generate", "--store", "s.zarr", "--preset", "paper", "--count", "999999999"), "of free space at"),
-        (("regenerate", "no.zarr"), "there is no store at"),
-        (("train", "--store", "no.zarr", "--validation-store", "no.zarr"), "there is no store at"),
+        (("regenerate", "no.zarr"), "Expected a store at"),
+        (("train", "--store", "no.zarr", "--validation-store", "no.zarr"), "Expected a store at"),
     ],
 )
 def test_errors_come_before_any_server_is_started(

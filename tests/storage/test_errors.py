@@ -51,10 +51,10 @@ METADATA = (
         (
             answered("429 Too Many Requests", "SlowDown"),
             "transient",
-            "429 Too Many Requests, SlowDown: As it is.",
+            "429 Too Many Requests, SlowDown: As it is",
         ),
-        (answered("403 Forbidden", "AccessDenied"), "credentials", "403 Forbidden, AccessDenied: As it is."),
-        (answered("403 Forbidden", "Odd"), "credentials", "403 Forbidden, Odd: As it is."),
+        (answered("403 Forbidden", "AccessDenied"), "credentials", "403 Forbidden, AccessDenied: As it is"),
+        (answered("403 Forbidden", "Odd"), "credentials", "403 Forbidden, Odd: As it is"),
         (answered("403 Forbidden", "RequestTimeTooSkewed"), "clock", "403 Forbidden, RequestTimeTooSkewed"),
         (answered("404 Not Found", "NoSuchBucket"), "no bucket", "404 Not Found, NoSuchBucket"),
         (answered("507 Insufficient Storage", "Odd"), "full", "507 Insufficient Storage, Odd"),
@@ -64,7 +64,7 @@ METADATA = (
             "transient",
             "Error performing GET http://127.0.0.1:9/b/x: HTTP error: error sending request: Conn",
         ),
-        (METADATA, "credentials", "there are no credentials in the environment"),
+        (METADATA, "credentials", "no credentials in the environment"),
     ],
 )
 def test_causes_are_told_apart_however_deep_they_are_wrapped(text: str, cause: str, told: str) -> None:
@@ -77,7 +77,7 @@ def test_causes_are_told_apart_however_deep_they_are_wrapped(text: str, cause: s
     assert "\n" not in reason(error)
     assert "xml" not in reason(error)
     kind = StoreUnreachableError if cause == "transient" else StoreRefusedError
-    assert type(access_error("it failed", error, "")) is kind
+    assert type(access_error("read it", error, "")) is kind
 
 
 def test_a_refusal_without_a_text_is_one_of_credentials() -> None:
@@ -85,16 +85,14 @@ def test_a_refusal_without_a_text_is_one_of_credentials() -> None:
 
 
 def test_the_machine_and_what_to_do_are_told() -> None:
-    told = str(
-        access_error("s3://b/x cannot be read", GenericError(answered("403 Forbidden", "AccessDenied")), "")
-    )
+    told = str(access_error("read s3://b/x", GenericError(answered("403 Forbidden", "AccessDenied")), ""))
     assert told == (
-        f"s3://b/x cannot be read from {socket.gethostname()} (403 Forbidden, AccessDenied: As it is.); "
-        "check the credentials in the environment and what they allow"
+        f"Expected to read s3://b/x from {socket.gethostname()}, got: 403 Forbidden, AccessDenied: As it is. "
+        "Check the credentials in the environment and their permissions."
     )
 
 
 def test_errors_of_this_machine_are_its_own() -> None:
-    error = access_error("/x cannot be read", OSError(errno.EACCES, "Permission denied"), "mend the path")
+    error = access_error("read /x", OSError(errno.EACCES, "Permission denied"), "Correct the path.")
     assert type(error) is MistworksError
-    assert str(error) == "/x cannot be read (Permission denied); mend the path"
+    assert str(error) == "Expected to read /x, got: Permission denied. Correct the path."

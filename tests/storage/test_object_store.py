@@ -140,8 +140,8 @@ def test_damage_is_found_named_and_mended(
         overwrite(url, key, content)
     found = verify(open_store(url))
     assert found.faulty == [1]
-    assert f"partition 1 of the store {url} is damaged" in found.damaged[1]
-    told = rf"partition 1 of the store {re.escape(url)} is damaged .*; run `mistworks regenerate"
+    assert f"partition 1 of the store {url} undamaged" in found.damaged[1]
+    told = rf"partition 1 of the store {re.escape(url)} undamaged, got: .*\. Run `mistworks regenerate"
     for read in (lambda: open_store(url).partition(1), lambda: list(open_store(url))):
         with pytest.raises(StoreDamagedError, match=told) as caught:
             read()
@@ -159,7 +159,7 @@ def test_damage_is_found_named_and_mended(
 
 def test_another_configuration_is_refused(url: str) -> None:
     whole = filled(url).content_hash()
-    with pytest.raises(MistworksError, match="count 20 there, 19 asked"):
+    with pytest.raises(MistworksError, match="count 20 in the store, 19 requested"):
         create_store(url, manifest(19))
     assert open_store(url).content_hash() == whole
 
@@ -167,15 +167,15 @@ def test_another_configuration_is_refused(url: str) -> None:
 def test_a_place_that_holds_something_else_is_refused(url: str) -> None:
     overwrite(url, "values/me.jpg", b"me")
     for attempt in (lambda: open_store(url), lambda: create_store(url, manifest())):
-        with pytest.raises(MistworksError, match=r"holds something that is not a store \(values\)"):
+        with pytest.raises(MistworksError, match=r"Expected a store or an empty place at .*, got values"):
             attempt()
 
 
 def test_no_store_and_no_bucket(url: str) -> None:
-    with pytest.raises(MistworksError, match=f"there is no store at {url}"):
+    with pytest.raises(MistworksError, match=f"Expected a store at {url}"):
         open_store(url)
     for attempt in (lambda: open_store("s3://no-such/s"), lambda: create_store("s3://no-such/s", manifest())):
-        with pytest.raises(MistworksError, match=r"the store s3://no-such/s cannot be .* \(.+\)") as caught:
+        with pytest.raises(MistworksError, match=r"the store s3://no-such/s from .*, got: .+") as caught:
             attempt()
         assert "\n" not in str(caught.value)
 
@@ -219,7 +219,8 @@ def test_a_server_that_is_gone_may_come_back(use: str, monkeypatch: pytest.Monke
     monkeypatch.setenv(PATIENCE_VARIABLE, "0.5")
     started = time.monotonic()
     with pytest.raises(
-        StoreUnreachableError, match=rf"cannot be \w+ from {HOST} \(.*Connection refused\); try again later$"
+        StoreUnreachableError,
+        match=(rf"Expected to \w+ .* from {HOST}, got: .*Connection refused\. Try again later\.$"),
     ) as caught:
         EVERY_USE[use](whole)
     assert "\n" not in str(caught.value)
@@ -232,17 +233,17 @@ def test_a_server_that_is_gone_may_come_back(use: str, monkeypatch: pytest.Monke
     [
         (
             Fault("status", status=403, code="AccessDenied"),
-            r"\(403 Forbidden, AccessDenied: .*\); check the cred",
+            r"403 Forbidden, AccessDenied: .*\. Check the cred",
         ),
         (
             Fault("status", status=403, code="RequestTimeTooSkewed"),
-            r"RequestTimeTooSkewed: .*; set the clock",
+            r"RequestTimeTooSkewed: .*\. Set the clock",
         ),
-        (Fault("status", status=404, code="NoSuchBucket"), r"NoSuchBucket: .*; make the bucket"),
-        (Fault("status", status=413, code="EntityTooLarge"), r"EntityTooLarge: .*; free space or raise"),
+        (Fault("status", status=404, code="NoSuchBucket"), r"NoSuchBucket: .*\. Create the bucket"),
+        (Fault("status", status=413, code="EntityTooLarge"), r"EntityTooLarge: .*\. Free space or raise"),
         (
             Fault("status", status=400, code="Odd"),
-            r"\(400 Bad Request, Odd: Provoked by a test.\); check the addr",
+            r"400 Bad Request, Odd: Provoked by a test\. Check the addr",
         ),
     ],
     ids=lambda value: getattr(value, "code", ""),
@@ -251,7 +252,7 @@ def test_a_server_that_refuses_is_asked_once(
     use: str, fault: Fault, told: str, proxy: FaultyProxy, whole: str, observe: Observe
 ) -> None:
     proxy.fault = fault
-    with pytest.raises(StoreRefusedError, match=rf"cannot be \w+ from {HOST} .*{told}") as caught:
+    with pytest.raises(StoreRefusedError, match=rf"Expected to \w+ .* from {HOST}, got: .*{told}") as caught:
         EVERY_USE[use](whole)
     assert "xml" not in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -284,7 +285,7 @@ def test_a_fault_while_a_store_is_read_is_no_damage(
     monkeypatch.setenv(PATIENCE_VARIABLE, "0.3")
     store = open_store(whole)
     proxy.fault = fault
-    with pytest.raises(kind, match=rf"the store {whole} cannot be read from {HOST} \("):
+    with pytest.raises(kind, match=rf"Expected to read the store {whole} from {HOST}, got:"):
         EVERY_USE_OF_AN_OPEN_STORE[use](store)
     proxy.fault = None
     EVERY_USE_OF_AN_OPEN_STORE[use](store)
@@ -344,7 +345,7 @@ def test_a_partition_that_cannot_be_written_is_named(
     monkeypatch.setenv(PATIENCE_VARIABLE, "0.3")
     store = create_store(url, manifest())
     proxy.fault = fault
-    told = rf"partition 1 of the store .* could not be written from {HOST} \({fault.status} .*{fault.code}"
+    told = rf"Expected to write partition 1 of the store .* from {HOST}, got: {fault.status} .*{fault.code}"
     with pytest.raises(kind, match=told) as caught:
         generate_partition(store, 1)
     proxy.fault = None
@@ -378,7 +379,7 @@ def test_a_bad_secret_and_an_unknown_key(whole: str, monkeypatch: pytest.MonkeyP
     ):
         monkeypatch.setenv(name, "wrong")
         with pytest.raises(
-            StoreRefusedError, match=rf"\(403 Forbidden, {code}: .*; check the credentials in"
+            StoreRefusedError, match=rf"got: 403 Forbidden, {code}: .*\. Check the credentials in"
         ):
             open_store(whole)
 
@@ -415,10 +416,10 @@ class TestWithoutTheRightToWrite:
 
     def test_writing_is_refused(self, whole: str, url: str) -> None:
         with pytest.raises(
-            StoreRefusedError, match=r"cannot be written .*AccessDenied: .*; check the credent"
+            StoreRefusedError, match=r"Expected to write .*AccessDenied: .*\. Check the credent"
         ):
             create_store(url, manifest())
-        with pytest.raises(StoreRefusedError, match="cannot be written"):
+        with pytest.raises(StoreRefusedError, match="Expected to write"):
             ResultStore(f"{whole}-results").write(results_of([9], [0.0], [0.1]))
 
 
@@ -451,13 +452,13 @@ def test_failing_requests_are_not_taken_for_damage(url: str, monkeypatch: pytest
 
     monkeypatch.setattr(store, "_values", Gone())
     with pytest.raises(
-        MistworksError, match=r"cannot be read from .* \(request failed\); try again later$"
+        MistworksError, match=r"Expected to read .* from .*, got: request failed\. Try again later\.$"
     ) as caught:
         store[3]
     assert not isinstance(caught.value, StoreDamagedError)
     store.unmark(1)
     with pytest.raises(
-        TransientPartitionError, match=r"partition 1 of .* could not be written from .* \(request failed\)"
+        TransientPartitionError, match=r"Expected to write partition 1 of .* from .*, got: request failed"
     ):
         generate_partition(store, 1)
 

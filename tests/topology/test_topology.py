@@ -99,7 +99,7 @@ class TestObjectStore:
                     monkeypatch.setenv(name, value)
             missing, on_time = object_store_checks()
             assert "404 Not Found, NoSuchBucket" in missing.what
-            assert missing.remedy == "Make the bucket, or check its name."
+            assert missing.remedy == "Create the bucket, or check its name."
             assert on_time.ok
             make_bucket("mistworks")
             sound, _ = object_store_checks()

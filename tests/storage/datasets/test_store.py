@@ -116,7 +116,7 @@ class TestReading:
 
     @pytest.mark.parametrize("position", [COUNT, -COUNT - 1, 10**12])
     def test_positions_out_of_range_are_refused(self, whole: Path, position: int) -> None:
-        with pytest.raises(IndexError, match=rf"has 21 datasets, and {position} was asked for"):
+        with pytest.raises(IndexError, match=rf"among the 21 datasets of .*, got {position}"):
             open_store(str(whole))[position]
 
     @pytest.mark.parametrize(
@@ -148,9 +148,9 @@ class TestReading:
 
     def test_where_refuses_what_does_not_fit(self, whole: Path) -> None:
         store = open_store(str(whole))
-        with pytest.raises(MistworksError, match=r"one entry a dataset, 21, and shape \(20,\) came"):
+        with pytest.raises(MistworksError, match=r"one entry per dataset \(21\), got shape \(20,\)"):
             store.where(np.ones(COUNT - 1, dtype=bool))
-        with pytest.raises(MistworksError, match="positions lie between -21 and 20"):
+        with pytest.raises(MistworksError, match="Expected positions from -21 to 20, got 21 to 21"):
             store.where(np.array([COUNT]))
 
     def test_partitions_come_in_order_as_blocks(self, whole: Path) -> None:
@@ -158,7 +158,7 @@ class TestReading:
         blocks = list(store.blocks())
         assert [(block.start, len(block)) for block in blocks] == [(0, 8), (8, 8), (16, 5)]
         assert same(blocks[2][4], store[20])
-        with pytest.raises(MistworksError, match="partitions are numbered 0 to 2, and 3 came"):
+        with pytest.raises(MistworksError, match="Expected a partition from 0 to 2, got 3"):
             store.partition(3)
 
     def test_random_access_reads_no_more_than_the_dataset_needs(self, whole: Path, tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ class TestStandardErrors:
 
     def test_version_2_without_them_is_damaged(self, copy: Path) -> None:
         shutil.rmtree(copy / "index" / "mi_se")
-        with pytest.raises(StoreDamagedError, match=r"the arrays of .* cannot be opened \(.+\); restore"):
+        with pytest.raises(StoreDamagedError, match=r"Expected to open the arrays of .*, got: .+\. Restore"):
             open_store(str(copy))
 
 
@@ -513,11 +513,13 @@ class TestDamage:
         found = verify(open_store(str(path)))
         assert (found.faulty, found.missing, found.content_hash) == ([1], (), None)
         assert re.search(
-            rf"^partition 1 of the store {path} is damaged \(.+\); run `mistworks", found.damaged[1]
+            rf"^Expected partition 1 of the store {path} undamaged, got: .+\. Run `mistworks",
+            found.damaged[1],
         )
         assert "\n" not in found.damaged[1]
         with pytest.raises(
-            MistworksError, match=r"of the 3 partitions of .*, 1 damaged \(1\); run `mistworks reg"
+            MistworksError,
+            match=(r"Expected 3 sound partitions in .*, got 1 damaged \(1\)\. Run `mistworks reg"),
         ):
             found.require_sound()
         with pytest.raises(StoreDamagedError, match="partition 1 of the store"):
@@ -542,21 +544,23 @@ class TestDamage:
         assert store.missing() == [1]
         assert not store.is_done(1)
         assert verify(store).missing == (1,)
-        with pytest.raises(MistworksError, match=r"lacks 1 of 3 partitions \(1\); run `mistworks regenerate"):
+        with pytest.raises(
+            MistworksError, match=(r"1 of 3 partitions missing \(1\)\. Run `mistworks regenerate")
+        ):
             store.partition(1)
-        with pytest.raises(MistworksError, match="lacks 1 of 3"):
+        with pytest.raises(MistworksError, match="1 of 3 partitions missing"):
             store.content_hash()
         assert verify(filled(copy, manifest())).content_hash == whole_hash
 
     def test_content_hash_is_not_taken_over_damaged_digests(self, copy: Path) -> None:
         delete(copy / FILES["digest"])
-        with pytest.raises(StoreDamagedError, match=r"partition 1 of the store .* is damaged"):
+        with pytest.raises(StoreDamagedError, match=r"partition 1 of the store .* undamaged, got"):
             open_store(str(copy)).content_hash()
 
     def test_index_is_not_given_with_a_lost_column(self, copy: Path) -> None:
         delete(copy / FILES["mi"])
         with pytest.raises(
-            StoreDamagedError, match=r"partition 1 of the store .*a part of its index is gone"
+            StoreDamagedError, match=r"partition 1 of the store .*part of its index is missing"
         ):
             _ = open_store(str(copy)).index
 
@@ -566,14 +570,14 @@ class TestDamage:
         generate_partition(store, 1)
         assert store.missing() == [0, 2]
         assert same(store.partition(1)[0], manifest().meta_distribution.dataset(SEED, "train", 8))
-        told = r"lacks 2 of 3 partitions \(0, 2\); run `mistworks regenerate .*` to make them"
+        told = r"2 of 3 partitions missing \(0, 2\)\. Run `mistworks regenerate .*` to generate them"
         for attempt in (store.require_complete, store.content_hash, lambda: store[9], lambda: store.index):
             with pytest.raises(MistworksError, match=told):
                 attempt()
-        with pytest.raises(MistworksError, match=r"lacks 1 of 3 partitions \(2\)"):
+        with pytest.raises(MistworksError, match=r"1 of 3 partitions missing \(2\)"):
             store.partition(2)
         found = verify(store)
-        with pytest.raises(MistworksError, match=r"2 missing \(0, 2\); run"):
+        with pytest.raises(MistworksError, match=r"2 missing \(0, 2\)\. Run"):
             found.require_sound()
         assert verify(mend(store.url, found.faulty)).content_hash == whole_hash
 
@@ -601,9 +605,7 @@ class TestDamage:
 
     def test_a_block_of_another_partition_is_refused(self, copy: Path) -> None:
         store = open_store(str(copy), read_only=False)
-        with pytest.raises(
-            MistworksError, match="partition 1 holds datasets 8 to 15, and another block came"
-        ):
+        with pytest.raises(MistworksError, match="block of partition 1, datasets 8 to 15, got another block"):
             store.write(1, store.partition(0))
         assert verify(store).faulty == []
 
@@ -620,15 +622,15 @@ class TestPlaces:
     def test_another_configuration_is_named_by_its_keys(self, copy: Path) -> None:
         before = contents(copy)
         told = (
-            r"exists with another configuration \(count 21 there, 22 asked; partition_size 8 there, 4 asked; "
-            r"root_seed 7 there, 1 asked\); choose another --store"
+            r"got another \(count 21 in the store, 22 requested; partition_size 8 in the store, 4 requested; "
+            r"root_seed 7 in the store, 1 requested\)\. Choose another --store"
         )
         with pytest.raises(MistworksError, match=told):
             create_store(str(copy), manifest(count=22, partition_size=4, seed=1))
-        with pytest.raises(MistworksError, match="split 'train' there, 'test-imd' asked"):
+        with pytest.raises(MistworksError, match="split 'train' in the store, 'test-imd' requested"):
             create_store(str(copy), manifest(split="test-imd"))
         paper = Manifest.of("train", load_preset("paper").split("train", 21), partition_size=8, root_seed=7)
-        with pytest.raises(MistworksError, match=r"meta_distribution of another content there"):
+        with pytest.raises(MistworksError, match=r"meta_distribution other content in the store"):
             create_store(str(copy), paper)
         assert contents(copy) == before
 
@@ -637,26 +639,27 @@ class TestPlaces:
         edit_attributes(copy, lambda attributes: attributes.update(format=version))
         for attempt in (lambda: open_store(str(copy)), lambda: create_store(str(copy), manifest())):
             with pytest.raises(
-                MistworksError, match=f"has format version {version}, and .* reads 1, 2 and 3; use"
+                MistworksError,
+                match=(rf"Expected a store of format 1, 2 or 3 at .*, got format {version}\. Use"),
             ):
                 attempt()
 
     def test_attributes_that_make_no_sense(self, copy: Path) -> None:
         edit_attributes(copy, lambda attributes: attributes.update(count=-1, colour="red"))
-        told = "attributes of the store .*count: .*, and -1 came; colour is not a known key.*; restore its"
+        told = r"attributes of the store .*count: .*, and -1 came; colour is not a known key.*\. Restore its"
         with pytest.raises(MistworksError, match=told):
             open_store(str(copy))
 
     def test_attributes_that_do_not_fit_the_arrays(self, copy: Path) -> None:
         edit_attributes(copy, lambda attributes: attributes.update(count=20))
-        with pytest.raises(StoreDamagedError, match=r"index/offset is not an array of shape \(20,\)"):
+        with pytest.raises(StoreDamagedError, match=r"Expected index/offset to be an array of shape \(20,\)"):
             open_store(str(copy))
 
     @pytest.mark.parametrize("how", [truncate, empty, garbage])
     def test_unreadable_metadata_of_the_root(self, copy: Path, how: Callable[[Path], None]) -> None:
         how(copy / "zarr.json")
         for attempt in (lambda: open_store(str(copy)), lambda: create_store(str(copy), manifest())):
-            with pytest.raises(MistworksError, match=r"zarr.json of .* cannot be understood \(.+\); restore"):
+            with pytest.raises(MistworksError, match=r"zarr.json of .*, got: .+\. Restore"):
                 attempt()
 
     @pytest.mark.parametrize("how", [truncate, empty, garbage, delete])
@@ -665,14 +668,14 @@ class TestPlaces:
         self, copy: Path, part: str, how: Callable[[Path], None]
     ) -> None:
         how(copy / part / "zarr.json")
-        with pytest.raises(MistworksError, match=r"the arrays of .* cannot be opened \(.+\); restore"):
+        with pytest.raises(MistworksError, match=r"Expected to open the arrays of .*, got: .+\. Restore"):
             open_store(str(copy))
 
     def test_no_store(self, tmp_path: Path) -> None:
         nothing = tmp_path / "nothing.zarr"
         for _ in range(2):
             with pytest.raises(
-                MistworksError, match=f"there is no store at {nothing}; make one with `mistworks gen"
+                MistworksError, match=f"Expected a store at {nothing}, got none. Make one with `mistworks gen"
             ):
                 open_store(str(nothing))
         assert not nothing.exists()
@@ -683,7 +686,7 @@ class TestPlaces:
         (place / "values" / "me.jpg").write_bytes(b"me")
         before = contents(place)
         for attempt in (lambda: open_store(str(place)), lambda: create_store(str(place), manifest())):
-            with pytest.raises(MistworksError, match=r"something that is not a store \(values\)"):
+            with pytest.raises(MistworksError, match=r"a store or an empty place at .*, got values"):
                 attempt()
         assert contents(place) == before
 
@@ -691,7 +694,7 @@ class TestPlaces:
         place = tmp_path / "other.zarr"
         zarr.create_group(str(place)).create_array("values", shape=(3,), dtype="f4")[:] = 1  # type: ignore[index]
         before = contents(place)
-        with pytest.raises(MistworksError, match="holds something that is not a store"):
+        with pytest.raises(MistworksError, match="Expected a store or an empty place"):
             create_store(str(place), manifest())
         assert contents(place) == before
 
@@ -699,18 +702,18 @@ class TestPlaces:
         (tmp_path / "file").write_text("")
         for place in (tmp_path / "file", tmp_path / "file" / "below.zarr"):
             with pytest.raises(
-                MistworksError, match=r"the store .* cannot be (written|read) \(.+\); (choose|mend)"
+                MistworksError, match=r"Expected to (write|read) the store .*, got: .+\. (Choose|Correct)"
             ):
                 create_store(str(place), manifest())
             with (
-                pytest.raises(MistworksError, match=r"the store .* cannot be written \(.+\); choose"),
+                pytest.raises(MistworksError, match=r"Expected to write the store .*, got: .+\. Choose"),
                 exclusive(str(place)),
             ):
                 pass
 
     def test_a_place_that_cannot_be_written(self) -> None:
         with pytest.raises(
-            MistworksError, match=r"the store /proc/no/s.zarr cannot be written \(.+\); choose"
+            MistworksError, match=r"Expected to write the store /proc/no/s.zarr, got: .+\. Choose"
         ):
             create_store("/proc/no/s.zarr", manifest())
 
@@ -718,7 +721,7 @@ class TestPlaces:
     def test_a_url_that_is_none(self, url: str) -> None:
         for attempt in (lambda: open_store(url), lambda: create_store(url, manifest())):
             with pytest.raises(
-                MistworksError, match="a store is a path or a URL such as s3://bucket/name"
+                MistworksError, match="Expected a path or a URL such as s3://bucket/name"
             ) as caught:
                 attempt()
             assert "\n" not in str(caught.value)
@@ -738,7 +741,7 @@ class TestPlaces:
             elif leave:
                 shutil.rmtree(path / leave)
             assert find_manifest(str(path)) is None
-            with pytest.raises(MistworksError, match="there is no store at"):
+            with pytest.raises(MistworksError, match="Expected a store at"):
                 open_store(str(path))
             made = filled(path, manifest())
             assert made.content_hash() == open_store(str(whole)).content_hash()
@@ -772,7 +775,7 @@ class TestWriting:
         store = create_store(str(tmp_path / "s.zarr"), manifest())
         values_chunk(tmp_path / "s.zarr", 1).mkdir(parents=True)
         with pytest.raises(
-            MistworksError, match=r"partition 1 of the store .* could not be written on .* \(.+\)"
+            MistworksError, match=r"Expected to write partition 1 of the store .* on .*, got: .+"
         ):
             generate_partition(store, 1)
         assert store.missing() == [0, 1, 2]
@@ -786,7 +789,7 @@ class TestWriting:
             raise RuntimeError("No space left on device (os error 28)\nbacktrace")
 
         monkeypatch.setattr(store, "write", full)
-        told = r"^partition 1 of the store .* could not be written on .* \(No space left .*28\)\); free space"
+        told = r"^Expected to write partition 1 of the store .* on .*, got: No space left .*28\)\. Free space"
         with pytest.raises(MistworksError, match=told) as caught:
             generate_partition(store, 1)
         assert not isinstance(caught.value, TransientPartitionError)
@@ -803,7 +806,7 @@ class TestLock:
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
-            told = rf"being written by another run \(process {holder.pid}\); wait for it to end"
+            told = rf"Expected no other run to write .*, got process {holder.pid}\. Wait for it to end"
             with pytest.raises(MistworksError, match=told), exclusive(url):
                 pass
         finally:

@@ -172,7 +172,7 @@ def test_a_promotion_waits_for_one_that_has_written_all_but_the_alias(server: st
     client.set_registered_model_tag("mist", CHAMPIONS_TAG, f"{order},{early}")
     move = threading.Timer(1.0, client.set_registered_model_alias, ("mist", "champion", str(early)))
     move.start()
-    with pytest.raises(ChampionMovedError, match=f"moved from version {first} to version {early}"):
+    with pytest.raises(ChampionMovedError, match=f"to stay version {first} while .*, got version {early}"):
         promote(f"mist/{late}", PASSED, first, server)
     move.join()
     assert lookup("mist@champion", server).version == early
@@ -295,7 +295,7 @@ def stub(status: int, body: str) -> Iterator[str]:
 @pytest.mark.parametrize(
     ("status", "body", "remedy"),
     [
-        (403, INVALID_HOST_MSG, r"HTTP 403: the host name is not one.*--allowed-hosts"),
+        (403, INVALID_HOST_MSG, r"HTTP 403: the server does not allow this host name.*--allowed-hosts"),
         (
             401,
             "You are not authenticated",

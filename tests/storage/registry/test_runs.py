@@ -100,7 +100,7 @@ def test_a_run_holds_parameters_data_and_code_revision(tracking_uri: str) -> Non
 def test_a_run_is_not_resumed_with_other_settings(tracking_uri: str) -> None:
     training(tracking_uri, parameters={"lr": 0.1})
     training(tracking_uri, parameters={"lr": 0.1})
-    with pytest.raises(MistworksError, match=r"was started with lr = 0\.1, and 0\.2 came"):
+    with pytest.raises(MistworksError, match=r"Expected lr = 0\.1, .* got 0\.2"):
         training(tracking_uri, parameters={"lr": 0.2})
 
 
@@ -127,7 +127,7 @@ def test_an_evaluation_is_recorded_once_however_often_it_is_logged(tracking_uri:
     names = {item.path for item in open_client(tracking_uri).list_artifacts(run.run_id, "evaluation")}
     pictures = {f"evaluation/{name}.png" for name in ("truth", "mse", "bias", "families")}
     assert names == {"evaluation/accuracy.csv", "evaluation/estimates.parquet"} | pictures
-    with pytest.raises(MistworksError, match="there is no run 'nothing'"):
+    with pytest.raises(MistworksError, match=r"Expected a run at .*, got 'nothing'"):
         log_evaluation(tracking_uri, "nothing", [results])
 
 
@@ -149,7 +149,7 @@ def test_a_file_is_recorded_on_a_run_that_exists(tracking_uri: str, tmp_path: Pa
     log_file(tracking_uri, run.run_id, report)
     names = {item.path for item in open_client(tracking_uri).list_artifacts(run.run_id, "evaluation")}
     assert names == {"evaluation/report.html"}
-    with pytest.raises(MistworksError, match="there is no run 'nothing'"):
+    with pytest.raises(MistworksError, match=r"Expected a run at .*, got 'nothing'"):
         log_file(tracking_uri, "nothing", report)
 
 
@@ -200,13 +200,13 @@ def test_what_is_slow_to_import_is_imported_when_it_is_used() -> None:
 
 @pytest.mark.parametrize("uri", ["/tmp/mlruns", "mlflow.db", "file:///tmp/mlruns"])
 def test_a_tracking_uri_that_is_neither_database_nor_server_is_refused(uri: str) -> None:
-    with pytest.raises(
-        MistworksError, match="names neither a database nor a server; expected one like sqlite"
-    ):
+    with pytest.raises(MistworksError, match="Expected a tracking URI such as sqlite"):
         open_client(uri)
 
 
 def test_a_database_that_cannot_be_made_is_one_clear_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(MistworksError, match=r"folder .*file/root of the MLflow database cannot be made"):
+    with pytest.raises(
+        MistworksError, match=(r"Expected to create the folder .*file/root of the MLflow database")
+    ):
         open_client(local_tracking_uri(tmp_path / "file" / "root"), create=True)
