@@ -1,1 +1,1 @@
-"""Steps: what runs on Dask workers, and tasks of the flow's own process."""
+"""Steps of flows: work for Dask workers, and tasks in the flow's own process."""

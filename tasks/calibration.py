@@ -24,23 +24,23 @@ def calibrate_estimator(
     content_hash: str | None,
     report: Callable[[float], None],
 ) -> tuple[str, StoreReference]:
-    """Calibrate an estimator on a store; one that was calibrated so before is read.
+    """Calibrate an estimator on a store, or read the result if this was done before.
 
     Args:
         folder: path or URL of the estimator.
         store_url: store of the calibration split.
-        seed: what is drawn in calibrating follows from it.
+        seed: seed of everything that is drawn for calibration.
         run_id: the MLflow run of the training, where the calibration is recorded.
         tracking_uri: where the run is kept.
-        content_hash: what the store must hold; whatever it holds if None.
-        report: told the share of datasets done.
+        content_hash: expected content hash of the store; not checked if None.
+        report: called with the share of datasets done.
 
     Returns:
-        The folder of the calibrated estimator, beside the one given, and the store.
+        The folder of the calibrated estimator, beside the given one, and the store.
 
     Raises:
-        MistworksError: the store is missing or damaged, of another split or with other content than expected,
-            or the estimator has no quantiles.
+        MistworksError: the store is missing or damaged, has another split or content than expected, or the
+            estimator has no quantiles.
     """
     store, training = open_store(store_url), folder.rpartition("/")[0]
     reference = store_reference(store, "calibration", content_hash)

@@ -1,4 +1,4 @@
-"""Whether a flow run was cancelled in Prefect: one that no Prefect worker started gets no signal."""
+"""Detect that a flow run was cancelled in Prefect: a run that no Prefect worker started gets no signal."""
 
 import contextvars
 import threading
@@ -16,12 +16,12 @@ _POLL_SECONDS = 5.0
 
 @contextmanager
 def cancellation() -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether this flow run, or the one that it is a part of, was cancelled."""
+    """Yield a function that says whether this flow run, or its parent, was cancelled."""
     cancelled, ended = threading.Event(), threading.Event()
 
     def watch() -> None:
         while not ended.wait(_POLL_SECONDS):
-            # A server that is away for some time does not end a run.
+            # A server that is away for a while does not end a run.
             with suppress(Exception):
                 if _is_cancelled():
                     cancelled.set()

@@ -1,4 +1,4 @@
-"""The way to a Dask cluster: connecting, waiting, and asking every machine what it is before it has work."""
+"""Connect to a Dask cluster, wait for workers, and check every machine before it gets work."""
 
 import logging
 import os
@@ -27,11 +27,11 @@ Warn = Callable[[str], None]
 
 
 class Limits(FrozenConfig):
-    """How long a run bears with what may pass.
+    """How long a run waits for failures that may pass.
 
     Attributes:
         workers_timeout: seconds without any worker.
-        patience: seconds without the scheduler, or without a place that data is read from or written to.
+        patience: seconds without the scheduler, or without a place where data is read or written.
         share_seconds: time after which a worker begins no further item of its share.
     """
 
@@ -44,7 +44,7 @@ class Limits(FrozenConfig):
         """Read ``MISTWORKS_WORKERS_TIMEOUT`` and ``MISTWORKS_DASK_PATIENCE``, in seconds.
 
         Raises:
-            MistworksError: one is not a number from 0 on.
+            MistworksError: one is not a number ≥ 0.
         """
         return cls(
             workers_timeout=seconds("MISTWORKS_WORKERS_TIMEOUT", 60.0),
@@ -53,10 +53,10 @@ class Limits(FrozenConfig):
 
 
 def require_encryption(address: str) -> None:
-    """Refuse a scheduler that is reached without TLS where Prefect's API asks for a secret.
+    """Refuse a scheduler without TLS if Prefect's API needs a secret.
 
     Raises:
-        MistworksError: the address is not one of TLS, though a secret is set.
+        MistworksError: a secret is set, but the address does not use TLS.
     """
     used = [name for name in _SECRETS if os.environ.get(name)]
     if used and not address.startswith("tls://"):
@@ -68,11 +68,11 @@ def require_encryption(address: str) -> None:
 
 @contextmanager
 def connected(address: str, within: float = CONNECT_SECONDS) -> Iterator[distributed.Client]:
-    """A connection to a scheduler; leaving the block takes back all that was submitted through it.
+    """Connect to a scheduler. Leaving the block cancels everything submitted through the connection.
 
     Args:
-        address: of the scheduler.
-        within: seconds in which it has to answer.
+        address: address of the scheduler.
+        within: seconds in which it must answer.
 
     Raises:
         MistworksError: it does not answer.
@@ -81,7 +81,7 @@ def connected(address: str, within: float = CONNECT_SECONDS) -> Iterator[distrib
     try:
         yield client
     finally:
-        # A scheduler that is gone cannot be told.
+        # A scheduler that is gone cannot be notified.
         with suppress(Exception):
             client.close(timeout=CONNECT_SECONDS)
 
@@ -95,7 +95,7 @@ def _connect(address: str, within: float) -> distributed.Client:
                 address, timeout=max(min(left, CONNECT_SECONDS), 1.0), set_as_default=False
             )
         except (OSError, ValueError, TypeError, RuntimeError) as error:
-            # Not OSError: an address that is none, or of TLS where no certificate is set, or the other way.
+            # Not OSError: the address is invalid, or uses TLS without a certificate, or the reverse.
             if isinstance(error, OSError) and left > CONNECT_SECONDS:
                 time.sleep(_RETRY_SECONDS)
                 continue
@@ -107,7 +107,7 @@ def _connect(address: str, within: float) -> distributed.Client:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep what Dask logs off the screen: what a user should know of it is told in one line."""
+    """Keep Dask's log off the screen. What users should know is reported in one line."""
     names = ("distributed", "distributed.client", "tornado", "tornado.application", "asyncio")
     loggers = [logging.getLogger(name) for name in names]
     former = [logger.level for logger in loggers]
@@ -121,14 +121,14 @@ def quiet() -> Iterator[None]:
 
 
 def threads(client: distributed.Client) -> dict[str, int]:
-    """Threads of each worker, by its address."""
+    """Return the number of threads of each worker, by its address."""
     scheduler: Any = client.scheduler
     found: dict[str, int] = client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
     return found
 
 
 def address_of(client: distributed.Client) -> str:
-    """Address of the scheduler that a client is connected to."""
+    """Return the address of a client's scheduler."""
     scheduler: Any = client.scheduler
     return str(scheduler.address)
 
@@ -137,7 +137,7 @@ def await_workers(client: distributed.Client, limits: Limits, warn: Warn) -> Non
     """Wait until there is a worker.
 
     Raises:
-        MistworksError: there is none in the time set.
+        MistworksError: there is none within the time that is set.
     """
     address, deadline = address_of(client), time.monotonic() + limits.workers_timeout
     warned = False
@@ -151,7 +151,7 @@ def await_workers(client: distributed.Client, limits: Limits, warn: Warn) -> Non
 
 
 def no_workers(address: str, limits: Limits) -> MistworksError:
-    """What to say when there has been no worker for too long."""
+    """The message when there has been no worker for too long."""
     return MistworksError(
         f"Expected Dask workers at {address}, got none in {limits.workers_timeout:g} s. Start some with "
         f"`dask worker {address}`, then run again."
@@ -161,24 +161,24 @@ def no_workers(address: str, limits: Limits) -> MistworksError:
 def require_alike(
     client: distributed.Client, step: Step, places: Sequence[str], limits: Limits, warn: Warn
 ) -> None:
-    """Ask the scheduler and every worker what they are, and whether they see the local places.
+    """Check the scheduler and every worker: their versions, and whether they see the local places.
 
     Args:
-        client: of the scheduler.
-        step: what the workers are to run; they import its module.
+        client: client of the scheduler.
+        step: the step that workers will run; they import its module.
         places: paths and URLs that the workers read or write.
         limits: how long to wait for workers and for their answers.
-        warn: told when there is something to wait for.
+        warn: called with a message when there is something to wait for.
 
     Raises:
         MistworksError: there are no workers, or a machine lacks something, differs from this one, or does not
-            see a place; the message names the machine.
+            see a place. The message names the machine.
     """
     await_workers(client, limits, warn)
     scheduler = address_of(client)
     with _probed(places) as probes:
         files = {file: text for file, (_, text) in probes.items()}
-        # The scheduler unpickles what it hands on, but reads and writes nothing.
+        # The scheduler unpickles what it passes on, but reads and writes no data.
         alone, each = _question(step.__module__, {}), _question(step.__module__, files)
         within = limits.workers_timeout
         try:
@@ -201,7 +201,7 @@ def require_alike(
 
 
 def differs(who: str, host: str, differences: Sequence[str]) -> str:
-    """What to say of a machine that computes otherwise."""
+    """The message about a machine that computes otherwise."""
     return (
         f"Expected the {who} on {host} to run what this machine runs, got another version: "
         f"{'; '.join(differences)}. Install the same packages there and restart it."
@@ -209,12 +209,12 @@ def differs(who: str, host: str, differences: Sequence[str]) -> str:
 
 
 Answer = tuple[str, Description | str]
-"""Name of the machine, and what it says of itself, or why it cannot."""
+"""Return the machine's name, and its description of itself or the reason why it has none."""
 
 
 def _question(module: str, probes: Mapping[str, str]) -> Callable[[], Answer]:
-    # A function in a function travels by value, so that a machine without mistworks can answer too: nothing
-    # of this package stands in it or in its annotations.
+    # A nested function is pickled by value, so that a machine without Mistworks can answer too. Nothing of
+    # this package may occur in it or in its annotations.
     def ask() -> tuple[str, Any]:
         import socket
 
@@ -230,7 +230,7 @@ def _question(module: str, probes: Mapping[str, str]) -> Callable[[], Answer]:
 
 def _complaint(who: str, answer: Answer | Exception, probes: Mapping[str, tuple[str, str]]) -> str | None:
     if isinstance(answer, Exception):
-        return f"Expected the {who} to say what it is, got {_line(answer)}. Restart or remove it."
+        return f"Expected the {who} to describe itself, got {_line(answer)}. Restart or remove it."
     host, found = answer
     if isinstance(found, str):
         return (
@@ -250,15 +250,15 @@ def _complaint(who: str, answer: Answer | Exception, probes: Mapping[str, tuple[
 
 @contextmanager
 def _probed(places: Sequence[str]) -> Iterator[dict[str, tuple[str, str]]]:
-    """Files that show whether a machine sees local places: by path, the place and what the file holds."""
+    """Create files that show whether a machine sees local places: by path, the place and the content."""
     probes: dict[str, tuple[str, str]] = {}
     try:
         for place in places:
             if (path := Location.parse(place).path) is not None:
-                # Stores take a file of this suffix for a leftover.
+                # Stores ignore files with this suffix.
                 name, text = f".mistworks-{secrets.token_hex(8)}.partial", secrets.token_hex(16)
                 probe = _nearest_folder(path) / name
-                # Where nothing may be written, the step itself says so.
+                # If nothing may be written, the step itself says so.
                 with suppress(OSError):
                     probe.write_text(text)
                     probes[str(probe)] = (place, text)

@@ -1,8 +1,8 @@
-"""Has items done on Dask, whatever happens to workers, scheduler and storage.
+"""Do items on Dask, whatever happens to workers, scheduler and storage.
 
-Items are handed out in shares. A worker does items of its share for about ten seconds; the rest is handed out
-again, so that tasks end in time whatever an item takes, and little is lost or left running when a run ends.
-The marks that items leave behind tell what is done, never Dask, which may run a share twice.
+Items are handed out in shares. A worker does items of its share for about ten seconds, and the rest is handed
+out again. Tasks therefore end in time however long an item takes, and little is lost or left running when a
+run ends. The marks that items leave say what is done, never Dask, which may run a share twice.
 """
 
 import time
@@ -43,7 +43,7 @@ __all__ = ["Report", "dispatch"]
 Report = Callable[[float], None]
 
 _POLL_SECONDS = 2.0
-# With one share in hand and one to come, no worker waits for this process.
+# With one share in progress and one queued, no worker waits for this process.
 _SHARES_A_THREAD = 2
 _LOSSES_WITHOUT_PROGRESS = 10
 
@@ -80,7 +80,7 @@ class _SchedulerLostError(Exception):
 
 
 class _Run:
-    """Items on their way through a cluster.
+    """The progress of items through a cluster.
 
     Each item is in one place: in the ledger, in a share that a worker has, or done.
     """
@@ -115,7 +115,7 @@ class _Run:
         """
         try:
             if self._begun:
-                # Whoever differs now is left out, like others that come while work goes on.
+                # Workers that differ now are left out, like workers that join later.
                 await_workers(client, self._limits, self._warn)
             else:
                 require_alike(client, self._step, places, self._limits, self._warn)
@@ -130,7 +130,7 @@ class _Run:
             self._count_loss(error)
             return True
         except Exception as error:
-            # What Dask raises when it is used after its connection has gone.
+            # What Dask raises when it is used after its connection was lost.
             if client.status == "running":
                 raise
             self._count_loss(error)
@@ -138,7 +138,7 @@ class _Run:
         return False
 
     def recover(self) -> None:
-        """Put what was running back, without what its marks tell is done."""
+        """Requeue running items, except those whose marks say that they are done."""
         for share in self._running.values():
             share.queue.put_back(share.items)
         self._running.clear()
@@ -146,7 +146,7 @@ class _Run:
         self._ledger.forget_done()
 
     def conclude(self) -> None:
-        """Tell how the work ended.
+        """Raise if the work did not finish.
 
         Raises:
             MistworksError: not all items are done.
@@ -205,11 +205,11 @@ class _Run:
             if (due := self._ledger.take_due()) is None:
                 break
             self._submit(client, due)
-        # While nothing succeeds, what waits to be tried again is enough to find out when it does.
+        # While nothing succeeds, the shares waiting for a retry are enough to find out when that changes.
         held = len(self._ledger.delayed) if self._ledger.troubled else 0
         while len(self._running) + held < slots and (following := self._ledger.next_share(slots)):
             self._submit(client, following)
-        # Alone: Dask blames whatever a worker had when it died.
+        # Alone: Dask blames everything that a worker had when it died.
         if slots and not self._running and (fragile := self._ledger.take_fragile()):
             self._submit(client, fragile)
 
@@ -224,7 +224,7 @@ class _Run:
             self._terms,
             key=f"{self._step.__name__}-{uuid.uuid4().hex}",
             workers=list(others) if restricted else None,
-            # A worker that failed may be the only one free; one that differs is of no use at any time.
+            # A worker that failed may be the only free one. A worker that differs is never useful.
             allow_other_workers=restricted and not self._refused,
         )
         self._running[future] = replace(share, bound=others if restricted and self._refused else None)
@@ -250,7 +250,7 @@ class _Run:
             case "error":
                 error = future.exception()
                 if not isinstance(error, KilledWorker):
-                    # Perhaps a machine came in that lacks what the step needs: this names it.
+                    # A machine may have joined that lacks what the step needs: this names it.
                     require_alike(client, self._step, (), self._limits, self._warn)
                     raise error
                 self._ledger.split(self._forget(future))

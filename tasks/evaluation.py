@@ -1,4 +1,4 @@
-"""The step that puts an estimator to datasets of a suite; runs on Dask's workers."""
+"""The step that runs an estimator on datasets of a suite, on Dask workers."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class Pairing:
     """An estimator on a suite.
 
     Attributes:
-        suite: where the datasets come from.
-        estimator: what is evaluated.
+        suite: the suite of datasets.
+        estimator: the estimator to evaluate.
         results: path or URL of the store of results.
     """
 
@@ -26,13 +26,13 @@ class Pairing:
 
 
 def evaluate_positions(pairing: Pairing, positions: Sequence[int], terms: Terms) -> Iterator[int]:
-    """Estimate datasets for some time and keep the results: those of the first positions, at least one.
+    """Estimate the first datasets, as many as time allows and at least one, and store the results.
 
     Raises:
-        MistworksError: the suite or the estimator is not what was referred to, or results cannot be written.
+        MistworksError: the suite or the estimator has another version, or results cannot be written.
     """
     estimator, suite = open_estimator(pairing.estimator), open_suite(pairing.suite)
-    # One file of results a share.
+    # One file of results per share.
     done = run_chunk(estimator, suite, positions, seconds=terms.seconds)
     ResultStore(pairing.results).write(done)
     yield len(done)

@@ -1,4 +1,4 @@
-"""The step that makes the partitions of a store; runs on Dask's workers."""
+"""The step that generates the partitions of a store, on Dask workers."""
 
 from collections.abc import Iterator, Sequence
 
@@ -10,12 +10,12 @@ from tasks.worker import Terms
 
 
 def generate_partitions(url: str, numbers: Sequence[int], terms: Terms) -> Iterator[int]:
-    """Make some partitions of a store; those that are done already are left alone.
+    """Generate some partitions of a store, and skip those that are done.
 
-    One without samples has its statistics made in the same pass.
+    For a store without samples, statistics are computed in the same pass.
 
     Raises:
-        MistworksError: a partition could not be made; the message names it.
+        MistworksError: a partition could not be generated. The message names it.
     """
     store = open_store(url, read_only=False)
     summaries = None if store.manifest.samples else summaries_to_write(url)

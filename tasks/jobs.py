@@ -15,14 +15,14 @@ _FIRST_DELAY_SECONDS, _LONGEST_DELAY_SECONDS = 1.0, 30.0
 
 @dataclass(frozen=True)
 class Job:
-    """Items of one subject, to be done by a step.
+    """Items of one subject for a step.
 
     Attributes:
-        subject: what the step needs to know beside the items.
+        subject: what the step needs to know besides the items.
         items: their numbers.
-        name: what a message calls an item.
-        missing: numbers of the subject's items that are not done, by what they left behind.
-        is_done: whether an item is done, asked often; None if only the workers' answers tell.
+        name: returns the name of an item in messages.
+        missing: returns the numbers of the items that are not done, according to the marks that they left.
+        is_done: whether an item is done; called often. None if only the workers' answers say so.
     """
 
     subject: Any
@@ -34,7 +34,7 @@ class Job:
 
 @dataclass(eq=False)
 class Queue:
-    """The items of a job that wait to be handed out, and those that failed.
+    """The items of a job that are waiting, and those that failed.
 
     Attributes:
         job: where the items come from.
@@ -53,7 +53,7 @@ class Queue:
         self.waiting = sorted({*self.waiting, *items})
 
     def take(self, parts: int) -> list[int]:
-        """One of so many parts of about equal cost: positions 0, parts, 2 · parts, …"""
+        """Return one of `parts` parts of about equal cost: positions 0, parts, 2 · parts, …"""
         taken = self.waiting[::parts]
         del self.waiting[::parts]
         return taken
@@ -64,7 +64,7 @@ class Queue:
         self.failures.append(message)
 
     def give_up(self) -> None:
-        """Give up whatever waits."""
+        """Give up all waiting items."""
         self.failed |= set(self.waiting)
         self.waiting = []
 
@@ -74,10 +74,10 @@ class Share:
     """Items for one task.
 
     Attributes:
-        queue: where they come from.
+        queue: the queue they belong to.
         items: their numbers.
-        failing_since: when the first of them failed first for a reason that may pass; None if it did not.
-        attempts: how often it has.
+        failing_since: when the first item first failed for a reason that may pass; None if it did not.
+        attempts: how often it has failed.
         start: time before which it is not handed out again.
         avoid: address of the worker where it failed last.
         fragile: whether it was in a share that killed workers.
@@ -94,12 +94,12 @@ class Share:
     bound: frozenset[str] | None = None
 
     def delayed(self, outcome: Outcome) -> "Share":
-        """The same, to be tried again some time later on another worker than that which failed."""
+        """Return the same share, to be retried later on a worker other than the one that failed."""
         now = time.monotonic()
         longest = min(_FIRST_DELAY_SECONDS * 2**self.attempts, _LONGEST_DELAY_SECONDS)
         return replace(
             self,
-            # What reads and writes may have tried for long before it gave up.
+            # Reading and writing may have retried for a long time before giving up.
             failing_since=now - outcome.seconds if self.failing_since is None else self.failing_since,
             attempts=self.attempts + 1,
             start=now + longest * random.uniform(0.5, 1.0),
@@ -107,5 +107,5 @@ class Share:
         )
 
     def failing_for(self) -> float:
-        """Seconds since the item failed first."""
+        """Seconds since the first failure of the item."""
         return 0.0 if self.failing_since is None else time.monotonic() - self.failing_since

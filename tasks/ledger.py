@@ -1,4 +1,4 @@
-"""Where every item of a run is, and what becomes of items that fail."""
+"""The ledger of a run: where every item is, and what happens to items that fail."""
 
 import socket
 import time
@@ -13,12 +13,12 @@ from tasks.worker import Outcome
 
 __all__ = ["Ledger"]
 
-# So many items of one job do not fail by themselves: what they have in common is at fault.
+# If this many items of one job fail, the cause is something that they have in common.
 _FAILURES_OF_A_JOB = 3
 
 
 class Ledger:
-    """The items of a run that no worker has: they wait in queues or to be tried again, or have failed.
+    """The items of a run that no worker has: in queues, waiting for a retry, or failed.
 
     Attributes:
         delayed: shares to be tried again later.
@@ -49,7 +49,7 @@ class Ledger:
         return waiting + sum(len(share.items) for share in self.delayed)
 
     def next_share(self, slots: int) -> Share | None:
-        """A fixed part of what is left of a job, so that few shares end at about one time.
+        """Take a fixed part of what is left of a job, so that few shares end at the same time.
 
         This is guided self-scheduling (Polychronopoulos and Kuck, 1987) with half their share, since shares
         of equal size do not take equal time.
@@ -61,12 +61,12 @@ class Ledger:
         return None
 
     def take_due(self) -> Share | None:
-        """One of the shares that are to be tried again by now, unless it killed workers."""
+        """Take a share whose retry is due, unless it killed workers."""
         now = time.monotonic()
         return self._take([share for share in self.delayed if share.start <= now and not share.fragile])
 
     def take_fragile(self) -> Share | None:
-        """One of the items that may have killed workers."""
+        """Take an item that may have killed workers."""
         return self._take([share for share in self.delayed if share.fragile])
 
     def _take(self, candidates: list[Share]) -> Share | None:
@@ -83,15 +83,15 @@ class Ledger:
                 queue.waiting = [item for item in queue.waiting if item in missing]
 
     def split(self, share: Share) -> None:
-        """Have the items of a share that killed its workers done one by one, to find which does."""
+        """Do the items of a share that killed its workers one by one, to find the culprit."""
         if not share.fragile:
             self.delayed += [Share(share.queue, [item], fragile=True) for item in share.items]
             return
         name = share.queue.job.name(share.items[0])
-        self._fail(share, f"Expected {name} to be done, got workers that died of it. See their logs.")
+        self._fail(share, f"Expected {name} to finish, got workers that died of it. See their logs.")
 
     def enter(self, share: Share, outcome: Outcome) -> None:
-        """Enter what became of a share: what is not done waits again, or has failed."""
+        """Record the outcome of a share: items that are not done wait again, or have failed."""
         rest = share.items[outcome.done :]
         if outcome.done:
             self.troubled = False
@@ -101,7 +101,7 @@ class Ledger:
         share.queue.put_back(rest[1:])
         failed = replace(share, items=rest[:1])
         if outcome.done:
-            # The one that failed is another than that which failed before.
+            # The failed item is not the one that failed before.
             failed = Share(share.queue, rest[:1])
         message = _message(failed, outcome)
         if not outcome.failure.passing:
@@ -135,10 +135,10 @@ class Ledger:
 
 
 def _message(share: Share, outcome: Outcome) -> str:
-    """The message of a failure, with the machine where that is another."""
+    """Return the message of a failure, with the name of another machine."""
     assert outcome.failure is not None
     where = "" if outcome.host == socket.gethostname() else f" on {outcome.host}"
     if outcome.failure.known:
         return f"{outcome.failure.message}{where and f' (the worker {outcome.address}{where})'}"
     name = share.queue.job.name(share.items[0])
-    return f"{name} failed{where} ({outcome.failure.message}); run again to resume"
+    return f"Expected {name} to finish{where}, got: {outcome.failure.message}. Run again to resume."

@@ -1,4 +1,4 @@
-"""Progress within shares that workers still have, by the marks that items leave behind."""
+"""Progress within running shares, according to the marks that items leave."""
 
 import threading
 from collections.abc import Collection, Mapping
@@ -16,9 +16,9 @@ __all__ = ["Marks"]
 
 
 class Marks:
-    """Counts what is done of shares that workers have, which do their items in order.
+    """Count finished items of running shares, whose items are done in order.
 
-    In a thread, since a place that does not answer is asked for minutes before that is an error.
+    This runs in a thread, since a place that does not answer is asked for minutes before that is an error.
     """
 
     def __init__(self) -> None:
@@ -28,17 +28,17 @@ class Marks:
         self._complained = False
 
     def look(self, shares: "Shares") -> None:
-        """Read the marks of some shares, unless the last look is still going on."""
+        """Read the marks of some shares, unless the previous reading is still in progress."""
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._read, args=(dict(shares),), daemon=True)
             self._thread.start()
 
     def among(self, running: "Collection[distributed.Future[Any]]") -> int:
-        """Items that were seen to be done of shares that still run."""
+        """Items of running shares that are known to be done."""
         return sum(self._counts.get(future, 0) for future in running)
 
     def complaint(self) -> str | None:
-        """Why marks could not be read, once: work goes on, and where it fails, it says so itself."""
+        """Say once why marks could not be read. The work goes on, and reports its own failures."""
         if self._complained or not self._errors:
             return None
         self._complained = True

@@ -1,4 +1,4 @@
-"""The step of a flow that has items done on Dask, as a task of Prefect."""
+"""The step of a flow that does items on Dask, as a task of Prefect."""
 
 import sys
 from collections.abc import Sequence
@@ -22,24 +22,24 @@ __all__ = ["check_cluster", "run_on_dask"]
 def run_on_dask(
     step: Step, jobs: Sequence[Job], title: str, address: str, report: Report, places: Sequence[str] = ()
 ) -> None:
-    """Have all items done on Dask, in a task of the flow that calls this.
+    """Do all items on Dask, in a task of the calling flow.
 
     Args:
         step: what to do with items.
         jobs: the items.
         title: name of the task run.
-        address: of the Dask scheduler.
+        address: address of the Dask scheduler.
         report: called with the number of items that are done.
         places: paths and URLs that the workers read or write.
 
     Raises:
-        MistworksError: the cluster cannot do it; or some items could not be done, once the others are.
+        MistworksError: the cluster cannot do it; or some items failed, raised once the others are done.
     """
     _run_on_dask(step, quote(jobs), title, address, report, quote(places), Limits.from_environment())
 
 
 def check_cluster(step: Step, address: str, places: Sequence[str] = ()) -> None:
-    """Refuse a cluster that cannot do a step, or not just as this machine would: see `require_alike`.
+    """Refuse a cluster that cannot do a step exactly as this machine would: see `require_alike`.
 
     Raises:
         MistworksError: as there; or the scheduler does not answer.

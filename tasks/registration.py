@@ -32,16 +32,16 @@ from tasks.retries import retried
 SHIPPED_FOLDER = Path(mistworks.__file__).parent / "weights"
 """The estimator that comes with the package."""
 NOT_KEPT = "not kept"
-"""Where data lie of which nothing but the content hash is known."""
+"""The recorded place of data of which only the content hash is known."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What the gate found about one version.
+    """The decision of the gate about one version.
 
     Attributes:
         reference: the version, such as ``"mist/4"``.
-        against: the version that was champion, None where there was none.
+        against: the champion it was compared with, or None.
         decision: the conditions.
     """
 
@@ -57,20 +57,20 @@ def register_version(
     """Register a trained estimator with its metrics and lineage.
 
     Raises:
-        MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
+        MistworksError: the training run does not exist, or the folder does not hold its estimator.
     """
     record = training_record(tracking_uri, run_id)
     estimator = mistworks.load(folder)
     weights, calibration = estimator.weights_sha256, estimator.calibration
     if weights != record.weights_sha256:
         raise MistworksError(
-            f"run {run_id} made an estimator with weights {record.weights_sha256[:12]}…, and {folder} holds "
-            f"{weights[:12]}…; give the run and the folder of one training"
+            f"Expected weights {record.weights_sha256[:12]}… of run {run_id}, got {weights[:12]}… in "
+            f"{folder}. Give the run and the folder of one training."
         )
     if calibration is not None and calibration.sha256 != record.calibration_sha256:
         raise MistworksError(
-            f"run {run_id} made the calibration {record.calibration_sha256[:12] or 'none'}…, and {folder} "
-            f"holds {calibration.sha256[:12]}…; give the run and the folder of one calibration"
+            f"Expected calibration {record.calibration_sha256[:12] or 'none'}… of run {run_id}, got "
+            f"{calibration.sha256[:12]}… in {folder}. Give the run and the folder of one calibration."
         )
     complete = metrics.get("validation.failures.all") == 0
     with alone(tracking_uri, MODEL):
@@ -80,7 +80,7 @@ def register_version(
             run_id=run_id,
             train=record.train,
             validation=record.validation,
-            # A mean that leaves failures out compares with nothing.
+            # A mean without the failures is not comparable.
             validation_mse=metrics["validation.mse.all"] if complete else math.nan,
             preset=record.preset,
             calibration=record.calibration if calibration is not None else None,
@@ -98,14 +98,14 @@ def shipped_key() -> str:
 def record_shipped(validation: StoreReference, tracking_uri: str) -> str:
     """Make the run that stands for the training of the estimator that comes with the package.
 
-    Its model card says what it was made from. The data are known by their content alone.
+    Its model card says what it was made from. Its data are known only by their content hash.
 
     Args:
         validation: the store that it is measured on.
         tracking_uri: where runs are kept.
 
     Returns:
-        The identifier of the run: one for each estimator, however often it is asked for.
+        The identifier of the run: always the same one for an estimator.
     """
     estimator = mistworks.load(SHIPPED_FOLDER)
     card = (SHIPPED_FOLDER / CARD_FILE).read_text()
@@ -134,20 +134,20 @@ def record_shipped(validation: StoreReference, tracking_uri: str) -> str:
 def compare_with_champion(
     reference: str, tracking_uri: str, stores: Sequence[str] = (), config: GateConfig | None = None
 ) -> Comparison:
-    """Put a version to the gate, beside the champion of this moment.
+    """Let the gate compare a version with the present champion.
 
-    Both are measured anew, on the validation data of both their trainings. That they cannot be compared here
+    Both are measured again, on the validation data of both trainings. If they cannot be compared here, that
     says nothing about either: it is an error, and nothing is decided.
 
     Args:
         reference: the version, such as ``"mist/4"``.
         tracking_uri: where the registry is.
-        stores: places to look for validation data that are not where they were recorded.
-        config: what the gate asks for.
+        stores: places to search for validation data that are no longer where they were recorded.
+        config: conditions of the gate.
 
     Raises:
-        MistworksError: there is no such version, its model or the champion's cannot be loaded, or validation
-            data are in none of the places.
+        MistworksError: there is no such version, its estimator or the champion's cannot be loaded, or
+            validation data are in none of the places.
     """
     challenger = lookup(reference, tracking_uri)
     present = champion(tracking_uri, challenger.name)
@@ -159,15 +159,15 @@ def compare_with_champion(
 
 @retried
 def compare_with_nobody(reference: str, tracking_uri: str, why: str) -> Comparison:
-    """What stands in for a comparison that cannot be made, for a version to be promoted by force.
+    """Return a substitute for a comparison that cannot be made, for promotion by force.
 
     Args:
         reference: the version, such as ``"mist/4"``.
         tracking_uri: where the registry is.
-        why: it cannot be made.
+        why: the reason why it cannot be made.
 
     Raises:
-        MistworksError: there is no such version, or its own model cannot be loaded.
+        MistworksError: there is no such version, or its own estimator cannot be loaded.
     """
     challenger = lookup(reference, tracking_uri)
     load(challenger.uri, tracking_uri)
@@ -180,7 +180,7 @@ def compare_with_nobody(reference: str, tracking_uri: str, why: str) -> Comparis
 
 @task(persist_result=False, cache_policy=NO_CACHE)
 def promote_version(comparison: Comparison, tracking_uri: str, *, force: bool = False) -> RegisteredVersion:
-    """Make a version champion if the gate let it pass, or by force; see `storage.registry.promotion.promote`.
+    """Make a version champion if the gate accepted it, or by force; see `storage.registry.promotion.promote`.
 
     Raises:
         ChampionMovedError: another version has become champion since the comparison.

@@ -1,4 +1,4 @@
-"""Steps of the flow's own process that are tried again where the next minute may cure their failure."""
+"""Steps in the flow's own process, retried if their failure may pass."""
 
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
@@ -13,11 +13,11 @@ R = TypeVar("R")
 
 
 def retried(function: Callable[P, R]) -> Task[P, R]:
-    """A task of the flow's own process, tried again where its failure may pass."""
+    """A task in the flow's own process, retried if its failure may pass."""
     step: Callable[[Callable[P, R]], Task[P, R]] = task(
         retries=2,
         retry_delay_seconds=[5, 30],
-        # Runs that one outage stops do not all come back at once.
+        # Runs that one outage stops should not all return at once.
         retry_jitter_factor=0.5,
         retry_condition_fn=_failure_may_pass,
         persist_result=False,

@@ -1,4 +1,4 @@
-"""The step that estimates the pairs of a file and keeps the estimates; runs on Dask's workers."""
+"""The step that estimates the pairs of a file and stores the estimates, on Dask workers."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -22,8 +22,8 @@ class Scoring:
     """The pairs of one file, to be estimated by one estimator.
 
     Attributes:
-        folder: where the estimates go, and what they are of.
-        estimator: what estimates.
+        folder: the folder of the estimates, which also names the pairs.
+        estimator: the estimator.
     """
 
     folder: EstimateFolder
@@ -31,14 +31,14 @@ class Scoring:
 
 
 def score_parts(scoring: Scoring, parts: Sequence[int], _terms: Terms) -> Iterator[int]:
-    """Estimate parts of a file, one in memory at a time; those that are there are left alone.
+    """Estimate parts of a file, one in memory at a time, and skip finished parts.
 
     A pair that cannot be estimated gives a row that says why.
 
     Raises:
-        MistworksError: the file or the estimator is another one, or the target cannot be written.
+        MistworksError: the file or the estimator has changed, or the target cannot be written.
     """
-    # A process for every core, so a thread for every process.
+    # One process per core, so one thread per process.
     torch.set_num_threads(1)
     estimator = open_estimator(scoring.estimator)
     done = scoring.folder.done()
@@ -87,7 +87,7 @@ def _bound(estimate: Estimate | None, level: float, side: int) -> float | None:
 
 
 def _outside(estimator: MutualInformationEstimator, pairs: Pairs, row: int) -> str | None:
-    """In what a pair is outside of what the estimator was trained on, where its estimate may be far off."""
+    """Say how a pair exceeds the training range, outside of which its estimate may be far off."""
     if not isinstance(estimator, Trained):
         return None
     return estimator.estimator.training_range.outside(prepare(*pairs[row]))

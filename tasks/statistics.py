@@ -1,4 +1,4 @@
-"""The step that computes the statistics of the datasets of a store; runs on Dask's workers."""
+"""The step that computes the statistics of the datasets of a store, on Dask workers."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -8,12 +8,12 @@ from tasks.worker import Terms
 
 
 def summaries_to_write(url: str) -> SummaryStore:
-    """The statistics of a store on a worker: a process for every core, so a thread for every process.
+    """Open the statistics of a store on a worker: one process per core, so one thread per process.
 
     Raises:
         MistworksError: there is no store that may have statistics, or it cannot be written.
     """
-    # Where the statistics are compiled, torch is not needed, but a machine that has it may fall back to it.
+    # Compiled statistics do not need torch, but a machine that has it may fall back to it.
     with suppress(ModuleNotFoundError):
         import torch
 
@@ -22,10 +22,10 @@ def summaries_to_write(url: str) -> SummaryStore:
 
 
 def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Iterator[int]:
-    """Compute the statistics of some partitions of a store; those that are done are left alone.
+    """Compute the statistics of some partitions of a store, and skip those that are done.
 
     Raises:
-        MistworksError: a partition is missing or damaged; the message names it.
+        MistworksError: a partition is missing or damaged. The message names it.
     """
     summaries = summaries_to_write(url)
     for number in numbers:

@@ -26,16 +26,16 @@ class Trained:
     """A finished training.
 
     Attributes:
-        folder: path or URL of the estimator; calibrated if a calibration store was given.
+        folder: path or URL of the estimator, calibrated if a calibration store was given.
         run_id: its MLflow run.
         train: the store it was trained on.
         validation: the store it was validated on.
-        calibration: the store it was calibrated on, None if it was not.
+        calibration: the store it was calibrated on, or None.
         steps: steps of the optimiser.
-        best_step: the step whose weights were kept, of the lowest validation loss.
+        best_step: the step with the lowest validation loss, whose weights were kept.
         validation_mse: at that step, nats².
         datasets_per_second: median over the run.
-        seconds: taken by the steps of the optimiser, whichever process took them.
+        seconds: time taken by the steps of the optimiser, over all processes.
     """
 
     folder: str
@@ -62,24 +62,24 @@ def train_estimator(
     content_hashes: Mapping[str, str],
     report: Report,
 ) -> Trained:
-    """Train a network on a store, or continue where a former run of the same training was stopped.
+    """Train a network on a store, or resume a training that was stopped.
 
     The folder of a training is named by a hash of its configuration and of the content of both stores.
 
     Args:
         train_url: store of the training split.
         validation_url: store of the validation split.
-        network: what is trained.
-        training: how it is trained.
+        network: configuration of the network.
+        training: configuration of the training.
         checkpoints: path or URL below which trainings are kept.
         tracking_uri: where the MLflow run is kept.
         preset: name of the preset, recorded with the run.
-        content_hashes: by split, what the stores must hold; whatever they hold where a split is left out.
-        report: told the share of steps done.
+        content_hashes: expected content hashes by split; not checked for splits that are left out.
+        report: called with the share of steps done.
 
     Raises:
-        MistworksError: a store is missing or damaged, of another split or with other content than expected,
-            another run trains the same, or the loss diverges.
+        MistworksError: a store is missing or damaged, has another split or content than expected, another run
+            does the same training, or the loss diverges.
     """
     source, validation_source = open_store(train_url), open_store(validation_url)
     references = (
@@ -140,7 +140,7 @@ def _seconds(history: Sequence[CurvePoint], batch_size: int) -> float:
 
 def _record(result: TrainingResult, run: TrainingRun, folder: WorkingFolder) -> None:
     for point in result.history:
-        # Again: a run killed between a checkpoint and the next flush would lack points.
+        # Again, since a run killed between a checkpoint and the next flush would lack points.
         run.log_curves(point.step, point.model_dump(exclude={"step"}))
     model = folder.path / _MODEL
     if not (model / CONFIG_FILE).exists():
@@ -151,7 +151,7 @@ def _record(result: TrainingResult, run: TrainingRun, folder: WorkingFolder) -> 
 
 def _report(progress: Progress, run: TrainingRun, report: Report, folder: WorkingFolder) -> None:
     report(progress.step / progress.steps)
-    # After each step; it sends something only after one with a checkpoint.
+    # Called after each step, but it sends only after a checkpoint.
     folder.save()
     if progress.point is not None:
         run.log_curves(progress.step, progress.point.model_dump(exclude={"step"}))
@@ -170,20 +170,20 @@ def readable(store: Store, network: AnyNetworkConfig) -> AnySource:
 
 
 def store_reference(store: Store, split: str, content_hash: str | None) -> StoreReference:
-    """What names a store, which must be of a split and hold the given content, or any if None.
+    """Return a reference to a store after checking its split and, unless None, its content hash.
 
     Raises:
-        MistworksError: it is of another split, or holds something else.
+        MistworksError: it has another split or other content.
     """
     if store.manifest.split != split:
         raise MistworksError(
-            f"training needs a store of the {split} split, and {store.url} holds {store.manifest.split}; "
-            "give another"
+            f"Expected a store of the {split} split, got {store.url} of the {store.manifest.split} split. "
+            "Give another."
         )
-    found = store.content_hash()
-    if content_hash is not None and content_hash != found:
+    held = store.content_hash()
+    if content_hash is not None and content_hash != held:
         raise MistworksError(
-            f"the store {store.url} was made with content {content_hash[:12]}…, and holds {found[:12]}… now; "
-            "generate it again"
+            f"Expected the store {store.url} with content {content_hash[:12]}…, got {held[:12]}…. Generate "
+            "it again."
         )
-    return StoreReference(split, store.url, found)
+    return StoreReference(split, store.url, held)

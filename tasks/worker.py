@@ -1,6 +1,6 @@
-"""What runs on Dask's workers: one share of a step at a time, and the look at a machine before that.
+"""What runs on Dask workers: one share of a step at a time, and the check of the machine before that.
 
-Workers import this module and those of the steps, and neither Prefect nor its settings.
+Workers import this module and those of the steps, but neither Prefect nor its settings.
 """
 
 import importlib
@@ -19,7 +19,7 @@ from storage.datasets.partitions import TransientPartitionError
 from storage.errors import StoreRefusedError, StoreUnreachableError
 from storage.fingerprint import Fingerprint, fingerprint
 
-# Among the logs of the worker, which a local cluster keeps off the screen.
+# In the log of the worker, which a local cluster keeps off the screen.
 _log = logging.getLogger("distributed.worker.mistworks")
 
 _PASSING = (TransientPartitionError, StoreUnreachableError, ConnectionError, TimeoutError)
@@ -27,11 +27,11 @@ _PASSING = (TransientPartitionError, StoreUnreachableError, ConnectionError, Tim
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for every share of a run.
+    """Settings for every share of a run.
 
     Attributes:
         seconds: time after which no further item is begun.
-        expected: what the machine must be, since equal bytes are asked of all.
+        expected: the fingerprint that the machine must have, since all must make equal bytes.
     """
 
     seconds: float
@@ -39,18 +39,18 @@ class Terms:
 
 
 Step = Callable[[Any, Sequence[int], Terms], Iterator[int]]
-"""Does the items of a subject in order, and yields how many each time some are done. It may be left then."""
+"""Do the items of a subject in order, and yield the number done after each batch. It may be stopped there."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an item could not be done.
+    """Why an item failed.
 
     Attributes:
-        message: one sentence if it is an error that users can mend, else the exception.
-        known: whether it is such an error.
-        passing: whether the next minute may cure it.
-        common: whether every item will fail so: an object store refuses what is asked.
+        message: the message of an error that users can correct, else the exception.
+        known: whether users can correct it.
+        passing: whether it may pass within a minute.
+        common: whether every item will fail in this way, because an object store refuses.
     """
 
     message: str
@@ -60,7 +60,7 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException) -> "Failure":
-        """Describe an exception, which itself may not survive the way to another process."""
+        """Describe an exception, which may itself not survive the transfer to another process."""
         known = isinstance(error, MistworksError)
         refused = isinstance(error, StoreRefusedError)
         return cls(str(error) if known else repr(error), known, may_pass(error), refused)
@@ -68,15 +68,15 @@ class Failure:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a share.
+    """The outcome of a share.
 
     Attributes:
         host: name of the machine.
         address: of the worker.
-        done: items that were done: the first of the share.
-        failure: why the next was not; None if time was up, or the worker was told to stop.
-        seconds: how long that one was tried.
-        differences: in what the machine is not as expected; nothing was done if there are any.
+        done: number of items done, from the first of the share.
+        failure: why the next item failed; None if time was up, or the worker had to stop.
+        seconds: time spent on that item.
+        differences: how the machine differs from what was expected; if it differs, nothing was done.
     """
 
     host: str
@@ -88,21 +88,21 @@ class Outcome:
 
 
 class Description(TypedDict):
-    """What a machine says of itself: plain values, which another version of this package can read."""
+    """A machine's description of itself: plain values that another version of this package can read."""
 
     versions: dict[str, str]
     unseen: list[str]
 
 
 def may_pass(error: BaseException | None) -> bool:
-    """Whether something failed for a reason that the next minute may cure; a wrong input stays wrong."""
+    """Whether a failure may pass within a minute. A wrong input stays wrong."""
     return isinstance(error, _PASSING)
 
 
 def do_share(step: Step, subject: Any, items: Sequence[int], terms: Terms) -> Outcome:
-    """Do the first items of a share, as many as the time allows and at least one.
+    """Do the first items of a share, until the time is up but at least one.
 
-    A share that Dask has taken back, because its run was cancelled or is gone, ends before its next item.
+    A share that Dask has released, because its run was cancelled or is gone, ends before its next item.
     """
     started, done = time.monotonic(), 0
     begun = started
@@ -121,11 +121,11 @@ def do_share(step: Step, subject: Any, items: Sequence[int], terms: Terms) -> Ou
 
 
 def describe(module: str, probes: Mapping[str, str]) -> Description:
-    """Say what this machine is, once it has imported the module of a step.
+    """Describe this machine after importing the module of a step.
 
     Args:
-        module: its name.
-        probes: what some files hold, by path; those that do not hold it here are unseen.
+        module: name of the module.
+        probes: expected content of some files, by path. Files with other content count as not seen.
 
     Raises:
         ImportError: the module, or what it needs, is not installed here.
@@ -143,7 +143,7 @@ def _content(path: Path) -> str | None:
 
 
 def _is_taken_back() -> bool:
-    """Whether nobody waits for the task of this thread any more."""
+    """Whether the result of this thread's task is no longer wanted."""
     worker = distributed.get_worker()
     task = worker.state.tasks.get(worker.get_current_task())
     return worker.status != distributed.Status.running or task is None or task.state != "executing"

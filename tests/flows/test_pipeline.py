@@ -267,7 +267,7 @@ def test_register_refuses_weights_of_another_run(root: Path, registered: Any, tm
     with torch.no_grad():
         next(estimator.network.parameters()).add_(1.0)
     estimator.save(tmp_path / "other")
-    with pytest.raises(MistworksError, match="give the run and the folder of one training"):
+    with pytest.raises(MistworksError, match="Give the run and the folder of one training"):
         register_version.fn(
             tmp_path / "other",
             registered["lineage"]["run_id"],
@@ -286,7 +286,7 @@ def test_training_refuses_stores_of_another_split(
     assert code == 1
     started, told = err.strip().splitlines()
     assert started == "starting Prefect…"
-    assert "training needs a store of the train split" in told
+    assert "Expected a store of the train split" in told
 
 
 @pytest.mark.slow

@@ -273,7 +273,7 @@ class TestWorkers:
         try:
             cluster.add_worker(nanny=True)
             work = Work(tmp_path, 12, deadly=(4,))
-            with pytest.raises(MistworksError, match=r"Expected item 4 to be done, got workers that died"):
+            with pytest.raises(MistworksError, match=r"Expected item 4 to finish, got workers that died"):
                 work.run(cluster.address, Limits())
             assert work.subject.missing(work.items) == [4]
         finally:
