@@ -1,4 +1,4 @@
-"""What a run leaves on Prefect's Artifacts page, which lists what has a key."""
+"""Artifacts of a run on Prefect's Artifacts page, which lists those with a key."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ MLFLOW_PAGE_VARIABLE = "MISTWORKS_MLFLOW_PAGE"
 
 
 def present_champion(tracking_uri: str, name: str = MODEL) -> RegisteredVersion | None:
-    """The champion of a registered model, or None where there is none, or no registry yet."""
+    """Return the champion of a registered model; None if there is no champion or no registry yet."""
     try:
         return lookup(f"{name}@{CHAMPION}", tracking_uri)
     except MistworksError:
@@ -27,10 +27,10 @@ def present_champion(tracking_uri: str, name: str = MODEL) -> RegisteredVersion 
 
 
 def leave_result(version: RegisteredVersion, before: RegisteredVersion | None, tracking_uri: str) -> None:
-    """Leave a link to the MLflow run of a version, and its metrics beside those of the former champion.
+    """Create artifacts: a link to a version's MLflow run, and its metrics beside the former champion's.
 
     Args:
-        version: what a run registered.
+        version: the version that a run registered.
         before: the champion before that.
         tracking_uri: where the registry is.
     """
@@ -44,7 +44,7 @@ def leave_result(version: RegisteredVersion, before: RegisteredVersion | None, t
 
 
 def leave_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
-    """Leave a table.
+    """Create a table artifact.
 
     Args:
         key: of lower-case letters, digits and dashes.
@@ -55,7 +55,7 @@ def leave_table(key: str, rows: list[dict[str, Any]], description: str) -> None:
 
 
 def leave_note(key: str, text: str, description: str) -> None:
-    """Leave some Markdown.
+    """Create a Markdown artifact.
 
     Args:
         key: of lower-case letters, digits and dashes.
@@ -66,7 +66,7 @@ def leave_note(key: str, text: str, description: str) -> None:
 
 
 def key_of(text: str) -> str:
-    """A key for a text: lower-case letters, digits and dashes."""
+    """Turn a text into a key: lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
@@ -76,8 +76,8 @@ def _leave(create: Callable[[], object]) -> None:
     try:
         create()
     except Exception:
-        # Work of hours is not given up because it could not be shown.
-        logging.getLogger(__name__).warning("an artifact could not be left", exc_info=True)
+        # Work of hours is not abandoned because it could not be shown.
+        logging.getLogger(__name__).warning("an artifact could not be created", exc_info=True)
 
 
 def _leave_link(version: RegisteredVersion, reference: str, tracking_uri: str) -> None:
@@ -86,11 +86,11 @@ def _leave_link(version: RegisteredVersion, reference: str, tracking_uri: str) -
         return
     run = existing_run(open_client(tracking_uri), version.lineage.run_id, tracking_uri)
     link = f"{page.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
-    create_link_artifact(link, f"run of {reference}", "mlflow-run", f"What {reference} was trained with")
+    create_link_artifact(link, f"run of {reference}", "mlflow-run", f"The training of {reference}")
 
 
 def _beside(version: RegisteredVersion, before: RegisteredVersion | None) -> list[dict[str, Any]]:
-    """Rows of the metrics over all datasets: of a version, and of the champion before it."""
+    """Return the metrics over all datasets, of a version and of the champion before it."""
     names = sorted(name for name in version.metrics if name.endswith(".all"))
     champion = f"champion before: {'none' if before is None else f'{before.name}/{before.version}'}"
     return [

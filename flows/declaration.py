@@ -1,4 +1,4 @@
-"""How flows are declared: names that say what runs are, no results on disk, and a note on what failed."""
+"""Declare flows: descriptive names of runs, no results on disk, and an artifact for failures."""
 
 import functools
 import inspect
@@ -31,12 +31,12 @@ def flow(
 ) -> Callable[[Callable[P, R]], Flow[P, R]]:
     """Declare a flow.
 
-    A run that fails leaves an artifact that says why and how to go on, unless it is part of another run.
+    A failed run creates an artifact that says why and how to continue, unless it is part of another run.
 
     Args:
-        name: of the flow.
-        run_name: of its runs: a template, or a function of the parameters where some may be None.
-        checked: whether parameters are checked against their types; not where they are objects of our own.
+        name: name of the flow.
+        run_name: name of its runs: a template, or a function of the parameters if some may be None.
+        checked: whether parameters are checked against their types. False if they are our own objects.
     """
 
     def declare(function: Callable[P, R]) -> Flow[P, R]:
@@ -79,14 +79,14 @@ class _Nowhere(WritableFileSystem):
 
 
 def _keep_nothing() -> None:
-    """Keep Prefect from pickling the exception of a flow that fails to disk, which it does otherwise."""
+    """Stop Prefect from pickling the exception of a failed flow to disk."""
     context = FlowRunContext.get()
     if context is not None and context.result_store is not None:
         context.result_store.result_storage = _Nowhere()
 
 
 def _leave_note(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
-    """Leave an artifact that says what failed and how to go on."""
+    """Create an artifact that says what failed and how to continue."""
     if flow_run.parent_task_run_id is not None:
         return
     try:
@@ -101,12 +101,12 @@ def _leave_note(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
                 )
             )
     except Exception:
-        # What failed is told in the state and in the log too.
-        logging.getLogger(__name__).warning("the failure could not be noted", exc_info=True)
+        # The state and the log also say what failed.
+        logging.getLogger(__name__).warning("the failure could not be recorded", exc_info=True)
 
 
 def _end_as_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
-    """End a run that was started without a Prefect worker, which would do so, and has stopped."""
+    """End a stopped run that no Prefect worker started, since a worker would end it."""
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(flow_run.id, Cancelled(), force=True)
 

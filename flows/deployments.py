@@ -1,4 +1,4 @@
-"""What is registered with a Prefect server: the deployments of prefect.yaml, their pool, and automations."""
+"""Register with a Prefect server: the deployments of prefect.yaml, their pool, and automations."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ from storage.registry.lineage import MODEL
 from tasks.alone import limit_of
 
 PROJECT_FILE = "prefect.yaml"
-# Three heartbeats, as few as two that come late would not be; a check adds up to half a minute.
+# Three heartbeats, since two may simply be late. The check adds up to half a minute.
 HEARTBEATS_STOPPED_SECONDS = 90
 _ENDED = ("Completed", "Failed", "Crashed", "Cancelled")
 _POLL_SECONDS = 10
@@ -47,7 +47,7 @@ class PoolSpec(FrozenConfig):
 
 
 class LimitSpec(FrozenConfig):
-    """How many runs of a deployment go at once, and what becomes of those beyond."""
+    """How many runs of a deployment are active at once, and what happens to the others."""
 
     limit: int = Field(ge=1)
     collision_strategy: ConcurrencyLimitStrategy
@@ -55,14 +55,14 @@ class LimitSpec(FrozenConfig):
 
 
 class ScheduleSpec(FrozenConfig):
-    """When a deployment runs: a cron expression in a time zone that is named."""
+    """When a deployment runs: a cron expression in a named time zone."""
 
     cron: str
     timezone: str
 
 
 class TriggerSpec(FrozenConfig):
-    """The events that start a run, and the parameters that it gets from them."""
+    """The events that start a run, and the parameters it takes from them."""
 
     type: Literal["event"]
     match: dict[str, str]
@@ -84,7 +84,7 @@ class DeploymentSpec(FrozenConfig):
     triggers: list[TriggerSpec] = Field(default_factory=list)
 
     def flow(self) -> Flow[..., Any]:
-        """The flow that it runs.
+        """Load the flow that it runs.
 
         Raises:
             MistworksError: there is none at its entry point.
@@ -98,7 +98,7 @@ class DeploymentSpec(FrozenConfig):
 
 
 class ProjectSpec(FrozenConfig):
-    """What prefect.yaml holds."""
+    """The content of prefect.yaml."""
 
     name: str
     pull: list[Any] = Field(max_length=0)
@@ -108,11 +108,11 @@ class ProjectSpec(FrozenConfig):
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one thing on the server.
+    """The outcome for one object on the server.
 
     Attributes:
         kind: deployment, automation, work pool or limit.
-        name: of it.
+        name: its name.
         outcome: what was done.
     """
 
@@ -122,7 +122,7 @@ class Change:
 
 
 def project_file(given: Path | None = None) -> Path:
-    """The file given, else the prefect.yaml of the working directory, else the one beside the package.
+    """Return the given file, or prefect.yaml in the working directory, or the one beside the package.
 
     Raises:
         MistworksError: there is none.
@@ -135,7 +135,7 @@ def project_file(given: Path | None = None) -> Path:
 
 
 def read_project(file: Path) -> ProjectSpec:
-    """The deployments that a file describes.
+    """Read the deployments in a file.
 
     Raises:
         MistworksError: the file is not YAML, or describes something else.
@@ -151,10 +151,10 @@ def read_project(file: Path) -> ProjectSpec:
 
 
 def deploy(file: Path) -> list[Change]:
-    """Register what a file describes for the workers of its pools; what is as it should be is left alone.
+    """Register the content of a file for the workers of its pools, changing only what differs.
 
     Returns:
-        What was done about each thing.
+        What was done about each object.
 
     Raises:
         MistworksError: the file is not valid, or the server refuses.
@@ -163,7 +163,7 @@ def deploy(file: Path) -> list[Change]:
     with _client() as client:
         pools = {spec.work_pool.name for spec in project.deployments}
         changes = [_put_pool(client, pool) for pool in sorted(pools)]
-        # Limits of stores are made with the stores.
+        # Limits of stores are created with the stores.
         changes.append(_put_limit(client, limit_of(MODEL)))
         for spec in project.deployments:
             identifier, change = _put_deployment(client, spec, spec.work_pool.name)
@@ -172,11 +172,11 @@ def deploy(file: Path) -> list[Change]:
 
 
 def serve(file: Path, on_ready: Callable[[list[Change]], None]) -> None:
-    """Register what a file describes and run it from this process, until it is told to stop.
+    """Register the content of a file and run it from this process until it is stopped.
 
     Args:
         file: such as prefect.yaml.
-        on_ready: told what was done before the first run.
+        on_ready: called with what was done, before the first run.
 
     Raises:
         MistworksError: the file is not valid, the server refuses, or a deployment belongs to a work pool.
@@ -194,21 +194,21 @@ def serve(file: Path, on_ready: Callable[[list[Change]], None]) -> None:
     on_ready(changes)
     # Runs are processes of their own, for which the working directory must not hide this package.
     os.environ["PYTHONSAFEPATH"] = "1"
-    # Ctrl-C is how it is told to stop.
+    # Ctrl-C is the way to stop it.
     with suppress(KeyboardInterrupt):
         asyncio.run(runner.start())
 
 
 def crashed_when_heartbeats_stop() -> AutomationCore:
-    """The automation that ends runs whose process is gone: by SIGKILL, or with its machine."""
+    """The automation that ends runs whose process is gone, by SIGKILL or with its machine."""
     return AutomationCore(
         name="crashed when heartbeats stop",
-        description="A run whose process is gone sends no heartbeat, and would be shown as running for ever.",
+        description="A run whose process is gone sends no heartbeat, and would be shown as running forever.",
         trigger=EventTrigger(
             match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             after={"prefect.flow-run.heartbeat"},
-            # By name: any event would do for `*`, and then healthy runs would be ended too.
+            # By name: `*` would match any event, and healthy runs would be ended too.
             expect={"prefect.flow-run.heartbeat", *(f"prefect.flow-run.{state}" for state in _ENDED)},
             posture=Posture.Proactive,
             threshold=1,
@@ -226,7 +226,7 @@ def crashed_when_heartbeats_stop() -> AutomationCore:
 
 
 class _Registered(RunnerDeployment):
-    """A deployment that is on the server already, for a runner."""
+    """A deployment that is already on the server, for a runner."""
 
     identifier: UUID
 
@@ -267,7 +267,7 @@ def _put_limit(client: SyncPrefectClient, name: str) -> Change:
 def _put_deployment(client: SyncPrefectClient, spec: DeploymentSpec, pool: str | None) -> tuple[UUID, Change]:
     flow = spec.flow()
     full_name = f"{flow.name}/{spec.name}"
-    # Prefect's own schema lets unknown parameters pass, which the run would then fail on.
+    # Prefect's own schema accepts unknown parameters, on which the run would fail.
     schema = parameter_schema(flow).model_dump(exclude_unset=True) | {"additionalProperties": False}
     existing = _find_deployment(client, full_name)
     if existing is not None and _facts(existing) == _wanted(spec, pool, schema):
@@ -325,7 +325,7 @@ def _wanted(spec: DeploymentSpec, pool: str | None, schema: dict[str, Any]) -> d
 
 
 def _facts(found: DeploymentResponse) -> dict[str, Any]:
-    """What of a deployment follows from prefect.yaml; whether its schedules are paused does not."""
+    """The part of a deployment that prefect.yaml defines, which excludes whether schedules are paused."""
     limit, options = found.global_concurrency_limit, found.concurrency_options
     return {
         "description": found.description,
@@ -381,7 +381,7 @@ def _automation_of(trigger: TriggerSpec, name: str, identifier: UUID) -> Automat
 
 
 def _remove_former(client: SyncPrefectClient, name: str, wanted: set[str]) -> list[Change]:
-    """Remove what started a deployment by events that its file names no more."""
+    """Remove automations for events that the file no longer names."""
     former = [
         each
         for each in client.read_automations()
@@ -404,7 +404,7 @@ def _put_automation(client: SyncPrefectClient, wanted: AutomationCore) -> Change
 
 
 def _comparable(automation: AutomationCore) -> dict[str, Any]:
-    """What of an automation is ours to say; whether it is enabled is said on its page."""
+    """The part of an automation that we define, which excludes whether it is enabled."""
     told = automation.model_dump(mode="json", include={"name", "description", "trigger", "actions"})
     trigger = told["trigger"]
     trigger.pop("id", None)

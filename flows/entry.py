@@ -1,4 +1,4 @@
-"""Where the command starts. In the core install it says in one sentence how to get the rest."""
+"""The entry point of the command. In the core install it says how to install the rest."""
 
 import sys
 
@@ -6,7 +6,7 @@ from flows.cli.missing import not_installed
 
 
 def main() -> None:
-    """Run the command line if what it needs is installed: exit status 1 if not."""
+    """Run the command line, or exit with status 1 if a package that it needs is missing."""
     try:
         from flows.cli.commands import main as run
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""The flow that puts estimators to suites, keeps every result, and repeats none."""
+"""The flow that runs estimators on suites, stores every result, and repeats none."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -33,14 +33,14 @@ SLOW_LIMIT = 120
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Estimators beside the truth.
+    """The results of estimators beside the true values.
 
     Attributes:
-        results: one entry a suite and estimator, suites in the outer order.
+        results: one entry per suite and estimator, suites in the outer order.
         suites: by name.
         datasets: number of datasets of each suite; slow estimators are evaluated on a part of them.
-        estimators: those compared.
-        computed: estimates that this run made; the others were there.
+        estimators: the estimators compared.
+        computed: number of estimates that this run computed; the others existed.
         seconds: time taken.
     """
 
@@ -52,11 +52,11 @@ class Evaluated:
     seconds: float
 
     def summary(self) -> list[SummaryRow]:
-        """One line a suite and estimator."""
+        """Return one row per suite and estimator."""
         return [summarise(part) for part in self.results]
 
     def accuracy(self, prior_mean: float | None = None) -> tuple[AccuracyRow, ...]:
-        """Accuracy by family, n and dimension of all, compared with a constant, the mean MI in nats."""
+        """Return accuracy by family, n and dimension, compared with a constant, the mean MI in nats."""
         return tuple(row for part in self.results for row in accuracy(part, prior_mean=prior_mean))
 
 
@@ -84,7 +84,7 @@ class _Pairing:
     wanted: frozenset[int]
 
     def read(self, store: ResultStore) -> Results | None:
-        """The wanted rows that are there."""
+        """Return the wanted rows that exist."""
         kept = store.read(self.suite.name, self.suite.version, self.estimator.name, self.estimator.version)
         if kept is None:
             return None
@@ -92,12 +92,12 @@ class _Pairing:
         return rows[np.isin(rows.position, list(self.wanted))]
 
     def missing(self, store: ResultStore) -> list[int]:
-        """Positions whose rows are not there."""
+        """Return the positions without rows."""
         kept = self.read(store)
         return sorted(self.wanted - (set() if kept is None else set(kept.position.tolist())))
 
     def job(self, store: ResultStore) -> Job:
-        """What is to be done on Dask; it has no items where nothing is missing."""
+        """Return the work for Dask, without items if nothing is missing."""
         return Job(
             Pairing(self.suite.reference, self.estimator, store.url),
             self.missing(store),
@@ -112,28 +112,28 @@ def evaluate(
     suites: Suites,
     sizes: Annotated[
         Sequence[Annotated[int, Field(ge=1, le=10**6)]] | None,
-        Field(description="Sample sizes n, for suites that come at several; their own if left out."),
+        Field(description="Sample sizes n, for suites that support several. Default: those of the suite."),
     ] = None,
     slow_limit: Annotated[
         int, Field(ge=1, description="Datasets of each suite that a slow estimator is evaluated on.")
     ] = SLOW_LIMIT,
     run_id: Annotated[
-        str | None, Field(description="MLflow run to log the accuracy on; none if left out.")
+        str | None, Field(description="MLflow run to log the accuracy on. Default: none.")
     ] = None,
     workspace: Where = None,
 ) -> Evaluated:
-    """Estimates of each estimator on each suite; those that are stored already are read.
+    """Evaluate each estimator on each suite, and read the results that are stored already.
 
     Args:
-        models: baselines and groups of them, registered versions, folders; any with ``"+bootstrap"``.
+        models: baselines, groups of baselines, registered versions and folders; any with ``"+bootstrap"``.
         suites: names of suites, paths or URLs of stores.
-        sizes: n of the datasets, for suites that come at several; their own if None.
-        slow_limit: datasets of each suite that a slow estimator is evaluated on, at most.
-        run_id: the MLflow run on which accuracy is logged; none if None.
+        sizes: n of the datasets, for suites that support several; those of the suite if None.
+        slow_limit: maximum number of datasets of each suite for a slow estimator.
+        run_id: the MLflow run on which accuracy is logged, or None.
         workspace: where results, the registry and the Dask cluster are.
 
     Raises:
-        MistworksError: an estimator, a suite or the run is not there, or datasets could not be evaluated.
+        MistworksError: an estimator, a suite or the run does not exist, or datasets could not be evaluated.
     """
     where = workspace or Workspace.of()
     evaluated = evaluate_in(models, suites, where, sizes=sizes, slow_limit=slow_limit, run_id=run_id)
@@ -152,7 +152,7 @@ def evaluate_in(
     run_id: str | None = None,
     prior_mean: float | None = None,
 ) -> Evaluated:
-    """What `evaluate` does, in a workspace.
+    """Do the same as `evaluate`, in a workspace.
 
     Args:
         models: see `evaluate`.
@@ -161,7 +161,8 @@ def evaluate_in(
         sizes: see `evaluate`.
         slow_limit: see `evaluate`.
         run_id: see `evaluate`.
-        prior_mean: mean MI in nats of the training split, the constant that accuracy is compared with there.
+        prior_mean: mean MI in nats of the training split, the constant prediction that accuracy is compared
+            with.
 
     Raises:
         MistworksError: see `evaluate`.
@@ -189,7 +190,7 @@ def evaluate_on_dask(
     slow_limit: int,
     workspace: Workspace,
 ) -> Evaluated:
-    """What `evaluate` does, on a Dask cluster."""
+    """Do the same as `evaluate`, on a Dask cluster."""
     started = time.monotonic()
     estimators, opened = find_estimators(models, workspace.tracking_uri), _open_suites(suites, sizes)
     pairings = [
@@ -225,19 +226,19 @@ def _open_suites(texts: Sequence[str], sizes: tuple[int, ...] | None) -> list[_O
         found = _OpenSuite(reference, suite.name, suite.version, suite.block, identities(suite))
         if opened.setdefault(suite.name, found).version != suite.version:
             raise MistworksError(
-                f"suites of different names were expected, and two that differ are called {suite.name}; "
-                "evaluate on them one after the other"
+                f"Expected suites with different names, got two called {suite.name}. Evaluate on them one "
+                "after the other."
             )
     return list(opened.values())
 
 
 def _labelled(pairing: _Pairing, store: ResultStore) -> Results:
-    """What is kept under the name of the code, under the name it was asked for by."""
+    """Rename results from the name of the code to the requested name."""
     kept = pairing.read(store)
     if kept is None or len(kept) < len(pairing.wanted):
         found = 0 if kept is None else len(kept)
         raise MistworksError(
-            f"{len(pairing.wanted):,} results of {pairing.estimator.label} on {pairing.suite.name} were "
-            f"expected at {store.url}, and {found:,} are there; have all workers write to one place"
+            f"Expected {len(pairing.wanted):,} results of {pairing.estimator.label} on {pairing.suite.name} "
+            f"at {store.url}, got {found:,}. Have all workers write to the same place."
         )
     return replace(kept, estimator=pairing.estimator.label)

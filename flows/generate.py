@@ -1,4 +1,4 @@
-"""Flows that make a store, and that rebuild what a store lacks."""
+"""Flows that generate a store, and that regenerate partitions."""
 
 import time
 from collections.abc import Iterator
@@ -37,12 +37,12 @@ class Generated:
     """A complete store.
 
     Attributes:
-        url: where it lies.
+        url: its path or URL.
         split: the split it holds.
-        datasets: how many datasets it holds.
+        datasets: number of datasets.
         content_hash: SHA-256 over all samples and labels.
-        made: partitions made by this run; the others were there.
-        changed: partitions that were marked done before, and came out different.
+        made: number of partitions made by this run; the others existed.
+        changed: partitions that were marked done before and are different now.
         seconds: time taken.
     """
 
@@ -65,20 +65,20 @@ def generate(
     partition_size: PartitionSize | None = None,
     workspace: Where = None,
 ) -> Generated:
-    """Make the store of one split; partitions that are done are kept.
+    """Generate the store of one split, and keep partitions that are done.
 
     Args:
         store: path or URL.
         split: train, validation, calibration, test-imd or test-oomd.
         preset: name of a preset, or path of a JSON file with one.
-        count: number of datasets, the preset's if None.
+        count: number of datasets; the preset's if None.
         seed: root of every random stream.
-        partition_size: datasets per partition, the preset's if None.
+        partition_size: datasets per partition; the preset's if None.
         workspace: where the Dask cluster is.
 
     Raises:
-        MistworksError: the configuration is not valid, the place is taken or cannot be written, or a
-            partition could not be made.
+        MistworksError: the configuration is invalid, the place holds something else or cannot be written, or
+            a partition could not be generated.
     """
     plan = plan_store(store, split, preset, count, seed, partition_size)
     require_room([plan])
@@ -86,12 +86,12 @@ def generate(
 
 
 def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
-    """What `generate` does, for a store that is planned.
+    """Do the same as `generate`, for a planned store.
 
     Raises:
         MistworksError: see `generate`.
     """
-    # Before the lock, which would leave a file in a place that holds something else.
+    # Before the lock, which would create a file in a place that holds something else.
     begun = find_manifest(plan.url) is not None
     if begun and not create_store(plan.url, plan.manifest).missing():
         return _fill(open_store(plan.url), [], None)
@@ -101,20 +101,21 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
 
 
 generate_split = flow("generate", "generate-{plan.manifest.split}", checked=False)(make_store)
-"""`make_store` as a flow of its own, for the stores of the pipeline."""
+"""Run `make_store` as a separate flow, for the stores of the pipeline."""
 
 
 @flow("regenerate", "regenerate-{store}")
 def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace: Where = None) -> Generated:
-    """Rebuild partitions of a store: those asked for, or all that are missing or damaged.
+    """Regenerate partitions of a store: the given ones, or all that are missing or damaged.
 
     Args:
         store: path or URL.
-        partitions: numbers and ranges of them, such as ``"3,7-12"``; all missing or damaged if None.
+        partitions: numbers and ranges of partitions, such as ``"3,7-12"``; all missing or damaged ones if
+            None.
         workspace: where the Dask cluster is.
 
     Raises:
-        MistworksError: there is no such store or partition, or a partition could not be made.
+        MistworksError: the store or a partition does not exist, or a partition could not be generated.
     """
     url = Location.parse(store).url
     manifest = open_store(url).manifest
@@ -133,7 +134,7 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
 
 @contextmanager
 def _alike(workspace: Workspace, url: str) -> Iterator[str]:
-    """Address of a cluster whose machines can all make the partitions of a store, and just as this one."""
+    """Return the address of a cluster whose machines all make partitions exactly as this one does."""
     with dask_cluster(workspace.dask_address, workspace.workers, generate_partitions.__module__) as address:
         check_cluster(generate_partitions, address, [url])
         yield address
@@ -142,13 +143,13 @@ def _alike(workspace: Workspace, url: str) -> Iterator[str]:
 def _fill(target: Store, numbers: list[int], dask_address: str | None) -> Generated:
     started = time.monotonic()
     before = target.partition_digests()
-    # Unmarked all at once, so that an interrupted rebuild is resumed by any later run.
+    # All are unmarked at once, so that any later run resumes an interrupted rebuild.
     for number in numbers:
         if before[number] is not None:
             target.unmark(number)
     if numbers and dask_address is not None:
         if not target.manifest.samples:
-            # Before the workers, each of which would make the place of the statistics anew.
+            # Before the workers, each of which would otherwise create the arrays of the statistics.
             create_summaries(target.url)
         url, split = target.url, target.manifest.split
         job = Job(

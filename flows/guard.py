@@ -1,7 +1,7 @@
-"""Runs a command for as long as standard input stays open: ``python guard.py COMMAND …``.
+"""Run a command for as long as standard input stays open: ``python guard.py COMMAND …``.
 
-The kernel closes the pipe when the process that holds its other end dies, by whatever signal, so that the
-command never outlives it. It imports nothing of the package, so that it can be run by its path.
+The kernel closes the pipe when the process at its other end dies, by whatever signal, so the command never
+outlives that process. It imports nothing of the package, so that it can be run by its path.
 """
 
 import os
@@ -14,7 +14,7 @@ GRACE_SECONDS = 10.0
 
 
 def main(command: list[str]) -> int:
-    """Run the command in a process group of its own and end the group at the end of standard input."""
+    """Run the command in a new process group, and end the group at the end of standard input."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     threading.Thread(target=_end_with_input, args=(child,), daemon=True).start()
     return child.wait()

@@ -1,4 +1,4 @@
-"""The flow that runs on a schedule: the pipeline, what came of it in one sentence, and room for the next."""
+"""The flow that runs on a schedule: the pipeline, a summary of its outcome, and removal of old stores."""
 
 from typing import Annotated
 
@@ -20,7 +20,7 @@ from storage.registry.versions import versions
 
 Keep = Annotated[
     int | None,
-    Field(ge=1, le=10_000, description="Nights whose stores are kept; all if left out."),
+    Field(ge=1, le=10_000, description="Nights whose stores are kept. Default: all."),
 ]
 
 
@@ -28,18 +28,18 @@ Keep = Annotated[
 def nightly(
     preset: ChosenPreset = "quick", seed: DatedSeed = "date", keep: Keep = None, workspace: Where = None
 ) -> State[Produced]:
-    """Make what is missing, train, evaluate, register, and promote through the gate; once per data and seed.
+    """Generate missing data, train, evaluate, register, and promote through the gate, once per data and seed.
 
     Args:
         preset: name of a preset, or path of a JSON file with one.
-        seed: root of every random stream, of weights and order too. ``"date"`` is the day for which the run
-            was scheduled, in UTC, such as 20261231, and so makes a new challenger from new data each night.
-        keep: nights whose stores are kept, of those with a date as seed; all if None. Stores that a version
-            which is or was champion was made from are kept always, so that it can be compared.
+        seed: root of every random stream, including weights and order. ``"date"`` is the day (UTC) for which
+            the run was scheduled, such as 20261231, and gives a new challenger from new data each night.
+        keep: nights whose stores are kept, of those with a date as seed; all if None. Stores of present and
+            former champions are always kept, so that these can be compared.
         workspace: where stores, checkpoints, results, the registry and the Dask cluster are.
 
     Raises:
-        MistworksError: a step could not be done; the message says which and why.
+        MistworksError: a step failed. The message says which and why.
     """
     where = workspace or Workspace.of()
     number = seed_of(seed, flow_run.scheduled_start_time)
@@ -51,15 +51,15 @@ def nightly(
     if keep is not None and seed == "date":
         removed = remove_old_nights(where, plan.training.preset, number or 0, keep)
         told += f" Removed the stores of {len(removed)} earlier nights." if removed else ""
-    leave_note("nightly", told, f"What came of {flow_run.name or 'the run'}")
+    leave_note("nightly", told, f"Outcome of {flow_run.name or 'the run'}")
     return Completed(message=told, data=produced)
 
 
 def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
-    """What came of a night, in one or two sentences.
+    """Return the outcome of a night in one or two sentences.
 
     Args:
-        produced: what it made.
+        produced: what it produced.
         before: the versions that were registered before.
     """
     version = produced.registered
@@ -79,5 +79,5 @@ def _registered(workspace: Workspace) -> list[RegisteredVersion]:
     try:
         return versions(workspace.tracking_uri)
     except MistworksError:
-        # No registry yet; one that is broken is for the first step that needs it to tell.
+        # There is no registry yet. A broken one is reported by the first step that needs it.
         return []

@@ -1,4 +1,4 @@
-"""The parameters that flows share, typed and described: Prefect's page shows a form that checks them."""
+"""The shared parameters of flows, typed and described, so that Prefect can show a form and check them."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -19,16 +19,18 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, description="Root of every random st
 DatedSeed = Annotated[
     Literal["date"] | Seed | None,
     Field(
-        description="Root of every random stream, of the weights too; 0 and the preset's if left out. "
-        "date: the day in UTC for which the run was scheduled, such as 20261231."
+        description=(
+            "Root of every random stream, including the weights. Default: 0, and the preset's for the "
+            "weights. date: the day (UTC) for which the run was scheduled, such as 20261231."
+        )
     ),
 ]
 StoreUrl = Annotated[
     str, Field(min_length=1, description="Path or URL of the store, such as s3://bucket/train.zarr.")
 ]
-Count = Annotated[int, Field(ge=1, le=10**9, description="Number of datasets; the preset's if left out.")]
+Count = Annotated[int, Field(ge=1, le=10**9, description="Number of datasets. Default: the preset's.")]
 PartitionSize = Annotated[
-    int, Field(ge=1, le=10**6, description="Datasets per partition; the preset's if left out.")
+    int, Field(ge=1, le=10**6, description="Datasets per partition. Default: the preset's.")
 ]
 Partitions = Annotated[
     str,
@@ -41,26 +43,32 @@ Models = Annotated[
     Sequence[str],
     Field(
         min_length=1,
-        description="What to compare: registered versions such as mist@champion, folders of estimators, "
-        "baselines and groups of them (classical, neural), any with +bootstrap.",
+        description=(
+            "Estimators to compare: registered versions such as mist@champion, folders of estimators, "
+            "baselines and groups of them (classical, neural), any with +bootstrap."
+        ),
     ),
 ]
 Suites = Annotated[
     Sequence[str],
-    Field(min_length=1, description="On what: names such as m-test or bmi-40, paths or URLs of stores."),
+    Field(min_length=1, description="Suites: names such as m-test or bmi-40, or paths or URLs of stores."),
 ]
 Where = Annotated[
     Workspace | None,
-    Field(description="Where things are found and kept. From the environment if left out."),
+    Field(
+        description=(
+            "Places of stores, checkpoints, results, registry and cluster. Default: from the environment."
+        )
+    ),
 ]
 
 
 def run_name(kind: str, *names: str) -> Callable[[Mapping[str, Any]], str]:
-    """A function that names a run by what it is and those of its parameters that have a value.
+    """Return a function that names a run by its kind and by those of its parameters that are not None.
 
     Args:
-        kind: what the run is, such as ``"pipeline"``.
-        names: of parameters, in order.
+        kind: kind of the run, such as ``"pipeline"``.
+        names: names of parameters, in order.
     """
 
     def name(parameters: Mapping[str, Any]) -> str:
@@ -74,16 +82,16 @@ def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_text, value))
     text = str(value)
-    # Of a path or a URL, its end tells more.
+    # The end of a path or a URL says more than its beginning.
     return "/".join(text.rsplit("/", 2)[-2:]) if text.startswith("/") or "://" in text else text
 
 
 def seed_of(seed: int | str | None, scheduled: datetime | None = None) -> int | None:
-    """The seed that a parameter stands for.
+    """Return the seed that a parameter means.
 
     Args:
         seed: a number, ``"date"``, or None.
-        scheduled: when the run was to start, so that one that is late or retried has the same; now if None.
+        scheduled: scheduled start of the run, so that a late or retried run has the same seed; now if None.
     """
     if seed == "date":
         return int(f"{(scheduled or datetime.now(UTC)).astimezone(UTC):%Y%m%d}")
@@ -91,14 +99,14 @@ def seed_of(seed: int | str | None, scheduled: datetime | None = None) -> int | 
 
 
 def parse_ranges(text: str, partitions: int) -> list[int]:
-    """The numbers in a text such as ``"3,7-12"``, ascending, each once.
+    """Parse a text such as ``"3,7-12"`` into ascending numbers without repeats.
 
     Args:
         text: numbers and ranges, both ends included.
-        partitions: how many partitions there are.
+        partitions: number of partitions.
 
     Raises:
-        MistworksError: the text is of another form, or a number is not that of a partition.
+        MistworksError: the text has another form, or a partition does not exist.
     """
     if not re.fullmatch(r"\d+(-\d+)?(,\d+(-\d+)?)*", text.replace(" ", "")):
         raise MistworksError(f"Expected numbers and ranges such as 3,7-12, got {text!r}.")

@@ -1,4 +1,4 @@
-"""The whole pipeline, from samples to a registered version; each step is handed what the one before made."""
+"""The whole pipeline, from samples to a registered version. Each step gets the result of the last one."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -30,18 +30,18 @@ from storage.registry.runs import training_record
 from storage.registry.tracking import require_tracking
 from tasks.training import Trained
 
-# What an estimator was fitted to says nothing of its accuracy.
+# Data that an estimator was fitted to say nothing about its accuracy.
 _FITTED: tuple[SplitName, ...] = ("train", "calibration")
 
 
 @dataclass(frozen=True)
 class Produced:
-    """What a run of the pipeline made.
+    """The results of a run of the pipeline.
 
     Attributes:
-        stores: by split.
+        stores: stores by split.
         run_id: the MLflow run.
-        accuracy: on validation and test splits.
+        accuracy: accuracy on validation and test splits.
         registered: the version in the registry.
     """
 
@@ -52,7 +52,7 @@ class Produced:
 
 
 def dated_name(kind: str) -> Callable[[Mapping[str, Any]], str]:
-    """A function that names a run by what it is, its preset and its seed, which may be the day's date."""
+    """Return a function that names a run by its kind, preset and seed, which may be a date."""
     name = run_name(kind, "preset", "seed")
 
     def dated(parameters: Mapping[str, Any]) -> str:
@@ -64,17 +64,17 @@ def dated_name(kind: str) -> Callable[[Mapping[str, Any]], str]:
 
 @flow("pipeline", dated_name("pipeline"))
 def pipeline(preset: ChosenPreset = "quick", seed: DatedSeed = None, workspace: Where = None) -> Produced:
-    """Run every step for the splits that the preset has; what is done already is kept.
+    """Run every step for the splits of the preset, and keep what is already done.
 
     Args:
         preset: name of a preset, or path of a JSON file with one.
-        seed: root of every random stream, 0 if None; of weights and order too, the preset's if None.
-            ``"date"`` is the day for which the run was scheduled, in UTC, such as 20261231.
+        seed: root of every random stream, 0 if None; also seed of weights and order, the preset's if None.
+            ``"date"`` is the day (UTC) for which the run was scheduled, such as 20261231.
         workspace: where stores, checkpoints, results, the registry and the Dask cluster are.
 
     Raises:
-        MistworksError: the preset lacks a split that training needs, or a step could not be done; the
-            message says which and why.
+        MistworksError: the preset lacks a split that training needs, or a step failed. The message says which
+            and why.
     """
     where = workspace or Workspace.of()
     plan = plan_pipeline(preset, seed_of(seed, flow_run.scheduled_start_time), where)
@@ -83,7 +83,7 @@ def pipeline(preset: ChosenPreset = "quick", seed: DatedSeed = None, workspace: 
 
 
 def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
-    """What `pipeline` does, for a run that is planned; it leaves the metrics on the Artifacts page.
+    """Do the same as `pipeline`, for a planned run, and show the metrics on the Artifacts page.
 
     Raises:
         MistworksError: see `pipeline`.
@@ -129,7 +129,7 @@ def _model_card(
     preset: str,
     workspace: Workspace,
 ) -> ModelCard:
-    """What the run tells of the model it made; only steps that were done here from the start are timed."""
+    """Return the facts about the estimator for its card. Only steps that ran completely here are timed."""
     revision = training_record(workspace.tracking_uri, trained.run_id).revision
     seconds = {}
     for split, store in made_from.items():

@@ -1,4 +1,4 @@
-"""What a run is about to make, checked before anything is started: no Prefect, no Dask."""
+"""Plans of runs, checked before anything is started: no Prefect, no Dask."""
 
 import math
 import shutil
@@ -25,17 +25,17 @@ _SAMPLED = 64
 _VALUE_BYTES = 4
 # A row of the index with its digest, and its share of small files.
 _INDEX_BYTES = 200
-# Index, metadata, and what a file system takes for itself.
+# Index, metadata, and the overhead of the file system.
 _OVERHEAD = 1.02
 
 
 @dataclass(frozen=True)
 class StorePlan:
-    """A store that is to be made or completed.
+    """A store to be generated or completed.
 
     Attributes:
-        url: where it lies.
-        manifest: what it holds.
+        url: its path or URL.
+        manifest: its manifest.
     """
 
     url: str
@@ -43,7 +43,7 @@ class StorePlan:
 
     @property
     def expected_bytes(self) -> int:
-        """Size of the whole store, from the sizes of some of its datasets."""
+        """Estimate the size of the whole store from the sizes of some of its datasets."""
         manifest = self.manifest
         if not manifest.samples:
             return int(_OVERHEAD * manifest.count * (_VALUE_BYTES * len(statistic_names()) + _INDEX_BYTES))
@@ -53,12 +53,12 @@ class StorePlan:
             for position in positions
         ]
         values = sum(draw.n * (draw.joint.dx + draw.joint.dy) for draw in draws) / len(draws) * manifest.count
-        # Each partition ends with a chunk that is filled up.
+        # Each partition ends with a padded chunk.
         chunks = manifest.partitions * math.ceil(values / manifest.partitions / CHUNK_VALUES)
         return int(_OVERHEAD * _VALUE_BYTES * CHUNK_VALUES * chunks)
 
     def missing_bytes(self) -> int:
-        """Size of the partitions that are not there yet.
+        """Estimate the size of the missing partitions.
 
         Raises:
             MistworksError: the place holds something else, or cannot be read.
@@ -73,12 +73,12 @@ class StorePlan:
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How an estimator is trained.
+    """The training of an estimator.
 
     Attributes:
         preset: name of the preset, recorded with the run.
-        network: what is trained.
-        training: how.
+        network: configuration of the network.
+        training: configuration of the training.
     """
 
     preset: str
@@ -93,10 +93,10 @@ class TrainingPlan:
 
 @dataclass(frozen=True)
 class PipelinePlan:
-    """Everything one run of the pipeline makes.
+    """Everything that one run of the pipeline produces.
 
     Attributes:
-        stores: by split, in the order of the splits.
+        stores: stores by split, in the order of the splits.
         training: how the estimator is trained on them.
     """
 
@@ -105,7 +105,7 @@ class PipelinePlan:
 
     @property
     def read_in_training(self) -> tuple[SplitName, ...]:
-        """The splits that an estimator is made from; one without quantiles is not calibrated."""
+        """The splits that an estimator needs. Without quantiles, it needs no calibration split."""
         calibrated = "calibration" in self.stores and self.training.has_quantiles
         return (*_REQUIRED_SPLITS, "calibration") if calibrated else _REQUIRED_SPLITS
 
@@ -118,42 +118,42 @@ def plan_store(
     seed: int = 0,
     partition_size: int | None = None,
 ) -> StorePlan:
-    """The store of one split of a preset.
+    """Plan the store of one split of a preset.
 
     Args:
         store: path or URL.
         split: train, validation, calibration, test-imd or test-oomd.
         preset: name of a preset, or path of a JSON file with one.
-        count: number of datasets, the preset's if None.
+        count: number of datasets; the preset's if None.
         seed: root of every random stream.
-        partition_size: datasets per partition, the preset's if None.
+        partition_size: datasets per partition; the preset's if None.
 
     Raises:
-        MistworksError: the preset or the split is unknown, or a number is out of its range.
+        MistworksError: the preset or the split is unknown, or a number is out of range.
     """
     return _plan_store(store, split, _load_preset(preset), count, seed, partition_size)
 
 
 def plan_training(preset: str, objective: "Objective | None" = None, seed: int | None = None) -> TrainingPlan:
-    """The training of a preset.
+    """Plan the training of a preset.
 
     Args:
         preset: name of a preset, or path of a JSON file with one.
-        objective: what is minimised, the preset's if None.
-        seed: of weights and order, the preset's if None.
+        objective: the loss to minimise; the preset's if None.
+        seed: seed of weights and order; the preset's if None.
 
     Raises:
-        MistworksError: the preset is unknown, or a value is out of its range.
+        MistworksError: the preset is unknown, or a value is out of range.
     """
     return _plan_training(preset, _load_preset(preset), objective, seed)
 
 
 def plan_pipeline(preset: str, seed: int | None, workspace: Workspace) -> PipelinePlan:
-    """The stores and the training of a preset.
+    """Plan the stores and the training of a preset.
 
     Args:
         preset: name of a preset, or path of a JSON file with one.
-        seed: root of every random stream, 0 if None; of weights and order too, the preset's if None.
+        seed: root of every random stream, 0 if None; also seed of weights and order, the preset's if None.
         workspace: where the stores are kept.
 
     Raises:
@@ -176,10 +176,10 @@ def plan_pipeline(preset: str, seed: int | None, workspace: Workspace) -> Pipeli
 
 
 def require_room(plans: Iterable[StorePlan]) -> None:
-    """Refuse to begin stores for which the local disk has no room. Object stores are not asked.
+    """Refuse to begin stores for which the local disk has no room. Object stores are not checked.
 
     Raises:
-        MistworksError: too little space is free; or a place holds something else, or cannot be read.
+        MistworksError: too little space is free, or a place holds something else or cannot be read.
     """
     needed: dict[Path, int] = {}
     for plan in plans:

@@ -1,6 +1,7 @@
-"""Makes the databases and the bucket that the services keep their state in: ``python -m flows.prepare``.
+"""Create the databases and the bucket in which the services keep their state: ``python -m flows.prepare``.
 
-A service of docker-compose.yml that runs once, before what needs them. What exists already is left alone.
+A service of docker-compose.yml that runs once, before the services that need them. Existing ones are not
+changed.
 """
 
 import argparse
@@ -14,18 +15,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 def make_databases(server: str, names: list[str]) -> list[str]:
-    """Make the databases that a PostgreSQL server lacks, each with the extension that Prefect needs.
+    """Create missing databases on a PostgreSQL server, each with the extension that Prefect needs.
 
     Args:
         server: URL of a database that exists, such as ``postgresql://mistworks@postgres:5432/postgres``; a
             password comes from ``PGPASSWORD``.
-        names: of the databases.
+        names: names of the databases.
 
     Returns:
-        The names of those that were made.
+        The names of those that were created.
 
     Raises:
-        MistworksError: a name has characters that would need quotes, or the server cannot be used.
+        MistworksError: a name needs quotes, or the server cannot be used.
     """
     import psycopg2
 
@@ -45,7 +46,7 @@ def make_databases(server: str, names: list[str]) -> list[str]:
 
 
 def make_bucket(name: str) -> bool:
-    """Make a bucket in the object store that the ``AWS_…`` variables name, and return whether it was missing.
+    """Create a bucket in the object store of the ``AWS_…`` variables, and return whether it was missing.
 
     Raises:
         MistworksError: the object store refuses, or does not answer.
@@ -67,11 +68,11 @@ def make_bucket(name: str) -> bool:
 
 
 def main() -> None:
-    """Make what is asked for on the command line."""
+    """Create what the command line requests."""
     parser = argparse.ArgumentParser(prog="python -m flows.prepare", description=__doc__)
     parser.add_argument("--server", required=True, help="URL of a PostgreSQL database that exists")
-    parser.add_argument("--database", action="append", default=[], help="name of a database to make")
-    parser.add_argument("--bucket", action="append", default=[], help="name of a bucket to make")
+    parser.add_argument("--database", action="append", default=[], help="name of a database to create")
+    parser.add_argument("--bucket", action="append", default=[], help="name of a bucket to create")
     options = parser.parse_args()
     logging.basicConfig(format="%(message)s")
     log = logging.getLogger("flows.prepare")
@@ -95,7 +96,7 @@ def _make_database(server: str, name: str) -> bool:
 
 
 def _execute(url: str, statement: str) -> bool:
-    """Run one statement outside of a transaction, and return whether it gave rows."""
+    """Run one statement outside a transaction, and return whether it gave rows."""
     import psycopg2
 
     connection = psycopg2.connect(url)

@@ -1,4 +1,4 @@
-"""Shows how far a step is: a bar in the terminal, lines in a log, and an artifact in Prefect."""
+"""Show the progress of a step: a bar in the terminal, lines in a log, and an artifact in Prefect."""
 
 import logging
 import time
@@ -27,7 +27,7 @@ _LINE_EVERY_SECONDS = 15.0
 
 @contextmanager
 def progress(description: str, total: float) -> Iterator[Report]:
-    """Yield a function to be told how much of ``total`` is done; it is cheap enough to call often."""
+    """Yield a function to call with the amount of ``total`` that is done. Calls are cheap."""
     console = Console(stderr=True)
     reports = [_artifact(description, total)]
     if not console.is_terminal:
@@ -59,7 +59,7 @@ def _lines(console: Console, description: str, total: float) -> Report:
 
 
 def _artifact(description: str, total: float) -> Report:
-    """An artifact of the flow run, made once a step proves long and updated about once a second."""
+    """An artifact of the flow run, created once a step takes long, and updated about once per second."""
     started = last = time.monotonic()
     identifier = None
     broken = False
@@ -80,8 +80,8 @@ def _artifact(description: str, total: float) -> Report:
             else:
                 update_progress_artifact(artifact_id=identifier, progress=percent)
         except Exception:
-            # Work of hours is not given up because it could not be shown.
+            # Work of hours is not abandoned because it could not be shown.
             broken = True
-            logging.getLogger(__name__).warning("progress is not reported any more", exc_info=True)
+            logging.getLogger(__name__).warning("progress is no longer reported", exc_info=True)
 
     return report

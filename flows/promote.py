@@ -1,4 +1,4 @@
-"""The flow that puts a registered version to the gate, and makes it champion where it passes."""
+"""The flow that compares a registered version with the champion, and promotes it if it passes the gate."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,7 +18,7 @@ from storage.registry.versions import lookup
 from tasks.registration import Comparison, compare_with_champion, compare_with_nobody, promote_version
 
 PROMOTED_EVENT = "mistworks.champion.promoted"
-"""What Prefect's automations may wait for: sent when a version has become champion."""
+"""An event for Prefect's automations, sent when a version has become champion."""
 
 _ROUNDS = 5
 
@@ -26,19 +26,19 @@ _ROUNDS = 5
 @flow("promote", "promote-{reference}")
 def promote(
     reference: Annotated[str, Field(description="A registered version, such as mist/4.")],
-    force: Annotated[bool, Field(description="Promote whatever the gate finds; it is recorded.")] = False,
+    force: Annotated[bool, Field(description="Promote whatever the gate decides. This is recorded.")] = False,
     workspace: Where = None,
 ) -> RegisteredVersion:
-    """Make a version champion if it passes the gate, or by force; one that is champion stays so.
+    """Make a version champion if it passes the gate, or by force. The present champion stays so.
 
     Args:
         reference: the version, such as ``"mist/4"``.
-        force: become champion whatever the gate finds.
+        force: make it champion whatever the gate decides.
         workspace: where the registry is.
 
     Raises:
-        MistworksError: there is no such version, it does not pass, it cannot be compared here, or another one
-            became champion while it was compared; the champion stays who it is.
+        MistworksError: there is no such version, it does not pass, it cannot be compared here, or another
+            version became champion in the meantime. The champion does not change.
     """
     where = workspace or Workspace.of()
     tracking_uri = where.tracking_uri
@@ -51,8 +51,8 @@ def promote(
     if CHAMPION not in outcome.aliases:
         stays = "none" if present is None else f"{present.name}/{present.version}"
         raise MistworksError(
-            f"{version.name}/{version.version} is not promoted: {comparison.decision.sentence}; the champion "
-            f"stays {stays}; promote a better one, or this one with --force"
+            f"{version.name}/{version.version} is not promoted: {comparison.decision.sentence}. The champion "
+            f"stays {stays}. Promote a better one, or this one with --force."
         )
     return outcome
 
@@ -69,18 +69,18 @@ def _compare(reference: str, where: Workspace, *, force: bool) -> Comparison:
 
 
 def settle(version: RegisteredVersion, tracking_uri: str, stores: Sequence[str] = ()) -> RegisteredVersion:
-    """Let the gate decide about a version that was just registered, unless it has; none is refused by error.
+    """Let the gate decide about a newly registered version, unless it has. A refusal is no error.
 
-    Where another version becomes champion meanwhile, it is compared with that one.
+    If another version becomes champion in the meantime, it is compared with that one.
 
     Args:
         version: the version.
         tracking_uri: where the registry is.
-        stores: places to look for validation data that are not where they were recorded.
+        stores: places to search for validation data that are no longer where they were recorded.
 
     Raises:
-        ChampionMovedError: the champion keeps moving.
-        MistworksError: it cannot be compared here; it stays undecided.
+        ChampionMovedError: the champion keeps changing.
+        MistworksError: it cannot be compared here, and stays undecided.
     """
     if version.decided:
         return version
@@ -96,7 +96,7 @@ def _settle(version: RegisteredVersion, tracking_uri: str, stores: Sequence[str]
 
 
 def _promoted(comparison: Comparison, tracking_uri: str, *, force: bool = False) -> RegisteredVersion:
-    """Record the decision; where the version becomes champion by it, tell whoever waits for that."""
+    """Record the decision. If the version becomes champion, send the event."""
     outcome = promote_version(comparison, tracking_uri, force=force)
     if CHAMPION in outcome.aliases and comparison.against != outcome.version:
         emit_event(

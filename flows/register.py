@@ -26,7 +26,7 @@ from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version,
 from tasks.training import store_reference
 
 SHIPPED_COUNT = 1_000
-"""How many of its own validation datasets the shipped estimator is measured on in an empty registry."""
+"""Number of its own validation datasets on which the shipped estimator is measured in an empty registry."""
 
 
 @flow("register", "register-{run_id}")
@@ -41,12 +41,12 @@ def register(
 
     Args:
         model: folder of the estimator.
-        run_id: the MLflow run of its training, which says what it was trained on.
+        run_id: the MLflow run of its training, which records what it was trained on.
         workspace: where results, the registry and the Dask cluster are.
 
     Raises:
-        MistworksError: there is no such training run, the folder does not hold the estimator that it made, or
-            its training's data are neither where they were nor in the stores.
+        MistworksError: the training run does not exist, the folder does not hold its estimator, or the data
+            of the training are neither where they were nor in the stores.
     """
     where = workspace or Workspace.of()
     record = training_record(where.tracking_uri, run_id)
@@ -66,23 +66,25 @@ def register_shipped(
     validation_store: Annotated[
         str | None,
         Field(
-            description="Path or URL of the store it is measured on. If left out, the champion's validation "
-            "data, or else the validation split of its own preset."
+            description=(
+                "Path or URL of the store it is measured on. Default: the champion's validation data, or "
+                "else the validation split of its own preset."
+            )
         ),
     ] = None,
     workspace: Where = None,
 ) -> RegisteredVersion:
-    """Register the estimator that comes with the package; it becomes champion if it passes the gate.
+    """Register the estimator that comes with the package. It becomes champion if it passes the gate.
 
-    Registering it again returns the version that is there.
+    Registering it again returns the existing version.
 
     Args:
-        validation_store: the store it is measured on; if None the champion's validation data, and where there
-            is no champion the validation split of the preset it was made by, which is generated.
+        validation_store: the store it is measured on. If None, the champion's validation data; without a
+            champion, the validation split of its own preset, which is generated.
         workspace: where stores, results, the registry and the Dask cluster are.
 
     Raises:
-        MistworksError: the store is missing or of another split, or the champion's data are neither where
+        MistworksError: the store is missing or has another split, or the champion's data are neither where
             they were nor in the stores.
     """
     where = workspace or Workspace.of()
@@ -122,8 +124,8 @@ def register_measured(
 
     Args:
         folder: the estimator.
-        run_id: the MLflow run of its training, which says what it was trained on.
-        metrics: of its evaluation, ``"validation.mse.all"`` among them.
+        run_id: the MLflow run of its training, which records what it was trained on.
+        metrics: metrics of its evaluation, including ``"validation.mse.all"``.
         workspace: where the registry is.
 
     Raises:

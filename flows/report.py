@@ -1,4 +1,4 @@
-"""The report of an evaluation, with what each estimate costs where that is asked for."""
+"""The report of an evaluation, with the costs of estimates if requested."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -35,12 +35,12 @@ def report_on(
     """Write the report as one HTML file.
 
     Args:
-        evaluated: what it shows.
+        evaluated: the results to show.
         path: the file.
-        costs_folder: where costs are kept.
+        costs_folder: folder of measured costs.
         tracking_uri: where runs are kept.
-        run_id: the MLflow run on which it is logged; none if None.
-        costs: whether to measure time and memory of each estimator; nothing else should run meanwhile.
+        run_id: the MLflow run on which it is logged, or None.
+        costs: whether to measure time and memory of each estimator. Nothing else should run at the same time.
 
     Raises:
         MistworksError: the file cannot be written, or there is no such run.

@@ -1,4 +1,4 @@
-"""Keeps nights from filling the disk: stores of earlier dates are removed, but for those of champions."""
+"""Remove stores of earlier dates, except those of champions, so that nights do not fill the disk."""
 
 import json
 import re
@@ -23,16 +23,16 @@ _GROUP = "zarr.json"
 
 
 def remove_old_nights(workspace: Workspace, preset: str, tonight: int, keep: int) -> list[int]:
-    """Remove the pipeline's stores of a preset whose seed is an earlier date, but for the newest.
+    """Remove the pipeline's stores of a preset whose seed is an earlier date, except the newest.
 
-    Kept always are stores that a version which is or was champion was made from, those that another run
-    writes to, and whatever is not a store.
+    Stores of present and former champions, stores that another run is writing, and anything that is not a
+    store are always kept.
 
     Args:
-        workspace: where the stores are, and the registry.
+        workspace: where the stores and the registry are.
         preset: name of the preset, or path of its JSON file.
         tonight: seed of this night.
-        keep: nights to keep, this one among them.
+        keep: number of nights to keep, including this one.
 
     Returns:
         The seeds of the nights that were removed.
@@ -81,7 +81,7 @@ def _is_date(text: str) -> bool:
 
 
 def _remove_night(workspace: Workspace, preset: str, seed: int, needed: set[str]) -> bool:
-    """Remove the stores of one night unless one is needed; return whether they were."""
+    """Remove the stores of one night unless one is needed. Return whether they were removed."""
     urls = [workspace.store(preset, seed, split) for split in SPLITS]
     try:
         present = [url for url in urls if find_manifest(url) is not None]
@@ -92,7 +92,7 @@ def _remove_night(workspace: Workspace, preset: str, seed: int, needed: set[str]
                 _remove(url)
             forget_limit(url)
     except (MistworksError, *ACCESS_ERRORS):
-        # What cannot be read, or is written to, stays for the next night to decide.
+        # Stores that cannot be read, or are being written, are left to the next night.
         return False
     if (path := Location.parse(urls[0]).path) is not None:
         with suppress(OSError):
@@ -106,10 +106,10 @@ def _content(url: str) -> str:
 
 
 def _remove(url: str) -> None:
-    """Delete a store such that what is left at any time is a store that lacks partitions, or none.
+    """Delete a store so that at any time an incomplete store remains, or none.
 
-    In a bucket an empty ``zarr.json`` stays, as of a store that was only begun: some object stores go on
-    listing folders that are empty, which would be taken for something else than a store.
+    In a bucket an empty ``zarr.json`` remains, as in a store whose creation was interrupted: some object
+    stores go on listing empty folders, which would be taken for something other than a store.
     """
     files = Location.parse(url).object_store()
     paths = [str(entry["path"]) for batch in obstore.list(files) for entry in batch]

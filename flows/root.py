@@ -1,4 +1,4 @@
-"""The local directory for whatever is kept nowhere else. Imports nothing heavy: every command begins here."""
+"""The local directory for everything without its own place. Every command begins here: no heavy imports."""
 
 import os
 import re
@@ -13,16 +13,16 @@ _RUN_VARIABLE = "PREFECT__FLOW_RUN_ID"
 
 
 def local_root(root: Path | None = None) -> Path:
-    """The directory given, else the one that ``MISTWORKS_ROOT`` names, else ``mistworks-data``.
+    """Return the given directory, or the one in ``MISTWORKS_ROOT``, or ``mistworks-data``.
 
     Raises:
-        MistworksError: a URL was given; or nothing was, to a run that a worker started.
+        MistworksError: a URL was given, or a run that a worker started was given nothing.
     """
     given = root or os.environ.get(ROOT_VARIABLE)
     if not given and _RUN_VARIABLE in os.environ:
         raise MistworksError(
             f"Expected {ROOT_VARIABLE} in the environment of the worker, got none: each run works in a "
-            "folder that is removed after it. Set it to an absolute path, then start the worker again."
+            "temporary folder. Set it to an absolute path, then start the worker again."
         )
     chosen = str(given or DEFAULT_ROOT)
     # As a Path, s3://bucket has lost one slash.

@@ -1,4 +1,4 @@
-"""The flow that estimates pairs of samples in Parquet files, and keeps the estimates by model."""
+"""The flow that estimates pairs of samples in Parquet files, and stores the estimates by estimator."""
 
 import os
 from dataclasses import dataclass
@@ -29,14 +29,16 @@ Source = Annotated[
     str | None,
     Field(
         min_length=1,
-        description="Path or URL of Parquet with columns x and y. From MISTWORKS_SCORE_SOURCE if left out.",
+        description="Path or URL of Parquet with columns x and y. Default: MISTWORKS_SCORE_SOURCE.",
     ),
 ]
 Target = Annotated[
     str | None,
     Field(
         min_length=1,
-        description="Path or URL of a folder. From MISTWORKS_SCORE_TARGET if left out; else below results.",
+        description=(
+            "Path or URL of a folder. Default: MISTWORKS_SCORE_TARGET, or else a folder below results."
+        ),
     ),
 ]
 ModelName = Annotated[
@@ -54,11 +56,12 @@ class Scored:
 
     Attributes:
         source: path or URL of the pairs.
-        target: path or URL of the estimates; those of this model are in a folder of its name and version.
-        model: such as ``"mist/3"``.
-        pairs: how many there are.
-        failures: how many of them could not be estimated; their rows say why.
-        computed: parts of the files that this run did; the others were there.
+        target: path or URL of the estimates; those of this estimator are in a folder with its name and
+            version.
+        model: name of the estimator, such as ``"mist/3"``.
+        pairs: number of pairs.
+        failures: number of pairs that could not be estimated; their rows say why.
+        computed: number of parts of files that this run computed; the others existed.
     """
 
     source: str
@@ -70,7 +73,7 @@ class Scored:
 
     @property
     def sentence(self) -> str:
-        """What came of it."""
+        """The outcome in one sentence."""
         made = f"{self.computed:,} parts made" if self.computed else "nothing new"
         return (
             f"{self.pairs:,} pairs of {self.source} estimated by {self.model}, but for {self.failures:,} "
@@ -86,22 +89,22 @@ def score(
     levels: Levels = [0.9],  # noqa: B006
     workspace: Where = None,
 ) -> State[Scored]:
-    """Estimate pairs of samples in Parquet files; what is done is kept, so that a new run does what is new.
+    """Estimate pairs of samples in Parquet files. Finished parts are kept: a new run computes only new ones.
 
     Each row has an estimate in nats and intervals, or the reason why there are none, with the version of the
-    model and the hashes of its weights and calibration.
+    estimator and the hashes of its weights and calibration.
 
     Args:
         source: path or URL of a file or a folder of files with columns x and y, lists of points, and perhaps
-            id, which is handed through. From MISTWORKS_SCORE_SOURCE if None.
-        target: path or URL of a folder, one for each source. From MISTWORKS_SCORE_TARGET if None, or else
-            the folder scores in the results of the workspace.
+            id, which is copied to the output. From MISTWORKS_SCORE_SOURCE if None.
+        target: path or URL of a folder, one per source. From MISTWORKS_SCORE_TARGET if None, or else the
+            folder scores in the results of the workspace.
         model: a registered version, or a folder of an estimator.
-        levels: of the intervals, between 0 and 1.
+        levels: levels of the intervals, between 0 and 1.
         workspace: where the registry and the Dask cluster are.
 
     Raises:
-        MistworksError: there are no such pairs or no such model, or the target cannot be written.
+        MistworksError: the pairs or the estimator do not exist, or the target cannot be written.
     """
     chosen = source or os.environ.get(SOURCE_VARIABLE)
     if not chosen:
@@ -117,7 +120,7 @@ def score(
 def score_pairs(
     source: str, target: str | None, model: str, levels: list[float], workspace: Workspace
 ) -> Scored:
-    """What `score` does, in a workspace.
+    """Do the same as `score`, in a workspace.
 
     Raises:
         MistworksError: see `score`.
@@ -148,7 +151,7 @@ def score_pairs(
 def _one_estimator(model: str, tracking_uri: str) -> EstimatorReference:
     found = find_estimators([model], tracking_uri)
     if len(found) != 1:
-        raise MistworksError(f"Expected one model, got {model}, a group. Choose one of it.")
+        raise MistworksError(f"Expected one estimator, got the group {model}. Choose one of its members.")
     return found[0]
 
 

@@ -1,8 +1,8 @@
-"""Starts what a run needs on loopback, and stops it at the end however the run ends.
+"""Start the services that a run needs on loopback, and stop them however the run ends.
 
-Prefect and MLflow read their settings from the environment when they are imported, so that `configure`
-comes before either. Both are then used in process, but for Prefect's API server, which is a process of its
-own under a guard that ends it when this process is gone, even by SIGKILL.
+Prefect and MLflow read their settings from the environment when they are imported, so `configure` must come
+first. Both are then used in this process, except Prefect's API server, which is a separate process under a
+guard that ends it when this process is gone, even by SIGKILL.
 """
 
 import errno
@@ -33,19 +33,19 @@ PresetName = Literal["tiny", "quick", "shipped", "paper"]
 
 START_TIMEOUT_SECONDS = 120.0
 CONNECT_TIMEOUT_SECONDS = 10.0
-# A server whose database cannot grow fails in ways that tell nothing.
+# A server whose database cannot grow fails in uninformative ways.
 ROOM_FOR_DATABASES = 16 * 2**20
 _QUIET = {
     "DO_NOT_TRACK": "true",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLI_CHECK_FOR_UPDATES": "false",
-    # The command line prints a failure itself, in one sentence; the API keeps the full log.
+    # The command line prints failures itself, in one message; the API keeps the full log.
     "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
-    # SQLite takes one transaction at a time, so that single inserts lag behind many short tasks.
+    # SQLite takes one transaction at a time, so single inserts lag behind many short tasks.
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
 }
-# A server elsewhere outlives runs, restarts, and has its database restarted.
+# A server elsewhere outlives runs, and it or its database may be restarted.
 _PATIENT = {
     "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
     "PREFECT_CLIENT_MAX_RETRIES": "10",
@@ -73,15 +73,15 @@ _EMBEDDED = "MISTWORKS_PREFECT_EMBEDDED"
 
 
 def is_embedded() -> bool:
-    """Whether the Prefect API is one that this run started for itself."""
+    """Whether this run started its own Prefect API."""
     return _EMBEDDED in os.environ
 
 
 def announce(root: Path | None, preset: str | None = None) -> None:
-    """Refuse a root that is a URL and a preset of no known name, then say that starting takes a moment.
+    """Refuse a root that is a URL and an unknown preset, then say that starting takes a moment.
 
     Raises:
-        MistworksError: the root is not a local directory, or there is no preset of that name.
+        MistworksError: the root is not a local directory, or the preset does not exist.
     """
     local_root(root)
     if preset is not None and preset not in get_args(PresetName) and not preset.endswith(".json"):
@@ -95,7 +95,7 @@ def announce(root: Path | None, preset: str | None = None) -> None:
 
 
 def configure(root: Path) -> None:
-    """Set what Prefect and MLflow read from the environment, leaving what the user has set.
+    """Set the environment variables of Prefect and MLflow that the user has not set.
 
     Raises:
         MistworksError: the root directory cannot be written.
@@ -108,7 +108,8 @@ def configure(root: Path) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except OSError as error:
         raise MistworksError(
-            f"the directory {root} cannot be written ({error.strerror}); mend that, or choose another --root"
+            f"Expected to write the directory {root}, got: {error.strerror}. Correct that, or choose another "
+            "--root."
         ) from None
     quieten()
     if "PREFECT_API_URL" not in os.environ:
@@ -116,17 +117,17 @@ def configure(root: Path) -> None:
 
 
 def quieten() -> None:
-    """Set what Prefect and MLflow read from the environment wherever their state is kept."""
+    """Set the environment variables of Prefect and MLflow that do not depend on where state is kept."""
     settings = _QUIET | (_PATIENT if "PREFECT_API_URL" in os.environ else {})
     for name, value in settings.items():
         os.environ.setdefault(name, value)
 
 
 def require_server() -> None:
-    """Refuse to go on without a Prefect API that outlives this process.
+    """Refuse to continue without a Prefect API that outlives this process.
 
     Raises:
-        MistworksError: the environment names none, or the one that it names does not answer.
+        MistworksError: the environment names none, or it does not answer.
     """
     url = os.environ.get("PREFECT_API_URL")
     if not url:
@@ -139,18 +140,18 @@ def require_server() -> None:
 
 @contextmanager
 def services(root: Path | None, cluster: AbstractContextManager[str] | None = None) -> Iterator[str | None]:
-    """A Prefect API for a block: the one in ``PREFECT_API_URL`` where it is set, else a server of its own.
+    """Provide a Prefect API for a block: the one in ``PREFECT_API_URL`` if set, else a new server.
 
     Args:
-        root: directory that whatever is started keeps its state in; see `local_root` if None.
+        root: directory for the state of what is started; see `local_root` if None.
         cluster: such as ``dask_cluster(…)``, entered while the server starts and left before it stops.
 
     Yields:
-        What ``cluster`` yields, the address of its scheduler.
+        The address of the scheduler, which ``cluster`` yields.
 
     Raises:
-        MistworksError: the root directory cannot be written, the server did not start, or the one that is
-            set does not answer.
+        MistworksError: the root directory cannot be written, the server did not start, or the configured one
+            does not answer.
     """
     directory = local_root(root)
     configure(directory)
@@ -160,7 +161,7 @@ def services(root: Path | None, cluster: AbstractContextManager[str] | None = No
 
 @contextmanager
 def _prefect_api(root: Path) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Start a server where none is set; what this yields waits for it, and is a block that may use it."""
+    """Start a server if none is set, and yield a block that waits for it and may use it."""
     if url := os.environ.get("PREFECT_API_URL"):
         _require_answer(url)
         yield nullcontext
@@ -169,7 +170,7 @@ def _prefect_api(root: Path) -> Iterator[Callable[[], AbstractContextManager[Non
     home.mkdir(parents=True, exist_ok=True)
     url, log = f"http://127.0.0.1:{_free_port()}/api", home / "server.log"
     command = [sys.executable, "-P", "-m", "prefect", "server", "start", "--host", "127.0.0.1"]
-    # Two servers that migrate one new database at once break it.
+    # Two servers that migrate the same new database at once break it.
     with (
         _environment({"PREFECT_API_URL": url, _EMBEDDED: "true"}),
         _serialised(home / "starting.lock") as migrated,
@@ -185,15 +186,15 @@ def _prefect_api(root: Path) -> Iterator[Callable[[], AbstractContextManager[Non
 def _ready(
     url: str, guard: "subprocess.Popen[bytes]", log: Path, migrated: Callable[[], None]
 ) -> Iterator[None]:
-    # Takes two seconds, in which the server starts too.
+    # This takes two seconds, in which the server starts too.
     from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     import tasks.on_dask  # noqa: F401
 
     _wait_until_healthy(url, guard, log)
     migrated()
-    # Heartbeats are for automations, of which this server has none; stopping them takes each flow run up to
-    # a second.
+    # Heartbeats are for automations, and this server has none. Stopping them takes up to a second per flow
+    # run.
     try:
         with temporary_settings({PREFECT_API_URL: url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
             yield
@@ -203,7 +204,7 @@ def _ready(
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables that child processes inherit, and put back what was there."""
+    """Set variables that child processes inherit, and restore the former values."""
     former = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -217,15 +218,15 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def dask_cluster(address: str | None, workers: int | None, preload: str | None = None) -> Iterator[str]:
-    """The address of a Dask scheduler: the one given, else a local cluster of single-threaded processes.
+    """Provide a Dask scheduler's address: the given one, or of a local cluster of single-threaded processes.
 
     Args:
         address: of an existing scheduler, such as ``tcp://10.0.0.1:8786``.
-        workers: processes of a local cluster; one a core if None.
+        workers: processes of a local cluster; one per core if None.
         preload: module that the workers of a local cluster import before they have work.
 
     Raises:
-        MistworksError: the scheduler does not answer, or is reached without TLS though Prefect has a secret.
+        MistworksError: the scheduler does not answer, or does not use TLS although Prefect has a secret.
     """
     if address is not None:
         _require_scheduler(address)
@@ -235,14 +236,14 @@ def dask_cluster(address: str | None, workers: int | None, preload: str | None =
     from dask.system import CPU_COUNT
     from distributed import LocalCluster
 
-    # What `silence_logs` does ends with the cluster, whose own end would then be told beside an error.
+    # The effect of `silence_logs` ends with the cluster, whose shutdown would then be logged beside an error.
     for handler in logging.getLogger("distributed").handlers:
         handler.setLevel(logging.CRITICAL)
     with (
         dask.config.set(
             {f"distributed.nanny.pre-spawn-environ.{k}": v for k, v in WORKER_ENVIRONMENT.items()}
         ),
-        # The profiler takes the interpreter from a worker's task a hundred times a second.
+        # The profiler interrupts a worker's task a hundred times per second.
         dask.config.set({"distributed.worker.profile.enabled": False}),
         dask.config.set({"distributed.worker.preload": [] if preload is None else [preload]}),
         LocalCluster(
@@ -263,7 +264,7 @@ def dask_cluster(address: str | None, workers: int | None, preload: str | None =
 
 
 def _end_workers(cluster: "LocalCluster") -> None:
-    """End the workers at once: closing the cluster would give their tasks four seconds more."""
+    """End the workers at once. Closing the cluster would give their tasks four more seconds."""
     for nanny in cluster.workers.values():
         nanny.auto_restart = False
         if nanny.pid is not None:
@@ -272,15 +273,16 @@ def _end_workers(cluster: "LocalCluster") -> None:
 
 
 WORKER_ENVIRONMENT = {
-    # One thread a process: there is a process for every core.
+    # One thread per process: there is one process per core.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    # The arrays of one partition are as large as those of the next: keep their memory, which Dask's own
-    # settings give back to the kernel each time.
+    # The arrays of all partitions have about the same size, so keep their memory. Dask's own settings return
+    # it to the kernel each time.
     "MALLOC_TRIM_THRESHOLD_": str(2**30),
     "MALLOC_MMAP_MAX_": "0",
-    # Tasks run beside the main thread, where glibc gives each thread an arena that it keeps giving back.
+    # Tasks run beside the main thread. There, glibc gives each thread an arena whose memory it keeps
+    # returning.
     "MALLOC_ARENA_MAX": "1",
     "MALLOC_TOP_PAD_": str(2**26),
 }
@@ -290,7 +292,7 @@ def _require_answer(url: str) -> None:
     try:
         urlopen(f"{url}/health", timeout=CONNECT_TIMEOUT_SECONDS).close()
     except HTTPError:
-        return  # It answers; whether it lets us in is for Prefect to say.
+        return  # It answers. Prefect will say whether it accepts us.
     except (OSError, ValueError) as error:
         raise MistworksError(
             f"Expected the Prefect API {url} to answer, got: {_cause(error)}. Start it, or unset "
@@ -299,7 +301,7 @@ def _require_answer(url: str) -> None:
 
 
 def _cause(error: Exception) -> str:
-    """What the system said, without the names of libraries' classes."""
+    """Return the message of the system, without the names of libraries' classes."""
     told = error.reason if isinstance(error, URLError) else error
     return str(getattr(told, "strerror", None) or told)
 
@@ -334,7 +336,7 @@ def _start_guarded(command: list[str], log: Path) -> "subprocess.Popen[bytes]":
             stdout=output,
             stderr=output,
             env=_SERVER_QUIET | dict(os.environ),
-            # A Ctrl-C at the terminal is for us: the server must outlive the last state that we report.
+            # Ctrl-C at the terminal is meant for us: the server must outlive the last state that we report.
             start_new_session=True,
         )
 
@@ -348,13 +350,13 @@ def _wait_until_healthy(url: str, guard: "subprocess.Popen[bytes]", log: Path) -
             return
         time.sleep(0.1)
     raise MistworksError(
-        f"the Prefect server did not start within {START_TIMEOUT_SECONDS:.0f} s; see {log}, or set "
-        "PREFECT_API_URL to a server that runs"
+        f"Expected the Prefect server to start within {START_TIMEOUT_SECONDS:.0f} s. See {log}, or set "
+        "PREFECT_API_URL to a running server."
     )
 
 
 def _drain() -> None:
-    """Send what Prefect still holds of logs and events while there is a server to take them."""
+    """Send the logs and events that Prefect still holds while the server is running."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogWorker
 

@@ -23,9 +23,9 @@ class Summarised:
     """The statistics of a store.
 
     Attributes:
-        url: of the store.
-        datasets: how many datasets it holds.
-        made: partitions whose statistics this run computed; the others were there.
+        url: path or URL of the store.
+        datasets: number of datasets.
+        made: number of partitions whose statistics this run computed; the others existed.
         seconds: time taken.
     """
 
@@ -37,7 +37,7 @@ class Summarised:
 
 @flow("summarise", "summarise-{store}")
 def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
-    """Compute the statistics of every dataset of a store; what is done is kept.
+    """Compute the statistics of every dataset of a store, and keep those that are done.
 
     Args:
         store: path or URL.
@@ -58,14 +58,14 @@ def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
 
 
 def summarise_all(stores: Sequence[str], workspace: Workspace) -> dict[str, Summarised]:
-    """Compute the statistics that some stores lack, on one cluster.
+    """Compute the missing statistics of some stores, on one cluster.
 
     Args:
-        stores: their URLs.
+        stores: URLs of the stores.
         workspace: where the Dask cluster is.
 
     Returns:
-        What was done, by the URLs of those that lacked any.
+        What was done, by the URLs of the stores that lacked statistics.
 
     Raises:
         MistworksError: there is no complete store, or a partition is damaged.

@@ -20,13 +20,13 @@ from tasks.training import Trained, train_estimator
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The stores that an estimator is made from.
+    """The stores that an estimator is trained and calibrated on.
 
     Attributes:
         train: path or URL of the training split.
         validation: path or URL of the validation split.
-        calibration: path or URL of the calibration split; quantiles stay as they are if None.
-        content_hashes: by split, what the stores must hold; whatever they hold where a split is left out.
+        calibration: path or URL of the calibration split; not calibrated if None.
+        content_hashes: expected content hashes by split; not checked for splits that are left out.
     """
 
     train: str
@@ -36,7 +36,7 @@ class TrainingData:
 
     @property
     def urls(self) -> list[str]:
-        """Those that there are."""
+        """The stores that are given."""
         return [url for url in (self.train, self.validation, self.calibration) if url is not None]
 
 
@@ -45,37 +45,40 @@ def train(
     store: StoreUrl,
     validation_store: StoreUrl,
     calibration_store: Annotated[
-        StoreUrl | None, Field(description="Store of the calibration split; not calibrated if left out.")
+        StoreUrl | None, Field(description="Store of the calibration split. Default: not calibrated.")
     ] = None,
     preset: ChosenPreset = "quick",
     objective: Annotated[
-        Objective | None, Field(description="What training minimises; the preset's if left out.")
+        Objective | None, Field(description="The loss to minimise. Default: the preset's.")
     ] = None,
-    seed: Annotated[Seed | None, Field(description="Of weights and order; the preset's if left out.")] = None,
+    seed: Annotated[
+        Seed | None, Field(description=("Seed of weights and order. Default: the preset's."))
+    ] = None,
     workspace: Where = None,
 ) -> Trained:
-    """Train an estimator on a store; a training that was stopped is continued, a finished one is read.
+    """Train an estimator on a store, resume a training that was stopped, or read a finished one.
 
     With a calibration store the estimator is calibrated on it, unless it has no quantiles.
 
     Args:
         store: path or URL of the training split.
         validation_store: path or URL of the validation split.
-        calibration_store: path or URL of the calibration split; quantiles stay as they are if None.
+        calibration_store: path or URL of the calibration split; not calibrated if None.
         preset: name of a preset, or path of a JSON file with one.
-        objective: what is minimised, the preset's if None.
-        seed: of weights and order, the preset's if None.
+        objective: the loss to minimise; the preset's if None.
+        seed: seed of weights and order; the preset's if None.
         workspace: where checkpoints, runs and the Dask cluster are.
 
     Raises:
-        MistworksError: a store is missing or damaged, another run trains the same, or the loss diverges.
+        MistworksError: a store is missing or damaged, another run does the same training, or the loss
+            diverges.
     """
     data = TrainingData(store, validation_store, calibration_store, {})
     return train_on(data, plan_training(preset, objective, seed), workspace or Workspace.of())
 
 
 def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Trained:
-    """What `train` does, for a training that is planned.
+    """Do the same as `train`, for a planned training.
 
     Raises:
         MistworksError: see `train`.
@@ -113,4 +116,4 @@ def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Tr
 
 
 train_planned = flow("train", "train-{plan.preset}", checked=False)(train_on)
-"""`train_on` as a flow of its own, for the pipeline."""
+"""Run `train_on` as a separate flow, for the pipeline."""

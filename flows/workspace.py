@@ -1,4 +1,4 @@
-"""Where a run finds and keeps things: one frozen value, made where the run starts and handed on."""
+"""The places of a run, as one frozen value that is created where the run starts and passed on."""
 
 import os
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from storage.registry.tracking import local_tracking_uri
 
 
 def _defaults(root: Path) -> dict[str, str | None]:
-    """What the environment says, or else lies below a local root."""
+    """Defaults from the environment, or else below a local root."""
     environment = os.environ
     return {
         "stores": environment.get("MISTWORKS_STORES") or str(root / "stores"),
@@ -33,10 +33,10 @@ def _default(name: str) -> Callable[[], Any]:
 
 
 class Workspace(FrozenConfig):
-    """Where a run finds and keeps things.
+    """The places where a run reads and writes.
 
-    Each field that is left out comes from the environment, or else lies in the local root: the directory
-    that ``MISTWORKS_ROOT`` names, or ``mistworks-data``.
+    Each omitted field is taken from the environment, or else is in the local root: the directory in
+    ``MISTWORKS_ROOT``, or ``mistworks-data``.
 
     Attributes:
         stores: path or URL below which the pipeline keeps its stores.
@@ -53,23 +53,27 @@ class Workspace(FrozenConfig):
         str,
         Field(
             default_factory=_default("stores"),
-            description="Path or URL below which stores are kept, such as s3://bucket/stores. "
-            "From MISTWORKS_STORES if left out.",
+            description=(
+                "Path or URL below which stores are kept, such as s3://bucket/stores. Default: "
+                "MISTWORKS_STORES."
+            ),
         ),
     ]
     checkpoints: Annotated[
         str,
         Field(
             default_factory=_default("checkpoints"),
-            description="Path or URL below which trainings and their estimators are kept. "
-            "From MISTWORKS_CHECKPOINTS if left out.",
+            description=(
+                "Path or URL below which trainings and their estimators are kept. Default: "
+                "MISTWORKS_CHECKPOINTS."
+            ),
         ),
     ]
     results: Annotated[
         str,
         Field(
             default_factory=_default("results"),
-            description="Path or URL below which evaluations are kept. From MISTWORKS_RESULTS if left out.",
+            description="Path or URL below which evaluations are kept. Default: MISTWORKS_RESULTS.",
         ),
     ]
     tracking_uri: Annotated[
@@ -77,15 +81,17 @@ class Workspace(FrozenConfig):
         Field(
             repr=False,
             default_factory=_default("tracking_uri"),
-            description="MLflow server or database. From MLFLOW_TRACKING_URI if left out.",
+            description="MLflow server or database. Default: MLFLOW_TRACKING_URI.",
         ),
     ]
     dask_address: Annotated[
         str | None,
         Field(
             default_factory=_default("dask_address"),
-            description="Address of a Dask scheduler, such as tls://dask:8786. From MISTWORKS_DASK_ADDRESS "
-            "if left out; without either, a local cluster is started.",
+            description=(
+                "Address of a Dask scheduler, such as tls://dask:8786. Default: MISTWORKS_DASK_ADDRESS, or "
+                "else a local cluster."
+            ),
         ),
     ]
     workers: Annotated[
@@ -93,8 +99,9 @@ class Workspace(FrozenConfig):
         Field(
             default_factory=_default("workers"),
             ge=1,
-            description="Processes of a local Dask cluster. From MISTWORKS_WORKERS if left out; one per core "
-            "without either.",
+            description=(
+                "Processes of a local Dask cluster. Default: MISTWORKS_WORKERS, or else one per core."
+            ),
         ),
     ]
 

@@ -329,9 +329,7 @@ class Store:
         return block
 
     def _drawn_anew(self, start: int, index: Index, number: int) -> FloatArray:
-        """Draw samples that the store does not keep. An index with other shapes is damaged, or made by other
-        code.
-        """
+        """Draw samples that the store does not keep. Other shapes in the index mean damage or other code."""
         manifest = self.manifest
         block = generate_block(
             manifest.meta_distribution, manifest.root_seed, manifest.split, start, start + len(index)

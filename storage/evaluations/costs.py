@@ -15,8 +15,7 @@ BUDGET_SECONDS = 20.0
 
 
 def cost(estimator: MutualInformationEstimator, n: int, dx: int, dy: int, folder: Path) -> Cost:
-    """Return time and peak memory of one estimate, from the folder if this version was measured, else
-    measured now.
+    """Return time and peak memory of one estimate. They are read from the folder or else measured now.
 
     For comparable figures nothing else should run on the machine.
     """

@@ -73,9 +73,7 @@ class WorkingFolder:
         self._sent = present
 
     def _stamps(self) -> dict[str, _Stamp]:
-        """Size and modification time of each file, except files being written, whose names begin with a
-        dot.
-        """
+        """Size and modification time of each file, except unfinished ones, whose names begin with a dot."""
         found = {}
         for path in self.path.rglob("*"):
             name = path.relative_to(self.path)

@@ -88,8 +88,8 @@ class Location:
         return ObjectStore(self.object_store(), read_only=read_only)
 
     def object_store(self) -> AnyObjectStore:
-        """Return the files at this place, each written completely or not at all. A local directory is created
-        if needed.
+        """Return the files here, which are written atomically. A local directory is created if needed.
+        needed.
 
         Requests to object stores that fail for a reason that may pass are repeated for `patience` seconds.
 

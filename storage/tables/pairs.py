@@ -200,8 +200,7 @@ class EstimateFolder:
         return [part for part in range(len(self.file.parts)) if part not in done]
 
     def write(self, part: int, table: Any, failures: int) -> None:
-        """Write the estimates of a part, completely or not at all, and remove those of former states of the
-        file.
+        """Write the estimates of a part atomically, and remove those of former states of the file.
 
         Raises:
             StoreUnreachableError: an object store does not answer.

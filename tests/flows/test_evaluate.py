@@ -478,7 +478,7 @@ def test_a_task_that_fails_is_named_and_the_others_are_finished(stage: Stage) ->
 
 def test_two_suites_of_one_name_are_refused(stage: Stage) -> None:
     stage.suites["other"] = grid(version="2")
-    with pytest.raises(MistworksError, match="two that differ are called grid"):
+    with pytest.raises(MistworksError, match="got two called grid"):
         stage.evaluate("correlation", suites=("grid", "other"))
 
 
