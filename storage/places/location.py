@@ -89,7 +89,6 @@ class Location:
 
     def object_store(self) -> AnyObjectStore:
         """Return the files here, which are written atomically. A local directory is created if needed.
-        needed.
 
         Requests to object stores that fail for a reason that may pass are repeated for `patience` seconds.
 
