@@ -161,7 +161,7 @@ def open_summaries(url: str) -> SummaryStore:
         MistworksError: the store is missing or incomplete, or has no statistics.
     """
     store = _complete(url)
-    with _access(url, "read", "mend the path"):
+    with _access(url, "read", "Correct the path."):
         found = _open(store, read_only=True)
     if found is None:
         raise MistworksError(
@@ -182,7 +182,7 @@ def create_summaries(url: str) -> SummaryStore:
     store = open_store(url)
     if store.manifest.samples:
         store.require_complete()
-    with _access(url, "written", "Choose a writable store."):
+    with _access(url, "write", "Choose a writable store."):
         target = Location.parse(url).zarr_store(read_only=False)
         found = _open(store, read_only=False)
         if found is not None:
@@ -198,9 +198,13 @@ def create_summaries(url: str) -> SummaryStore:
 
 
 def has_statistics(url: str) -> bool:
-    """Whether a store has the statistics of all its datasets."""
+    """Whether a store has the statistics of all its datasets.
+
+    Raises:
+        MistworksError: the store is missing or incomplete.
+    """
     store = _complete(url)
-    with _access(url, "read", "mend the path"):
+    with _access(url, "read", "Correct the path."):
         found = _open(store, read_only=True)
     return found is not None and not found.missing()
 

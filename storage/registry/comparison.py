@@ -82,9 +82,7 @@ def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[s
         except StoreUnreachableError:
             raise
         except MistworksError as error:
-            raise MistworksError(
-                f"{reference} was not compared and nothing was decided. {error}"
-            ) from None
+            raise MistworksError(f"{reference} was not compared and nothing was decided. {error}") from None
         name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
         suites.append(StoredSuite(store, name, content_hash))
     return suites
