@@ -152,7 +152,7 @@ def _calibrated_on(store: "StoreReference | None") -> dict[str, object]:
 def print_accuracy(rows: "Sequence[AccuracyRow]") -> None:
     """A table of MSE and bias by suite and sample size."""
     totals = [row for row in rows if (row.family, row.dimension_bin) == ("all", "all")]
-    rows = [
+    shown = [
         [
             row.suite,
             row.n_bin,
@@ -164,7 +164,7 @@ def print_accuracy(rows: "Sequence[AccuracyRow]") -> None:
         ]
         for row in totals
     ]
-    print_columns(["suite", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures"], rows, keys=2)
+    print_columns(["suite", "n", "datasets", "MSE", "bias", "prior mean's MSE", "failures"], shown, keys=2)
 
 
 def print_evaluated(

@@ -76,7 +76,7 @@ def test_where_nothing_reads_them_the_extra_is_named() -> None:
     with pytest.raises(MistworksError, match=r"there is none.*pip install '\.\[pipeline\]'") as raised:
         mistworks.load("mist/3")
     assert raised.value.__notes__ == ["There is no folder 'mist/3' either."]
-    with pytest.raises(MistworksError, match=r"reads 'a\.zarr', got none.*install 'mistworks\[pipeline\]'"):
+    with pytest.raises(MistworksError, match=r"reads 'a\.zarr', got none.*install '\.\[pipeline\]'"):
         mistworks.open_store(Path("a.zarr"))
 
 

@@ -223,7 +223,7 @@ console.log(JSON.stringify({
 
 @pytest.mark.skipif(NODE is None, reason="no Node.js here: the colours of words are not measured")
 class TestMap:
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def measured(self) -> Any:
         assert NODE is not None
         done = subprocess.run([NODE, "-e", COLOURS.read_text() + MEASURE], capture_output=True, check=True)
