@@ -88,7 +88,7 @@ def test_a_library_that_is_missing_is_named(offer: dict[str, dict[str, str]]) ->
 
 def test_stores_are_opened(tmp_path: Path, offer: dict[str, dict[str, str]]) -> None:
     offer["mistworks.stores"] = {"open": "storage.datasets.opening:open_store"}
-    with pytest.raises(MistworksError, match="there is no store at"):
+    with pytest.raises(MistworksError, match="Expected a store at"):
         mistworks.open_store(tmp_path / "a.zarr")
 
 

@@ -122,9 +122,9 @@ def test_a_damaged_index_is_seen(copy: Path, column: str, change: float, message
 
 
 def test_a_store_is_not_completed_as_one_of_the_other_kind(copy: Path, full: Store) -> None:
-    with pytest.raises(MistworksError, match=r"samples False there, True asked"):
+    with pytest.raises(MistworksError, match=r"samples False in the store, True requested"):
         create_store(str(copy), manifest(samples=True))
-    with pytest.raises(MistworksError, match=r"samples True there, False asked"):
+    with pytest.raises(MistworksError, match=r"samples True in the store, False requested"):
         create_store(full.url, manifest(samples=False))
 
 
