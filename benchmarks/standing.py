@@ -1,9 +1,11 @@
 """The figures that the estimator was built for, each beside what it must reach, and where it errs most."""
 
 from collections.abc import Callable, Iterable
+from itertools import product
 from typing import Any
 
 import numpy as np
+from bounds import bounds
 from numpy.typing import NDArray
 from tables import figure, of, pair, table
 
@@ -11,8 +13,10 @@ from flows.evaluate import Evaluated
 from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.dataset import IntArray
 from mistworks.evaluation.intervals import coverage, false_alarms
-from mistworks.evaluation.measures import accuracy
+from mistworks.evaluation.measures import DEFAULT_BINS, accuracy
 from mistworks.evaluation.results import Results
+from mistworks.evaluation.suites.bmi import bmi_40
+from mistworks.evaluation.suites.mtest import m_test
 from mistworks.evaluation.suites.null import GROUPS as NULL_GROUPS
 
 # What must be reached and what is aimed at, by the names of the figures.
@@ -47,6 +51,9 @@ RIVALS = ("plug-in", "gaussian-copula", "ksg")
 MOST_FAILURES = 0.1
 """Of a rival in a group; with more it is no rival there."""
 
+FAST_WAVE = "mixture-waves-2x1"
+"""The distribution of `beyond` whose dependence estimators take for noise."""
+
 # Distributions of `beyond` that `mistworks.simulation.general` draws in the same form, or nearly, with other
 # parameters.
 SHARED_FORMS = (
@@ -76,7 +83,10 @@ WORST = 10
 
 
 def standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
-    """The figures of an estimator, each beside what it must reach and what was aimed at.
+    """The figures of an estimator beside what it must reach, what was aimed at and what can be reached.
+
+    The last column is the semiparametric efficiency bound (`bounds`): of a mean squared error the mean of
+    Var[i] / n, of a mean absolute error the mean of √(2 Var[i] / πn), that of a normal error.
 
     Args:
         evaluated: results on every suite.
@@ -89,6 +99,13 @@ def standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
         for n in sorted(set(part.n.tolist())):
             total = accuracy(part[part.n == n])[0]
             rows.append([f"{name}, n = {n:,}: MAE", total.count, pair(total.mae, total.mae_se)])
+    slow = own["beyond"][own["beyond"].name != FAST_WAVE]
+    for n in sorted(set(slow.n.tolist())):
+        total = accuracy(slow[slow.n == n])[0]
+        rows.append(
+            [f"beyond without {FAST_WAVE}, n = {n:,}: MAE", total.count, pair(total.mae, total.mae_se)]
+        )
+    reachable = {**_reachable_squares(own["m-test"]), **_reachable_errors()}
     within = own["strong"][np.isin(own["strong"].family, ("normal", "additive"))]
     strong = accuracy(within)[0]
     rows.append(["strong, normal and additive: MAE", strong.count, pair(strong.mae, strong.mae_se)])
@@ -100,7 +117,28 @@ def standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
     cells = [[*map(str, row), *TARGETS.get(str(row[0]), ("", ""))] for row in rows]
     cells += [*_groups(evaluated, first), *_alarms(own["null"])]
     cells += [row for suite in ("m-test", "bmi-40", "beyond") for row in _scores(evaluated, suite, first)]
-    return table(["figure", "datasets", first, "must reach", "aim"], cells)
+    cells = [[*row, reachable.get(row[0], "")] for row in cells]
+    return table(["figure", "datasets", first, "must reach", "aim", "efficiency bound"], cells)
+
+
+def _reachable_squares(part: Results) -> dict[str, str]:
+    """The bounds of the mean squared errors of `m-test`, by the names of the figures."""
+    bound = bounds(m_test())[part.position]
+    n_bin = DEFAULT_BINS.of_n(part)
+    reachable = {}
+    for kind, of_bin in product(("IMD", "OoMD"), DEFAULT_BINS.n_bins):
+        chosen = np.char.startswith(part.name, f"{kind.lower()}/") & (n_bin == of_bin)
+        if chosen.any():
+            reachable[f"m-test {kind}, n {of_bin}: MSE"] = figure(float(bound[chosen].mean()))
+    return reachable
+
+
+def _reachable_errors() -> dict[str, str]:
+    """The bounds of the mean absolute errors of `bmi-40`, by the names of the figures."""
+    suite = bmi_40((500, 1_000, 10_000))
+    n, bound = np.array([case.n for case in suite.cases()]), bounds(suite)
+    errors = np.sqrt(2 * bound / np.pi)
+    return {f"bmi-40, n = {size:,}: MAE": figure(float(errors[n == size].mean())) for size in suite.sizes}
 
 
 def _published(part: Results) -> Iterable[list[object]]:

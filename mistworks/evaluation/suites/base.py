@@ -134,6 +134,10 @@ class GridSuite(Suite):
         mi, classes = self._mi[which], (entry.x_classes, entry.y_classes)
         return Case(entry.name, entry.family, n, joint.dx, joint.dy, mi, entry.mi_se, replicate, *classes)
 
+    def joint(self, position: int) -> JointDistribution:
+        """What the case at a position is drawn from."""
+        return self._entries[self._plan[range(len(self))[position]][0]].joint
+
     @override
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
         which, n, replicate = self._plan[range(len(self))[position]]

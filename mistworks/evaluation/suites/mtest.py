@@ -8,7 +8,7 @@ from itertools import accumulate
 from typing_extensions import override
 
 from mistworks.dataset import FloatArray
-from mistworks.distributions import UniformInteger
+from mistworks.distributions import JointDistribution, UniformInteger
 from mistworks.evaluation.suites.base import ROOT_SEED, Case, Suite
 from mistworks.randomness import stream
 from mistworks.simulation.meta_distribution import Draw, GridDesign, MetaDistribution
@@ -65,6 +65,10 @@ class SplitSuite(Suite):
             mi=joint.mutual_information,
             replicate=replicate,
         )
+
+    def joint(self, position: int) -> JointDistribution:
+        """What the case at a position is drawn from, before its transform, which keeps mutual information."""
+        return self._draw(position).joint
 
     @override
     def sample(self, position: int) -> tuple[FloatArray, FloatArray]:
