@@ -40,7 +40,7 @@ class PeakMemory:
 def main() -> None:
     """Run the command and tell; the exit status is the command's."""
     if len(sys.argv) < 2:
-        raise SystemExit("a command was expected, and none came: python benchmarks/watch.py mistworks …")
+        raise SystemExit("Expected a command, got none. Run python benchmarks/watch.py mistworks …")
     started = time.monotonic()
     process = subprocess.Popen(sys.argv[1:])
     peak = PeakMemory(process.pid)

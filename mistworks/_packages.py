@@ -84,8 +84,10 @@ def _taken_out(package: str) -> dict[str, ModuleType]:
 
 def _import_from(folder: Path, package: str) -> ModuleType:
     spec = PathFinder.find_spec(package, [str(folder)])
-    assert spec is not None
-    assert spec.loader is not None
+    if spec is None or spec.loader is None:
+        raise ModuleNotFoundError(
+            f"Expected the package {package} in {folder}, got none. Install Mistworks anew."
+        )
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

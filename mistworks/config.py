@@ -34,7 +34,7 @@ class FrozenConfig(BaseModel):
 
 
 def describe(error: ValidationError) -> str:
-    """One sentence a fault: where it stands, what was expected and what came."""
+    """Return one sentence per fault: where it is, what was expected and what it got."""
     return "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
 
 
@@ -42,7 +42,7 @@ def _describe_fault(fault: Any) -> str:
     where = ".".join(_printable(str(part)) for part in fault["loc"]) or "the configuration"
     match fault["type"]:
         case "extra_forbidden":
-            return f"{where} is not a known key; remove it or mend its spelling"
+            return f"{where} is not a known key; remove it or correct its spelling"
         case "missing":
             return f"{where} is missing; add it"
         case "union_tag_invalid":
@@ -51,11 +51,11 @@ def _describe_fault(fault: Any) -> str:
         case "union_tag_not_found":
             return f"{where} lacks the key {fault['ctx']['discriminator']}, which says what it is; add it"
         case "json_invalid":
-            return f"{where}: {_lower_first(fault['msg'])}; mend the JSON"
+            return f"{where}: {_lower_first(fault['msg'])}; correct the JSON"
         case "value_error":
             return f"{where}: {fault['ctx']['error']}"
         case _:
-            return f"{where}: {_lower_first(fault['msg'])}, and {fault['input']!r} came"
+            return f"{where}: {_lower_first(fault['msg'])}, got {fault['input']!r}"
 
 
 def _lower_first(text: str) -> str:

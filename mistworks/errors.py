@@ -1,8 +1,8 @@
-"""The errors a user can mend and the warnings a user should heed: one clear sentence each."""
+"""The errors a user can correct and the warnings a user should heed: one clear sentence each."""
 
 
 class MistworksError(ValueError):
-    """What was asked cannot be done; the message says what was expected, what came and how to mend it."""
+    """What was asked cannot be done; the message says what was expected, what it got and what to do."""
 
 
 class MistworksWarning(UserWarning):

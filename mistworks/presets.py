@@ -154,7 +154,9 @@ def load_preset(name: str) -> Preset:
     try:
         text = Path(name).read_text(encoding="utf-8")
     except OSError as error:
-        raise MistworksError(f"the preset {name} cannot be read ({error.strerror}); mend the path") from None
+        raise MistworksError(
+            f"the preset {name} cannot be read ({error.strerror}); correct the path"
+        ) from None
     except UnicodeDecodeError:
         raise MistworksError(f"the preset {name} is not text in UTF-8; give a JSON file") from None
     return Preset.parse(text)

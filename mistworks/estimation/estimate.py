@@ -77,7 +77,7 @@ class Estimate:
         levels = np.asarray(tau, dtype=np.float64)
         if not np.all((levels >= LEVELS[0]) & (levels <= LEVELS[-1])):
             raise MistworksError(
-                f"quantile levels lie between {LEVELS[0]} and {LEVELS[-1]}, and {tau!r} came; ask for others"
+                f"Expected quantile levels from {LEVELS[0]} to {LEVELS[-1]}, got {tau!r}. Ask for others."
             )
         quantiles = np.array(self.quantiles)
         finite = quantiles != np.inf
@@ -94,8 +94,8 @@ class Estimate:
         """
         if not 0 <= level <= LEVELS[-1] - LEVELS[0]:
             raise MistworksError(
-                f"the level of an interval lies between 0 and {LEVELS[-1] - LEVELS[0]:.3f}, and {level} "
-                "came; ask for another"
+                f"Expected the level of an interval from 0 to {LEVELS[-1] - LEVELS[0]:.3f}, got {level}. "
+                "Ask for another."
             )
         margin = max((1 - level) / 2, LEVELS[0])
         return self.quantile(margin), self.quantile(1 - margin)

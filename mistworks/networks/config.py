@@ -148,7 +148,9 @@ class SummaryNetworkConfig(NetworkConfig):
     def _groups(cls, groups: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [name for name in groups if name not in GROUPS]
         if unknown or not groups or len(set(groups)) < len(groups):
-            raise ValueError(f"expected different names among {', '.join(GROUPS)}, got {groups}; mend them")
+            raise ValueError(
+                f"expected different names among {', '.join(GROUPS)}, got {groups}; name each group once"
+            )
         return groups
 
     def choose(self, *, samples: T, statistics: T) -> T:

@@ -185,7 +185,7 @@ def test_estimate_takes_the_shipped_estimator_if_none_is_named(
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist/9"), "got version 9"),
         (
             ("data.csv", "--x", "a", "--y", "c", "--model", "mist@champion", "--level", "1.5"),
-            "level of an interval lies between",
+            "Expected the level of an interval from 0 to",
         ),
     ],
 )

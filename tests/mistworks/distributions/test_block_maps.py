@@ -261,8 +261,8 @@ def test_kinds_come_by_their_weights_and_blocks_by_their_probability() -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"probability": 1.1}, "probability: input should be less than or equal to 1, and 1.1 came"),
-        ({"flow": -1}, "flow: input should be greater than or equal to 0, and -1 came"),
+        ({"probability": 1.1}, "probability: input should be less than or equal to 1, got 1.1"),
+        ({"flow": -1}, "flow: input should be greater than or equal to 0, got -1"),
         ({"spin": 1}, "spin is not a known key"),
         (
             dict.fromkeys(KINDS, 0),

@@ -230,7 +230,7 @@ def test_split_takes_another_count() -> None:
         meta_distribution=preset.splits["train"].meta_distribution, count=7
     )
     assert preset.split("train") == preset.splits["train"]
-    with pytest.raises(MistworksError, match="count: input should be greater than or equal to 1, and 0 came"):
+    with pytest.raises(MistworksError, match="count: input should be greater than or equal to 1, got 0"):
         preset.split("train", 0)
     with pytest.raises(MistworksError, match="split 'trian' is unknown; choose one of train, validation"):
         preset.split("trian")  # type: ignore[arg-type]
@@ -239,24 +239,24 @@ def test_split_takes_another_count() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("colour", 1, "colour is not a known key; remove it or mend its spelling"),
+        ("colour", 1, "colour is not a known key; remove it or correct its spelling"),
         ("members.0.wieght", 1, "members.0.wieght is not a known key"),
         ("members.0.family.dispersion.rho", 1, "dispersion.dense.rho is not a known key"),
         ("members.0.family", {"family": "gauss"}, "is 'gauss', which is unknown; choose one of 'normal'"),
         ("members.0.family", {}, "members.0.family lacks the key 'family', which says what it is; add it"),
         ("members.0.family.dispersion.structure", "full", "'full', which is unknown; choose one of 'dense'"),
         ("members.0.transform", "cube", "got 'cube'. Choose one of base, asinh, halfcube"),
-        ("members.0.weight", 0, "weight: input should be greater than 0, and 0 came"),
-        ("members.0.weight", float("inf"), "weight: input should be .*, and inf came"),
+        ("members.0.weight", 0, "weight: input should be greater than 0, got 0"),
+        ("members.0.weight", float("inf"), "weight: input should be .*, got inf"),
         ("members.0.weight", 1e308, "weight: input should be less than or equal to"),
         ("members", [], "members: tuple should have at least 1 item"),
         ("design", {"design": "random"}, "design.random.n is missing; add it"),
         ("design.n.high", 100_001, "Expected n ≤ 100,000, got 100,001"),
-        ("design.n.low", 0, "n.low: input should be greater than or equal to 1, and 0 came"),
+        ("design.n.low", 0, "n.low: input should be greater than or equal to 1, got 0"),
         ("design.n.low", 21, "Expected low ≤ high, got low = 21, high = 20"),
         ("design.n.low", 10.5, "n.low: input should be a valid integer"),
         ("dimensions.d.high", 513, "Expected a dimension ≤ 512, got 513"),
-        ("dimensions.d.low", 0, "d.low: input should be greater than or equal to 1, and 0 came"),
+        ("dimensions.d.low", 0, "d.low: input should be greater than or equal to 1, got 0"),
         ("dimensions.d.low", 1, "Expected dimension of student-2pair ≥ 2, got 1"),
         (
             "dimensions",
@@ -304,12 +304,12 @@ def test_elliptical_families_refuse_too_few_dimensions(family: type[NormalFamily
     ("content", "message"),
     [
         (b"\xff\xfe{}", "is not text in UTF-8; give a JSON file"),
-        (b'{"splits": ', "invalid JSON: EOF while parsing .*; mend the JSON"),
+        (b'{"splits": ', "invalid JSON: EOF while parsing .*; correct the JSON"),
         (b"[]", "input should be an object"),
         (b"{}", "splits is missing; add it; partition_size is missing; add it"),
         (
             b'{"splits": {"trian": {}}, "partition_size": 1}',
-            "input should be 'train', 'validation'.*'trian' came",
+            "input should be 'train', 'validation'.*got 'trian'",
         ),
         (
             b'{"splits": {}, "partition_size": 0}',
@@ -512,7 +512,7 @@ def test_block_maps_change_the_sample_and_nothing_else() -> None:
         (
             "members.1.n",
             {"low": 2, "high": 3, "scale": "lin"},
-            "n.scale: input should be 'log', and 'lin'",
+            "n.scale: input should be 'log', got 'lin'",
         ),
         ("members.1.block_maps", {"probability": 2}, "probability: input should be less than or equal to 1"),
         ("max_values", 79, "Expected max_values ≥ 80, the size of normal-dense .*, got 79"),

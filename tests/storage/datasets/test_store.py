@@ -646,7 +646,7 @@ class TestPlaces:
 
     def test_attributes_that_make_no_sense(self, copy: Path) -> None:
         edit_attributes(copy, lambda attributes: attributes.update(count=-1, colour="red"))
-        told = r"attributes of the store .*count: .*, and -1 came; colour is not a known key.*\. Restore its"
+        told = r"attributes of the store .*count: .*, got -1; colour is not a known key.*\. Restore its"
         with pytest.raises(MistworksError, match=told):
             open_store(str(copy))
 
