@@ -7,7 +7,7 @@ from typing import Any
 from mistworks.errors import MistworksError, MistworksWarning
 
 
-def paired(x: Any, y: Any, name: str = "x") -> Any:
+def paired(x: Any, y: Any, name: str = "x", other: str = "y") -> Any:
     """y with its rows in the order of x, as pandas pairs rows: by their index.
 
     Arrays, tensors, lists and Polars tables have no index: with one of these on either side, rows are paired
@@ -17,6 +17,7 @@ def paired(x: Any, y: Any, name: str = "x") -> Any:
         x: X as the user passed it.
         y: Y as the user passed it.
         name: what errors call X.
+        other: what errors call Y.
 
     Raises:
         MistworksError: x and y have as many rows as each other, but not the same index.
@@ -27,14 +28,16 @@ def paired(x: Any, y: Any, name: str = "x") -> Any:
     if not (_has_index(x) and _has_index(y)) or len(x) != len(y) or x.index.equals(y.index):
         return y
     if not (x.index.is_unique and y.index.is_unique):
-        raise _different(name, "different ones with repeated labels")
+        raise _different(name, other, "different ones with repeated labels")
     places = y.index.get_indexer(x.index)
     if (places < 0).any():
         missing = x.index[places < 0].tolist()
-        raise _different(name, f"{len(missing):,} labels of {name} that y lacks, the first {missing[0]!r}")
+        raise _different(
+            name, other, f"{len(missing):,} labels of {name} that {other} lacks, the first {missing[0]!r}"
+        )
     warnings.warn(
-        f"{name} and y have the same index in a different order, and rows were paired by index; pass "
-        "y.to_numpy() to pair them by position",
+        f"{name} and {other} have the same index in a different order, and rows were paired by index; pass "
+        f"{other}.to_numpy() to pair them by position",
         MistworksWarning,
         stacklevel=_levels_to_caller(),
     )
@@ -45,10 +48,10 @@ def _has_index(values: Any) -> bool:
     return hasattr(values, "iloc") and hasattr(values, "index")
 
 
-def _different(name: str, got: str) -> MistworksError:
+def _different(name: str, other: str, got: str) -> MistworksError:
     return MistworksError(
-        f"Expected {name} and y with the same index, got {got}. Select the rows that both have, or pass "
-        f"{name}.to_numpy() and y.to_numpy() to pair rows by position."
+        f"Expected {name} and {other} with the same index, got {got}. Select the rows that both have, or "
+        f"pass {name}.to_numpy() and {other}.to_numpy() to pair rows by position."
     )
 
 

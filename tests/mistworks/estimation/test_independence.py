@@ -150,7 +150,7 @@ def test_the_result_is_frozen_and_readable() -> None:
         (X, Y, 0, "Expected at least 1 permutation, got 0"),
         (X, Y[:30], 10, "same number of rows, got 40 and 30"),
         (X[:4], Y[:4], 10, "Expected x with at least 5 rows, got 4"),
-        (X, np.where(Y[3] == Y, np.nan, Y), 10, "Expected finite numbers in y"),
+        (X, np.where(Y[3] == Y, np.nan, Y), 10, "Expected no missing values in y"),
     ],
 )
 def test_bad_input_is_refused(x: Any, y: Any, permutations: int, message: str) -> None:

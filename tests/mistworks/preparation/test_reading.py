@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 import scipy.sparse
 import torch
@@ -16,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistworks.errors import MistworksError
-from mistworks.preparation.reading import MAX_COLUMNS, Side, read_pair, read_side, split_columns
+from mistworks.preparation.reading import MAX_COLUMNS, Side, read_pair, read_side, read_table, split_columns
+from mistworks.preparation.table import complete
 
 TABLE = np.random.default_rng(0).standard_normal((8, 2))
 COLOURS = np.array(["red", "green", "blue", "red", "red", "blue", "green", "red"])
@@ -33,6 +36,9 @@ class TestNumbers:
             lambda table: pd.DataFrame(table, columns=["a", "b"]),
             lambda table: pd.DataFrame(table, columns=["a", "a"]),
             lambda table: pd.DataFrame(table).astype("Float64"),
+            lambda table: pd.DataFrame(table).astype("float64[pyarrow]"),
+            lambda table: pl.DataFrame(table),
+            lambda table: pa.table({"a": table[:, 0], "b": table[:, 1]}),
             lambda table: pd.DataFrame(table).astype(object),
             np.asfortranarray,
             np.ma.masked_invalid,
@@ -58,6 +64,12 @@ class TestNumbers:
             pd.Series([True, False] * 4),
             [True, False] * 4,
             [Fraction(k, 3) for k in range(8)],
+            [Decimal(k) / 3 for k in range(8)],
+            pl.Series(range(8)),
+            pl.Series([True, False] * 4),
+            pl.Series([Decimal(k) for k in range(8)]),
+            pa.array(range(8)),
+            pa.chunked_array([[1.0, 2.0], range(6)]),
             torch.arange(8, dtype=torch.bfloat16),
             pd.Categorical(["low", "high"] * 4, categories=["low", "high"], ordered=True),
         ],
@@ -68,11 +80,14 @@ class TestNumbers:
         assert np.unique(side.values).size > 1
         assert not side.nominal.any()
 
-    @pytest.mark.parametrize("hold", [np.asarray, list, torch.from_numpy, pd.Series, pd.DataFrame])
+    @pytest.mark.parametrize(
+        "hold", [np.asarray, list, torch.from_numpy, pd.Series, pd.DataFrame, pl.Series, pa.array]
+    )
     @pytest.mark.parametrize("start", [2**53, -(2**62)])
     def test_large_integers_keep_apart(self, hold: Callable[[Any], Any], start: int) -> None:
         values = start + np.array([4, 0, 1, 3, 2, 2, 0])
-        np.testing.assert_array_equal(read_side(hold(values), "x").values, [[4, 0, 1, 3, 2, 2, 0]])
+        read = read_side(hold(values), "x").values
+        np.testing.assert_array_equal(read - read.min(), [[4, 0, 1, 3, 2, 2, 0]])
 
     def test_unsigned_and_endless_integers_keep_apart(self) -> None:
         steps = np.array([4, 0, 1, 3, 2], dtype=np.uint64)
@@ -109,6 +124,11 @@ class TestClassLabels:
             lambda labels: pd.Series(labels, dtype="string"),
             lambda labels: pd.Series(labels, dtype="category"),
             pd.Categorical,
+            pl.Series,
+            lambda labels: pl.Series(labels, dtype=pl.Categorical),
+            pa.array,
+            lambda labels: pa.array(labels).dictionary_encode(),
+            lambda labels: pl.DataFrame({"colour": labels}),
             lambda labels: pd.DataFrame({"colour": labels}),
             lambda labels: labels[:, None],
             np.ma.asarray,
@@ -176,21 +196,36 @@ REFUSED: list[tuple[Any, str]] = [
     (torch.from_numpy(TABLE[:, 0]) * 1j, "Expected real numbers in x, got complex"),
     (
         np.where(TABLE[3, 1] == TABLE, np.nan, TABLE),
-        "Expected finite numbers in x, got 1 that are not, the first NaN in row 3, column 1",
+        "Expected no missing values in x, got 1 in column 1, the first in row 3. Fill them, or pass missing=",
     ),
-    (np.where(TABLE[2, 0] == TABLE, -np.inf, TABLE), "the first infinity in row 2, column 0"),
-    (np.ma.masked_less(TABLE, 0), "Expected finite numbers in x, got .* NaN"),
-    (pd.Series([1, None] * 4, dtype="Int64"), "Expected finite numbers in x, got 4 .* NaN in row 1"),
-    (pd.DataFrame({"a": range(8), "b": [1.0, np.nan] * 4}), "finite numbers in column 'b' of x"),
     (
-        pd.DataFrame({"a": range(8), "t": pd.date_range("2020", periods=8)}),
-        "column 't' of x, got .*datetime64",
+        np.where(TABLE[2, 0] == TABLE, -np.inf, TABLE),
+        "Expected finite numbers in x, got 1 infinite .* the first in row 2 of column 0. Drop or clip",
     ),
-    (np.where(np.arange(8) == 3, None, COLOURS), "class label in every row of x, got 1 missing, .* in row 3"),
-    (pd.Series([None, *COLOURS[1:]], dtype="category"), "class label in every row of x, got 1 .* row 0"),
-    (pd.Series([None, *COLOURS[1:]], dtype="string"), "class label in every row of x, got 1 .* row 0"),
-    (np.ma.masked_equal(COLOURS, "red"), "class label in every row of x, got 4 missing"),
-    ([Decimal(k) for k in range(8)], r"Expected numbers or class labels in x, got Decimal\('0'\)"),
+    (
+        np.ma.masked_less(TABLE, 0),
+        r"Expected no missing values in x, got \d+ \(\d+ in column 0, \d+ in column 1\)",
+    ),
+    (pd.Series([1, None] * 4, dtype="Int64"), "Expected no missing values in x, got 4, the first in row 1"),
+    (
+        pd.DataFrame({"a": range(8), "b": [1.0, np.nan] * 4}),
+        "missing values in x, got 4 in column 'b', .* row 1",
+    ),
+    (
+        pd.DataFrame({"a": range(8), "b": [1.0, np.inf] * 4}),
+        "numbers in column 'b' of x, got 4 .* row 1",
+    ),
+    (pl.DataFrame({"a": [[1]] * 8}), "Expected numbers or class labels in x, got values of type List"),
+    (pl.DataFrame({"a": range(8)}).lazy(), r"a table in memory for x, got a LazyFrame\. Collect it first"),
+    ([{1}, {2}] * 4, r"Expected numbers or class labels in x, got \{1\}"),
+    (np.array(["a", [1]] * 4, dtype=object), r"values that cannot be compared, such as \[1\]"),
+    (
+        np.where(np.arange(8) == 3, None, COLOURS),
+        "Expected no missing values in x, got 1, the first in row 3",
+    ),
+    (pd.Series([None, *COLOURS[1:]], dtype="category"), "missing values in x, got 1, .* row 0"),
+    (pd.Series([None, *COLOURS[1:]], dtype="string"), "missing values in x, got 1, .* row 0"),
+    (np.ma.masked_equal(COLOURS, "red"), "missing values in x, got 4"),
     ([[1, 2], [3]] * 4, "Expected rows of equal length in x"),
     (torch.zeros(8, 2).to_sparse(), r"Expected a dense table for x, got a sparse tensor. Pass x\.to_dense"),
     (scipy.sparse.csr_array(TABLE), r"Expected a dense table for x, got a sparse matrix. Pass x\.toarray"),
@@ -215,11 +250,163 @@ class TestRefusals:
         assert read_side([1e308] * 8, "x").shape == (8, 1)
 
 
+DAYS = pd.Series(pd.date_range("2024-02-27", periods=8, freq="36h"))
+STEPS = np.arange(8) * 36 * 3600.0
+
+
+class TestTimes:
+    @pytest.mark.parametrize(
+        "hold",
+        [
+            lambda days: days,
+            lambda days: days.to_numpy(),
+            lambda days: days.to_numpy().astype("datetime64[s]"),
+            list,
+            lambda days: [day.to_pydatetime() for day in days],
+            lambda days: days.dt.tz_localize("Europe/Vienna"),
+            lambda days: days.dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo").astype(object),
+            lambda days: days - days[0],
+            lambda days: (days - days[0]).to_numpy(),
+            lambda days: [day.to_pytimedelta() for day in days - days[0]],
+            lambda days: days.astype("datetime64[ns]").dt.to_period("h"),
+            lambda days: pd.DatetimeIndex(days),
+            lambda days: pl.Series(days.to_list()),
+            lambda days: pl.Series(days.to_list()).dt.replace_time_zone("UTC"),
+            lambda days: pa.array(days.to_list()),
+        ],
+    )
+    def test_dates_and_durations_are_numbers_since_the_first(self, hold: Callable[[Any], Any]) -> None:
+        side = read_side(hold(DAYS), "x")
+        assert not side.nominal.any()
+        np.testing.assert_allclose(side.values[0] / side.values[0, -1], STEPS / STEPS[-1], rtol=1e-15)
+
+    def test_days_of_polars_and_python_are_numbers(self) -> None:
+        days = [day.date() for day in DAYS]
+        expected = np.array([(day - days[0]).days for day in days])
+        for held in (days, pl.Series(days), np.array(days, dtype="datetime64[D]")):
+            values = read_side(held, "x").values[0]
+            np.testing.assert_allclose(values / values[-1], expected / expected[-1])
+
+    def test_instants_a_nanosecond_apart_are_told_apart(self) -> None:
+        instants = np.datetime64("2024-01-01", "ns") + np.array([0, 1, 2, 10**18, 10**18 + 1])
+        np.testing.assert_array_equal(read_side(instants, "x").values, [[0, 1, 2, 3, 4]])
+
+    def test_a_missing_date_is_missing(self) -> None:
+        dates = DAYS.mask([True, False] * 4)
+        for held in (
+            dates,
+            dates.to_numpy(),
+            pl.Series(DAYS.to_list()).set(pl.Series([True, False] * 4), None),
+        ):
+            np.testing.assert_array_equal(read_table(held).missing, [[True, False] * 4])
+
+
+HOLES = pd.DataFrame(
+    {
+        "age": [31, None, 40, 55, 23, 61, None, 38],
+        "city": ["Graz", "Wien", None, "Linz", "Graz", "Wien", "Graz", "Linz"],
+        "zip": [8010, 1010, 1010, 4020, 8010, 1010, 8010, 4020],
+    }
+)
+
+
+class TestMissing:
+    @pytest.mark.parametrize(
+        "hold",
+        [
+            lambda frame: frame,
+            lambda frame: frame.convert_dtypes(),
+            lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
+            lambda frame: frame.astype(object),
+            lambda frame: frame.astype({"city": "category"}),
+            pl.from_pandas,
+            lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
+            lambda frame: frame.astype(object).to_numpy(),
+        ],
+    )
+    def test_every_holder_has_the_same_missing_values(self, hold: Callable[[Any], Any]) -> None:
+        table = read_table(hold(HOLES))
+        np.testing.assert_array_equal(table.missing, HOLES.isna().to_numpy().T)
+        np.testing.assert_array_equal(table.nominal, [False, True, False])
+        np.testing.assert_array_equal(table.values[0], HOLES["age"])
+
+    def test_they_are_refused_by_column_and_count(self) -> None:
+        message = (
+            r"missing values in X, got 3 \(2 in column 'age', 1 in column 'city'\), the first in row 1\."
+        )
+        with pytest.raises(MistworksError, match=message):
+            complete([read_table(HOLES)], ["X"])
+        many = pd.DataFrame(dict.fromkeys("abcde", HOLES["age"]))
+        with pytest.raises(MistworksError, match=r"2 in column 'c', and 2 more columns\)"):
+            complete([read_table(many)], ["X"])
+
+    def test_rows_with_one_are_left_out_of_all_sides(self) -> None:
+        x, y = read_table(HOLES[["age"]]), read_table(HOLES[["city"]])
+        sides, rows = complete([x, y], ["x", "y"], "drop")
+        assert rows is not None
+        np.testing.assert_array_equal(rows, [0, 3, 4, 5, 7])
+        np.testing.assert_array_equal(sides[0].values[0], [31, 55, 23, 61, 38])
+        assert len(sides[1]) == 5
+
+    def test_complete_tables_are_left_as_they_are(self) -> None:
+        sides, rows = complete([read_table(TABLE)], ["x"], "drop")
+        assert rows is None
+        np.testing.assert_array_equal(sides[0].values, TABLE.T)
+
+    def test_a_missing_label_may_be_a_class(self) -> None:
+        (side,), rows = complete([read_table(HOLES[["city", "zip"]])], ["x"], "category")
+        assert rows is None
+        assert len(np.unique(side.values[0])) == 4
+        message = "in columns of class labels only, got 2 in column 'age', the first in row 1, of x"
+        with pytest.raises(MistworksError, match=message):
+            complete([read_table(HOLES)], ["x"], "category")
+
+    def test_too_few_complete_rows_are_refused(self) -> None:
+        x = read_table(pd.DataFrame({"a": [1.0, np.nan] * 4}))
+        y = read_table([None, "a"] * 4)
+        with pytest.raises(
+            MistworksError, match="at least 5 rows without missing values in x and y, got 0 of 8"
+        ):
+            complete([x, y], ["x", "y"], "drop")
+        with pytest.raises(
+            MistworksError, match="Expected missing to be raise, drop or category, got 'ignore'"
+        ):
+            complete([x], ["x"], "ignore")  # type: ignore[arg-type]
+
+
+class TestClasses:
+    def test_integers_are_classes_where_they_are_named(self) -> None:
+        x, y = read_pair(HOLES[["zip"]], HOLES[["zip"]].assign(a=range(8)), classes=["zip"])
+        assert x.nominal.tolist() == [True]
+        assert y.nominal.tolist() == [True, False]
+        np.testing.assert_array_equal(x.values[0], [2, 0, 0, 1, 2, 0, 2, 1])
+        assert read_side(HOLES["zip"], "x").labels == ("zip",)
+        assert read_table(HOLES["age"], classes="age").nominal.all()
+
+    def test_a_class_that_is_no_column_is_refused(self) -> None:
+        with pytest.raises(MistworksError, match=r"columns of x or y, got 'zap'\. Choose among 'zip', 'age'"):
+            read_pair(HOLES[["zip"]], HOLES["age"].fillna(0), classes=["zap"])
+        with pytest.raises(MistworksError, match="got 0, a position in both x and y"):
+            read_pair(TABLE, TABLE, classes=[0])
+        assert read_table(TABLE.round(), classes=[1]).nominal.tolist() == [False, True]
+
+    def test_a_column_is_found_by_its_name(self) -> None:
+        table = read_table(HOLES)
+        assert table.position("city", "X") == 1
+        with pytest.raises(
+            MistworksError, match=r"one column of X, got 'town', which is none\. .*'age', 'city'"
+        ):
+            table.position("town", "X")
+        twice = read_table(pd.DataFrame(TABLE, columns=["a", "a"]))
+        with pytest.raises(MistworksError, match="got 'a', which 2 columns have"):
+            twice.position("a", "X")
+
+
 def test_reading_imports_neither_torch_nor_scipy_nor_pandas() -> None:
     code = (
         "import sys, numpy as np; from mistworks.preparation.reading import read_side; "
         "read_side(np.zeros((8, 2)), 'x'); read_side(['a', 'b'] * 4, 'x'); "
-        "print({'torch', 'scipy', 'pandas'} & set(sys.modules))"
+        "print({'torch', 'scipy', 'pandas', 'narwhals'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
