@@ -44,10 +44,13 @@ def truth(view: View, suite: str) -> list[Figure]:
     parts = view.points_of(suite)
     mi = np.concatenate([part.mi for part in parts])
     low, high = _frame(parts, mi)
-    panels = [_truth_panel(view.label(part), part, low, high, null=np.ptp(mi) == 0) for part in parts]
+    panels = [_truth_panel(view.label(part), part, mi, low, high) for part in parts]
+    # Two datasets are easily in order.
+    whole = max(len(part) for part in parts)
     correlations = {
         view.label(part): rank_correlation(part.estimate[part.succeeded], part.mi[part.succeeded])
         for part in parts
+        if len(part) == whole
     }
     known = {label: value for label, value in correlations.items() if value is not None}
     if not known or np.ptp(mi) == 0:
@@ -195,12 +198,16 @@ def _frame(parts: list[Results], mi: NDArray[np.float64]) -> tuple[float, float]
     return min(float(mi.min()) - margin / 4, lowest - margin / 4), max(float(mi.max()) + margin, highest)
 
 
-def _truth_panel(label: str, part: Results, low: float, high: float, *, null: bool) -> Panel:
+def _truth_panel(label: str, part: Results, mi: NDArray[np.float64], low: float, high: float) -> Panel:
+    """A panel whose frame is that of all others: the truth of every estimator, estimates from low to high."""
+    null = np.ptp(mi) == 0
     good = np.flatnonzero(part.succeeded)
     chosen = good[evenly(len(good), _POINTS_A_PANEL)] if len(good) else good
     across = part.n if null else part.mi
     inside = (part.estimate[good] >= low) & (part.estimate[good] <= high)
-    left, right = float(across.min()), float(across.max())
+    frame = across if null else mi
+    left, right = float(frame.min()), float(frame.max())
+    margin = 0.04 * (right - left)
     points: Trace = {
         "type": "scatter",
         "mode": "markers",
@@ -216,11 +223,13 @@ def _truth_panel(label: str, part: Results, low: float, high: float, *, null: bo
         "height": 220,
         "xaxis": {"title": {"text": "sample size n"}, "type": "log"}
         if null
-        else {"title": {"text": "truth (nats)"}},
+        else {"title": {"text": "truth (nats)"}, "range": [left - margin, right + margin]},
         "yaxis": {"range": [low, high], "title": {"text": "estimate"}},
     }
     notes = [
-        f"{len(part):,} datasets" if len(chosen) == len(good) else f"{len(chosen):,} of {len(part):,} drawn",
+        f"{len(part):,} dataset{'s' * (len(part) != 1)}"
+        if len(chosen) == len(good)
+        else f"{len(chosen):,} of {len(part):,} drawn",
         f"{len(part) - len(good):,} failed" if len(good) < len(part) else "",
         f"{int((~inside).sum()):,} outside the frame" if not inside.all() else "",
     ]

@@ -71,7 +71,7 @@ def render(report: Report) -> str:
         counts=_counts(view),
         sections=parts,
         css=Markup(_asset("report.css")),
-        script=Markup(_asset("colours.js") + _asset("report.js")),
+        script=Markup(_asset("colours.js") + _asset("labels.js") + _asset("report.js")),
         plotly=Markup(get_plotlyjs()),
         data=Markup(_json(_payload(view, parts))),
     )

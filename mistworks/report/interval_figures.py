@@ -320,7 +320,9 @@ def _null_alarms(alarms: dict[str, tuple[int, int, int, float, float]]) -> Figur
             }
         )
     layout = by_row(order, "rate of false alarms")
-    layout["xaxis"] |= {"tickformat": PERCENT_TICKS, "rangemode": "tozero"}
+    top = max([2 * nominal, *(high for *_, high in alarms.values())])
+    # Below 0 there is room for half a mark.
+    layout["xaxis"] |= {"tickformat": PERCENT_TICKS, "range": [-0.05 * top, 1.05 * top]}
     layout["shapes"] = [vertical(nominal)]
     above = [label for label in order if alarms[label][3] > nominal]
     sentence = (

@@ -38,11 +38,14 @@ class Scatters:
 def worst(view: View, suite: str, scatters: Scatters) -> list[Figure]:
     """Draw the datasets with the largest absolute errors of each estimator."""
     panels, greatest = [], []
+    whole = max(len(part) for part in view.points_of(suite))
     for part in view.points_of(suite):
         label, error = view.label(part), np.where(part.succeeded, np.abs(part.estimate - part.mi), -1.0)
         rows = [row for row in np.argsort(-error, kind="stable")[:CASES].tolist() if error[row] >= 0]
         panels += [_panel(label, part, row, scatters) for row in rows]
-        greatest += [(float(error[row]), label, part, row) for row in rows[:1]]
+        if len(part) == whole:
+            # Few datasets have no large errors.
+            greatest += [(float(error[row]), label, part, row) for row in rows[:1]]
     if not greatest:
         return []
     error_of_most, label, part, row = min(greatest, key=lambda each: each[0])

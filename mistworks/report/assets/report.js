@@ -50,42 +50,49 @@
     return role === "heat" ? heatWithWords(copy, SCALES[isDark() ? "dark" : "light"]) : [copy];
   }
 
-  // Plotly writes the steps between powers of ten as bare digits; these say the whole number.
-  function logTicks(values) {
-    const positive = values.filter((value) => value > 0);
-    if (!positive.length) return {};
-    const low = Math.min(...positive), high = Math.max(...positive), decades = Math.log10(high / low);
-    if (decades < 0.15) return { type: "linear", nticks: 4 };
-    const steps = decades > 4 ? [1] : decades > 1.2 ? [1, 3] : decades > 0.5 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 8];
-    const ticks = [];
-    for (let power = Math.floor(Math.log10(low)) - 1; power <= Math.log10(high) + 1; power++) {
-      for (const step of steps) ticks.push(Number((step * 10 ** power).toPrecision(3)));
-    }
-    const text = (value) => (value >= 1e-4 && value < 1e6 ? value.toLocaleString("en", { maximumSignificantDigits: 3 }) : value.toExponential(0));
-    return { tickvals: ticks, ticktext: ticks.map(text) };
-  }
-
-  function laidOut(panel, traces) {
+  function laidOut(panel, traces, width) {
     const { meta = {}, ...layout } = panel.layout;
-    const axis = (given = {}, along = []) => ({
-      gridcolor: css("--grid"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true,
-      ticks: "", fixedrange: touch, tickangle: 0,
-      ...(along.some((value) => typeof value === "string") ? { dtick: 1 } : { nticks: 6 }),
-      ...given, ...(given.type === "log" ? logTicks(along) : {}),
-      title: { ...given.title, standoff: 8, font: { size: 12, color: css("--soft") } },
-    });
+    const narrow = width < 480;
     const along = (letter) => traces.flatMap((trace) => trace[letter] || []);
-    const yaxis = axis(layout.yaxis, along("y"));
+    const names = (letter) => [...new Set(along(letter).filter((value) => typeof value === "string"))];
+    // With the ends of bars.
+    const reached = (letter) => traces.flatMap((trace) => {
+      const { array = [], arrayminus = array } = trace[`error_${letter}`] || {};
+      return (trace[letter] || []).flatMap((value, place) => [value - (arrayminus[place] || 0), value, value + (array[place] || 0)]);
+    });
+    const letters = narrow ? 17 : 32;
+    const longest = Math.max(6, ...names("y").map((name) => Math.min(name.length, letters)));
+    // Beside the labels of the other axis and its title.
+    const length = Math.max(width - LETTER * longest - 34, 60), room = Math.max(2, Math.floor(length / NUMBER));
+    const axis = (letter, given = {}) => {
+      const numbers = letter === "x" ? Math.min(room, 8) : 8;
+      const named = names(letter), fitting = Math.floor((length + 20) / LETTER);
+      return {
+        gridcolor: css("--grid"), linecolor: css("--line"), zerolinecolor: css("--line"), automargin: true,
+        ticks: "", fixedrange: touch, tickangle: 0,
+        ...(named.length
+          ? { tickvals: named, ticktext: named.map((name) => (letter === "x" ? inLines(name, 24, 1) : inLines(name, letters, narrow ? 2 : 1))) }
+          : { nticks: Math.min(numbers, 6) }),
+        ...given, ...(given.type === "log" ? logTicks(reached(letter), numbers) : {}),
+        title: {
+          ...given.title, standoff: 8, font: { size: 12, color: css("--soft") },
+          ...(letter === "x" && given.title ? { text: inLines(given.title.text, fitting, 3) } : {}),
+        },
+      };
+    };
+    const yaxis = axis("y", layout.yaxis), xaxis = axis("x", layout.xaxis);
+    const row = yaxis.ticktext && yaxis.ticktext.some((name) => name.includes("<br>")) ? 10 : 0;
     if (yaxis.categoryarray) {
       const rows = new Set(traces.flatMap((trace) => trace.y));
       yaxis.categoryarray = yaxis.categoryarray.filter((name) => rows.has(name));
       yaxis.range = [-0.6, yaxis.categoryarray.length - 0.4];
-      layout.height = 84 + meta.row * Math.max(yaxis.categoryarray.length, 1);
+      layout.height = 84 + (meta.row + row) * Math.max(yaxis.categoryarray.length, 1);
     }
-    const heat = traces.find((trace) => trace.type === "heatmap"), xaxis = axis(layout.xaxis, along("x"));
+    const heat = traces.find((trace) => trace.type === "heatmap");
     if (heat) {
       // Words would widen the axes beyond the cells.
       delete yaxis.autorange;
+      layout.height += row * heat.y.length;
       yaxis.range = [heat.y.length - 0.5, -0.5];
       xaxis.range = [-0.5, heat.x.length - 0.5];
     }
@@ -116,7 +123,7 @@
     const { panel } = place;
     const traces = panel.traces.filter((trace) => !trace.meta.estimator || visible(trace.meta.estimator)
       || trace.meta.estimator === panel.estimator).flatMap(styled);
-    Plotly.react(place, traces, laidOut(panel, traces), { displayModeBar: false, responsive: true, displaylogo: false });
+    Plotly.react(place, traces, laidOut(panel, traces, place.clientWidth), { displayModeBar: false, responsive: true, displaylogo: false });
     place.dataset.drawn = "yes";
   }
 

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from importlib.resources import files
@@ -347,117 +346,56 @@ class TestPictures:
         assert set(pictures([results_of("s", "a", 30)])) == {"errors"}
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
+LABELS = files("mistworks.report") / "assets" / "labels.js"
+WRITE = """
+console.log(JSON.stringify({
+  lines: [
+    ["ksg-3", 17, 2], ["gaussian-copula+bootstrap", 17, 2], ["permutation of coordinates", 17, 2],
+    ["gaussian-copula-shrunk+bootstrap", 17, 2], ["x".repeat(40), 17, 2], ["a & b <b>", 17, 1],
+    ["gaussian-copula+bootstrap", 12, 1],
+  ].map((given) => inLines(...given)),
+  ticks: [
+    [[0.2, 4], 8], [[0.2, 4], 2], [[0.3, 0.9], 8], [[0.3, 0.9], 3], [[1e-6, 1], 8], [[1e-6, 1], 4],
+    [[0.014, 0.015], 3], [[0, -1], 3],
+  ].map((given) => logTicks(...given)),
+}));
+"""
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
+@pytest.mark.skipif(NODE is None, reason="no Node.js here: the labels of axes are not written")
+class TestLabels:
+    @pytest.fixture
+    def written(self) -> Any:
+        assert NODE is not None
+        done = subprocess.run([NODE, "-e", LABELS.read_text() + WRITE], capture_output=True, check=True)
+        return json.loads(done.stdout)
 
-    folder = tmp_path_factory.mktemp("browser")
-    write_report(folder / "report.html", report_of())
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}",
-        "--window-size=1280,900",
-    ):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options, Service(DRIVER))
-    driver.get((folder / "report.html").as_uri())
-    yield driver
-    driver.quit()
+    def test_a_long_name_breaks_between_its_parts_and_is_no_markup(self, written: Any) -> None:
+        assert written["lines"] == [
+            "ksg-3",
+            "gaussian-copula<br>+bootstrap",
+            "permutation of<br>coordinates",
+            "gaussian-copula-<br>shrunk+bootstrap",
+            f"{'x' * 16}…",
+            "a &amp; b &lt;b&gt;",
+            "gaussian-…",
+        ]
 
+    def test_a_logarithmic_axis_has_as_many_numbers_as_there_is_room_for(self, written: Any) -> None:
+        def within(place: int, low: float, high: float) -> list[str]:
+            ticks = written["ticks"][place]
+            return [
+                text
+                for value, text in zip(ticks["tickvals"], ticks["ticktext"], strict=True)
+                if low <= value <= high
+            ]
 
-@pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="no Chromium with its driver here: the report is not opened in a browser",
-)
-class TestBrowser:
-    def scroll_through(self, browser: Any) -> None:
-        browser.execute_script(
-            "document.querySelectorAll('.plot').forEach((place) => place.scrollIntoView())"
-        )
-        for section in SECTIONS:
-            browser.execute_script(f"document.getElementById('{section}').scrollIntoView()")
-            browser.execute_async_script("setTimeout(arguments[0], 150)")
-
-    def choose(self, browser: Any, suite: str) -> None:
-        browser.execute_script(
-            "const s = document.getElementById('suite'); s.value = arguments[0];"
-            "s.dispatchEvent(new Event('change'))",
-            suite,
-        )
-
-    def test_every_section_is_drawn_for_every_suite_without_an_error(self, browser: Any) -> None:
-        for suite in ("m-test", "beyond", "null"):
-            self.choose(browser, suite)
-            self.scroll_through(browser)
-            for section in SECTIONS - {"tables"}:
-                drawn = browser.execute_script(
-                    f"return document.querySelectorAll('#{section} .plot[data-drawn] .main-svg').length"
-                )
-                assert drawn > 0, (suite, section)
-        assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"] == []
-        assert browser.execute_script("return document.querySelectorAll('img').length") == 0
-
-    def test_every_estimator_that_is_shown_is_named_in_the_ranking(self, browser: Any) -> None:
-        self.choose(browser, "m-test")
-        self.scroll_through(browser)
-        named = (
-            "const plot = document.querySelector('#ranking .plot');"
-            "return [...plot.querySelectorAll('.ytick text')].map((text) => text.textContent)"
-        )
-        assert set(browser.execute_script(named)) >= {"mist/3", "ksg-3", "cca"}
-
-    def test_a_table_sorts_both_ways_with_what_is_missing_last(self, browser: Any) -> None:
-        self.choose(browser, "m-test")
-        order = (
-            "const t = document.querySelector('#tables table'), h = t.tHead.rows[0].cells[9];"
-            "h.querySelector('button').click();"
-            "return [...t.tBodies[0].rows].map((row) => row.cells[9].dataset.value)"
-        )
-        up, down = browser.execute_script(order), browser.execute_script(order)
-        values = [float(value) for value in up if value]
-        assert values == sorted(values)
-        assert [float(value) for value in down if value] == values[::-1]
-        assert up[len(values) :] == down[len(values) :] == [""] * (len(up) - len(values))
-
-    def test_an_estimator_can_be_hidden_everywhere(self, browser: Any) -> None:
-        toggle = "[...document.querySelectorAll('.chip')].find((c) => c.textContent === 'ksg-3').click();"
-        panels = "return [...document.querySelectorAll('#truth .panel h3')].map((h) => h.textContent)"
-        assert "ksg-3" not in browser.execute_script(toggle + panels)
-        assert "ksg-3" in browser.execute_script(toggle + panels)
-
-    def test_dark_and_light(self, browser: Any) -> None:
-        background = "return getComputedStyle(document.body).backgroundColor"
-        before = browser.execute_script(background)
-        browser.execute_script("document.getElementById('theme').click()")
-        assert browser.execute_script(background) != before
-        browser.execute_cdp_cmd(
-            "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
-        )
-        browser.execute_script("delete document.documentElement.dataset.theme")
-        assert browser.execute_script(background) == "rgb(20, 23, 27)"
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
-
-    def test_a_narrow_screen_does_not_overflow(self, browser: Any) -> None:
-        size = {"width": 375, "height": 800, "deviceScaleFactor": 1, "mobile": True}
-        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-        browser.refresh()
-        for suite in ("m-test", "null"):
-            self.choose(browser, suite)
-            self.scroll_through(browser)
-            width = browser.execute_script("return document.documentElement.scrollWidth")
-            assert width <= 375, suite
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        assert within(0, 0.2, 4) == ["0.3", "1", "3"]
+        assert within(1, 0.2, 4) == ["1"]
+        assert within(2, 0.3, 0.9) == ["0.3", "0.4", "0.5", "0.6", "0.8"]
+        assert within(3, 0.3, 0.9) == ["0.5"]
+        assert within(4, 1e-6, 1) == [
+            f"10<sup>{power}</sup>" for power in ("−6", "−5", "−4", "−3", "−2", "−1", "0")
+        ]
+        assert within(5, 1e-6, 1) == [f"10<sup>{power}</sup>" for power in ("−6", "−4", "−2", "0")]
+        assert written["ticks"][6:] == [{"type": "linear", "nticks": 3}, {}]
