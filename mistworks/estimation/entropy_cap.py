@@ -29,6 +29,16 @@ def candidate_caps(statistics: FloatArray, most: float) -> NDArray[np.float32]:
     return np.where(bounded, statistics[:, value, None], np.float32(most))
 
 
+def joint_entropies(statistics: FloatArray) -> list[float | None]:
+    """H(X,Y) in nats by Miller and Madow of B samples; None where neither side is discrete.
+
+    Args:
+        statistics: shape (B, S).
+    """
+    column = statistic_names().index("discrete.joint.1")
+    return [entropy if entropy > 0 else None for entropy in statistics[:, column].tolist()]
+
+
 def capped(quantiles: NDArray[Any], statistics: FloatArray) -> NDArray[Any]:
     """Quantiles at ``LEVELS``, each at most that of the cap: Ĥ + Φ⁻¹(τ) · se, at least 0.
 
@@ -39,3 +49,6 @@ def capped(quantiles: NDArray[Any], statistics: FloatArray) -> NDArray[Any]:
     value, error, flag = (statistics[:, column, None].astype(np.float64) for column in cap_columns())
     bounds = np.maximum(value + LEVELS_Z * error, 0.0)
     return np.where(flag > 0, np.minimum(quantiles, bounds), quantiles)
+
+
+__all__ = ["candidate_caps", "cap_columns", "capped", "joint_entropies"]

@@ -1,8 +1,10 @@
 """An estimate: mutual information with its uncertainty, as quantiles at fixed levels."""
 
+import html
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +22,11 @@ LEVELS_Z: NDArray[np.float64] = inverse_cdf(LEVELS)
 UNFAMILIAR = 0.01
 """Below this familiarity a sample is called unlike the training data."""
 
+Unit = Literal["nats", "bits"]
+"""A bit is log 2 nats."""
+
+_PER_NAT: dict[Unit, float] = {"nats": 1.0, "bits": 1 / math.log(2)}
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
@@ -35,11 +42,51 @@ class Estimate:
         familiarity: how much the sample is like those that the estimator was trained on, between 0 and 1: the
             share of samples of the training families that are less like the rest. Intervals widen as it
             falls; below 0.01 the estimator warns. None where the estimator cannot tell.
+        n_used: number of rows that were used: of those passed, without missing values where these were
+            dropped, and without exact copies of continuous points. None where no sample was read.
+        joint_entropy: H(X,Y) in nats where all columns of both sides are classes, by Miller and Madow ("Note
+            on the bias of information estimates", 1955); None for numbers.
     """
 
     mi: float
     quantiles: tuple[float, ...] | None = None
     familiarity: float | None = None
+    n_used: int | None = None
+    joint_entropy: float | None = None
+
+    @property
+    def bits(self) -> float:
+        """The point estimate in bits."""
+        return self.mi * _PER_NAT["bits"]
+
+    @property
+    def normalized(self) -> float:
+        """The point estimate on a scale from 0, independent, to 1, one side determined by the other.
+
+        For numbers √(1 − e^(−2I)), which is the absolute correlation of a Gaussian pair (Linfoot, "An
+        informational measure of correlation", Information and Control 1, 1957). Where all columns are
+        classes, I / H(X,Y), which is 1 less the distance of Rajski ("A metric space of discrete probability
+        distributions", Information and Control 4, 1961); it is 1 only where each side determines the other.
+        """
+        if self.joint_entropy is None:
+            return math.sqrt(-math.expm1(-2 * self.mi))
+        return 1 - self.rajski_distance
+
+    @property
+    def rajski_distance(self) -> float:
+        """1 − I / H(X,Y): 0 where each of two sets of classes determines the other, 1 for independent ones.
+
+        Raises:
+            MistworksError: a column holds numbers.
+        """
+        if self.joint_entropy is None:
+            raise MistworksError(
+                "Expected classes on both sides for Rajski's distance, got numbers. Use normalized, or name "
+                "integer columns in classes="
+            )
+        # Entropy and mutual information are estimated apart.
+        most = max(self.joint_entropy, self.mi)
+        return 1 - self.mi / most if most > 0 else 1.0
 
     @property
     def median(self) -> float:
@@ -86,26 +133,33 @@ class Estimate:
             values = np.where(levels > LEVELS[int(finite.sum()) - 1], np.inf, values)
         return float(values) if levels.ndim == 0 else values
 
-    def interval(self, level: float = 0.9) -> tuple[float, float]:
-        """The central interval, in nats, which holds the true value with probability ``level``.
+    def interval(self, level: float = 0.9, unit: Unit = "nats") -> tuple[float, float]:
+        """The central interval, which holds the true value with probability ``level``.
 
         Raises:
-            MistworksError: level is not between 0 and 0.998, or the model was trained with the squared error.
+            MistworksError: level is not between 0 and 0.998, the unit is neither nats nor bits, or the model
+                was trained with the squared error.
         """
+        if unit not in get_args(Unit):
+            raise MistworksError(f"Expected the unit nats or bits, got {unit!r}.")
         if not 0 <= level <= LEVELS[-1] - LEVELS[0]:
             raise MistworksError(
                 f"Expected the level of an interval from 0 to {LEVELS[-1] - LEVELS[0]:.3f}, got {level}. "
                 "Ask for another."
             )
-        margin = max((1 - level) / 2, LEVELS[0])
-        return self.quantile(margin), self.quantile(1 - margin)
+        margin, factor = max((1 - level) / 2, LEVELS[0]), _PER_NAT[unit]
+        return self.quantile(margin) * factor, self.quantile(1 - margin) * factor
 
     def __float__(self) -> float:
         return float(self.mi)
 
     def __repr__(self) -> str:
-        unlike = f", familiarity={self.familiarity:.2g}" if self._is_unfamiliar else ""
-        return f"Estimate(mi={self.mi!r}{unlike})"
+        points = "" if self.n_used is None else f", n = {self.n_used:,}"
+        return f"Estimate({self}{points})"
+
+    def _repr_html_(self) -> str:
+        """A line of text and the 90 % interval drawn to scale, for notebooks."""
+        return f"<p><code>{html.escape(repr(self))}</code></p>{_drawn(self)}"
 
     def __str__(self) -> str:
         unlike = (
@@ -121,4 +175,22 @@ class Estimate:
         return self.familiarity is not None and self.familiarity < UNFAMILIAR
 
 
-__all__ = ["LEVELS", "LEVELS_Z", "UNFAMILIAR", "Estimate"]
+def _drawn(estimate: Estimate) -> str:
+    """The 90 % interval and the median as an SVG picture; nothing without a finite interval."""
+    if estimate.quantiles is None or not math.isfinite(estimate.interval()[1]):
+        return ""
+    low, high = estimate.interval()
+    width, end = 300, max(high, 0.1) * 1.1
+    left, right, middle = (20 + width * value / end for value in (low, high, estimate.mi))
+    return (
+        f'<svg width="{width + 40}" height="40" role="img" aria-label="{html.escape(str(estimate))}">'
+        f'<g stroke="currentColor" stroke-width="1"><path d="M20 26h{width}M20 23v6"/></g>'
+        f'<path d="M{left:.1f} 15H{right:.1f}" stroke="#0072b2" stroke-width="5"/>'
+        f'<circle cx="{middle:.1f}" cy="15" r="5" fill="#0072b2"/>'
+        '<g fill="currentColor" font-size="11" text-anchor="middle">'
+        f'<text x="20" y="39">0</text><text x="{left:.1f}" y="9">{low:.2f}</text>'
+        f'<text x="{right:.1f}" y="39">{high:.2f}</text></g></svg>'
+    )
+
+
+__all__ = ["LEVELS", "LEVELS_Z", "UNFAMILIAR", "Estimate", "Unit"]

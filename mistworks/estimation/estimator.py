@@ -3,7 +3,8 @@
 import hashlib
 import os
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from mistworks.dataset import FloatArray, IntArray
-from mistworks.errors import MistworksError
+from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation.calibration import Calibration
-from mistworks.estimation.entropy_cap import capped
+from mistworks.estimation.entropy_cap import capped, joint_entropies
 from mistworks.estimation.estimate import LEVELS, Estimate
 from mistworks.estimation.folder import (
     CONFIG_FILE,
@@ -32,6 +33,8 @@ from mistworks.estimation.training_range import TrainingRange
 from mistworks.networks import AnyNetworkConfig, Prediction, Predictor, predictor_of
 from mistworks.networks.blocks import AnyBlock
 from mistworks.preparation.prepare import LOWER_BOUND, Prepared, prepare
+from mistworks.preparation.reading import MAX_COLUMNS, Missing, Side, read_sides
+from mistworks.preparation.reduction import Reduction, reduced
 from mistworks.statistics.table import SummaryBlock
 
 if TYPE_CHECKING:
@@ -133,16 +136,24 @@ class Estimator:
         bounds = 0
         if varying:
             prediction = self.network.predict([observed[position] for position in varying], mean=self._mean)
-            for position, estimate in zip(varying, self._read_out(prediction), strict=True):
-                infinite = _may_be_infinite(estimate) and samples[position].infinite
-                estimates[position] = _unbounded(estimate) if infinite else estimate
+            entropies: Sequence[float | None] = [None] * len(varying)
+            if prediction.statistics is not None:
+                entropies = joint_entropies(prediction.statistics)
+            rows = zip(varying, self._read_out(prediction), entropies, strict=True)
+            for position, estimate, joint_entropy in rows:
+                sample = samples[position]
+                infinite = _may_be_infinite(estimate) and sample.infinite
+                estimates[position] = replace(
+                    _unbounded(estimate) if infinite else estimate,
+                    joint_entropy=joint_entropy if sample.classes else None,
+                )
                 bounds += infinite
             of_varying = [estimates[position] for position in varying]
             notices += notices_of_unfamiliar(of_varying, prediction.statistics, self.network)
         if bounds:
             notices.append(Notice(LOWER_BOUND, bounds))
         warn(notices, len(samples), stack_level + 1)
-        return estimates
+        return [replace(each, n_used=sample.n) for each, sample in zip(estimates, samples, strict=True)]
 
     def _observe(self, pairs: Iterable[tuple[object, object]]) -> tuple[list[Prepared], list[Any]]:
         """Return samples and what the network reads of each, None for constant ones; one thread per core."""
@@ -355,7 +366,16 @@ def load(folder: str | Path) -> Estimator:
     return Estimator.load(folder)
 
 
-def estimate(x: object, y: object, model: Estimator | str | Path | None = None) -> Estimate:
+def estimate(
+    x: object,
+    y: object,
+    model: Estimator | str | Path | None = None,
+    *,
+    missing: Missing = "raise",
+    classes: Iterable[Hashable] = (),
+    reduce: Reduction | None = None,
+    rng: np.random.Generator | int = 0,
+) -> Estimate:
     """Mutual information I(X;Y) in nats of a sample.
 
     Constant columns carry no information and are left out: where all of x or all of y is constant, the
@@ -363,20 +383,48 @@ def estimate(x: object, y: object, model: Estimator | str | Path | None = None) 
     objects by their index; pass ``y.to_numpy()`` to pair these by position too, for instance after a shuffle.
 
     Args:
-        x: n points of X, shape (n, dx) or (n,): an array, a tensor, a DataFrame or a list.
-        y: n points of Y, shape (n, dy) or (n,).
+        x: n points of X, shape (n, dx) or (n,): an array, a tensor, a list, or a table or column of pandas,
+            Polars or Arrow. Strings and categories without an order are class labels, dates are numbers; see
+            `mistworks.preparation.reading`.
+        y: n points of Y, shape (n, dy) or (n,), likewise.
         model: an estimator, or what `load` takes; None for the weights that come with the package.
+        missing: ``"raise"`` refuses missing values; ``"drop"`` leaves out the rows that have one in x or y;
+            ``"category"`` makes a missing class label a class of its own. `Estimate.n_used` says how many
+            rows were used.
+        classes: names of columns of numbers that are class labels, such as ``["zip"]``.
+        reduce: ``"pca"`` replaces the columns of a side of more than 64 by their principal components, see
+            `mistworks.preparation.reduction`; the estimate is a lower bound then.
+        rng: chooses a random part of the rows, where there are more than the model's network reads; the
+            shipped one reads any number.
 
     Raises:
-        MistworksError: x and y are not a sample, or there are no weights.
+        MistworksError: x and y are not a sample, values are missing, or there are no weights.
 
     Warns:
-        MistworksWarning: the sample is far outside what the model was trained on, or rows were moved to match
-            an index.
+        MistworksWarning: the sample is far outside what the model was trained on, rows were moved to match an
+            index, or only a part of the rows was used.
     """
     if not isinstance(model, Estimator):
         model = shipped() if model is None else load(model)
+    limit = None if reduce else MAX_COLUMNS
+    sides = read_sides([("x", x), ("y", y)], missing=missing, classes=classes, max_columns=limit)
+    if reduce is not None:
+        sides = [reduced(side, name, reduce) for side, name in zip(sides, "xy", strict=True)]
+    x, y = _random_part(sides, model.network.max_points, rng)
     return model._estimate_all([(x, y)], stack_level=3)[0]
+
+
+def _random_part(sides: list[Side], most: int | None, rng: np.random.Generator | int) -> list[Side]:
+    n = len(sides[0])
+    if most is None or n <= most:
+        return sides
+    warnings.warn(
+        f"the network reads up to {most:,} points, and a random part of the {n:,} was used",
+        MistworksWarning,
+        stacklevel=3,
+    )
+    rows = np.sort(np.random.default_rng(rng).choice(n, most, replace=False))
+    return [side.rows(rows) for side in sides]
 
 
 def shipped() -> Estimator:

@@ -1,6 +1,6 @@
 """Which columns tell about a target: one score per column, with its interval, also for scikit-learn."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -10,7 +10,8 @@ from numpy.typing import DTypeLike, NDArray
 
 from mistworks.errors import MistworksError
 from mistworks.estimation.many import Model, estimate_many
-from mistworks.preparation.reading import read_pair, split_columns
+from mistworks.preparation.reading import Missing, read_tables
+from mistworks.preparation.table import complete
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,15 @@ class FeatureScores:
         return "\n".join([title, *lines])
 
 
-def feature_scores(X: object, y: object, *, model: Model = None, level: float = 0.9) -> FeatureScores:  # noqa: N803
+def feature_scores(
+    X: object,  # noqa: N803
+    y: object,
+    *,
+    model: Model = None,
+    level: float = 0.9,
+    missing: Missing = "raise",
+    classes: Iterable[Hashable] = (),
+) -> FeatureScores:
     """Mutual information of each column of X with y, each with its interval, in nats.
 
     It is a score function of scikit-learn as it stands: ``SelectKBest(mistworks.feature_scores, k=3)``, or
@@ -133,14 +142,24 @@ def feature_scores(X: object, y: object, *, model: Model = None, level: float = 
             in X; numbers are numbers, so pass numbered classes that have no order as strings.
         model: an estimator, what `mistworks.load` takes, or None for the weights that come with the package.
         level: level of the intervals, between 0 and 1.
+        missing: what happens to missing values, see `mistworks.estimate`; with ``"drop"``, each column keeps
+            the rows in which it and y have a value.
+        classes: names of columns of numbers that are class labels.
 
     Raises:
-        MistworksError: X and y are not a sample, the level is none, or the model gives no intervals.
+        MistworksError: X and y are not a sample, values are missing, the level is none, or the model gives no
+            intervals.
     """
     if not 0 < level < 1:
         raise MistworksError(f"Expected a level between 0 and 1, got {level}. Use 0.9.")
-    features, target = read_pair(X, y, "X", max_columns=None)
-    estimates = estimate_many(((column, target) for column in split_columns(features)), model)
+    features, target = read_tables([("X", X), ("y", y)], classes=classes, max_columns=None)
+    if missing != "drop":
+        features, target = complete([features, target], ["X", "y"], missing)[0]
+    pairs = (
+        complete([features.columns([place]), target], [f"column {label!r} of X", "y"], missing)[0]
+        for place, label in enumerate(features.labels)
+    )
+    estimates = estimate_many(((column, rest) for column, rest in pairs), model)
     ends = np.array([estimate.interval(level) for estimate in estimates])
     scores = np.array([estimate.mi for estimate in estimates])
     return FeatureScores(features.labels, scores, ends[:, 0], ends[:, 1], level)

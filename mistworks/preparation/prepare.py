@@ -76,6 +76,16 @@ class Prepared:
         """
         return not self.constant and is_function(self.x, self.y, self.ranked.ranks)
 
+    @cached_property
+    def classes(self) -> bool:
+        """Whether all columns of both sides are class labels, or take two values."""
+        return not self.constant and all(
+            bool(nominal) or _is_binary(ranks)
+            for nominal, ranks in zip(
+                np.concatenate([self.x.nominal, self.y.nominal]), self.ranked.ranks, strict=True
+            )
+        )
+
     def raw(self) -> tuple[FloatArray, FloatArray]:
         """The columns that are left, of shapes (n, dx) and (n, dy), shifted and scaled into [−1, 1].
 
@@ -138,6 +148,13 @@ def fitted(side: Side) -> FloatArray:
 def _largest(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     largest = np.abs(columns).max(axis=1, keepdims=True, initial=0.0)
     return np.where(largest > 0, largest, 1.0)
+
+
+def _is_binary(ranks: NDArray[np.int32]) -> bool:
+    # Most columns of numbers show more than two values at once.
+    if len(np.unique(ranks[:8])) > 2:
+        return False
+    return bool(((ranks == ranks.min()) | (ranks == ranks.max())).all())
 
 
 def _trusted(values: FloatArray) -> Side:

@@ -48,6 +48,39 @@ def read_table(values: object, name: str = "X", *, classes: Iterable[Hashable] =
     return table.with_classes(classes)
 
 
+def read_tables(
+    sides: Sequence[tuple[str, object]],
+    *,
+    classes: Iterable[Hashable] = (),
+    max_columns: int | None = MAX_COLUMNS,
+) -> list[Table]:
+    """Read several sides of one sample, with missing values.
+
+    Rows of pandas objects are paired by their index, of all others by position.
+
+    Args:
+        sides: what errors call each, and what holds it.
+        classes: names of columns of numbers that are class labels.
+        max_columns: the largest number of columns of a side; None for no limit.
+
+    Raises:
+        MistworksError: one is not a side of a sample, they differ in their number of rows or in their index,
+            or a class is no column.
+    """
+    names = [name for name, _ in sides]
+    first = sides[0][1]
+    tables = [_read(first, names[0])]
+    tables += [_read(paired(first, values, names[0], name), name) for name, values in sides[1:]]
+    for table, name in zip(tables, names, strict=True):
+        _require_shape(table, name, max_columns)
+    _require_equal_rows(tables, names)
+    classes = _as_names(classes)
+    if classes:
+        _require_classes(classes, tables, names)
+        tables = [table.with_classes(classes) for table in tables]
+    return tables
+
+
 def read_sides(
     sides: Sequence[tuple[str, object]],
     *,
@@ -55,32 +88,19 @@ def read_sides(
     classes: Iterable[Hashable] = (),
     max_columns: int | None = MAX_COLUMNS,
 ) -> list[Side]:
-    """Read several sides of one sample, of the same rows without missing values.
-
-    Rows of pandas objects are paired by their index, of all others by position.
+    """Read several sides of one sample, of the same rows without missing values: see `read_tables`.
 
     Args:
         sides: what errors call each, and what holds it.
         missing: see `mistworks.preparation.table.Missing`.
         classes: names of columns of numbers that are class labels.
-        max_columns: the largest number of columns of the first; None for no limit.
+        max_columns: the largest number of columns of a side; None for no limit.
 
     Raises:
-        MistworksError: one is not a side of a sample, they differ in their number of rows or in their index,
-            values are missing, or a class is no column.
+        MistworksError: as for `read_tables`, or values are missing.
     """
-    names = [name for name, _ in sides]
-    first = sides[0][1]
-    tables = [_read(first, names[0])]
-    tables += [_read(paired(first, values, names[0], name), name) for name, values in sides[1:]]
-    for table, name in zip(tables, names, strict=True):
-        _require_shape(table, name, max_columns if name == names[0] else MAX_COLUMNS)
-    _require_equal_rows(tables, names)
-    classes = _as_names(classes)
-    if classes:
-        _require_classes(classes, tables, names)
-        tables = [table.with_classes(classes) for table in tables]
-    return complete(tables, names, missing)[0]
+    tables = read_tables(sides, classes=classes, max_columns=max_columns)
+    return complete(tables, [name for name, _ in sides], missing)[0]
 
 
 def read_pair(
@@ -98,7 +118,7 @@ def read_pair(
         x: n points of X.
         y: n points of Y.
         name: what errors call X.
-        max_columns: the largest number of columns of X; None for no limit.
+        max_columns: the largest number of columns of X and of y; None for no limit.
         missing: see `mistworks.preparation.table.Missing`.
         classes: names of columns of numbers that are class labels.
 
@@ -122,11 +142,6 @@ def read_side(values: object, name: str, max_columns: int | None = MAX_COLUMNS) 
         MistworksError: the values are not at least five points of finite numbers and class labels.
     """
     return read_sides([(name, values)], max_columns=max_columns)[0]
-
-
-def split_columns(side: Side) -> Iterable[Side]:
-    """Each column as a side by itself."""
-    return (side.columns([position]) for position in range(len(side.nominal)))
 
 
 def _read(values: object, name: str) -> Table:
@@ -166,7 +181,7 @@ def _require_shape(table: Table, name: str, max_columns: int | None) -> None:
     if max_columns is not None and columns > max_columns:
         raise MistworksError(
             f"Expected {name} with up to {max_columns} columns, got {columns:,}. If points lie along the "
-            "second axis pass the transpose, else reduce the dimension first."
+            "second axis pass the transpose, else pass reduce='pca' to mistworks.estimate."
         )
 
 
@@ -209,5 +224,5 @@ __all__ = [
     "read_side",
     "read_sides",
     "read_table",
-    "split_columns",
+    "read_tables",
 ]

@@ -100,7 +100,7 @@ class TestEstimate:
             estimate.mi = 1.0  # type: ignore[misc]
         assert hash(estimate) == hash(Estimate(0.5, tuple(LEVELS)))
         assert str(estimate) == "0.500 nats, 90 % interval 0.050 to 0.950"
-        assert repr(estimate) == "Estimate(mi=0.5)"
+        assert repr(estimate) == "Estimate(0.500 nats, 90 % interval 0.050 to 0.950)"
         assert str(Estimate(0.5)) == "0.500 nats"
         assert float(estimate) == estimate.mi
 

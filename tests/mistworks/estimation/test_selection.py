@@ -152,10 +152,14 @@ REFUSED: list[tuple[Any, Any, str]] = [
     (np.empty((0, 2)), Y, "Expected X with at least 5 rows, got 0"),
     (X, Y[:4], "Expected y with at least 5 rows, got 4"),
     (X, None, "Expected y"),
-    (np.where(X[3, 2] == X, np.nan, X), Y, "finite numbers in X, got 1 that are not, .* row 3, column 2"),
-    (pd.DataFrame({"a": Y, "b": np.where(Y[3] == Y, np.inf, Y)}), Y, "finite numbers in column 'b' of X"),
-    (pd.DataFrame({"a": Y, "t": pd.date_range("2020", periods=60)}), Y, "class labels in column 't' of X"),
-    (X, np.where(np.arange(60) == 9, None, COLOURS), "class label in every row of y, got 1 .* in row 9"),
+    (np.where(X[3, 2] == X, np.nan, X), Y, "no missing values in X, got 1 in column 2, the first in row 3"),
+    (
+        pd.DataFrame({"a": Y, "b": np.where(Y[3] == Y, np.inf, Y)}),
+        Y,
+        "finite numbers in X, got 1 infinite .* column 'b'",
+    ),
+    (pd.DataFrame({"a": Y, "t": [{1}] * 60}), Y, "class labels in column 't' of X"),
+    (X, np.where(np.arange(60) == 9, None, COLOURS), "no missing values in y, got 1, the first in row 9"),
     (X[:, :, None], Y, "Expected X of shape"),
     ([[1.0, 2.0], [3.0]] * 30, Y, "Expected rows of equal length in X"),
     (X + 1j, Y, "Expected real numbers in column 0 of X"),
@@ -167,6 +171,11 @@ class TestRefusals:
     def test_bad_tables(self, features: Any, target: Any, message: str) -> None:
         with pytest.raises(MistworksError, match=message):
             scores_of(features, target)
+
+    def test_a_column_without_rows_in_common(self) -> None:
+        frame = pd.DataFrame({"a": Y, "b": np.where(np.arange(60) < 57, np.nan, Y)})
+        with pytest.raises(MistworksError, match="missing values in column 'b' of X and y, got 3 of 60"):
+            scores_of(frame, Y, missing="drop")
 
     @pytest.mark.parametrize("level", [0, 1, -0.5, 90, float("nan")])
     def test_levels(self, level: float) -> None:
@@ -180,6 +189,23 @@ class TestRefusals:
     def test_no_such_folder(self) -> None:
         with pytest.raises(MistworksError, match=r"config\.json is missing"):
             mistworks.feature_scores(X, Y, model="nowhere")
+
+
+def test_each_column_keeps_its_own_complete_rows() -> None:
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    holes = frame.mask(np.random.default_rng(0).random(frame.shape) < 0.3)
+    scores = mistworks.feature_scores(holes, Y, missing="drop")
+    for name in "abcd":
+        whole = holes[name].notna()
+        expected = mistworks.estimate(holes.loc[whole, name].to_numpy(), Y[whole])
+        assert scores[name].score == pytest.approx(expected.mi, abs=1e-6)
+
+
+def test_integers_are_classes_where_they_are_named() -> None:
+    frame = pd.DataFrame({"code": np.arange(60) % 5, "b": X[:, 0]})
+    named = mistworks.feature_scores(frame, COLOURS, classes=["code"])
+    labels = frame.assign(code=frame["code"].astype(str))
+    np.testing.assert_allclose(named.scores, mistworks.feature_scores(labels, COLOURS).scores, atol=1e-6)
 
 
 class TestScikitLearn:

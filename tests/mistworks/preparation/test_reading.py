@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mistworks.errors import MistworksError
-from mistworks.preparation.reading import MAX_COLUMNS, Side, read_pair, read_side, read_table, split_columns
+from mistworks.preparation.reading import MAX_COLUMNS, Side, read_pair, read_side, read_table
 from mistworks.preparation.table import complete
 
 TABLE = np.random.default_rng(0).standard_normal((8, 2))
@@ -177,7 +177,6 @@ class TestSides:
         side = read_side(pd.DataFrame(TABLE, columns=["a", "b"]), "x")
         np.testing.assert_array_equal(side.rows(np.array([3, 1])).values, TABLE[[3, 1]].T)
         assert side.columns([1]).labels == side.columns(np.array([False, True])).labels == ("b",)
-        assert [column.labels for column in split_columns(side)] == [("a",), ("b",)]
         assert isinstance(side.columns([]), Side)
 
 
