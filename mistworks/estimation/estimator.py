@@ -4,7 +4,7 @@ import hashlib
 import os
 import threading
 import warnings
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -372,7 +372,7 @@ def estimate(
     model: Estimator | str | Path | None = None,
     *,
     missing: Missing = "raise",
-    classes: Iterable[Hashable] = (),
+    classes: Collection[Hashable] = (),
     reduce: Reduction | None = None,
     rng: np.random.Generator | int = 0,
 ) -> Estimate:

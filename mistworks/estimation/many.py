@@ -1,11 +1,12 @@
 """Many estimates from whatever a user names as the model, in parts that fit into memory."""
 
 import math
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sized
 from pathlib import Path
 from typing import Protocol
 
 from mistworks.estimation.estimator import Estimate, load, shipped
+from mistworks.preparation.reading import Missing, read_pair
 
 _PART_CELLS = 2**24
 
@@ -25,7 +26,13 @@ Model = BatchEstimator | str | Path | None
 """An estimator, what `mistworks.load` takes, or None for the weights that come with the package."""
 
 
-def estimate_many(pairs: Iterable[tuple[object, object]], model: Model = None) -> list[Estimate]:
+def estimate_many(
+    pairs: Iterable[tuple[object, object]],
+    model: Model = None,
+    *,
+    missing: Missing = "raise",
+    classes: Collection[Hashable] = (),
+) -> list[Estimate]:
     """Mutual information of many samples, in nats, in their order: `mistworks.estimate` of each, but faster.
 
     Pairs of like shape are computed together. An iterator's pairs are taken as they are needed, so that they
@@ -34,11 +41,15 @@ def estimate_many(pairs: Iterable[tuple[object, object]], model: Model = None) -
     Args:
         pairs: samples x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,), of any mixture of shapes.
         model: an estimator, what `mistworks.load` takes, or None for the weights that come with the package.
+        missing: what happens to missing values, in each pair by itself; see `mistworks.estimate`.
+        classes: names of columns of numbers that are class labels, in every pair.
 
     Raises:
-        MistworksError: a pair is not a sample, or there is no such model.
+        MistworksError: a pair is not a sample, values are missing, or there is no such model.
     """
     estimator = _estimator(model)
+    if missing != "raise" or classes:
+        pairs = (read_pair(x, y, missing=missing, classes=classes) for x, y in pairs)
     return [estimate for part in _parts(pairs) for estimate in estimator.estimate_many(part)]
 
 

@@ -1,6 +1,6 @@
 """Which columns tell about a target: one score per column, with its interval, also for scikit-learn."""
 
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -126,7 +126,7 @@ def feature_scores(
     model: Model = None,
     level: float = 0.9,
     missing: Missing = "raise",
-    classes: Iterable[Hashable] = (),
+    classes: Collection[Hashable] = (),
 ) -> FeatureScores:
     """Mutual information of each column of X with y, each with its interval, in nats.
 

@@ -13,7 +13,7 @@ comes from.
 """
 
 import sys
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 from mistworks.errors import MistworksError
 from mistworks.preparation.frames import (
@@ -31,7 +31,7 @@ from mistworks.preparation.values import read_values
 MAX_COLUMNS = 512
 
 
-def read_table(values: object, name: str = "X", *, classes: Iterable[Hashable] = ()) -> Table:
+def read_table(values: object, name: str = "X", *, classes: Collection[Hashable] = ()) -> Table:
     """Read numbers and class labels of shape (n,) or (n, d), with missing values.
 
     Args:
@@ -51,7 +51,7 @@ def read_table(values: object, name: str = "X", *, classes: Iterable[Hashable] =
 def read_tables(
     sides: Sequence[tuple[str, object]],
     *,
-    classes: Iterable[Hashable] = (),
+    classes: Collection[Hashable] = (),
     max_columns: int | None = MAX_COLUMNS,
 ) -> list[Table]:
     """Read several sides of one sample, with missing values.
@@ -85,7 +85,7 @@ def read_sides(
     sides: Sequence[tuple[str, object]],
     *,
     missing: Missing = "raise",
-    classes: Iterable[Hashable] = (),
+    classes: Collection[Hashable] = (),
     max_columns: int | None = MAX_COLUMNS,
 ) -> list[Side]:
     """Read several sides of one sample, of the same rows without missing values: see `read_tables`.
@@ -110,7 +110,7 @@ def read_pair(
     max_columns: int | None = MAX_COLUMNS,
     *,
     missing: Missing = "raise",
-    classes: Iterable[Hashable] = (),
+    classes: Collection[Hashable] = (),
 ) -> tuple[Side, Side]:
     """Read both sides of a sample: see `read_sides`.
 
@@ -194,7 +194,7 @@ def _require_equal_rows(tables: Sequence[Table], names: Sequence[str]) -> None:
             )
 
 
-def _as_names(classes: Iterable[Hashable]) -> list[Hashable]:
+def _as_names(classes: Collection[Hashable]) -> list[Hashable]:
     return [classes] if isinstance(classes, str) else list(classes)
 
 

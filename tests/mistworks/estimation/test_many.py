@@ -36,6 +36,16 @@ def test_none_is_the_model_of_the_package(monkeypatch: pytest.MonkeyPatch) -> No
     assert mistworks.estimate_many(PAIRS) == STAND_IN.estimate_many(PAIRS)
 
 
+def test_missing_values_are_treated_in_each_pair_by_itself() -> None:
+    x = pd.DataFrame({"code": RNG.integers(0, 3, 60)})
+    holes, y = np.where(RNG.random(60) < 0.3, np.nan, RNG.standard_normal(60)), RNG.standard_normal(60)
+    found = mistworks.estimate_many([(x, y), (x, holes)], missing="drop", classes=["code"])
+    assert [each.n_used for each in found] == [60, np.isfinite(holes).sum()]
+    assert found[0].mi == pytest.approx(mistworks.estimate(x.astype(str), y).mi, abs=1e-6)
+    with pytest.raises(MistworksError, match=r"missing values in y, got \d+"):
+        mistworks.estimate_many([(x, y), (x, holes)])
+
+
 def test_an_iterator_is_taken_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(many, "_PART_CELLS", 200)
     counting = GaussianStandIn()
