@@ -1,5 +1,8 @@
 """The errors a user can correct and the warnings a user should heed: one clear sentence each."""
 
+import sys
+import warnings
+
 
 class MistworksError(ValueError):
     """What was asked cannot be done; the message says what was expected, what it got and what to do."""
@@ -9,4 +12,17 @@ class MistworksWarning(UserWarning):
     """What was asked is done, and may be less good than it looks; the message says why."""
 
 
-__all__ = ["MistworksError", "MistworksWarning"]
+def warn(text: str) -> None:
+    """Warn, and show the line outside this package that called it.
+
+    Args:
+        text: the warning, a sentence without its full stop.
+    """
+    package = __name__.partition(".")[0]
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, MistworksWarning, stacklevel=level)
+
+
+__all__ = ["MistworksError", "MistworksWarning", "warn"]

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import threading
-import warnings
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import numpy as np
 
 from mistworks.dataset import FloatArray, IntArray
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.errors import MistworksError, warn
 from mistworks.estimation.calibration import Calibration
 from mistworks.estimation.entropy_cap import capped, joint_entropies
 from mistworks.estimation.estimate import LEVELS, Estimate
@@ -28,7 +27,7 @@ from mistworks.estimation.folder import (
     write_model,
 )
 from mistworks.estimation.loaders import address_of, load_address
-from mistworks.estimation.notices import Notice, notices_of, notices_of_unfamiliar, warn
+from mistworks.estimation.notices import Notice, notices_of, notices_of_unfamiliar, warn_of
 from mistworks.estimation.training_range import TrainingRange
 from mistworks.networks import AnyNetworkConfig, Prediction, Predictor, predictor_of
 from mistworks.networks.blocks import AnyBlock
@@ -117,7 +116,7 @@ class Estimator:
             MistworksWarning: the sample is unlike what the network was trained on, or otherwise unusual; the
                 warning says how.
         """
-        return self._estimate_all([(x, y)], stack_level=3)[0]
+        return self._estimate_all([(x, y)])[0]
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
         """Estimates of many pairs, in their order, computed together.
@@ -126,9 +125,9 @@ class Estimator:
         bounded whatever their number is. Errors and warnings are those of `estimate`; one warning of each
         kind tells of all pairs.
         """
-        return self._estimate_all(pairs, stack_level=3)
+        return self._estimate_all(pairs)
 
-    def _estimate_all(self, pairs: Iterable[tuple[object, object]], stack_level: int) -> list[Estimate]:
+    def _estimate_all(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
         samples, observed = self._observe(pairs)
         estimates = [self._nothing] * len(samples)
         varying = [position for position, sample in enumerate(samples) if not sample.constant]
@@ -152,7 +151,7 @@ class Estimator:
             notices += notices_of_unfamiliar(of_varying, prediction.statistics, self.network)
         if bounds:
             notices.append(Notice(LOWER_BOUND, bounds))
-        warn(notices, len(samples), stack_level + 1)
+        warn_of(notices, len(samples))
         return [replace(each, n_used=sample.n) for each, sample in zip(estimates, samples, strict=True)]
 
     def _observe(self, pairs: Iterable[tuple[object, object]]) -> tuple[list[Prepared], list[Any]]:
@@ -411,18 +410,14 @@ def estimate(
     if reduce is not None:
         sides = [reduced(side, name, reduce) for side, name in zip(sides, "xy", strict=True)]
     x, y = _random_part(sides, model.network.max_points, rng)
-    return model._estimate_all([(x, y)], stack_level=3)[0]
+    return model._estimate_all([(x, y)])[0]
 
 
 def _random_part(sides: list[Side], most: int | None, rng: np.random.Generator | int) -> list[Side]:
     n = len(sides[0])
     if most is None or n <= most:
         return sides
-    warnings.warn(
-        f"the network reads up to {most:,} points, and a random part of the {n:,} was used",
-        MistworksWarning,
-        stacklevel=3,
-    )
+    warn(f"the network reads up to {most:,} points, and a random part of the {n:,} was used")
     rows = np.sort(np.random.default_rng(rng).choice(n, most, replace=False))
     return [side.rows(rows) for side in sides]
 

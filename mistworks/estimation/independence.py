@@ -1,12 +1,11 @@
 """Is there any dependence at all? A permutation test whose statistic is the estimated mutual information."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.errors import MistworksError, warn
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.many import Model, estimate_many
 from mistworks.preparation.prepare import prepare
@@ -86,7 +85,7 @@ def _independent_rows(x: object, y: object) -> tuple[Side, Side]:
     sides = read_pair(x, y)
     prepared = prepare(*sides)
     for note in prepared.notes:
-        warnings.warn(note, MistworksWarning, stacklevel=3)
+        warn(note)
     if prepared.rows is None:
         return sides
     return sides[0].rows(prepared.rows), sides[1].rows(prepared.rows)

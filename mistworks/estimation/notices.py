@@ -1,11 +1,10 @@
 """What an estimator warns of: samples outside its training range, unusual, unfamiliar, or without a bound."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mistworks.dataset import FloatArray
-from mistworks.errors import MistworksWarning
+from mistworks.errors import warn
 from mistworks.estimation.estimate import UNFAMILIAR, Estimate
 from mistworks.estimation.training_range import TrainingRange
 from mistworks.networks.predictor import Predictor
@@ -64,17 +63,16 @@ def notices_of_unfamiliar(
     return [Notice(text, len(rows))]
 
 
-def warn(notices: Sequence[Notice], samples: int, stack_level: int) -> None:
+def warn_of(notices: Sequence[Notice], samples: int) -> None:
     """Warn once per notice.
 
     Args:
         notices: the warnings.
         samples: number of samples that were estimated together.
-        stack_level: of the caller that is shown, counted from the caller of this function as 1.
     """
     for notice in notices:
         share = f" ({notice.count} of {samples} samples are such)" if samples > 1 else ""
-        warnings.warn(f"{notice.text}{share}", MistworksWarning, stacklevel=stack_level)
+        warn(f"{notice.text}{share}")
 
 
-__all__ = ["Notice", "notices_of", "notices_of_unfamiliar", "warn"]
+__all__ = ["Notice", "notices_of", "notices_of_unfamiliar", "warn_of"]

@@ -1,10 +1,8 @@
 """Which row of y belongs to which row of x, where both are pandas objects that label their rows."""
 
-import sys
-import warnings
 from typing import Any
 
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.errors import MistworksError, warn
 
 
 def paired(x: Any, y: Any, name: str = "x", other: str = "y") -> Any:
@@ -35,11 +33,9 @@ def paired(x: Any, y: Any, name: str = "x", other: str = "y") -> Any:
         raise _different(
             name, other, f"{len(missing):,} labels of {name} that {other} lacks, the first {missing[0]!r}"
         )
-    warnings.warn(
+    warn(
         f"{name} and {other} have the same index in a different order, and rows were paired by index; pass "
-        f"{other}.to_numpy() to pair them by position",
-        MistworksWarning,
-        stacklevel=_levels_to_caller(),
+        f"{other}.to_numpy() to pair them by position"
     )
     return y.iloc[places]
 
@@ -53,15 +49,6 @@ def _different(name: str, other: str, got: str) -> MistworksError:
         f"Expected {name} and {other} with the same index, got {got}. Select the rows that both have, or "
         f"pass {name}.to_numpy() and {other}.to_numpy() to pair rows by position."
     )
-
-
-def _levels_to_caller() -> int:
-    """How far up the stack, from `paired`, lies the first line outside this package."""
-    package = __name__.partition(".")[0]
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        level, frame = level + 1, frame.f_back
-    return level
 
 
 __all__ = ["paired"]

@@ -102,12 +102,24 @@ def unrepeated_rows(
         if alone.mean() < _CONTINUOUS or len(repeated) < _LEAST_GROUPS or groups.mean() >= _MEAN_COPIES:
             continue
         # Were the values natural ties, their rows would agree in all other columns by chance.
-        others = np.unique(keys - hashes[column], return_counts=True)[1] / len(keys)
-        if (repeated - 1).sum() * -np.log((others**2).sum()) > _SURPRISE:
+        if (repeated - 1).sum() * -np.log(_agreement(columns[column][0], keys - hashes[column])) > _SURPRISE:
             kept = np.zeros(len(keys), dtype=np.bool_)
             kept[first] = True
             return np.flatnonzero(kept | atoms)
     return None
+
+
+def _agreement(values: NDArray[np.float64], others: NDArray[np.uint64]) -> float:
+    """How often two rows with equal values would agree in all other columns, were they no copies.
+
+    As often as any two rows, or as two rows whose values are next to each other but differ: where the other
+    columns follow from the values, those agree more.
+    """
+    shares = np.unique(others, return_counts=True)[1] / len(others)
+    order = np.argsort(values, kind="stable")
+    differ = values[order][1:] != values[order][:-1]
+    agree = others[order][1:] == others[order][:-1]
+    return float(max((shares**2).sum(), agree[differ].mean()))
 
 
 def _may_be_continuous(counts: NDArray[np.intp]) -> bool:

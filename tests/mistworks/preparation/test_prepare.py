@@ -242,6 +242,18 @@ class TestRepeatedRows:
         assert (prepared.n, prepared.notes) == (290, ())
         assert prepared.rows is not None
 
+    @pytest.mark.parametrize("classes", [2, 5])
+    def test_ties_of_rounded_numbers_beside_classes_that_follow_from_them_are_kept(
+        self, classes: int
+    ) -> None:
+        for seed in range(5):
+            rng = np.random.default_rng(seed)
+            # Four significant digits lie on no lattice.
+            x = np.array([float(f"{value:.4g}") for value in rng.lognormal(4, 1.2, 2_000)])
+            cuts = np.quantile(x, np.arange(1, classes) / classes)
+            prepared = prepare(x, np.searchsorted(cuts, x).astype(str))
+            assert (prepared.n, prepared.notes) == (2_000, ())
+
     @pytest.mark.parametrize("n", [50, 500])
     @pytest.mark.parametrize(
         "draw",
