@@ -1,7 +1,7 @@
-"""Provokes every failure and writes docs/reliability.md: `python -m tests.failures [pytest options]`.
+"""Provoke every failure and write docs/reliability.md: `python -m tests.failures [pytest options]`.
 
-With ``MISTWORKS_OBSERVATIONS`` set to a folder, what was seen is kept there: tests that failed can be run
-again alone, and the document has what all saw.
+Set ``MISTWORKS_OBSERVATIONS`` to a folder to keep what the tests saw. Tests that failed can then be run again
+alone, and the document has what all of them saw.
 """
 
 import os
@@ -16,13 +16,13 @@ from tests.failures.observations import FOLDER_VARIABLE, read, table
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 HEAD = """# Reliability
 
-Written by `python -m tests.failures`, which provokes each failure with real processes: servers, workers and
-runs are killed, stopped, cut off and filled up.
+Written by `python -m tests.failures`, which provokes each failure with real processes: it kills, stops, cuts
+off and fills up servers, workers and runs.
 {counts}
 
-A row says what was done, how often, what you see, and what the test found to hold afterwards. *Same hash*
+Each row says what was done, how often, what you see, and what the test checked afterwards. *Same hash*
 means that the same command, run again, finishes with the content hash of a run that nothing happened to.
-*Nothing lost* means that every partition that was marked done before is still marked, and is not made twice.
+*Nothing lost* means that every finished partition is still marked as finished, and is not generated twice.
 
 {table}
 """
@@ -32,8 +32,8 @@ def main(keep: Path, chosen: list[str]) -> int:
     """Run the tests that observe failures, the slow ones too, and write the document if all pass.
 
     Args:
-        keep: folder where what the tests saw is kept; what others saw that were run before counts as well.
-        chosen: options of pytest that choose some of the tests; none for all.
+        keep: folder of what the tests saw, which may hold that of earlier runs.
+        chosen: options for pytest that choose some of the tests; none for all.
     """
     keep.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", "-q", "-m", "slow or not slow", "--observing"]
@@ -45,8 +45,8 @@ def main(keep: Path, chosen: list[str]) -> int:
         return done.returncode
     observations = read(keep)
     counts = (
-        f"{len(observations)} failures were provoked on {os.cpu_count()} cores ({platform.machine()}), and "
-        "each held what its row says."
+        f"{len(observations)} failures were provoked on {os.cpu_count()} cores ({platform.machine()}); what "
+        "each row says held every time."
     )
     DOCUMENT.write_text(HEAD.format(counts=counts, table=table(observations)), encoding="utf-8")
     return 0
