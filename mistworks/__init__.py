@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mistworks.dependence import estimate
     from mistworks.errors import MistworksError, MistworksWarning
-    from mistworks.estimation.estimator import Estimate, Estimator, estimate, load, shipped
+    from mistworks.estimation.estimator import Estimate, Estimator, load, shipped
     from mistworks.estimation.independence import IndependenceTest, independence_test
     from mistworks.estimation.many import estimate_many
     from mistworks.estimation.selection import FeatureScore, FeatureScores, feature_scores
@@ -42,7 +43,7 @@ _HOMES = {
     "IndependenceTest": "mistworks.estimation.independence",
     "MistworksError": "mistworks.errors",
     "MistworksWarning": "mistworks.errors",
-    "estimate": "mistworks.estimation.estimator",
+    "estimate": "mistworks.dependence",
     "estimate_many": "mistworks.estimation.many",
     "feature_scores": "mistworks.estimation.selection",
     "independence_test": "mistworks.estimation.independence",

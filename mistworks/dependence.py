@@ -1,0 +1,72 @@
+"""How much two sides of a sample depend on each other: the question that most users ask first."""
+
+from collections.abc import Collection, Hashable
+from pathlib import Path
+
+import numpy as np
+
+from mistworks.errors import warn
+from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.estimator import Estimator, load, shipped
+from mistworks.preparation.reading import MAX_COLUMNS, Missing, Side, read_sides
+from mistworks.preparation.reduction import Reduction, reduced
+
+
+def estimate(
+    x: object,
+    y: object,
+    model: Estimator | str | Path | None = None,
+    *,
+    missing: Missing = "raise",
+    classes: Collection[Hashable] = (),
+    reduce: Reduction | None = None,
+    rng: np.random.Generator | int = 0,
+) -> Estimate:
+    """Mutual information I(X;Y) in nats of a sample.
+
+    Constant columns carry no information and are left out: where all of x or all of y is constant, the
+    estimate and its intervals are 0. Rows of x and y belong together by position, and those of two pandas
+    objects by their index; pass ``y.to_numpy()`` to pair these by position too, for instance after a shuffle.
+
+    Args:
+        x: n points of X, shape (n, dx) or (n,): an array, a tensor, a list, or a table or column of pandas,
+            Polars or Arrow. Strings and categories without an order are class labels, dates are numbers; see
+            `mistworks.preparation.reading`.
+        y: n points of Y, shape (n, dy) or (n,), likewise.
+        model: an estimator, or what `load` takes; None for the weights that come with the package.
+        missing: ``"raise"`` refuses missing values; ``"drop"`` leaves out the rows that have one in x or y;
+            ``"category"`` makes a missing class label a class of its own. `Estimate.n_used` says how many
+            rows were used.
+        classes: names of columns of numbers that are class labels, such as ``["zip"]``.
+        reduce: ``"pca"`` replaces the columns of a side of more than 64 by their principal components, see
+            `mistworks.preparation.reduction`; the estimate is a lower bound then.
+        rng: chooses a random part of the rows, where there are more than the model's network reads; the
+            shipped one reads any number.
+
+    Raises:
+        MistworksError: x and y are not a sample, values are missing, or there are no weights.
+
+    Warns:
+        MistworksWarning: the sample is far outside what the model was trained on, rows were moved to match an
+            index, or only a part of the rows was used.
+    """
+    if not isinstance(model, Estimator):
+        model = shipped() if model is None else load(model)
+    limit = None if reduce else MAX_COLUMNS
+    sides = read_sides([("x", x), ("y", y)], missing=missing, classes=classes, max_columns=limit)
+    if reduce is not None:
+        sides = [reduced(side, name, reduce) for side, name in zip(sides, "xy", strict=True)]
+    x, y = _random_part(sides, model.network.max_points, rng)
+    return model.estimate(x, y)
+
+
+def _random_part(sides: list[Side], most: int | None, rng: np.random.Generator | int) -> list[Side]:
+    n = len(sides[0])
+    if most is None or n <= most:
+        return sides
+    warn(f"the network reads up to {most:,} points, and a random part of the {n:,} was used")
+    rows = np.sort(np.random.default_rng(rng).choice(n, most, replace=False))
+    return [side.rows(rows) for side in sides]
+
+
+__all__ = ["estimate"]
