@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self, get_args, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -107,7 +107,11 @@ class Side(Table):
         return np.array(self.values.T, dtype=dtype, copy=copy)
 
 
-def joined(tables: Sequence[Table]) -> Side | Table:
+@overload
+def joined(tables: Sequence[Side]) -> Side: ...
+@overload
+def joined(tables: Sequence[Table]) -> Table: ...
+def joined(tables: Sequence[Table]) -> Table:
     """Return the columns of all tables beside one another; a `Side` if all are."""
     kind = Side if all(isinstance(table, Side) for table in tables) else Table
     return kind(

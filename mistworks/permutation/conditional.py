@@ -1,0 +1,133 @@
+"""Samples with X permuted so that its dependence on a condition Z stays, and that on Y given Z goes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.errors import MistworksError
+from mistworks.permutation.smoothing import Smoother, indicators, is_continuous, normal_scores, regressors
+from mistworks.permutation.strata import Rows, groups_of_equal, permuted_within, random_strata
+from mistworks.preparation.table import Side
+
+_LEAST_IN_STRATUM = 8
+_LEAST_IN_CLASS = 20
+_MOST_CLASSES = 10
+# Weight of all numbers of Z together beside one predicted column, which says more of what X depends on.
+_OF_NUMBERS = 0.5
+# What is predicted with less than a hundredth of the variance says nothing of where points are alike.
+_LEAST_PREDICTED = 0.1
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Left:
+    """One side less what Z predicts of it.
+
+    Attributes:
+        side: continuous columns as the residuals of their normal scores, all others as they were read.
+        residuals: the residuals of every column, those of each class for class labels, shape (p, n).
+        predicted: normal scores of what Z predicts: of each of these columns, and of the size of the
+            residuals of continuous ones; without what hardly depends on Z; shape (q, n).
+    """
+
+    side: Side
+    residuals: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Residuals:
+    """A sample without what Z predicts, and where points are alike in what X depends on.
+
+    Attributes:
+        x: what is left of X: the side to permute.
+        y: what is left of Y.
+        given: Z as it was read.
+        coordinates: points near one another here have nearly the same distribution of ``x`` given Z: normal
+            scores of the numbers of Z, and what Z predicts of X; shape (n, p).
+        groups: rows of equal classes of Z.
+    """
+
+    x: Left
+    y: Left
+    given: Side
+    coordinates: NDArray[np.float64]
+    groups: list[Rows]
+
+    @property
+    def within_classes(self) -> bool:
+        """Whether Z consists of few classes, each with rows enough for an estimate of its own."""
+        return (
+            bool(self.given.nominal.all())
+            and len(self.groups) <= _MOST_CLASSES
+            and min(map(len, self.groups)) >= _LEAST_IN_CLASS
+        )
+
+    def orders(self, permutations: int, rng: np.random.Generator) -> Iterator[Rows]:
+        """Return permutations of the rows within strata, which are drawn anew each time."""
+        n = len(self.given)
+        for _ in range(permutations):
+            strata = random_strata(self.coordinates, self.groups, _LEAST_IN_STRATUM, rng)
+            yield permuted_within(strata, n, rng)
+
+
+def residuals_given(x: Side, y: Side, given: Side, rng: np.random.Generator) -> Residuals:
+    """Subtract what Z predicts from X and Y; the two may change places, since I(X;Y|Z) is symmetric.
+
+    Raises:
+        MistworksError: no two rows have the same classes of Z.
+    """
+    groups = groups_of_equal(given.values[given.nominal])
+    if all(len(rows) < 2 for rows in groups):
+        raise MistworksError(
+            f"Expected classes of given that several rows have, got {len(groups):,} classes in {len(x):,} "
+            "rows. Leave out columns that number the rows."
+        )
+    if _all_continuous(y) and not _all_continuous(x):
+        # Residuals depend on Z less than classes and tied numbers do.
+        x, y = y, x
+    smoother = Smoother.of(regressors(given), rng)
+    x_left, y_left = _left(x, smoother), _left(y, smoother)
+    coordinates = normal_scores(given.values[~given.nominal])
+    if len(coordinates) and len(x_left.predicted):
+        weight = _OF_NUMBERS / np.sqrt(len(coordinates))
+        coordinates = np.concatenate([weight * coordinates, x_left.predicted])
+    return Residuals(x_left, y_left, given, coordinates.T, groups)
+
+
+def left_of(side: Side, condition: Side, rng: np.random.Generator) -> Left:
+    """Return a side less what a condition predicts of it."""
+    return _left(side, Smoother.of(regressors(condition), rng))
+
+
+def _all_continuous(side: Side) -> bool:
+    return not side.nominal.any() and all(map(is_continuous, side.values))
+
+
+def _left(side: Side, smoother: Smoother) -> Left:
+    columns, residuals, predicted = [], [], list[NDArray[np.float64]]()
+
+    def residual(column: NDArray[np.float64]) -> NDArray[np.float64]:
+        prediction = smoother.predict(column)
+        if prediction.std() > _LEAST_PREDICTED * column.std():
+            predicted.append(prediction)
+        return column - prediction
+
+    for values, nominal in zip(side.values, side.nominal, strict=True):
+        if nominal:
+            residuals += [residual(each) for each in indicators(values)]
+            columns.append(values)
+            continue
+        residuals.append(residual(normal_scores(values[None])[0]))
+        if is_continuous(values):
+            columns.append(residuals[-1])
+            residual(np.abs(residuals[-1]))
+        else:
+            columns.append(values)
+    left = replace(side, values=np.array(columns))
+    scored = normal_scores(np.array(predicted).reshape(len(predicted), len(side)))
+    return Left(left, np.array(residuals), scored)
+
+
+__all__ = ["Left", "Residuals", "left_of", "residuals_given"]

@@ -1,0 +1,89 @@
+"""Statistics of permutation tests: estimates, plain correlations, and whichever of the two is larger."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.estimation.estimate import Estimate
+from mistworks.permutation.strata import Rows
+
+# Levels in the middle of a hundred equal parts: the mean of the quantiles there is the midpoint rule.
+_LEVELS = (np.arange(100) + 0.5) / 100
+# Estimates of equal samples differ by rounding when batches differ.
+_ROUNDING = 1e-5
+
+
+def means(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
+    """The mean of the estimated distribution of each, in nats; the point estimate where it has no quantiles.
+
+    The median is often exactly 0 for weak dependence and would tie.
+    """
+    return np.array(
+        [each.mi if each.quantiles is None else np.mean(each.quantile(_LEVELS)) for each in estimates]
+    )
+
+
+def squared_correlations(
+    x: NDArray[np.float64], y: NDArray[np.float64], orders: Sequence[Rows], groups: Sequence[Rows]
+) -> NDArray[np.float64]:
+    """Σ ρ² / 2 over all pairs of columns, averaged over groups of rows, for each order of the rows of x.
+
+    It is the mutual information of weakly dependent Gaussians, in nats.
+
+    Args:
+        x: shape (p, n).
+        y: shape (q, n).
+        orders: B orders of the rows of x.
+        groups: rows whose correlations are computed by themselves.
+
+    Returns:
+        Shape (B,).
+    """
+    totals = np.zeros(len(orders))
+    for rows in groups:
+        other = _standardised(y[:, rows])
+        for position, order in enumerate(orders):
+            correlations = _standardised(x[:, order[rows]]) @ other.T
+            totals[position] += len(rows) / y.shape[1] * (correlations**2).sum() / 2
+    return totals
+
+
+def larger(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The larger of two statistics in units of their deviations over the sample and its permutations.
+
+    All B + 1 values enter alike, so that they are as exchangeable as the samples are. A statistic whose
+    values differ by no more than rounding says nothing.
+
+    Args:
+        first: shape (..., B + 1).
+        second: likewise.
+    """
+    return np.maximum(_in_deviations(first), _in_deviations(second))
+
+
+def p_value(statistics: NDArray[np.float64]) -> float:
+    """(1 + #{permuted ≥ observed}) / (B + 1); ties, also ties but for rounding, count for independence.
+
+    Phipson and Smyth, "Permutation p-values should never be zero", Stat. Appl. Genet. Mol. Biol. 9, 2010.
+
+    Args:
+        statistics: the observed one, then the permuted ones, shape (B + 1,).
+    """
+    at_least = int((statistics[1:] >= statistics[0] - _ROUNDING).sum())
+    return (1 + at_least) / len(statistics)
+
+
+def _in_deviations(statistics: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred = statistics - statistics.mean(axis=-1, keepdims=True)
+    deviation = centred.std(axis=-1, keepdims=True)
+    return np.asarray(np.where(deviation > _ROUNDING, centred / np.maximum(deviation, _ROUNDING), 0.0))
+
+
+def _standardised(columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    centred = columns - columns.mean(axis=1, keepdims=True)
+    length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
+    return np.asarray(np.where(length > _ROUNDING, centred / np.maximum(length, _ROUNDING), 0.0))
+
+
+__all__ = ["larger", "means", "p_value", "squared_correlations"]

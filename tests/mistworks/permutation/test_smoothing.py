@@ -1,0 +1,65 @@
+"""Regression on a condition: functions are recovered, noise is not fitted, classes give their means."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy.stats import norm, rankdata
+
+from mistworks.permutation.smoothing import Smoother, indicators, is_continuous, normal_scores, regressors
+from mistworks.preparation.reading import read_side
+
+RNG = np.random.default_rng(0)
+Z = RNG.standard_normal((500, 2))
+NOISE = RNG.standard_normal(500)
+
+
+def test_normal_scores_are_those_of_scipy() -> None:
+    columns = np.round(Z.T, 1)
+    expected = norm.ppf((rankdata(columns, axis=1) - 0.5) / 500)
+    np.testing.assert_allclose(normal_scores(columns), expected, atol=1e-12)
+    assert normal_scores(np.empty((0, 5))).shape == (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("truth", "share"),
+    [
+        (Z[:, 0] - Z[:, 1], 0.01),
+        (np.sin(2 * Z[:, 0]), 0.02),
+        (Z[:, 0] * Z[:, 1], 0.05),
+    ],
+)
+def test_functions_of_the_condition_are_predicted(truth: np.ndarray, share: float) -> None:
+    smoother = Smoother.of(regressors(read_side(Z, "z")), np.random.default_rng(1))
+    prediction = smoother.predict(truth + 0.3 * NOISE)
+    assert np.mean((prediction - truth) ** 2) < share * truth.var()
+
+
+def test_noise_is_not() -> None:
+    smoother = Smoother.of(regressors(read_side(Z, "z")), np.random.default_rng(1))
+    assert smoother.predict(NOISE).var() < 0.05
+
+
+def test_classes_are_predicted_by_their_means() -> None:
+    labels = RNG.choice(["a", "b", "c"], 500)
+    means = np.select([labels == "a", labels == "b"], [1.0, 2.0], 5.0)
+    smoother = Smoother.of(regressors(read_side(labels, "z")), np.random.default_rng(1))
+    np.testing.assert_allclose(smoother.predict(means), means, atol=1e-3)
+
+
+def test_a_constant_condition_predicts_the_mean() -> None:
+    smoother = Smoother.of(regressors(read_side(np.zeros(500), "z")), np.random.default_rng(1))
+    np.testing.assert_allclose(smoother.predict(NOISE), NOISE.mean(), atol=1e-9)
+
+
+def test_rare_classes_have_no_indicator() -> None:
+    codes = np.repeat(np.arange(100.0), np.arange(1, 101))
+    columns = indicators(codes)
+    counts = [column.sum() for column in columns]
+    assert counts == [*range(100, 68, -1)]
+    assert all(first @ second == 0 for first, second in pairwise(columns))
+
+
+def test_continuous_columns_are_told_from_tied_ones() -> None:
+    assert is_continuous(NOISE)
+    assert not is_continuous(np.round(NOISE))
