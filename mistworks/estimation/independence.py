@@ -1,6 +1,6 @@
 """Is there any dependence at all? A permutation test whose statistic is the estimated mutual information."""
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ def independence_test(
     *,
     given: object | None = None,
     missing: Missing = "raise",
-    classes: Iterable[Hashable] = (),
+    classes: Collection[Hashable] = (),
     permutations: int = 200,
     model: Model = None,
     rng: np.random.Generator | int = 0,
@@ -150,7 +150,7 @@ def _by_chain_rule(xs: Sequence[Side], left: Residuals, model: Model) -> NDArray
 
 
 def _independent_rows(
-    sides: Sequence[tuple[str, object]], missing: Missing, classes: Iterable[Hashable]
+    sides: Sequence[tuple[str, object]], missing: Missing, classes: Collection[Hashable]
 ) -> list[Side]:
     """The sides without copies of points, which permuting would tear apart and so make dependence of."""
     read = read_sides(sides, missing=missing, classes=classes)
