@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from flows.score import Scored
     from flows.summarise import Summarised
     from flows.workspace import Workspace
-    from mistworks.estimation.estimator import Estimate
     from mistworks.evaluation import AccuracyRow
     from storage.datasets.verification import Verification
     from storage.registry.lineage import RegisteredVersion
@@ -270,20 +269,6 @@ def print_scored(scored: "Scored") -> None:
             "parts made": f"{scored.computed:,}" if scored.computed else "none: all were there",
         },
     )
-
-
-def print_estimate(estimate: "Estimate", level: float, *, as_json: bool) -> None:
-    """A point estimate, with its interval if the estimator knows quantiles."""
-    facts: dict[str, float] = {"mi": estimate.mi}
-    if estimate.quantiles is not None:
-        facts["low"], facts["high"] = estimate.interval(level)
-    if as_json:
-        print_json({**facts, "level": level})
-        return
-    shown = {"I(X;Y)": f"{estimate.mi:.4f} nats"}
-    if estimate.quantiles is not None:
-        shown[f"{level:.0%} interval"] = f"[{facts['low']:.4f}, {facts['high']:.4f}] nats"
-    print_facts("mutual information", shown)
 
 
 def _command(name: str) -> str:

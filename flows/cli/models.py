@@ -1,8 +1,5 @@
-"""Commands about registered estimators, and the one that uses an estimator."""
+"""Commands about registered estimators."""
 
-import sys
-import warnings
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +13,6 @@ from flows.cli.options import (
     StoresOption,
     TrackingOption,
     WorkersOption,
-    names,
     tracking_uri_of,
     workspace_of,
 )
@@ -137,35 +133,3 @@ def rollback(
 
     restored = run(tracking_uri_of(root, tracking_uri), name)
     print_json(restored.as_dict()) if as_json else print_version(restored)
-
-
-@app.command()
-def estimate(
-    file: Annotated[Path, typer.Argument(help="Table in CSV with a header.")],
-    x: Annotated[str, typer.Option(help="Columns of X, such as a,b.")],
-    y: Annotated[str, typer.Option(help="Columns of Y, such as c.")],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Folder of an estimator, or a registered one such as mist@champion; the one that comes with "
-            "the package if left out."
-        ),
-    ] = None,
-    level: Annotated[float, typer.Option(help="Level of the interval, between 0 and 1.")] = 0.9,
-    root: RootOption = None,
-    tracking_uri: TrackingOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Estimate the mutual information of columns of a CSV file, in nats."""
-    import mistworks
-    from flows.cli.console import print_estimate
-    from storage.registry.models import load_model
-    from storage.tables.columns import read_columns
-
-    table = read_columns(file, {"x": names(x), "y": names(y)})
-    estimator = None if model is None else load_model(model, tracking_uri_of(root, tracking_uri))
-    with warnings.catch_warnings(record=True) as caught:
-        result = mistworks.estimate(table["x"], table["y"], estimator)
-    for warning in caught:
-        sys.stderr.write(f"warning: {warning.message}\n")
-    print_estimate(result, level, as_json=as_json)

@@ -1,5 +1,6 @@
 """Options that commands share, and how their texts are read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 
 
 Split = Literal["train", "validation", "calibration", "test-imd", "test-oomd"]
+Missing = Literal["raise", "drop", "category"]
+Unit = Literal["nats", "bits"]
 
 PresetOption = Annotated[
     str,
@@ -65,12 +68,48 @@ AddressOption = Annotated[
     str | None,
     typer.Option(envvar="MISTWORKS_DASK_ADDRESS", help="Address of a Dask scheduler to use instead."),
 ]
+TableArgument = Annotated[
+    Path, typer.Argument(help="Table in CSV (also compressed), Parquet or Feather; - for standard input.")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Folder of an estimator, or a registered one such as mist@champion; the one that comes with "
+        "the package if left out."
+    ),
+]
+MissingOption = Annotated[
+    Missing,
+    typer.Option(
+        help="What to do about missing values: raise is an error, drop leaves out rows that have one, "
+        "category makes a missing class label a class of its own."
+    ),
+]
+ClassesOption = Annotated[
+    str | None,
+    typer.Option(help="Columns of numbers that are class labels, such as zip,code.", show_default=False),
+]
+IntervalOption = Annotated[float, typer.Option(help="Level of the interval, between 0 and 1.")]
+SeparatorOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Between the fields of a CSV table: a character, tab or space; found in the file if left out.",
+        show_default=False,
+    ),
+]
+DecimalOption = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the numbers of a CSV table: . or a comma; found in the file if left out.",
+        show_default=False,
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="Root of every random stream.")]
 
 
-def names(text: str) -> list[str]:
-    """The names in a text such as ``"a, b"``."""
-    return [name.strip() for name in text.split(",")]
+def names(text: str, known: Sequence[str] = ()) -> list[str]:
+    """The names in a text such as ``"a, b"``, or the text if it is the name of a known column."""
+    return [text] if text in known else [name.strip() for name in text.split(",")]
 
 
 def numbers(text: str, option: str) -> list[int]:

@@ -195,7 +195,7 @@ def test_the_command_tells_what_to_install(arguments: tuple[str, ...]) -> None:
     assert done.returncode == 1
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1
-    told = "Expected typer for the command line, which is not installed. Run pip install '.[pipeline]' in the"
+    told = "Expected typer for the command line, which is not installed. Run pip install '.[tables]' in the"
     assert told in done.stderr
 
 
