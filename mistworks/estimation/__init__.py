@@ -1,1 +1,1 @@
-"""From a sample to an estimate: the estimator, its calibration, its folder, what is built on estimates."""
+"""From a sample to an estimate: the estimator, its calibration and folder, and methods on estimates."""

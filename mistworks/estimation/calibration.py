@@ -1,15 +1,16 @@
-"""Calibration: a network's quantiles turned into ones that hold the true mutual information as promised.
+"""Calibration: adjust a network's quantiles so that intervals have their nominal coverage.
 
 Distributional conformal prediction (Chernozhukov, Wüthrich, Zhu, "Distributional conformal prediction", PNAS
-2021): on data the network has not seen, find the level at which the truth lies in the predicted quantile
-function, its probability integral transform (PIT). To be below the truth with probability τ, ask the network
-for the τ-quantile of those levels instead of for τ.
+2021): on data the network has not seen, compute the level of the truth in the predicted quantile function,
+its probability integral transform (PIT). For a quantile that the truth is below with probability τ, request
+the τ-quantile of these levels instead of τ.
 
 Levels are written as z = Φ⁻¹(τ), and the predicted quantile function is extended linearly in z beyond
-``LEVELS``, so that tails can widen without bound. What level to ask for depends smoothly on the number of
-points, on the dimension and on the size of the estimate: tables at a few knots of each, blended between them.
+``LEVELS``, so that tails can widen without bound. The level to request depends smoothly on the number of
+points, on the dimension and on the size of the estimate: there are tables at a few knots of each, and
+interpolation between them.
 
-That holds for datasets of the families that were calibrated on. Users bring others, so a sample that is
+Coverage holds for datasets of the families in the calibration data. Users bring others, so a sample that is
 unlike those gets wider intervals, see `mistworks.estimation.widening`.
 """
 
@@ -33,40 +34,40 @@ from mistworks.estimation.widening import Widening
 from mistworks.normal import inverse_cdf
 
 MIN_DATASETS = 50
-"""Fewest datasets a calibration is fitted on."""
+"""Minimum number of datasets for a calibration."""
 
 _MOST_KNOTS = {"log_n": 6, "size": 3, "log_d": 3}
 _DATASETS_A_KNOT = {"log_n": 1000, "size": 2000, "log_d": 4000}
-# Each table is shrunk towards that of its number of points by as many datasets.
+# Each table is shrunk towards the table of its number of points, with the weight of this many datasets.
 _SHRINKAGE = 50.0
-# Nats: estimates are told apart by size on the scale log(median + this).
+# Nats: the size of estimates is measured on the scale log(median + this).
 _SMALL = 0.01
 
 _FURTHEST = 1000.0
-# Nats a unit of z: a quantile function that is flat at its end would never reach the truth.
+# Nats per unit of z: a quantile function that is flat at its end would never reach the truth.
 _LEAST_SLOPE = 1e-3
-# Of a table's row beyond its last level: how much more is asked for a unit of z that is wanted.
+# Minimum slope of a table's row beyond its last level: change of the requested z per unit of the wanted z.
 _LEAST_STRETCH = 0.25
 _Z = LEVELS_Z
 _EXTENDED_Z = np.array([-_FURTHEST, *_Z, _FURTHEST])
 _TABLE_Z = inverse_cdf(TABLE_LEVELS)
-# Slopes of the tails are means from here outward, since the outermost levels alone are noisy.
+# Slopes of the tails are means from these levels outward, since the outermost levels alone are noisy.
 _LOW, _HIGH = LEVELS.index(0.05), LEVELS.index(0.95)
-# The same on either side, since the levels are symmetric.
+# The same on both sides, since the levels are symmetric.
 _TAIL, _REACH = float(_Z[-1] - _Z[_HIGH]), float(_FURTHEST - _Z[-1])
 
 
 class Calibration(FrozenConfig):
-    """What level to ask a network for, by the level that is wanted, the sizes of a sample and its estimate.
+    """The map from wanted levels to levels to request, given the sizes of a sample and its estimate.
 
     Attributes:
         log_n: knots of log n.
         size: knots of log(median + 0.01), with the median as the network predicts it, in nats.
         log_d: knots of log(dx + dy).
-        table: what to ask for as z, a row for each combination of knots (those of ``log_d`` vary fastest), a
-            column for each level of a fixed ascending grid.
-        datasets: how many datasets it was fitted on.
-        widening: what strange samples need beyond that; None where the network cannot tell.
+        table: levels to request as z, one row per combination of knots (those of ``log_d`` vary fastest), one
+            column per level of a fixed ascending grid.
+        datasets: number of datasets it was fitted on.
+        widening: additional widening for strange samples; None if the network cannot measure strangeness.
     """
 
     log_n: Knots
@@ -79,28 +80,28 @@ class Calibration(FrozenConfig):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if any(high <= low for knots in self._axes for low, high in pairwise(knots)):
-            raise ValueError("knots must increase; fit it again")
+            raise ValueError("Expected knots that increase. Fit it again.")
         rows, columns = len(self.log_n) * len(self.size) * len(self.log_d), len(TABLE_LEVELS)
         if len(self.table) != rows or any(len(row) != columns for row in self.table):
             raise ValueError(
-                f"the table must have {rows} rows of {columns} numbers; fit the calibration again"
+                f"Expected a table with {rows} rows of {columns} numbers. Fit the calibration again."
             )
         if any(high < low for row in self.table for low, high in pairwise(row)):
-            raise ValueError("no row of the table may decrease; fit it again")
+            raise ValueError("Expected rows of the table that never decrease. Fit it again.")
         return self
 
     @classmethod
     def fit(
         cls, quantiles: Array, target: Array, n: IntArray, d: IntArray, rng: "np.random.Generator"
     ) -> "Calibration":
-        """Fit on N datasets that had no part in training.
+        """Fit on N datasets that were not used for training.
 
         Args:
             quantiles: as the network predicts them at ``LEVELS``, in order, shape (N, len(LEVELS)), nats.
             target: true mutual information, shape (N,), nats.
             n: number of points, shape (N,).
             d: dx + dy, shape (N,).
-            rng: spreads the PIT over the levels whose quantiles equal the target, as those of 0 do.
+            rng: spreads the PIT over levels whose quantiles all equal the target, as happens at 0.
 
         Raises:
             MistworksError: there are fewer than ``MIN_DATASETS`` datasets, or numbers that are not finite.
@@ -111,8 +112,8 @@ class Calibration(FrozenConfig):
             )
         if not (np.isfinite(quantiles).all() and np.isfinite(target).all()):
             raise MistworksError(
-                "Expected finite quantiles and true values to calibrate, got some that are not. Look for the "
-                "datasets on which the network fails."
+                "Expected finite quantiles and true values to calibrate, got others. Look for the datasets "
+                "on which the network fails."
             )
         pit = pit_z(quantiles, target, rng)
         values = _covariates(quantiles, n, d)
@@ -124,38 +125,38 @@ class Calibration(FrozenConfig):
         return cls(**knots, table=table, datasets=len(target))
 
     def apply(self, quantiles: Array, n: IntArray, d: IntArray, strangeness: Array | None = None) -> Array:
-        """Calibrated quantiles at ``LEVELS``, in order and at least 0, shape (B, len(LEVELS)), nats.
+        """Return calibrated quantiles at ``LEVELS``, in order and at least 0, shape (B, len(LEVELS)), nats.
 
         Args:
             quantiles: as the network predicts them, in order, shape (B, len(LEVELS)), nats.
             n: number of points, shape (B,).
             d: dx + dy, shape (B,).
-            strangeness: of each sample, shape (B,); None takes all for familiar.
+            strangeness: strangeness of each sample, shape (B,); None treats all as familiar.
         """
         right, share = self._positions(quantiles, n, d, strangeness)
         extended = _extended(quantiles)
         rows = np.arange(len(quantiles))[:, None]
         left_value, right_value = extended[rows, right - 1], extended[rows, right]
         values = left_value + share * (right_value - left_value)
-        # Rounding may leave a value a last digit below the one before.
+        # Rounding may leave a value one digit below the previous one.
         return np.maximum.accumulate(np.maximum(values, 0.0), axis=1)
 
     def median_position(self, quantiles: Array, n: IntArray, d: IntArray) -> tuple[int, float]:
-        """Where one sample's calibrated median lies among its predicted quantiles, shape (1, len(LEVELS)).
+        """Locate one sample's calibrated median among its predicted quantiles, shape (1, len(LEVELS)).
 
         Returns:
-            The position of the quantile below, and the share of the way from it to the next.
+            The position of the quantile below, and the fraction of the way from it to the next.
         """
         right, share = self._positions(quantiles, n, d, None)
         middle = LEVELS.index(0.5)
-        # Of the quantiles with one more on either side; the median never lies among those.
+        # Among the quantiles with one more on either side, where the median never is.
         below = int(np.clip(right[0, middle] - 2, 0, len(LEVELS) - 2))
         return below, float(share[0, middle])
 
     def _positions(
         self, quantiles: Array, n: IntArray, d: IntArray, strangeness: Array | None
     ) -> tuple[NDArray[np.intp], Array]:
-        """Of each level wanted, the extended quantile above what is asked for, and the share of the way."""
+        """Return, per wanted level, the next extended quantile above it and the fraction of the way."""
         asked = self._asked(quantiles, n, d)
         if self.widening is not None and strangeness is not None:
             asked = _stretched(asked, *self.widening.factors(strangeness))
@@ -164,7 +165,7 @@ class Calibration(FrozenConfig):
         return right, (asked - left_z) / (right_z - left_z)
 
     def _asked(self, quantiles: Array, n: IntArray, d: IntArray) -> Array:
-        """What to ask the network for as z, shape (B, len(LEVELS))."""
+        """Return the levels to request from the network as z, shape (B, len(LEVELS))."""
         log_n, size, log_d = (
             _hats(value, knots)
             for value, knots in zip(_covariates(quantiles, n, d).values(), self._axes, strict=True)
@@ -188,22 +189,23 @@ class Calibration(FrozenConfig):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _FullTable:
-    """The table at ``LEVELS``, by linear interpolation in z; pydantic could not compare a bare array."""
+    """The table at ``LEVELS``, by linear interpolation in z. Pydantic cannot compare a bare array."""
 
     values: Array
 
 
 def pit_z(quantiles: Array, target: Array, rng: "np.random.Generator") -> Array:
-    """Φ⁻¹ of the probability integral transform of N targets, shape (N,).
+    """Return Φ⁻¹ of the probability integral transform of N targets, shape (N,).
 
-    Standard normal for calibrated quantiles. A target that several quantiles equal lies at a level drawn
-    uniformly from theirs; those of a target of 0 reach down to level 0, as mutual information is never below
-    (Czado, Gneiting, Held, "Predictive model assessment for count data", Biometrics 2009, section 2.1).
+    They are standard normal for calibrated quantiles. If several quantiles equal a target, its level is drawn
+    uniformly from theirs. For a target of 0 these levels reach down to 0, as mutual information is never
+    negative (Czado, Gneiting, Held, "Predictive model assessment for count data", Biometrics 2009, section
+    2.1).
 
     Args:
         quantiles: at ``LEVELS``, in order, shape (N, len(LEVELS)).
         target: shape (N,), at least 0.
-        rng: draws those levels.
+        rng: draws the levels.
     """
     from scipy.special import log_ndtr, ndtri_exp
 
@@ -216,7 +218,7 @@ def pit_z(quantiles: Array, target: Array, rng: "np.random.Generator") -> Array:
     z = _EXTENDED_Z[left] + share * (_EXTENDED_Z[right] - _EXTENDED_Z[left])
     high = np.where(up_to > below, _EXTENDED_Z[np.clip(up_to - 1, 0, last)], z)
     spread = np.flatnonzero((high > z) | (target <= 0))
-    # Logarithms of levels, which underflow far below the lowest quantile.
+    # Logarithms, since levels underflow far below the lowest quantile.
     log_low = np.where(target[spread] <= 0, -np.inf, log_ndtr(z[spread]))
     log_high = log_ndtr(high[spread])
     drawn = 1 - rng.uniform(size=len(spread))
@@ -225,7 +227,7 @@ def pit_z(quantiles: Array, target: Array, rng: "np.random.Generator") -> Array:
 
 
 def _extended(quantiles: Array) -> Array:
-    """Quantiles with one more on either side, at z = ±``_FURTHEST``; the lower one may be below 0."""
+    """Extend quantiles by one on either side, at z = ±``_FURTHEST``. The lower one may be below 0."""
     low, high = quantiles[:, :1], quantiles[:, -1:]
     low_slope = (quantiles[:, _LOW : _LOW + 1] - low) / _TAIL
     high_slope = (high - quantiles[:, _HIGH : _HIGH + 1]) / _TAIL
@@ -240,10 +242,10 @@ def _extended(quantiles: Array) -> Array:
 
 
 def _stretched(asked: Array, below: Array, above: Array) -> Array:
-    """What to ask for instead of rows of ``asked``: what they say of z times a factor on either side.
+    """Return the levels to request instead of ``asked``, which is read at z times a factor on either side.
 
     Args:
-        asked: by the level that is wanted, shape (B, len(LEVELS)).
+        asked: requested levels by wanted level, shape (B, len(LEVELS)).
         below: factors for levels below one half, shape (B,).
         above: factors for those above, shape (B,).
     """
@@ -262,7 +264,7 @@ def _stretched(asked: Array, below: Array, above: Array) -> Array:
 
 
 def _covariates(quantiles: Array, n: IntArray, d: IntArray) -> dict[str, Array]:
-    """What calibration depends on, by the name of its knots."""
+    """The quantities that calibration depends on, by the name of their knots."""
     return {
         "log_n": np.log(n),
         "size": np.log(quantiles[:, LEVELS.index(0.5)] + _SMALL),
@@ -271,21 +273,21 @@ def _covariates(quantiles: Array, n: IntArray, d: IntArray) -> dict[str, Array]:
 
 
 def _knots(values: Array, name: str) -> tuple[float, ...]:
-    """Knots at evenly spread quantiles of the values, as many as there is data for."""
+    """Return knots at evenly spaced quantiles of the values, in a number that the data support."""
     count = int(np.clip(len(values) // _DATASETS_A_KNOT[name], 1, _MOST_KNOTS[name]))
     knots = np.quantile(values, (np.arange(count) + 0.5) / count)
     return tuple(np.unique(np.round(knots, 4)).tolist())
 
 
 def _hats(values: Array, knots: tuple[float, ...]) -> Array:
-    """Weights of linear interpolation between knots, constant beyond, shape (N, K); each row sums to 1."""
+    """Return weights, shape (N, K), of linear interpolation between knots and constant values beyond."""
     numbers = as_array(tuple(range(len(knots))))
     position = np.interp(values, as_array(knots), numbers)
     return np.asarray(np.maximum(1 - np.abs(position[:, None] - numbers), 0.0))
 
 
 def _cells(hats: list[Array]) -> Iterator[Array]:
-    """Weights of the datasets in each combination of knots, shape (N,)."""
+    """Return weights of the datasets in each combination of knots, shape (N,)."""
     log_n, size, log_d = hats
     for near in log_n.T:
         for of_size in size.T:

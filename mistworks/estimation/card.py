@@ -1,4 +1,4 @@
-"""The ``README.md`` in a model's folder: what it was made from, how good it is, where not to trust it."""
+"""The model card, ``README.md`` in an estimator's folder: origin, accuracy, and where not to trust it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,15 +11,15 @@ from mistworks.files import write_whole
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What a card tells beside what the estimator knows of itself.
+    """The facts of a card that the estimator itself does not hold.
 
     Attributes:
-        preset: name of the preset it was made by.
+        preset: name of its preset.
         commit: git commit of the code.
         data: content hash of each store, by split.
         seconds: time taken by each step.
-        machine: on what, such as ``"2 cores"``.
-        results: figures by name; the name says their unit.
+        machine: the machine, such as ``"2 cores"``.
+        results: figures by name, which includes their unit.
         not_to_trust: further sentences on where estimates fail.
     """
 
@@ -45,7 +45,7 @@ class ModelCard:
         )
 
     def write(self, folder: Path, estimator: Estimator) -> None:
-        """Write the card into the folder that `Estimator.save` made."""
+        """Write the card into the folder that `Estimator.save` created."""
         write_whole(folder / CARD_FILE, self.text(estimator).encode())
 
     def _making(self, estimator: Estimator) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Mutual information is at most the smaller entropy of the two sides, where a side takes few states.
+"""The entropy cap: mutual information is at most the smaller entropy, if a side has few states.
 
 The statistics ``discrete.cap`` hold an estimate of min(H(X), H(Y)) in nats, its standard error, and a flag
-that is 0 where neither side is discrete enough to have one.
+that is 0 if neither side is discrete enough to have a cap.
 """
 
 from functools import lru_cache
@@ -17,13 +17,13 @@ from mistworks.statistics.layout import statistic_names
 
 @lru_cache(maxsize=1)
 def cap_columns() -> tuple[int, int, int]:
-    """Positions among the statistics of the cap's estimate, its standard error and its flag."""
+    """Return the positions of the cap's estimate, its standard error and its flag among the statistics."""
     value, error, flag = (statistic_names().index(f"discrete.cap.{part}") for part in range(3))
     return value, error, flag
 
 
 def candidate_caps(statistics: FloatArray, most: float) -> NDArray[np.float32]:
-    """What no candidate estimate may exceed, in nats: the cap, or ``most`` without one; shape (B, 1)."""
+    """Return the maximum of candidate estimates in nats: the cap, or ``most`` without one; shape (B, 1)."""
     value, _, flag = cap_columns()
     bounded = statistics[:, flag, None] > 0
     return np.where(bounded, statistics[:, value, None], np.float32(most))
@@ -40,7 +40,7 @@ def joint_entropies(statistics: FloatArray) -> list[float | None]:
 
 
 def capped(quantiles: NDArray[Any], statistics: FloatArray) -> NDArray[Any]:
-    """Quantiles at ``LEVELS``, each at most that of the cap: Ĥ + Φ⁻¹(τ) · se, at least 0.
+    """Limit quantiles at ``LEVELS`` to those of the cap: Ĥ + Φ⁻¹(τ) · se, at least 0.
 
     Args:
         quantiles: in nats, in order, shape (B, len(LEVELS)).

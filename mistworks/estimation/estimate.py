@@ -13,14 +13,14 @@ from mistworks.errors import MistworksError
 from mistworks.normal import inverse_cdf
 
 LEVELS: tuple[float, ...] = (0.001, *(level / 200 for level in range(1, 200)), 0.999)
-"""Levels at which quantiles are computed; between them they are interpolated linearly."""
+"""Levels of the quantiles. Between these, quantiles are interpolated linearly."""
 
 LEVELS_Z: NDArray[np.float64] = inverse_cdf(LEVELS)
 """Φ⁻¹ of the levels."""
 
 
 UNFAMILIAR = 0.01
-"""Below this familiarity a sample is called unlike the training data."""
+"""Below this familiarity, a sample counts as unlike the training data."""
 
 Unit = Literal["nats", "bits"]
 """A bit is log 2 nats."""
@@ -32,20 +32,20 @@ _PER_NAT: dict[Unit, float] = {"nats": 1.0, "bits": 1 / math.log(2)}
 class Estimate:
     """Mutual information of one sample, in nats. ``float(estimate)`` is the point estimate.
 
-    Where one side is a function of the other to rounding, mutual information is infinite or as large as the
-    sample lets on: quantiles above the median are infinite then, and the median is a lower bound.
+    If one side is a function of the other up to rounding, mutual information is infinite or larger than the
+    sample can show. Quantiles above the median are then infinite, and the median is a lower bound.
 
     Attributes:
         mi: the point estimate in nats, at least 0: the median for a network trained with the pinball loss,
             the mean for one trained with the squared error.
-        quantiles: quantiles in nats at ``LEVELS``, not decreasing; None for the squared error.
-        familiarity: how much the sample is like those that the estimator was trained on, between 0 and 1: the
-            share of samples of the training families that are less like the rest. Intervals widen as it
-            falls; below 0.01 the estimator warns. None where the estimator cannot tell.
-        n_used: number of rows that were used: of those passed, without missing values where these were
-            dropped, and without exact copies of continuous points. None where no sample was read.
-        joint_entropy: H(X,Y) in nats where all columns of both sides are classes, by Miller and Madow ("Note
-            on the bias of information estimates", 1955); None for numbers.
+        quantiles: non-decreasing quantiles in nats at ``LEVELS``; None for the squared error.
+        familiarity: how typical the sample is of the training data, between 0 and 1: the share of samples of
+            the training families that are less typical. Intervals widen as it falls; below 0.01 the estimator
+            warns. None if the estimator cannot measure it.
+        n_used: number of rows that were used: of those passed, without missing values if these were dropped,
+            and without exact copies of continuous points. None if no sample was read.
+        joint_entropy: H(X,Y) in nats if all columns of both sides are classes, by Miller and Madow ("Note on
+            the bias of information estimates", 1955); None for numbers.
     """
 
     mi: float
@@ -93,7 +93,7 @@ class Estimate:
         """The median in nats.
 
         Raises:
-            MistworksError: the model was trained with the squared error.
+            MistworksError: the estimator was trained with the squared error.
         """
         return self.quantile(0.5)
 
@@ -103,7 +103,7 @@ class Estimate:
         if self.quantiles is None:
             return self.mi
         ends = self.quantiles[0], self.quantiles[-1]
-        # ∫ Q(τ) dτ, exact for the linear interpolation; beyond the outermost levels Q is constant.
+        # ∫ Q(τ) dτ, exact for the linear interpolation; Q is constant beyond the outermost levels.
         return float(np.trapezoid([ends[0], *self.quantiles, ends[1]], [0.0, *LEVELS, 1.0]))
 
     @overload
@@ -111,20 +111,20 @@ class Estimate:
     @overload
     def quantile(self, tau: Sequence[float] | NDArray[np.floating[Any]]) -> NDArray[np.float64]: ...
     def quantile(self, tau: ArrayLike) -> float | NDArray[np.float64]:
-        """Quantiles in nats at levels between 0.001 and 0.999: a float for a float, an array for an array.
+        """Return quantiles in nats at levels from 0.001 to 0.999: a float for a float, else an array.
 
         Raises:
-            MistworksError: a level is outside, or the model was trained with the squared error.
+            MistworksError: a level is out of range, or the estimator was trained with the squared error.
         """
         if self.quantiles is None:
             raise MistworksError(
-                "this model gives a point estimate only, since it was trained with objective squared-error; "
-                "train one with objective pinball to have quantiles and intervals"
+                "Expected an estimator with quantiles, got one trained with objective squared-error. Train "
+                "one with objective pinball."
             )
         levels = np.asarray(tau, dtype=np.float64)
         if not np.all((levels >= LEVELS[0]) & (levels <= LEVELS[-1])):
             raise MistworksError(
-                f"Expected quantile levels from {LEVELS[0]} to {LEVELS[-1]}, got {tau!r}. Ask for others."
+                f"Expected quantile levels from {LEVELS[0]} to {LEVELS[-1]}, got {tau!r}. Choose others."
             )
         quantiles = np.array(self.quantiles)
         finite = quantiles != np.inf
@@ -134,18 +134,18 @@ class Estimate:
         return float(values) if levels.ndim == 0 else values
 
     def interval(self, level: float = 0.9, unit: Unit = "nats") -> tuple[float, float]:
-        """The central interval, which holds the true value with probability ``level``.
+        """Return the central interval, which contains the true value with probability ``level``.
 
         Raises:
-            MistworksError: level is not between 0 and 0.998, the unit is neither nats nor bits, or the model
-                was trained with the squared error.
+            MistworksError: level is not between 0 and 0.998, the unit is neither nats nor bits, or the
+                estimator was trained with the squared error.
         """
         if unit not in get_args(Unit):
             raise MistworksError(f"Expected the unit nats or bits, got {unit!r}.")
         if not 0 <= level <= LEVELS[-1] - LEVELS[0]:
             raise MistworksError(
                 f"Expected the level of an interval from 0 to {LEVELS[-1] - LEVELS[0]:.3f}, got {level}. "
-                "Ask for another."
+                "Choose another."
             )
         margin, factor = max((1 - level) / 2, LEVELS[0]), _PER_NAT[unit]
         return self.quantile(margin) * factor, self.quantile(1 - margin) * factor

@@ -41,8 +41,8 @@ _SHIPPED_FOLDER = Path(__file__).parents[1] / "weights"
 _SHIPPED_LOCK = threading.Lock()
 _MIDDLE, _HIGH = LEVELS.index(0.5), LEVELS.index(0.95)
 _LEAST_PER_THREAD = 4
-# Where one side is a function of the other, intervals reach further up than this, in nats; finding functions
-# takes as long as a third of an estimate, which most samples are spared.
+# Nats. If one side is a function of the other, intervals reach beyond this. Checking for functions takes a
+# third of the time of an estimate, and most samples are spared it.
 _MAY_BE_INFINITE = 2.0
 
 
@@ -54,19 +54,20 @@ class Trained(Protocol):
 
 
 class Estimator:
-    """A trained network with what is needed to use it.
+    """A trained network with everything needed to use it.
 
     Attributes:
-        network: what predicts.
+        network: the predictor.
         network_config: its configuration.
         objective: the loss it was trained with.
         training_range: sizes of the datasets it was trained on; beyond them it extrapolates.
-        calibration: brings the quantiles to their promised coverage; None leaves them as they are.
-        witnesses: by group of families, a network that was trained without it. A calibration learns from them
-            how wrong the estimator is on what it has not seen; estimates do not use them.
+        calibration: gives intervals their nominal coverage; None leaves quantiles as the network predicts
+            them.
+        witnesses: networks trained without a group of families, by group. A calibration learns from them how
+            wrong the estimator is on unseen families; estimates do not use them.
 
     Raises:
-        MistworksError: a calibration is given to a network without quantiles.
+        MistworksError: the network has no quantiles to calibrate, and a calibration is given.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Estimator:
         self.witnesses = dict(witnesses or {})
 
     def with_calibration(self, calibration: Calibration | None) -> "Estimator":
-        """The same network with another calibration, or with none, and without witnesses.
+        """Return the same network with another calibration or none, and without witnesses.
 
         Raises:
             MistworksError: the network has no quantiles to calibrate.
@@ -99,29 +100,28 @@ class Estimator:
         return Estimator(self.network, self.network_config, self.objective, self.training_range, calibration)
 
     def estimate(self, x: object, y: object) -> Estimate:
-        """Mutual information of the sample x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,).
+        """Estimate mutual information from x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,).
 
-        What carries no information is left out, see `mistworks.preparation`. Where all of x or all of y is
-        constant, the estimate and every quantile are 0. No quantile exceeds the entropy that a discrete side
-        can have, up to the uncertainty of that entropy. Where one side is a function of the other to
-        rounding, quantiles above the median are infinite, and the median is a lower bound; that is looked
-        into where the interval reaches beyond 2 nats.
+        Columns that carry no information are left out, see `mistworks.preparation`. If all of x or all of y
+        is constant, the estimate and every quantile are 0. No quantile exceeds the entropy of a discrete
+        side, up to the uncertainty of that entropy. If one side is a function of the other up to rounding,
+        quantiles above the median are infinite, and the median is a lower bound; this is checked if the
+        interval reaches beyond 2 nats.
 
         Raises:
             MistworksError: x and y are not a sample the network can read; see `mistworks.preparation`.
 
         Warns:
-            MistworksWarning: the sample is unlike what the network was trained on, or otherwise unusual; the
-                warning says how.
+            MistworksWarning: the sample is unlike the training data, or otherwise unusual. The warning says
+                how.
         """
         return self.estimate_many([(x, y)])[0]
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
-        """Estimates of many pairs, in their order, computed together.
+        """Estimate many pairs together, in order.
 
-        The result for a pair does not depend on the others, up to rounding, and memory for the computation is
-        bounded whatever their number is. Errors and warnings are those of `estimate`; one warning of each
-        kind tells of all pairs.
+        The result for a pair does not depend on the others, up to rounding, and memory is bounded whatever
+        their number. Errors and warnings are those of `estimate`; one warning of each kind covers all pairs.
         """
         samples, observed = self._observe(pairs)
         estimates = [self._nothing] * len(samples)
@@ -150,7 +150,7 @@ class Estimator:
         return [replace(each, n_used=sample.n) for each, sample in zip(estimates, samples, strict=True)]
 
     def _observe(self, pairs: Iterable[tuple[object, object]]) -> tuple[list[Prepared], list[Any]]:
-        """Return samples and what the network reads of each, None for constant ones; one thread per core."""
+        """Return samples and the network's input for each, None for constant ones; one thread per core."""
 
         def observe(pair: tuple[object, object]) -> tuple[Prepared, Any]:
             sample = prepare(*pair)
@@ -158,13 +158,13 @@ class Estimator:
             return sample, None if sample.constant else self.network.observe(sample)
 
         pairs = list(pairs)
-        # How many cores there are takes long to ask for.
+        # Asking for the number of cores is slow.
         threads = len(pairs) // _LEAST_PER_THREAD
         threads = min(os.cpu_count() or 1, threads) if threads > 1 else 1
         if threads > 1:
             from concurrent.futures import ThreadPoolExecutor
 
-            # The first by itself, so that no thread waits for what another imports.
+            # The first is done alone, so that no thread waits for the imports of another.
             read = [observe(pairs[0])]
             with ThreadPoolExecutor(threads) as pool:
                 read += pool.map(observe, pairs[1:])
@@ -187,7 +187,7 @@ class Estimator:
         return self.estimate_many((block[row].x, block[row].y) for row in rows.tolist())
 
     def estimate_statistics(self, statistics: FloatArray) -> list[Estimate]:
-        """Estimate samples from their statistics, with a network that reads those.
+        """Estimate samples from their statistics, with a network that reads statistics.
 
         Args:
             statistics: shape (B, S), see `mistworks.statistics`.
@@ -198,11 +198,11 @@ class Estimator:
         return self._read_out(self.network.predict_statistics(statistics, mean=self._mean))
 
     def differentiable(self, x: "Tensor", y: "Tensor") -> "Tensor":
-        """The estimate of one sample with a gradient in its values, for instance to maximise it.
+        """Estimate one sample with gradients in its values, for instance to maximise the estimate.
 
-        Ranks and counts are smoothed (see `mistworks.statistics.summarise_smoothly`), which of continuous
-        columns moves the estimate by far less than another sample of the same distribution would. Where the
-        estimate is 0, so is the gradient. It does not warn outside the training range. Needs torch.
+        Ranks and counts are smoothed (see `mistworks.statistics.summarise_smoothly`). For continuous columns
+        this changes the estimate far less than another sample of the same distribution would. If the estimate
+        is 0, so is the gradient. There is no warning outside the training range. Needs torch.
 
         Args:
             x: shape (n, dx), n up to 2,000, floating-point; memory is n² values per column.
@@ -212,7 +212,7 @@ class Estimator:
             The point estimate in nats, shape ().
 
         Raises:
-            MistworksError: the network does not read statistics, or x and y are not such tensors.
+            MistworksError: the network does not read statistics, or x and y are not tensors of this kind.
         """
         from mistworks.estimation.inputs import check_tensors
 
@@ -258,14 +258,14 @@ class Estimator:
 
     @property
     def _nothing(self) -> Estimate:
-        """The estimate where X or Y is constant."""
+        """The estimate if X or Y is constant."""
         return Estimate(0.0, None if self._mean else (0.0,) * len(LEVELS))
 
     def save(self, folder: str | Path) -> None:
-        """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
+        """Write ``model.safetensors`` and ``config.json``. The folder is written completely or not at all.
 
-        A ``README.md`` in the folder, the model card, goes when the folder is replaced: it tells of the
-        model before.
+        A ``README.md`` in the folder, the model card, is removed when the folder is replaced, since it
+        describes the former estimator.
 
         Raises:
             MistworksError: the folder holds something other than a saved estimator.
@@ -288,10 +288,10 @@ class Estimator:
 
     @classmethod
     def load(cls, folder: str | Path) -> "Estimator":
-        """Read what `save` wrote.
+        """Load a saved estimator.
 
         Raises:
-            MistworksError: a file is missing, was edited, or is of another version of the format.
+            MistworksError: a file is missing, was edited, or has another format version.
         """
         config, weights = read_model(Path(folder))
         try:
@@ -311,12 +311,12 @@ class Estimator:
 
     @property
     def weights_sha256(self) -> str:
-        """SHA-256 of ``model.safetensors`` as `save` writes it: equal exactly for equal weights."""
+        """SHA-256 of ``model.safetensors`` as `save` writes it: equal if and only if weights are equal."""
         return hashlib.sha256(pack(self.network.tensors())).hexdigest()
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of weights and calibration: that of the weights alone without a calibration."""
+        """SHA-256 of weights and calibration, or of the weights if there is no calibration."""
         if self.calibration is None:
             return self.weights_sha256
         return hashlib.sha256(f"{self.weights_sha256}/{self.calibration.sha256}".encode()).hexdigest()
@@ -336,7 +336,7 @@ def _may_be_infinite(estimate: Estimate) -> bool:
 
 
 def _unbounded(estimate: Estimate) -> Estimate:
-    """The same with infinite quantiles above the median, which is a lower bound."""
+    """Return the estimate with infinite quantiles above the median, which is a lower bound."""
     if estimate.quantiles is None:
         return estimate
     above = (np.inf,) * (len(LEVELS) - _MIDDLE - 1)
@@ -344,16 +344,16 @@ def _unbounded(estimate: Estimate) -> Estimate:
 
 
 def load(folder: str | Path) -> Estimator:
-    """Read an estimator from the folder it was saved to, or a registered one.
+    """Load an estimator from its folder, or from the registry.
 
     Args:
-        folder: what `Estimator.save` wrote; or the name of a registered estimator, ``"mist@champion"``,
-            ``"mist/3"`` or ``"models:/mist@champion"``, looked up in the registry that
-            ``MLFLOW_TRACKING_URI`` names, or in the folder ``mistworks-data`` if that is not set.
+        folder: a folder that `Estimator.save` wrote; or the name of a registered estimator,
+            ``"mist@champion"``, ``"mist/3"`` or ``"models:/mist@champion"``, looked up in the registry that
+            ``MLFLOW_TRACKING_URI`` names, or in the folder ``mistworks-data`` without this variable.
 
     Raises:
-        MistworksError: a file is missing, was edited, or is of another version of the format; there is no
-            such registered estimator, or ``mistworks[pipeline]`` is not installed.
+        MistworksError: a file is missing, was edited, or has another format version; the registered estimator
+            does not exist, or ``mistworks[pipeline]`` is not installed.
     """
     if isinstance(folder, str) and address_of(folder) is not None:
         return cast("Estimator", load_address(folder))
@@ -361,7 +361,7 @@ def load(folder: str | Path) -> Estimator:
 
 
 def shipped() -> Estimator:
-    """The estimator that comes with the package, read once; `estimate` uses it unless told otherwise.
+    """Return the estimator that comes with the package, the default of `estimate`. It is loaded once.
 
     Raises:
         MistworksError: this version comes without weights.
@@ -374,8 +374,8 @@ def shipped() -> Estimator:
 def _load_shipped() -> Estimator:
     if not (_SHIPPED_FOLDER / CONFIG_FILE).is_file():
         raise MistworksError(
-            "this version comes without weights; pass model= an estimator or the folder of one, which "
-            "`mistworks pipeline --preset quick` makes"
+            "Expected weights in this version of Mistworks, got none. Pass an estimator or its folder as "
+            "model=; `mistworks pipeline --preset quick` trains one."
         )
     return load(_SHIPPED_FOLDER)
 

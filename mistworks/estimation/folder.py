@@ -1,4 +1,4 @@
-"""The folder that an estimator is saved to: weights in safetensors, the rest in JSON, both hashed."""
+"""The folder of a saved estimator: weights in safetensors, the rest in JSON, both hashed."""
 
 import hashlib
 import json
@@ -29,20 +29,20 @@ CARD_FILE = "README.md"
 
 
 class ModelConfig(FrozenConfig):
-    """What ``config.json`` holds.
+    """The content of ``config.json``.
 
     Attributes:
         format: always ``"mistworks-model"``.
-        format_version: of this file.
+        format_version: format version of this file.
         network: configuration of the network.
         objective: the loss it was trained with.
         training_range: sizes of the datasets it was trained on.
-        weights_sha256: of ``model.safetensors``.
-        calibration: of the quantiles, None without one.
-        witnesses: groups of families, for each of which ``witnesses.safetensors`` has a network that was
-            trained without it; none once the estimator is calibrated.
-        witnesses_sha256: of that file, empty without one.
-        config_sha256: of everything else in the file.
+        weights_sha256: SHA-256 of ``model.safetensors``.
+        calibration: calibration of the quantiles, or None.
+        witnesses: groups of families. For each, ``witnesses.safetensors`` has a network trained without it.
+            Empty once the estimator is calibrated.
+        witnesses_sha256: SHA-256 of that file, empty without it.
+        config_sha256: SHA-256 of everything else in the file.
     """
 
     format: Literal["mistworks-model"] = "mistworks-model"
@@ -62,17 +62,17 @@ class ModelConfig(FrozenConfig):
 
 
 def pack(tensors: Mapping[str, FloatArray]) -> bytes:
-    """Tensors by name in the format safetensors; equal bytes exactly for equal tensors."""
+    """Serialise tensors by name as safetensors: bytes are equal if and only if tensors are."""
     from safetensors.numpy import save
 
     return save(dict(tensors))
 
 
 def unpack(content: bytes) -> dict[str, FloatArray]:
-    """What `pack` wrote.
+    """Read the output of `pack`.
 
     Raises:
-        MistworksError: it is something else.
+        MistworksError: the bytes are not in this format.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
@@ -84,10 +84,10 @@ def unpack(content: bytes) -> dict[str, FloatArray]:
 
 
 def write_model(folder: Path, config: ModelConfig, weights: bytes, witnesses: bytes | None = None) -> None:
-    """Write ``model.safetensors`` and ``config.json``: a folder that is there whole or not at all.
+    """Write ``model.safetensors`` and ``config.json``. The folder is written completely or not at all.
 
-    A ``README.md`` in the folder, the model card, goes when the folder is replaced: it tells of the model
-    before.
+    A ``README.md`` in the folder, the model card, is removed when the folder is replaced, since it describes
+    the former estimator.
 
     Raises:
         MistworksError: the folder holds something other than a saved estimator, or cannot be written.
@@ -95,8 +95,8 @@ def write_model(folder: Path, config: ModelConfig, weights: bytes, witnesses: by
     others = sorted(path.name for path in folder.iterdir()) if folder.exists() else []
     if set(others) - {WEIGHTS_FILE, WITNESSES_FILE, CONFIG_FILE, CARD_FILE}:
         raise MistworksError(
-            f"{folder} must be a new folder or a saved estimator, and it holds {', '.join(others[:3])}; "
-            "choose another folder"
+            f"Expected a new folder or a saved estimator at {folder}, got {', '.join(others[:3])}. Choose "
+            "another folder."
         )
     if witnesses is not None:
         config = config.model_copy(update={"witnesses_sha256": hashlib.sha256(witnesses).hexdigest()})
@@ -116,17 +116,17 @@ def write_model(folder: Path, config: ModelConfig, weights: bytes, witnesses: by
 
 
 def read_model(folder: Path) -> tuple[ModelConfig, bytes]:
-    """The configuration and the weights that `write_model` wrote.
+    """Read the configuration and the weights that `write_model` wrote.
 
     Raises:
-        MistworksError: a file is missing, was edited, or is of another version of Mistworks.
+        MistworksError: a file is missing, was edited, or has another version.
     """
     config = read_config(folder)
     return config, _read_hashed(folder / WEIGHTS_FILE, config.weights_sha256)
 
 
 def read_witnesses(folder: Path, config: ModelConfig) -> dict[str, dict[str, FloatArray]]:
-    """By group of families the weights of the network that was trained without it; empty without any.
+    """Read the weights of the witnesses, by the group of families that each was trained without.
 
     Raises:
         MistworksError: the file is missing or was edited.
@@ -146,36 +146,41 @@ def _read_hashed(path: Path, sha256: str) -> bytes:
     content = _read(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise MistworksError(
-            f"{path} is not the file that was saved: its SHA-256 differs from the one "
-            f"in {CONFIG_FILE}; copy the folder again or train again"
+            f"Expected {path} with the SHA-256 in {CONFIG_FILE}, got another. Copy the folder again, or "
+            "train again."
         )
     return content
 
 
 def read_config(folder: Path) -> ModelConfig:
-    """The configuration alone.
+    """Read only the configuration.
 
     Raises:
-        MistworksError: the file is missing, was edited, or is of another version of Mistworks.
+        MistworksError: the file is missing, was edited, or has another version.
     """
     path = folder / CONFIG_FILE
     content = _read(path)
     try:
         values = json.loads(content)
     except ValueError:
-        raise MistworksError(f"{path} is not JSON; copy the folder again or train again") from None
+        raise MistworksError(
+            f"Expected JSON in {path}, got something else. Copy the folder again, or train again."
+        ) from None
     if not isinstance(values, dict) or values.get("format") != "mistworks-model":
-        raise MistworksError(f"{path} is not the configuration of an estimator; pass the folder of one")
+        raise MistworksError(
+            f"Expected the configuration of an estimator in {path}, got something else. Pass the folder of "
+            "an estimator."
+        )
     if values.get("format_version") not in READABLE_VERSIONS:
         raise MistworksError(
-            f"{path} is of format version {values.get('format_version')}, and this version of Mistworks "
-            f"reads {' and '.join(map(str, READABLE_VERSIONS))}; load it with the version that saved it"
+            f"Expected format version {' or '.join(map(str, READABLE_VERSIONS))} of {path}, got "
+            f"{values.get('format_version')}. Load it with the version of Mistworks that saved it."
         )
     if _digest(values) != values.get("config_sha256"):
-        raise MistworksError(f"{path} was edited: its SHA-256 is not its own; copy the folder again")
+        raise MistworksError(f"Expected {path} as it was saved, got an edited file. Copy the folder again.")
     network = values.get("network")
     if isinstance(network, dict) and network.get("network") == "summary":
-        # The first weights over statistics did not tell the version.
+        # The first weights over statistics did not record the version.
         version = network.get("statistics", "1")
         if version != VERSION:
             raise MistworksError(
@@ -187,8 +192,8 @@ def read_config(folder: Path) -> ModelConfig:
         return ModelConfig.parse(values)
     except MistworksError as error:
         raise MistworksError(
-            f"{path} is of another version of Mistworks: {error}; load it with the version that saved it, or "
-            "train again"
+            f"Expected {path} of this version of Mistworks, got another ({error}). Load it with the version "
+            "that saved it, or train again."
         ) from None
 
 
@@ -197,21 +202,22 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise MistworksError(
-            f"{path} is missing; an estimator's folder holds {WEIGHTS_FILE} and {CONFIG_FILE}, so pass one"
+            f"Expected {WEIGHTS_FILE} and {CONFIG_FILE} in an estimator's folder, got no {path}. Pass the "
+            "folder of an estimator."
         ) from None
     except OSError as error:
         raise MistworksError(
-            f"{path} cannot be read ({error.strerror}); pass an estimator's folder"
+            f"Expected to read {path}, got: {error.strerror}. Pass the folder of an estimator."
         ) from None
 
 
 def _digest(values: Mapping[str, Any]) -> str:
-    """SHA-256 of what the file says, whichever keys its version has."""
+    """SHA-256 of the content of the file, whichever keys its version has."""
     bare = {**values, "config_sha256": ""}
     return hashlib.sha256(json.dumps(bare, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _readable_json(values: Mapping[str, Any]) -> str:
-    """JSON in lines, each list of numbers on one."""
+    """Format JSON in lines, each list of numbers on one line."""
     text = json.dumps(values, indent=1)
-    return re.sub(r"\[([^][{}\"]+)\]", lambda found: f"[{' '.join(found[1].split())}]", text) + "\n"
+    return re.sub(r"\[([^][{}\"]+)\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"

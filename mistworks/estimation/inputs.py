@@ -1,4 +1,4 @@
-"""A user's X and Y as arrays that a network over samples reads."""
+"""Convert a user's X and Y to arrays for a network over samples."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ MAX_SMOOTH_POINTS = 2_000
 
 
 def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
-    """X of shape (n, dx) and Y of shape (n, dy) as float32, each column shifted and scaled into [−1, 1].
+    """Return X of shape (n, dx) and Y of shape (n, dy) as float32, each column mapped linearly into [−1, 1].
 
-    The shift and the scale, computed in double precision, keep columns far from 0 apart in float32; mutual
-    information does not change under them. Class labels are numbered.
+    Shift and scale are computed in double precision, so that columns far from 0 keep their digits in float32.
+    They do not change mutual information. Class labels are numbered.
 
     Args:
         x: see `mistworks.preparation.reading.read_side`.
@@ -32,16 +32,17 @@ def check_pair(x: object, y: object) -> tuple[FloatArray, FloatArray]:
 
 
 def check_tensors(x: "Tensor", y: "Tensor") -> None:
-    """Refuse what has no smooth ranks: x and y are floating-point tensors of shapes (n, dx) and (n, dy).
+    """Refuse input without smooth ranks: anything but floating-point tensors of shapes (n, dx) and (n, dy).
 
     Raises:
-        MistworksError: they are not, are not finite, or hold fewer than 5 points or more than 2,000.
+        MistworksError: x or y is something else, is not finite, or has fewer than 5 points or more than
+            2,000.
     """
     for name, values in (("x", x), ("y", y)):
         if not _is_differentiable(values):
             raise MistworksError(
                 f"Expected {name} to be a floating-point tensor of shape (n, d), got {_described(values)}. "
-                "Convert it: only such a tensor has a gradient."
+                "Convert it."
             )
         if not bool(values.isfinite().all()):
             raise MistworksError(
@@ -51,7 +52,7 @@ def check_tensors(x: "Tensor", y: "Tensor") -> None:
     if len(x) != len(y) or not MIN_POINTS <= len(x) <= MAX_SMOOTH_POINTS:
         raise MistworksError(
             f"Expected x and y with the same number of rows, from {MIN_POINTS} to {MAX_SMOOTH_POINTS:,} for "
-            f"smooth ranks, got {len(x):,} and {len(y):,}. Pass a part of the points."
+            f"smooth ranks, got {len(x):,} and {len(y):,}. Pass a subset of the points."
         )
 
 

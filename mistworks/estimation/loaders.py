@@ -1,7 +1,7 @@
-"""Estimators behind addresses such as ``models:/mist@champion``, read by whatever package knows how.
+"""Load estimators from addresses such as ``models:/mist@champion``, through any package that reads them.
 
-A package says which schemes it reads by an entry point of the group ``mistworks.loaders``: its name is the
-scheme, and its object takes the address and returns the estimator.
+A package registers a scheme as an entry point of the group ``mistworks.loaders``: its name is the scheme, and
+its object takes the address and returns the estimator.
 """
 
 import re
@@ -19,22 +19,22 @@ _SHORT = re.compile(r"[^./\\@:~][^/\\@:]*(@[^/@]+|/[1-9]\d*)")
 
 
 def address_of(text: str) -> str | None:
-    """The address that a text gives, or None for a path.
+    """Return the address that a text denotes, or None for a path.
 
-    ``mist@champion`` and ``mist/3`` are short for addresses of the scheme ``models``, unless there is such a
-    file or folder.
+    ``mist@champion`` and ``mist/3`` are short for addresses of the scheme ``models``, unless a file or folder
+    has this name.
     """
-    # One letter is a drive of Windows.
+    # A single letter is a Windows drive.
     if re.match(r"[a-z][a-z0-9+.-]+:/", text):
         return text
     return f"models:/{text}" if _SHORT.fullmatch(text) and not Path(text).exists() else None
 
 
 def load_address(text: str) -> object:
-    """The estimator behind an address, or what is short for one.
+    """Load the estimator at an address, or at its short form.
 
     Raises:
-        MistworksError: nothing that is installed reads it, or there is no such estimator.
+        MistworksError: no installed package reads it, or the estimator does not exist.
     """
     address, known = address_of(text) or text, names(GROUP)
     scheme = address.partition(":/")[0]

@@ -1,4 +1,4 @@
-"""Many estimates from whatever a user names as the model, in parts that fit into memory."""
+"""Many estimates from whatever estimator a user names, in parts that fit into memory."""
 
 import math
 from collections.abc import Collection, Hashable, Iterable, Iterator, Sized
@@ -12,14 +12,14 @@ _PART_CELLS = 2**24
 
 
 class BatchEstimator(Protocol):
-    """What estimates many pairs at once: a `mistworks.Estimator`, or anything with this method.
+    """Anything that estimates many pairs at once: a `mistworks.Estimator`, or any object with this method.
 
     `feature_scores` and `independence_test` pass each side as a `mistworks.preparation.reading.Side`, which
     has a shape and which `numpy.asarray` turns into an array.
     """
 
     def estimate_many(self, pairs: Iterable[tuple[object, object]]) -> list[Estimate]:
-        """Estimates of pairs x of shape (n, dx) and y of shape (n, dy), in their order."""
+        """Estimate pairs x of shape (n, dx) and y of shape (n, dy), in order."""
 
 
 Model = BatchEstimator | str | Path | None
@@ -33,10 +33,10 @@ def estimate_many(
     missing: Missing = "raise",
     classes: Collection[Hashable] = (),
 ) -> list[Estimate]:
-    """Mutual information of many samples, in nats, in their order: `mistworks.estimate` of each, but faster.
+    """Estimate the mutual information of many samples in nats, in order. Faster than a loop.
 
-    Pairs of like shape are computed together. An iterator's pairs are taken as they are needed, so that they
-    need not all be in memory at once.
+    Pairs of similar shape are computed together. Pairs of an iterator are taken as needed, so they need not
+    all be in memory at once.
 
     Args:
         pairs: samples x of shape (n, dx) or (n,) and y of shape (n, dy) or (n,), of any mixture of shapes.
@@ -45,7 +45,7 @@ def estimate_many(
         classes: names of columns of numbers that are class labels, in every pair.
 
     Raises:
-        MistworksError: a pair is not a sample, values are missing, or there is no such model.
+        MistworksError: a pair is not a sample, values are missing, or the estimator does not exist.
     """
     estimator = _estimator(model)
     if missing != "raise" or classes:

@@ -1,4 +1,4 @@
-"""What an estimator warns of: samples outside its training range, unusual, unfamiliar, or without a bound."""
+"""The warnings of an estimator: samples out of range, unusual, unfamiliar, or without a bound."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Notice:
     """One kind of warning.
 
     Attributes:
-        text: what it says of the first such sample, without a full stop.
+        text: message about the first such sample, without a full stop.
         count: number of such samples.
     """
 
@@ -43,9 +43,9 @@ def notices_of_unfamiliar(
     """Return what is unlike the training data in the first unfamiliar sample.
 
     Args:
-        estimates: of B samples.
-        statistics: of the same samples, shape (B, S); None if the network reads samples.
-        network: says which statistics are strange.
+        estimates: estimates of B samples.
+        statistics: statistics of the same samples, shape (B, S); None if the network reads samples.
+        network: names the strange statistics.
     """
     rows = [
         row
@@ -57,8 +57,8 @@ def notices_of_unfamiliar(
     what = network.strangest(statistics[rows[0]])
     because = f": {what}" if what else ""
     text = (
-        f"the sample is less like the training data than {1 - UNFAMILIAR:.0%} of them are like each other"
-        f"{because}; its interval is wider for that, and may still be too narrow"
+        f"the sample is less like the training data than {1 - UNFAMILIAR:.0%} of them are like each "
+        f"other{because}; its interval is wider for this reason, and may still be too narrow"
     )
     return [Notice(text, len(rows))]
 

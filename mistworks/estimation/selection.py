@@ -1,4 +1,4 @@
-"""Which columns tell about a target: one score per column, with its interval, also for scikit-learn."""
+"""Feature selection by the mutual information of each column with a target, also in scikit-learn."""
 
 from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class FeatureScore(NamedTuple):
     """Mutual information of one column with the target, in nats.
 
     Attributes:
-        name: what the column is called: its label in a DataFrame, else its position.
+        name: label of the column in a DataFrame, else its position.
         score: the point estimate.
         lower: lower end of its interval.
         upper: upper end of its interval.
@@ -37,16 +37,16 @@ class FeatureScore(NamedTuple):
 class FeatureScores:
     """Mutual information of each of d columns with the target, in nats.
 
-    ``scores["age"]`` and ``scores[0]`` are a `FeatureScore`, and iteration gives one for each column in
-    order. `to_frame` makes a DataFrame. ``np.asarray`` gives the array of the point estimates, which is what
-    scikit-learn's `SelectKBest` keeps.
+    ``scores["age"]`` and ``scores[0]`` are a `FeatureScore`, and iteration yields one per column, in order.
+    `to_frame` returns a DataFrame. ``np.asarray`` returns the point estimates, which scikit-learn's
+    `SelectKBest` stores.
 
     Attributes:
-        names: what the columns are called: their labels in a DataFrame, else their positions.
+        names: names of the columns: their labels in a DataFrame, else their positions.
         scores: point estimates, shape (d,).
         lower: lower ends of their intervals, shape (d,).
         upper: upper ends of their intervals, shape (d,).
-        level: the level of each interval by itself; the probability that all d hold is lower.
+        level: the level of each single interval; the probability that all d intervals hold is lower.
     """
 
     names: tuple[Hashable, ...]
@@ -66,9 +66,9 @@ class FeatureScores:
         return map(FeatureScore._make, zip(self.names, *columns, strict=True))
 
     def __getitem__(self, column: Hashable) -> FeatureScore:
-        """The score of a column, by its name or by its position.
+        """Return the score of a column, by its name or its position.
 
-        A whole number is a position, unless columns are called by numbers: then it is a name, as in a dict.
+        An integer is a position, unless columns have integers as names: then it is a name, as in a dict.
 
         Raises:
             MistworksError: there is no such column, or several have this name.
@@ -86,12 +86,12 @@ class FeatureScores:
 
     @property
     def _has_positions(self) -> bool:
-        """Whether whole numbers are positions, since no column is called by another number."""
+        """Whether integers are positions, since no column has another integer as its name."""
         numbers = [name for name in self.names if isinstance(name, Integral)]
         return not numbers or self.names == (*range(len(self)),)
 
     def to_frame(self) -> "pd.DataFrame":
-        """A DataFrame with a row for each column of X, named as that is, and ``score``, ``lower``, ``upper``.
+        """Return a DataFrame of ``score``, ``lower`` and ``upper``, with one named row per column of X.
 
         Raises:
             MistworksError: pandas is not installed.
@@ -104,7 +104,7 @@ class FeatureScores:
                 "over the scores."
             ) from None
         rows = [(score.score, score.lower, score.upper) for score in self]
-        # Names that are tuples would otherwise become several levels.
+        # Otherwise, names that are tuples would become several levels.
         index = pd.Index(self.names, name="column", tupleize_cols=False)
         return pd.DataFrame(rows, index=index, columns=["score", "lower", "upper"])
 
@@ -128,13 +128,13 @@ def feature_scores(
     missing: Missing = "raise",
     classes: Collection[Hashable] = (),
 ) -> FeatureScores:
-    """Mutual information of each column of X with y, each with its interval, in nats.
+    """Estimate the mutual information of each column of X with y, with intervals, in nats.
 
-    It is a score function of scikit-learn as it stands: ``SelectKBest(mistworks.feature_scores, k=3)``, or
-    with a model ``SelectKBest(partial(mistworks.feature_scores, model="folder"), k=3)``.
+    It works as a score function of scikit-learn: ``SelectKBest(mistworks.feature_scores, k=3)``, or with an
+    estimator of your own, ``SelectKBest(partial(mistworks.feature_scores, model="folder"), k=3)``.
 
-    Each column is judged by itself: two columns that repeat one another both score high, and two that tell
-    about y only together both score low.
+    Each column is scored separately: two redundant columns both score high, and two columns that are
+    informative only together both score low.
 
     Args:
         X: n points of d columns, shape (n, d): an array, a tensor, a DataFrame or a list, not sparse.
@@ -147,8 +147,8 @@ def feature_scores(
         classes: names of columns of numbers that are class labels.
 
     Raises:
-        MistworksError: X and y are not a sample, values are missing, the level is none, or the model gives no
-            intervals.
+        MistworksError: X and y are not a sample, values are missing, the level is invalid, or the estimator
+            has no intervals.
     """
     if not 0 < level < 1:
         raise MistworksError(f"Expected a level between 0 and 1, got {level}. Use 0.9.")

@@ -1,4 +1,4 @@
-"""The sizes of samples that an estimator was trained on, and whether a sample lies far outside of them."""
+"""The training range of an estimator, and whether a sample is far outside it."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from mistworks.config import FrozenConfig
 from mistworks.dataset import Index
 from mistworks.preparation.prepare import Prepared
 
-# An estimator extrapolates a little: a size is far outside when it is beyond the range by more than this.
+# Estimators extrapolate a little: a size is far outside if it exceeds the range by more than this factor.
 _FAR = 2
 
 
@@ -16,9 +16,9 @@ class TrainingRange(FrozenConfig):
     """Minimum and maximum n, dx and dy among the datasets that an estimator was trained on.
 
     Attributes:
-        n: of points.
-        dx: of columns of X.
-        dy: of columns of Y.
+        n: number of points.
+        dx: number of columns of X.
+        dy: number of columns of Y.
     """
 
     n: tuple[int, int]
@@ -37,7 +37,7 @@ class TrainingRange(FrozenConfig):
 
     @classmethod
     def of(cls, index: Index) -> "TrainingRange":
-        """The range of an index that is not empty."""
+        """Return the range of an index that is not empty."""
         return cls(
             n=(int(index.n.min()), int(index.n.max())),
             dx=(int(index.dx.min()), int(index.dx.max())),
@@ -45,10 +45,7 @@ class TrainingRange(FrozenConfig):
         )
 
     def outside(self, sample: Prepared) -> str | None:
-        """Where the size of a sample lies outside by more than a factor of 2, in words without a full stop.
-
-        None where it does not.
-        """
+        """Describe the size of a sample that is far outside, without a full stop; None for other samples."""
         sizes = (
             ("points", sample.n, self.n),
             ("columns in x", sample.dx, self.dx),

@@ -1,8 +1,8 @@
 """Wider intervals for samples that are unlike the training data.
 
 A calibration holds for datasets of the families that it was fitted on. For a sample that is unlike those, the
-level z = Φ⁻¹(τ) that is asked for is multiplied by a factor. The factor grows with how strange the sample is,
-and is learned from families that some members of the network have never seen.
+requested level z = Φ⁻¹(τ) is multiplied by a factor. The factor grows with how strange the sample is, and is
+learned from families that some witnesses were trained without.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from mistworks.config import FrozenConfig
 from mistworks.estimation.conformal import TABLE_LEVELS, Array, Knots, as_array, weighted_quantiles
 from mistworks.normal import inverse_cdf
 
-# Of strangeness: bins of equal weight for the factors, and levels at which its distribution is kept.
+# Bins of strangeness with equal weight for the factors, and levels of its stored distribution.
 _MOST_BINS, _DATASETS_A_BIN, _LEAST_IN_BIN = 16, 200, 30
 _FACTOR_LEVELS = (0.925, 0.95, 0.975)
 _MOST_FACTOR = 20.0
@@ -31,7 +31,7 @@ _FAMILIAR_LEVELS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """How calibrated quantiles do on N datasets.
+    """The performance of calibrated quantiles on N datasets.
 
     Attributes:
         z: Φ⁻¹ of the level at which the truth lies, shape (N,), see `pit_z`.
@@ -45,14 +45,14 @@ class Scores:
 
 
 class Widening(FrozenConfig):
-    """How much wider an interval must be for a sample that is unlike those of the training.
+    """How much wider an interval must be for a sample that is unlike the training data.
 
     The strangeness of a sample is the Mahalanobis distance of its standardised statistics from those of the
-    training, divided by the square root of how many they are: about 1 for a familiar one.
+    training data, divided by the square root of their number: about 1 for a familiar sample.
 
     Attributes:
         strangeness: knots of log strangeness.
-        below: what z is multiplied by below the median, at least 1, at each knot.
+        below: factor of z below the median at each knot, at least 1.
         above: the same above the median.
         familiar: quantiles of log strangeness of the calibration datasets, at levels of a fixed grid.
     """
@@ -65,29 +65,29 @@ class Widening(FrozenConfig):
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if not len(self.strangeness) == len(self.below) == len(self.above):
-            raise ValueError("there must be a factor on either side for each knot; fit it again")
+            raise ValueError("Expected one factor per knot on either side. Fit it again.")
         if len(self.familiar) != len(_FAMILIAR_LEVELS):
-            raise ValueError(f"familiar must have {len(_FAMILIAR_LEVELS)} numbers; fit it again")
+            raise ValueError(f"Expected {len(_FAMILIAR_LEVELS)} numbers in familiar. Fit it again.")
         if any(high <= low for low, high in pairwise(self.strangeness)):
-            raise ValueError("knots must increase; fit it again")
+            raise ValueError("Expected knots that increase. Fit it again.")
         rows = (self.below, self.above, self.familiar)
         if any(high < low for row in rows for low, high in pairwise(row)) or min(self.below + self.above) < 1:
-            raise ValueError("factors are at least 1 and never decrease; fit it again")
+            raise ValueError("Expected factors that are at least 1 and never decrease. Fit it again.")
         return self
 
     @classmethod
     def fit(cls, familiar: Scores, unseen: Sequence[Scores]) -> "Widening":
-        """Fit on what calibrated quantiles do on families that the network was trained on, and on others.
+        """Fit on the performance of calibrated quantiles on familiar and on unseen families.
 
-        A sample of a given strangeness may come from either; both weigh the same, and so does each family
-        among those that were unseen, however many datasets it has, since the next family is a draw from
-        families (Dunn, Wasserman, Ramdas, "Distribution-free prediction sets for two-layer hierarchical
-        models", JASA 2023). Within bins of strangeness the factor is that which gives intervals of level 0.9
-        their coverage on either side, then made monotone by pooling adjacent violators.
+        A sample of a given strangeness may come from either, so both have the same weight. So has each unseen
+        family, however many datasets it has, since the next family is a draw from families (Dunn, Wasserman,
+        Ramdas, "Distribution-free prediction sets for two-layer hierarchical models", JASA 2023). Within bins
+        of strangeness, the factor gives intervals of level 0.9 their coverage on either side. Factors are
+        then made monotone by pooling adjacent violators.
 
         Args:
-            familiar: of the calibration datasets, by the network that has seen their families.
-            unseen: of datasets of families that were left out, by networks that have not seen them.
+            familiar: performance on the calibration datasets, of the network that has seen their families.
+            unseen: performance on datasets of left-out families, of networks that have not seen them.
         """
         parts = [familiar, *unseen]
         weights = np.concatenate(

@@ -93,7 +93,7 @@ def test_what_has_no_gradient_is_refused(estimator: Estimator) -> None:
     other = SetTransformerConfig(hidden=4, relation_hidden=8, heads=2, feedforward=8)
     sizes = TrainingRange(n=(10, 50), dx=(1, 2), dy=(1, 2))
     plain = Estimator(build_network(other), other, "pinball", sizes)
-    with pytest.raises(MistworksError, match="got one that has no smooth version"):
+    with pytest.raises(MistworksError, match="got one without a smooth version"):
         plain.differentiable(x, y)
 
 

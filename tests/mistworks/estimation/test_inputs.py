@@ -64,7 +64,7 @@ X = torch.zeros(20, 2)
         (X / 0, X, "Expected finite numbers in x, got NaN or infinity"),
         (X[:3], X[:3], "same number of rows, from 5 to 2,000 for smooth ranks, got 3 and 3"),
         (X, X[:10], "got 20 and 10"),
-        (torch.zeros(2_001, 1), torch.zeros(2_001, 1), "got 2,001 and 2,001. Pass a part of the points"),
+        (torch.zeros(2_001, 1), torch.zeros(2_001, 1), "got 2,001 and 2,001. Pass a subset of the points"),
     ],
 )
 def test_tensors_without_a_gradient_are_refused(x: Any, y: Any, message: str) -> None:
