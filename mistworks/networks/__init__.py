@@ -1,6 +1,6 @@
-"""Networks: a configuration says which network it is, and `build_network` makes it.
+"""Networks: a configuration says which network it is, and `build_network` builds it.
 
-Classes that estimate without torch are imported at once, others when they are first used.
+Classes that estimate without torch are imported at once, others at first use.
 """
 
 from collections.abc import Mapping
@@ -62,20 +62,21 @@ def __getattr__(name: str) -> object:
 
 
 def build_network(config: AnyNetworkConfig, left_out: tuple[str, ...] = ()) -> Any:
-    """Return the network of a configuration, to be trained, with weights drawn from torch's generator.
+    """Build the untrained network of a configuration, with weights drawn from torch's generator.
 
     Args:
         config: the configuration.
-        left_out: groups of families. For each, the network gets a further member that is trained without it.
+        left_out: groups of families. For each, the network gets an additional member, trained without that
+            group.
 
     Raises:
-        MistworksError: the network has no members that could leave groups out.
+        MistworksError: the network has no members, so it cannot leave groups out.
     """
     return _located(config.network_class).fresh(config, left_out)
 
 
 def predictor_of(config: AnyNetworkConfig, tensors: Mapping[str, FloatArray]) -> Predictor:
-    """Return a trained network from its weights.
+    """Restore a trained network from its weights.
 
     Raises:
         MistworksError: the weights do not fit the configuration, or torch is needed and missing.
@@ -86,8 +87,8 @@ def predictor_of(config: AnyNetworkConfig, tensors: Mapping[str, FloatArray]) ->
         if error.name != "torch":
             raise
         raise MistworksError(
-            f"Expected torch to use a network of kind {config.network}, which is not installed. Install it: "
-            "pip install 'mistworks[torch]'."
+            f"Expected torch for a network of kind {config.network}, which is not installed. Install it: pip "
+            "install 'mistworks[torch]'."
         ) from None
     predictor: Predictor = predictor_class.restored(config, tensors)
     return predictor

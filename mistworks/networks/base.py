@@ -1,4 +1,4 @@
-"""Networks that read samples, in torch: how samples are padded, and what a network of your own defines."""
+"""Networks that read samples, in torch: padding, and the methods that a network of your own defines."""
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
@@ -25,10 +26,10 @@ __all__ = ["Invariance", "Network", "quantiles_in_order"]
 
 
 class Network(nn.Module, Predictor):
-    """A network in two steps: `encode` turns samples into vectors, `decode` reads nats from those.
+    """A network in two steps: `encode` maps samples to vectors, `decode` maps vectors to nats.
 
-    Samples of like shape are padded and computed together. Training and estimation both go through
-    `represent`, so a network of your own defines `encode` and `decode` alone.
+    Samples of similar shape are padded and computed together. Training and estimation both use `represent`,
+    so a network of your own defines only `encode` and `decode`.
 
     Attributes:
         batch_cells: maximum number of padded cells per batch, B · N · (DX + DY), which bounds the memory.
@@ -48,8 +49,8 @@ class Network(nn.Module, Predictor):
         return cls(config)
 
     @classmethod
+    @override
     def restored(cls, config: NetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
-        """See `Predictor.restored`."""
         network = cls.fresh(config)
         state = {name: torch.from_numpy(np.array(values)) for name, values in tensors.items()}
         try:
@@ -59,7 +60,7 @@ class Network(nn.Module, Predictor):
         return network.ready()
 
     def read(self, x: FloatArray, y: FloatArray) -> Pair:
-        """Take from a simulated sample what the network reads, as `observe` does from a prepared one.
+        """Convert a simulated sample to the network's input, as `observe` does for a prepared one.
 
         Args:
             x: finite numbers of shape (n, dx).
@@ -73,40 +74,42 @@ class Network(nn.Module, Predictor):
     def encode(self, batch: Batch) -> Tensor:
         """Compute a representation of each sample, shape (B, h), for any n, dx and dy.
 
-        The batch holds half ranks, 2 (rank − 1) with ties averaged, if the network declares that increasing
-        maps of columns change nothing (`invariances`), else values.
+        The batch holds half ranks, 2 (rank − 1) with ties averaged, if the network is invariant under
+        increasing maps of columns (`invariances`), else values.
 
-        Up to rounding, it must not depend on the order of the points, of the columns of X or of the columns
-        of Y, on the values in the padding, or on the other samples of the batch.
+        Up to rounding, the result must not depend on the order of the points, of the columns of X or of the
+        columns of Y, on the values in the padding, or on the other samples of the batch.
         """
 
     @abstractmethod
     def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
-        """Read mutual information in nats, at least 0, from representations.
+        """Compute mutual information in nats, at least 0, from representations.
 
         Args:
             representation: shape (B, h), from `encode`.
-            tau: quantile levels strictly between 0 and 1, shape (B, T); None asks for the mean.
+            tau: quantile levels strictly between 0 and 1, shape (B, T); None for the mean.
 
         Returns:
-            Quantiles of shape (B, T), or means of shape (B,) when tau is None.
+            Quantiles of shape (B, T), or means of shape (B,) if tau is None.
         """
 
+    @override
     def ready(self) -> Self:
         """Return the network itself, in evaluation mode."""
         return self.eval()
 
     def witnesses(self) -> Mapping[str, Predictor]:
-        """Return networks that were trained without a group of families each: none."""
+        """Return networks that were each trained without a group of families. There are none here."""
         return {}
 
+    @override
     def tensors(self) -> Mapping[str, FloatArray]:
-        """See `Predictor.tensors`."""
         state = self.state_dict()
         return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in state.items()}
 
+    @override
     def observe(self, sample: Prepared) -> Pair:
-        """Return half ranks if increasing maps of columns change nothing, else values."""
+        """Return half ranks if the network is invariant under increasing maps of columns, else values."""
         if "increasing" not in self.invariances:
             return sample.raw()
         ranks = sample.ranked.ranks.astype(np.float32)
@@ -116,11 +119,11 @@ class Network(nn.Module, Predictor):
     def represent(
         self, observed: Sequence[Pair], max_cells: int, max_count: int = _MAX_COUNT
     ) -> Iterator[tuple[NDArray[np.intp], Tensor]]:
-        """Pad and encode samples of like shape together, group by group.
+        """Pad and encode samples of similar shape together, group by group.
 
         Args:
             observed: x of shape (n, dx) and y of shape (n, dy) of each sample.
-            max_cells: maximum number of padded cells per group; a larger sample is a group of its own.
+            max_cells: maximum number of padded cells per group; a larger sample forms its own group.
             max_count: maximum number of samples per group.
 
         Yields:
@@ -130,8 +133,8 @@ class Network(nn.Module, Predictor):
         for group in group_by_shape(*_shapes(observed), max_cells, max_count):
             yield group, self.encode(pad([observed[row] for row in group]).to(device))
 
+    @override
     def predict(self, observed: Sequence[Pair], *, mean: bool) -> Prediction:
-        """See `Predictor.predict`."""
         n, dx, dy = _shapes(observed)
         values = np.empty((len(observed), 1 if mean else len(LEVELS)))
         with torch.inference_mode():
@@ -160,11 +163,11 @@ def _shapes(pairs: Sequence[Pair]) -> tuple[IntArray, IntArray, IntArray]:
 
 
 def quantiles_in_order(network: Network, representation: Tensor) -> Tensor:
-    """Read quantiles at ``LEVELS`` in order, shape (B, len(LEVELS)), from representations (B, h).
+    """Compute quantiles at ``LEVELS`` in order, shape (B, len(LEVELS)), from representations (B, h).
 
     The network's own quantiles may cross. Sorting them on a fixed grid of levels is never further from the
     true quantiles (Chernozhukov, Fernández-Val, Galichon, "Quantile and probability curves without crossing",
-    Econometrica 2010), and it leaves the network free of constraints that would slow its training.
+    Econometrica 2010), and it spares the network constraints that would slow its training.
     """
     levels = torch.tensor(LEVELS, dtype=torch.float32, device=representation.device)
     return network.decode(representation, levels.expand(len(representation), -1)).sort(dim=1).values

@@ -1,4 +1,4 @@
-"""Padded batches of datasets: what every network reads. Padding is told by the sizes, never by a value."""
+"""Padded batches of datasets. The sizes say what is padding, never a value."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
@@ -34,26 +34,26 @@ class Batch:
 
     @property
     def point_mask(self) -> Tensor:
-        """True where a row is a point, shape (B, N)."""
+        """Mask of the rows that are points, shape (B, N)."""
         return _mask(self.n, self.x.shape[1])
 
     @property
     def x_mask(self) -> Tensor:
-        """True where a column is a coordinate of X, shape (B, DX)."""
+        """Mask of the columns that are coordinates of X, shape (B, DX)."""
         return _mask(self.dx, self.x.shape[2])
 
     @property
     def y_mask(self) -> Tensor:
-        """True where a column is a coordinate of Y, shape (B, DY)."""
+        """Mask of the columns that are coordinates of Y, shape (B, DY)."""
         return _mask(self.dy, self.y.shape[2])
 
     def to(self, device: torch.device | str) -> "Batch":
-        """The same batch on another device."""
+        """Return the same batch on another device."""
         return Batch(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
 
 
 def pad(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Batch:
-    """One batch of pairs, x of shape (n, dx) and y of shape (n, dy), padded to their largest sizes."""
+    """Collect pairs, x of shape (n, dx) and y of shape (n, dy), into one padded batch."""
     n = [len(x) for x, _ in pairs]
     dx = [x.shape[1] for x, _ in pairs]
     dy = [y.shape[1] for _, y in pairs]
@@ -74,17 +74,18 @@ def pad(pairs: Sequence[tuple[FloatArray, FloatArray]]) -> Batch:
 def group_by_shape(
     n: IntArray, dx: IntArray, dy: IntArray, max_cells: int, max_count: int
 ) -> Iterator[NDArray[np.intp]]:
-    """Split datasets into groups of like shape, each small enough to be padded into one batch.
+    """Split datasets into groups of similar shape, each small enough for one padded batch.
 
-    Datasets are ordered by dimension, cut into strips of like dimension, and each strip is ordered by n;
-    groups are then filled greedily. Every dataset is in exactly one group, however large it is.
+    Datasets are ordered by dimension and cut into strips of similar dimension; each strip is ordered by n,
+    and groups are filled greedily. Every dataset is in exactly one group, however large it is.
 
     Args:
         n: number of points, shape (N,).
         dx: dimension of X, shape (N,).
         dy: dimension of Y, shape (N,).
-        max_cells: most padded cells B · N · (DX + DY) of a group; a larger dataset is a group of its own.
-        max_count: most datasets in a group.
+        max_cells: maximum number of padded cells B · N · (DX + DY) of a group. A larger dataset forms its own
+            group.
+        max_count: maximum number of datasets in a group.
 
     Yields:
         Positions of a group's datasets, deterministic in the arguments.

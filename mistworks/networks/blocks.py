@@ -1,4 +1,4 @@
-"""What a network learns from, partition by partition: samples, or the statistics of samples."""
+"""The partitions that a network learns from: samples, or the statistics of samples."""
 
 from mistworks.dataset import Block, FloatArray
 from mistworks.errors import MistworksError

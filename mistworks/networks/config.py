@@ -1,14 +1,15 @@
-"""The configurations of networks, by which they are registered. Nothing here needs torch."""
+"""Configurations of networks, without torch. A network is registered by its configuration."""
 
 from abc import abstractmethod
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
+from typing_extensions import override
 
 from mistworks.config import FrozenConfig
 from mistworks.statistics.layout import GROUPS, VERSION, statistic_names
 
-# Statistics that estimate the mutual information in nats, by the beginning of their names.
+# Statistics that estimate the mutual information in nats, by the prefix of their names.
 _CANDIDATES = (
     "discrete.mi",
     "discrete.least",
@@ -38,15 +39,15 @@ T = TypeVar("T")
 
 
 class NetworkConfig(FrozenConfig):
-    """Which network, how large it is, and what it learns from.
+    """The kind of a network, its size, and the data it learns from.
 
     A network is registered by a subclass in `AnyNetworkConfig`. Its classes are named as
-    ``"package.module:Class"`` and imported when they are first used, since they may need torch.
+    ``"package.module:Class"`` and imported at first use, since they may need torch.
 
     Attributes:
         network: name of the network, unique among all.
-        network_class: what is trained; it has the class method ``fresh``.
-        predictor_class: what estimates, a `mistworks.networks.Predictor`.
+        network_class: class for training, with a class method ``fresh``.
+        predictor_class: class for estimation, a `mistworks.networks.Predictor`.
     """
 
     network_class: ClassVar[str]
@@ -56,7 +57,7 @@ class NetworkConfig(FrozenConfig):
 
     @abstractmethod
     def choose(self, *, samples: T, statistics: T) -> T:
-        """Return what goes with the data that the network learns from: samples, or their statistics."""
+        """Return the argument for the data that the network learns from: samples, or their statistics."""
 
     @property
     def witness(self) -> Self:
@@ -65,10 +66,10 @@ class NetworkConfig(FrozenConfig):
 
 
 class SampleNetworkConfig(NetworkConfig):
-    """A network that reads samples: one class in torch is both trained and used to estimate."""
+    """A network that reads samples: the same class, in torch, is trained and used for estimation."""
 
+    @override
     def choose(self, *, samples: T, statistics: T) -> T:
-        """See `NetworkConfig.choose`."""
         return samples
 
 
@@ -80,16 +81,16 @@ class SetTransformerConfig(SampleNetworkConfig):
         relation_hidden: width of a relation between two coordinates, and of every token.
         heads: attention heads; divides ``hidden`` and ``relation_hidden``.
         feedforward: inner width of the feed-forward steps of cells.
-        self_attention_blocks: blocks over the coordinates of the cells; the last finds relations only.
-        induced_attention_blocks: blocks over the points; the last makes the table only.
+        self_attention_blocks: blocks over the coordinates of the cells; the last one computes relations only.
+        induced_attention_blocks: blocks over the points; the last one computes the table only.
         inducing_points: learned inducing points of each such block.
         relation_blocks: blocks over the coordinates' tokens, with relations.
         seeds: learned seeds of the attention pooling.
         decoder_blocks: self-attention blocks over the pooled seeds.
-        head_layers: layers of the head, the last one included.
+        head_layers: layers of the head, including the last.
         head_hidden: width of the head.
-        input_scaling: what is done to each coordinate first: normal scores of its ranks, which removes every
-            increasing map of a coordinate exactly, or mean 0 and variance 1.
+        input_scaling: first step for each coordinate: normal scores of its ranks, which exactly removes any
+            increasing map of the coordinate, or scaling to mean 0 and variance 1.
     """
 
     network_class: ClassVar[str] = "mistworks.networks.set_transformer:SetTransformer"
@@ -115,8 +116,8 @@ class SetTransformerConfig(SampleNetworkConfig):
         for name in ("hidden", "relation_hidden"):
             if getattr(self, name) % self.heads:
                 raise ValueError(
-                    f"expected {name} to be a multiple of heads, got {getattr(self, name)} and {self.heads}; "
-                    "change either"
+                    f"Expected {name} to be a multiple of heads, got {getattr(self, name)} and {self.heads}. "
+                    "Change either."
                 )
         return self
 
@@ -126,9 +127,9 @@ class SummaryNetworkConfig(NetworkConfig):
 
     Attributes:
         statistics: version of the statistics that it reads; weights fit one version only.
-        groups: groups of statistics that it reads, see `mistworks.statistics.layout.GROUPS`.
-        members: number of perceptrons. They start from different weights; where they disagree, quantiles
-            spread.
+        groups: groups of statistics to read, see `mistworks.statistics.layout.GROUPS`.
+        members: number of perceptrons. They start from different weights, and their disagreement widens the
+            quantiles.
         hidden: width of the residual blocks of a member.
         blocks: number of residual blocks of a member.
     """
@@ -149,28 +150,28 @@ class SummaryNetworkConfig(NetworkConfig):
         unknown = [name for name in groups if name not in GROUPS]
         if unknown or not groups or len(set(groups)) < len(groups):
             raise ValueError(
-                f"expected different names among {', '.join(GROUPS)}, got {groups}; name each group once"
+                f"Expected different names among {', '.join(GROUPS)}, got {groups}. Name each group once."
             )
         return groups
 
+    @override
     def choose(self, *, samples: T, statistics: T) -> T:
-        """See `NetworkConfig.choose`."""
         return statistics
 
     @property
+    @override
     def witness(self) -> Self:
-        """See `NetworkConfig.witness`: one member."""
         return self.model_copy(update={"members": 1})
 
     def columns(self) -> list[int]:
-        """Positions of the statistics that it reads."""
+        """Positions of the statistics that are read."""
         return [row for row, name in enumerate(statistic_names()) if name.split(".")[0] in self.groups]
 
     def candidates(self) -> list[int]:
-        """Positions of the statistics among them that estimate mutual information in nats."""
+        """Positions, among these, of the statistics that estimate mutual information in nats."""
         names = statistic_names()
         return [row for row in self.columns() if names[row].startswith(_CANDIDATES)]
 
 
 AnyNetworkConfig = Annotated[SetTransformerConfig | SummaryNetworkConfig, Field(discriminator="network")]
-"""Every network there is. A network of your own is one more member."""
+"""All networks. Add a network of your own here."""

@@ -1,4 +1,4 @@
-"""The trained network over statistics as estimators use it: NumPy alone."""
+"""The trained network over statistics as estimators use it, in NumPy."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
+from typing_extensions import override
 
 from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from mistworks.networks.residual import ResidualNetwork
 
-# Rows computed together: their activations stay in a core's cache.
+# Rows computed together. Their activations stay in a core's cache.
 _ROWS = 128
 _EPSILON = 1e-5
 NOT_TRAINED = ("centre", "scale", "origin", "whitening")
@@ -48,7 +49,7 @@ UNUSUAL: Mapping[str, str] = MappingProxyType(
         "classes": "how its classes lie among the other columns",
     }
 )
-"""What is unlike the training data, by group of statistics, as a part of a sentence."""
+"""What is unlike the training data, by group of statistics, as part of a sentence."""
 
 
 class Perceptrons(Predictor):
@@ -59,10 +60,10 @@ class Perceptrons(Predictor):
     """
 
     def __init__(self, config: SummaryNetworkConfig, tensors: Mapping[str, FloatArray]) -> None:
-        """Take weights by name, as `tensors` gives them.
+        """Load weights by name, as `tensors` returns them.
 
         Raises:
-            MistworksError: they are not those of a network of this configuration.
+            MistworksError: they do not fit the configuration.
         """
         self.config = config
         self._tensors = dict(tensors)
@@ -72,8 +73,8 @@ class Perceptrons(Predictor):
         self._centre, self._scale = (self._tensors[name][self._columns] for name in ("centre", "scale"))
 
     @classmethod
+    @override
     def restored(cls, config: NetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
-        """See `Predictor.restored`."""
         return cls(cast("SummaryNetworkConfig", config), tensors)
 
     @cached_property
@@ -83,21 +84,21 @@ class Perceptrons(Predictor):
         return ResidualNetwork.of(self.config, self._tensors)
 
     @property
+    @override
     def invariances(self) -> frozenset[Invariance]:
-        """All of them, since the statistics have them."""
         return super().invariances | {"location-scale", "increasing", "reflection", "swap"}
 
     @property
+    @override
     def parameter_count(self) -> int:
-        """See `Predictor.parameter_count`."""
         return sum(values.size for name, values in self._tensors.items() if name not in NOT_TRAINED)
 
+    @override
     def tensors(self) -> Mapping[str, FloatArray]:
-        """See `Predictor.tensors`."""
         return self._tensors
 
+    @override
     def predict_statistics(self, statistics: FloatArray, *, mean: bool) -> Prediction:
-        """See `Predictor.predict_statistics`."""
         read = _means if mean else mixture_quantiles
         parts = [statistics[first : first + _ROWS] for first in range(0, len(statistics), _ROWS)]
         values, strangeness = [], [np.empty(0)]
@@ -116,11 +117,11 @@ class Perceptrons(Predictor):
         )
 
     def _standardised(self, statistics: FloatArray) -> FloatArray:
-        """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""
+        """Standardise the statistics, shape (B, S), that the perceptrons read, shape (B, C)."""
         return np.asarray(np.arcsinh((statistics[:, self._columns] - self._centre) / self._scale))
 
     def _knots(self, statistics: FloatArray, standardised: FloatArray) -> FloatArray:
-        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS)."""
+        """Return each member's quantiles at the knots on the scale t, shape (members, B, KNOTS)."""
         tensors = self._tensors
         hidden = _linear(tensors, "embed", standardised)
         for block in range(self.config.blocks):
@@ -140,7 +141,7 @@ class Perceptrons(Predictor):
         return np.concatenate([below, middle, above], axis=-1)
 
     def _estimates(self, statistics: FloatArray) -> FloatArray:
-        """The candidate estimates in nats, each at most the entropy cap, shape (B, K)."""
+        """Return the candidate estimates in nats, limited by the entropy cap, shape (B, K)."""
         estimates = statistics[:, self._candidates].clip(0.0, MOST_NATS)
         return np.asarray(np.minimum(estimates, candidate_caps(statistics, MOST_NATS)))
 
@@ -148,14 +149,16 @@ class Perceptrons(Predictor):
         away = (standardised - self._tensors["origin"]) @ self._tensors["whitening"]
         return np.asarray(np.sqrt(np.square(away, dtype=np.float64).mean(axis=1)))
 
+    @override
     def observe(self, sample: Prepared) -> FloatArray:
         """Return the statistics of the sample's ranks, shape (S,)."""
         return np.asarray(summarise_many([sample.ranked])[0])
 
+    @override
     def predict(self, observed: Sequence[FloatArray], *, mean: bool) -> Prediction:
-        """See `Predictor.predict`."""
         return self.predict_statistics(np.stack(observed), mean=mean)
 
+    @override
     def strangest(self, statistics: FloatArray) -> str | None:
         """Name the group of statistics with the largest share of the squared distance."""
         away = self._standardised(statistics[None])[0] - self._tensors["origin"]
@@ -168,6 +171,7 @@ class Perceptrons(Predictor):
             totals[group] += part
         return UNUSUAL.get(max(totals, key=lambda group: totals[group]))
 
+    @override
     def smooth_quantiles(self, x: "Tensor", y: "Tensor") -> "tuple[Tensor, Prediction]":
         """Read statistics with smooth ranks and counts, computed by torch."""
         from mistworks.statistics import summarise_smoothly
@@ -179,12 +183,12 @@ class Perceptrons(Predictor):
 
 
 def _linear(tensors: Mapping[str, FloatArray], name: str, values: FloatArray) -> FloatArray:
-    """A linear map of each member's own, of values of shape (B, inputs) or (members, B, inputs)."""
+    """Apply each member's own linear map to values of shape (B, inputs) or (members, B, inputs)."""
     return np.asarray(np.matmul(values, tensors[f"{name}.weight"]) + tensors[f"{name}.bias"])
 
 
 def _normalised(values: FloatArray) -> FloatArray:
-    # Sums of ufuncs take half the time of means where rows are few.
+    # With few rows, sums of ufuncs take half the time of means.
     share = np.float32(1 / values.shape[-1])
     centred = values - np.add.reduce(values, axis=-1, keepdims=True) * share
     variance = np.einsum("...i,...i->...", centred, centred)[..., None] * share
@@ -202,12 +206,12 @@ def _softmax(values: FloatArray) -> FloatArray:
 
 
 def _means(knots: FloatArray) -> Array:
-    """Means in nats over members and quantile functions, shape (B,)."""
+    """Return means in nats over members and quantile functions, shape (B,)."""
     return np.asarray((from_scale(knots.astype(np.float64)) @ knot_mass()).mean(axis=0))
 
 
 def _sizes(statistics: FloatArray) -> tuple[IntArray, IntArray]:
-    """n and dx + dy of samples, from their statistics."""
+    """Return n and dx + dy of samples, from their statistics."""
     names = statistic_names()
     n, d = (
         np.exp(statistics[:, names.index(name)].astype(np.float64)).round().astype(np.int64)
@@ -217,10 +221,10 @@ def _sizes(statistics: FloatArray) -> tuple[IntArray, IntArray]:
 
 
 def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:
-    """Shape of each tensor of a network, by name."""
+    """Return the shape of each tensor of a network, by name."""
     columns, hidden, members = len(config.columns()), config.hidden, config.members
     outputs = len(config.candidates()) + KNOTS
-    found: dict[str, tuple[int, ...]] = {
+    tensor_shapes: dict[str, tuple[int, ...]] = {
         "centre": (len(statistic_names()),),
         "scale": (len(statistic_names()),),
         "origin": (columns,),
@@ -228,15 +232,15 @@ def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:
     }
 
     def linear(name: str, inputs: int, outputs: int) -> None:
-        found[f"{name}.weight"] = (members, inputs, outputs)
-        found[f"{name}.bias"] = (members, 1, outputs)
+        tensor_shapes[f"{name}.weight"] = (members, inputs, outputs)
+        tensor_shapes[f"{name}.bias"] = (members, 1, outputs)
 
     linear("embed", columns, hidden)
     for block in range(config.blocks):
         linear(f"body.{block}.inner", hidden, hidden)
         linear(f"body.{block}.outer", hidden, hidden)
     linear("head", hidden, outputs)
-    return found
+    return tensor_shapes
 
 
 def _require_shapes(tensors: Mapping[str, FloatArray], expected: Mapping[str, tuple[int, ...]]) -> None:

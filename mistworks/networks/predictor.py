@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 Invariance = Literal["points", "coordinates", "location-scale", "increasing", "reflection", "swap"]
-"""What may be done to a sample without changing its mutual information: permuting the points; permuting the
-coordinates within X and within Y; shifting and scaling coordinates; increasing maps of coordinates; changing
-their signs; swapping X and Y."""
+"""Changes of a sample that preserve its mutual information: permuting the points; permuting the coordinates
+within X and within Y; shifting and scaling coordinates; increasing maps of coordinates; changing their signs;
+swapping X and Y.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What a network says of B samples.
+    """The predictions of a network for B samples.
 
     Attributes:
         n: number of points, shape (B,).
@@ -37,9 +38,9 @@ class Prediction:
         quantiles: in nats at `mistworks.estimation.estimate.LEVELS`, in order, shape (B, len(LEVELS)); None
             for a network that was trained for the mean.
         mean: in nats, shape (B,); None for a network that was trained for quantiles.
-        statistics: what it was read from, shape (B, S); None for a network that reads samples.
-        strangeness: how far each sample is from those of the training, shape (B,), see
-            `mistworks.estimation.widening.Widening`; None for a network that does not know.
+        statistics: statistics that were read, shape (B, S); None for a network that reads samples.
+        strangeness: how far each sample is from the training data, shape (B,), see
+            `mistworks.estimation.widening.Widening`; None for a network that cannot measure it.
     """
 
     n: IntArray
@@ -53,11 +54,11 @@ class Prediction:
 class Predictor(ABC):
     """A trained network as an estimator uses it.
 
-    A sample is prepared once: read, stripped of what carries no information, and ranked. `observe` takes from
-    the prepared sample what the network reads, and `predict` reads many of those together.
+    A sample is prepared once: read, reduced to the rows and columns that carry information, and ranked.
+    `observe` converts a prepared sample to the network's input, and `predict` reads many inputs together.
 
     Attributes:
-        max_dimension: maximum number of columns of X, and of Y, after the preparation.
+        max_dimension: maximum number of columns of X, and of Y, after preparation.
         min_points: minimum number of points.
         max_points: maximum number of points; None for any number.
     """
@@ -68,7 +69,7 @@ class Predictor(ABC):
 
     @property
     def invariances(self) -> frozenset[Invariance]:
-        """What leaves the estimate unchanged by construction, up to rounding."""
+        """Changes of a sample that preserve the estimate by construction, up to rounding."""
         return frozenset({"points", "coordinates"})
 
     @property
@@ -77,13 +78,13 @@ class Predictor(ABC):
         return sum(values.size for values in self.tensors().values())
 
     def ready(self) -> Self:
-        """Return the predictor itself; a network in training returns what it has become."""
+        """Return the predictor itself; a network in training returns its predictor."""
         return self
 
     @classmethod
     @abstractmethod
     def restored(cls, config: NetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
-        """Return the predictor with weights by name, as `tensors` gives them.
+        """Restore a predictor from its weights by name, as returned by `tensors`.
 
         Raises:
             MistworksError: the weights do not fit the configuration.
@@ -98,9 +99,9 @@ class Predictor(ABC):
 
         Args:
             n: number of points.
-            dx: number of columns of X, after the preparation.
+            dx: number of columns of X, after preparation.
             dy: number of columns of Y.
-            name: of the network, for the message.
+            name: name of the network, for the message.
 
         Raises:
             MistworksError: the sample has too few or too many points, or too many columns.
@@ -124,10 +125,10 @@ class Predictor(ABC):
 
     @abstractmethod
     def observe(self, sample: Prepared) -> Any:
-        """Take from a sample what the network reads; called by several threads at once.
+        """Convert a sample to the network's input. Several threads call this at once.
 
         Args:
-            sample: it has columns on both sides.
+            sample: a prepared sample with columns on both sides.
         """
 
     @abstractmethod
@@ -135,7 +136,7 @@ class Predictor(ABC):
         """Predict from one or more samples, in bounded memory.
 
         Args:
-            observed: what `observe` returned for each sample.
+            observed: the output of `observe` for each sample.
             mean: predict means instead of quantiles.
         """
 
@@ -160,7 +161,7 @@ class Predictor(ABC):
         )
 
     def strangest(self, statistics: FloatArray) -> str | None:
-        """Say what in one sample's statistics, shape (S,), is least like the training data."""
+        """Describe how a sample with statistics of shape (S,) is least like the training data."""
         return None
 
     def smooth_quantiles(self, x: "Tensor", y: "Tensor") -> "tuple[Tensor, Prediction]":
@@ -170,6 +171,6 @@ class Predictor(ABC):
             MistworksError: the network has no smooth version.
         """
         raise MistworksError(
-            "Expected a network that reads statistics, got one that has no smooth version. Take a network "
-            "over statistics, such as the one that comes with the package."
+            "Expected a network that reads statistics, got one without a smooth version. Use a network over "
+            "statistics, such as the one that comes with the package."
         )

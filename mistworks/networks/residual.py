@@ -1,4 +1,4 @@
-"""Residual perceptrons over statistics in torch: what is trained, and what gradients pass through."""
+"""Residual perceptrons over statistics in torch, for training and for gradients."""
 
 import math
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
 from mistworks.statistics.layout import statistic_names
 
 MOMENTS = ("origin", "whitening")
-"""What each estimator has of its own: those that know fewer families are familiar with less."""
+"""Tensors that differ by estimator: an estimator trained on fewer families is familiar with less."""
 
 
 class _Linear(nn.Module):
-    """A linear map of each member's own: from shape (members, B, inputs) to (members, B, outputs)."""
+    """A separate linear map per member: from shape (members, B, inputs) to (members, B, outputs)."""
 
     def __init__(self, members: int, inputs: int, outputs: int, *, zero: bool = False) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class _Residual(nn.Module):
         self.outer = _Linear(members, hidden, hidden, zero=True)
 
     def forward(self, values: Tensor) -> Tensor:
-        # Scale and shift of a usual layer normalisation would be one with the weights that follow.
+        # The scale and shift of a usual layer normalisation would be redundant with the weights that follow.
         change: Tensor = self.outer(functional.silu(self.inner(_normalised(values))))
         return values + change
 
@@ -49,10 +49,10 @@ def _normalised(values: Tensor) -> Tensor:
 
 
 class Members(nn.Module):
-    """Perceptrons of one shape and different weights, computed together; see `ResidualNetwork`.
+    """Perceptrons of one shape with different weights, computed together; see `ResidualNetwork`.
 
     Attributes:
-        count: how many they are.
+        count: number of perceptrons.
     """
 
     def __init__(self, count: int, config: SummaryNetworkConfig) -> None:
@@ -63,11 +63,11 @@ class Members(nn.Module):
         self.body = nn.ModuleList(_Residual(count, hidden) for _ in range(config.blocks))
         self.head = _Linear(count, hidden, self._candidates + KNOTS)
         with torch.no_grad():
-            # At first the candidates' mixture alone decides.
+            # Initially, the output is the mixture of the candidates.
             self.head.weight[..., self._candidates].zero_()
 
     def forward(self, standardised: Tensor, estimates: Tensor) -> Tensor:
-        """Each member's quantiles at the knots on the scale t, shape (members, B, KNOTS).
+        """Return each member's quantiles at the knots on the scale t, shape (members, B, KNOTS).
 
         Args:
             standardised: see `ResidualNetwork.standardised`, shape (B, C).
@@ -88,18 +88,18 @@ class Members(nn.Module):
 
 
 class ResidualNetwork(nn.Module):
-    """Residual perceptrons that read statistics of a sample and correct a mixture of classical estimators.
+    """Residual perceptrons that correct a mixture of classical estimators, from statistics of a sample.
 
-    A perceptron weighs candidate estimates among the statistics (Gaussian MI under several regularisations,
-    t copula, KSG, plug-in), each at most the entropy cap, adds a correction, and spreads quantiles around it.
-    It works on the scale t = 2 (√(I + c) − √c), on which the error of an estimate hardly depends on I;
-    quantiles are increments that cannot be negative, so they never cross, and may reach below 0, where the
-    estimate is 0: mutual information has an atom there.
+    A perceptron weighs candidate estimates among the statistics (Gaussian MI under several regularisations, t
+    copula, KSG, plug-in), each at most the entropy cap, adds a correction, and spreads quantiles around it.
+    It works on the scale t = 2 (√(I + c) − √c), on which the error of an estimate hardly depends on I.
+    Quantiles are sums of increments that cannot be negative, so they never cross. They may fall below 0,
+    where the estimate is 0: mutual information has an atom there.
 
     Attributes:
         config: sizes of the network.
-        left_out: the groups of families that were left out for something beside the estimator, one each;
-            how familiar statistics are without them is kept too.
+        left_out: groups of families, each left out of the training of one witness. The familiarity of
+            statistics without each group is stored too.
         own: the members of the estimator.
     """
 
@@ -122,7 +122,7 @@ class ResidualNetwork(nn.Module):
 
     @classmethod
     def of(cls, config: SummaryNetworkConfig, tensors: Mapping[str, FloatArray]) -> Self:
-        """The network with the weights of a trained estimator, in evaluation mode."""
+        """Build the network with the weights of a trained estimator, in evaluation mode."""
         network = cls(config)
         buffers = dict(network.named_buffers())
         state = {
@@ -135,24 +135,24 @@ class ResidualNetwork(nn.Module):
         return network.eval().requires_grad_(requires_grad=False)
 
     def standardised(self, table: Tensor) -> Tensor:
-        """What the perceptrons see of statistics of shape (B, S), shape (B, C)."""
+        """Standardise the statistics, shape (B, S), that the perceptrons read, shape (B, C)."""
         return torch.asinh((table - self.centre) / self.scale)[:, self.columns]
 
     def estimates(self, table: Tensor) -> Tensor:
-        """The candidate estimates in nats, each at most the entropy cap, shape (B, K)."""
+        """Return the candidate estimates in nats, limited by the entropy cap, shape (B, K)."""
         value, _, flag = cap_columns()
         cap = torch.where(table[:, flag, None] > 0, table[:, value, None], MOST_NATS)
         return table[:, self._candidates].clamp(0.0, MOST_NATS).minimum(cap)
 
     def forward(self, table: Tensor) -> Tensor:
-        """Quantiles of the estimator's members at the knots, shape (members, B, KNOTS), from (B, S)."""
+        """Return each of the estimator's members' quantiles at the knots, shape (members, B, KNOTS)."""
         quantiles: Tensor = self.own(self.standardised(table), self.estimates(table))
         return quantiles
 
     def mixture_quantiles(self, table: Tensor) -> Tensor:
-        """Quantiles of the members' mixture at ``LEVELS`` in nats, with gradients, shape (B, len(LEVELS)).
+        """Return quantiles of the members' mixture at ``LEVELS``, shape (B, len(LEVELS)), with gradients.
 
-        See `mistworks.networks.scale.mixture_quantiles`, which this agrees with.
+        Equal to `mistworks.networks.scale.mixture_quantiles`, which needs no torch.
         """
         pooled, order = self(table).transpose(0, 1).flatten(1).sort(dim=1)
         mass = torch.from_numpy(knot_mass()).repeat(self.own.count)[order] / self.own.count
@@ -166,13 +166,13 @@ class ResidualNetwork(nn.Module):
 
 
 def square_root_scale(nats: Tensor) -> Tensor:
-    """t = 2 (√(I + c) − √c) with c = 0.05 nats, continued linearly below 0; see `scale.from_scale`."""
+    """Map I to t = 2 (√(I + c) − √c) with c = 0.05 nats, linearly below 0; see `scale.from_scale`."""
     above = 2.0 * ((nats.clamp_min(0.0) + OFFSET).sqrt() - math.sqrt(OFFSET))
     return above + nats.clamp_max(0.0) / math.sqrt(OFFSET)
 
 
 def from_scale(values: Tensor, leak: float) -> Tensor:
-    """I of t; below 0 it is 0, or of the given share of the slope."""
+    """Map t to I. For t below 0, I is 0, or linear with the given share of the slope."""
     positive = values.clamp_min(0.0)
     above = positive * (positive / 4.0 + math.sqrt(OFFSET))
     return above + leak * math.sqrt(OFFSET) * values.clamp_max(0.0)

@@ -16,33 +16,33 @@ _OUTERMOST = 3.25
 
 
 def from_scale(values: NDArray[Any]) -> NDArray[Any]:
-    """I in nats of t = 2 (√(I + c) − √c) with c = 0.05 nats; 0 below 0.
+    """Map t = 2 (√(I + c) − √c) with c = 0.05 nats to I in nats; t below 0 gives 0.
 
-    The variance of an estimate of weak dependence is proportional to I, so that on this scale it is about
-    constant.
+    The variance of an estimate of weak dependence is proportional to I, so it is about constant on this
+    scale.
     """
     positive = np.maximum(values, 0.0)
-    # (t/2 + √c)² − c multiplied out, which rounding cannot bring below 0.
+    # (t/2 + √c)² − c, expanded so that rounding cannot make it negative.
     return np.asarray(positive * (positive / 4.0 + math.sqrt(OFFSET)))
 
 
 def to_scale(nats: NDArray[Any]) -> NDArray[Any]:
-    """t of I, at least 0."""
+    """Map I to t, at least 0."""
     return np.asarray(2.0 * (np.sqrt(nats + OFFSET) - math.sqrt(OFFSET)))
 
 
 def knot_mass() -> NDArray[np.float64]:
-    """The share of a distribution that each of the knots stands for, shape (KNOTS,).
+    """Return the probability mass that each knot represents, shape (KNOTS,).
 
-    Knots lie evenly in z = Φ⁻¹(τ); each has the mass between the middles of its neighbours.
+    Knots are evenly spaced in z = Φ⁻¹(τ). Each has the mass between the midpoints to its neighbours.
     """
     middles = (np.arange(KNOTS - 1) + 0.5) * (2 * _OUTERMOST / (KNOTS - 1)) - _OUTERMOST
     return np.diff([0.0, *_cdf(middles), 1.0])
 
 
 def middle_z(mass: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
-    # A fine table is an order faster than the function and as good to 1e-5.
+    """Return Φ⁻¹ of the levels in the middle of consecutive shares, along the last axis."""
+    # A fine table is ten times faster than the function and accurate to 1e-5.
     return np.asarray(np.interp(np.cumsum(mass, axis=-1) - mass / 2, _TABLE_LEVELS, _TABLE_Z))
 
 
@@ -51,10 +51,10 @@ def _cdf(z: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
 
 
 def mixture_quantiles(knots: NDArray[Any], z: NDArray[np.float64] = LEVELS_Z) -> NDArray[np.float64]:
-    """Quantiles in nats of the even mixture of some quantile functions.
+    """Return quantiles in nats of the mixture of quantile functions with equal weights.
 
     Args:
-        knots: of M members on the scale t, in order along the last axis, shape (M, B, KNOTS).
+        knots: quantiles of M members on the scale t, in order along the last axis, shape (M, B, KNOTS).
         z: Φ⁻¹ of ascending levels, shape (L,).
 
     Returns:

@@ -1,17 +1,20 @@
-"""Scales of each column before the network sees it; padding is left out by mask."""
+"""Scale each column before the network reads it. A mask excludes padding."""
 
 import torch
 from torch import Tensor
 
-# Rounding leaves a constant column of float32 with deviations of up to about 1e-7 of its size.
+# Rounding leaves deviations of about 1e-7 of its size in a constant column of float32.
 _TINY = 1e-6
 
 
 def normal_scores(half_ranks: Tensor, n: Tensor, d: Tensor) -> Tensor:
-    """Normal scores Φ⁻¹(r / (n + 1)) of ranks r, brought to mean 0 and variance 1 in each column.
+    """Return normal scores Φ⁻¹(r / (n + 1)) of ranks r, with mean 0 and variance 1 in each column.
 
-    Scores do not change under any increasing map of a column, and mutual information does not either (van der
-    Waerden, "Order tests for the two-sample problem", 1952). A constant column becomes 0.
+    Neither scores nor mutual information change under an increasing map of a column (van der Waerden, "Order
+    tests for the two-sample problem", 1952). A constant column becomes 0.
+
+    This version is in torch, for padded batches; `mistworks.baselines.preparation.normal_scores` is in NumPy.
+    Tests compare both with SciPy.
 
     Args:
         half_ranks: 2 (r − 1) with ties averaged, shape (B, N, D); rows from n[b] and columns from d[b] on are
@@ -20,7 +23,7 @@ def normal_scores(half_ranks: Tensor, n: Tensor, d: Tensor) -> Tensor:
         d: number of columns, shape (B,).
 
     Returns:
-        Scores with one row per column, shape (B, D, N), and 0 where there is no point or no column.
+        Scores with one row per column, shape (B, D, N); 0 in the padding.
     """
     mask = _mask(half_ranks, n, d)
     rank = 0.5 * half_ranks.transpose(1, 2) + 1.0
@@ -29,14 +32,14 @@ def normal_scores(half_ranks: Tensor, n: Tensor, d: Tensor) -> Tensor:
 
 
 def standardized(values: Tensor, n: Tensor, d: Tensor) -> Tensor:
-    """Columns brought to mean 0 and variance 1; a constant column becomes 0.
+    """Scale columns to mean 0 and variance 1; a constant column becomes 0.
 
     Values of shape (B, N, D), otherwise as in `normal_scores`; gradients pass.
     """
     mask = _mask(values, n, d)
     columns = torch.where(mask, values.transpose(1, 2), 0.0)
     size = columns.abs().amax(dim=-1, keepdim=True)
-    # In units of the largest value, then of the largest deviation, squares neither overflow nor underflow.
+    # Dividing by the largest value, then by the largest deviation, keeps squares from overflow and underflow.
     columns = _centred(columns / torch.where(size > 0, size, 1.0), mask, n)
     spread = columns.abs().amax(dim=-1, keepdim=True)
     return _to_unit_variance(columns / torch.where(spread > _TINY, spread, 1.0), mask, n)

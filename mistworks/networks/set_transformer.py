@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from typing_extensions import override
 
 from mistworks.networks.attention import (
     TYPICAL_DIMENSION,
@@ -26,17 +27,16 @@ _LEVEL_FEATURES = 2
 class SetTransformer(Network):
     """Set transformer over cells (Lee et al., ICML 2019), one token for each (point, coordinate).
 
-    A cell starts as an embedding of its value plus one of its side, X or Y: nothing tells points apart but
-    their values, nor the coordinates of a side. Blocks of attention over the coordinates and of induced
-    attention over the points take turns, each sharing its weights over the other axis (see `attention`); they
-    leave a table (inducing point × coordinate) and relations (coordinate × coordinate). A coordinate's
-    column of the table is its token; tokens attend to one another through the relations; attention pooling
-    with learned seeds, a decoder and the head follow. The work over cells is done by few narrow blocks and
-    the rest over the smaller tables, whose size does not depend on the number of points.
+    A cell starts as an embedding of its value plus one of its side, X or Y. Only values distinguish points,
+    and coordinates of a side. Attention over the coordinates alternates with induced attention over the
+    points, each with weights shared over the other axis (see `attention`). The result is a table (inducing
+    point × coordinate) and relations (coordinate × coordinate). A coordinate's column of the table is its
+    token. Tokens attend to one another through the relations; then follow attention pooling with learned
+    seeds, a decoder and the head. Only a few narrow blocks work on cells; the rest work on the smaller
+    tables, whose size does not depend on the number of points.
 
-    The sizes n, dx and dy, to which attention is blind, are given to the relations and the head; and beside
-    the means that attention takes over coordinates stand sums, since mutual information adds up over
-    dependent pairs.
+    Attention cannot see the sizes n, dx and dy, so the relations and the head read them. Sums complement the
+    means that attention takes over coordinates, since mutual information adds up over dependent pairs.
     """
 
     def __init__(self, config: SetTransformerConfig) -> None:
@@ -72,15 +72,16 @@ class SetTransformer(Network):
         self.head = nn.Sequential(*_head_layers(config))
 
     @property
+    @override
     def invariances(self) -> frozenset[Invariance]:
-        """See `Network.invariances`. Ranks know no increasing map; X and Y have embeddings of their own."""
+        # X and Y have different embeddings, so a swap changes the estimate.
         scaling: frozenset[Invariance] = frozenset({"location-scale"})
         if self.config.input_scaling == "normal-scores":
             scaling |= {"increasing"}
         return super().invariances | scaling
 
+    @override
     def encode(self, batch: Batch) -> Tensor:
-        """See `Network.encode`; h is ``head_hidden``."""
         scale = normal_scores if self.config.input_scaling == "normal-scores" else standardized
         values = torch.cat([scale(batch.x, batch.n, batch.dx), scale(batch.y, batch.n, batch.dy)], dim=1)
         side = (torch.arange(values.shape[1], device=values.device) >= batch.x.shape[2]).long()
@@ -100,11 +101,10 @@ class SetTransformer(Network):
             tokens = block(tokens, relations, side_masks)
         return self._pool(tokens, side_masks.any(dim=1), sizes)
 
+    @override
     def decode(self, representation: Tensor, tau: Tensor | None = None) -> Tensor:
-        """See `Network.decode`. A level enters as 2τ − 1 and Φ⁻¹(τ); for the mean both are 0.
-
-        Quantiles of nearby levels may cross here; `mistworks.estimation.estimator` puts them in order.
-        """
+        # A level enters as 2τ − 1 and Φ⁻¹(τ); for the mean both are 0. Quantiles may cross, and are sorted by
+        # `mistworks.networks.base.quantiles_in_order`.
         levels = representation.new_full((len(representation), 1), 0.5) if tau is None else tau
         features = torch.stack([2 * levels - 1, torch.special.ndtri(levels)], dim=-1)
         hidden = representation[:, None, :] + self.level(features)
@@ -114,7 +114,7 @@ class SetTransformer(Network):
     def _attend(
         self, cells: Tensor, relations: Tensor, point_mask: Tensor, side_masks: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """The blocks over cells: the last table of shape (B, h, D, M), and the relations."""
+        """Run the blocks over cells. Return the last table, shape (B, h, D, M), and the relations."""
         coordinate_mask = side_masks.any(dim=1)
         for step in range(max(len(self.relate), len(self.over_points))):
             if step < len(self.relate):
@@ -137,7 +137,7 @@ class SetTransformer(Network):
 
 
 def _log_sizes(batch: Batch) -> Tensor:
-    """Logarithms of n / 100, dx / 10 and dy / 10, shape (B, 3)."""
+    """Return the logarithms of n / 100, dx / 10 and dy / 10, shape (B, 3)."""
     return torch.stack([batch.n / 100, batch.dx / 10, batch.dy / 10], dim=-1).log()
 
 

@@ -1,4 +1,4 @@
-"""The network over statistics in training: scales from the data, and the estimator it becomes."""
+"""The network over statistics during training: its scales, and the predictor it becomes."""
 
 from collections.abc import Mapping
 from typing import Self, cast
@@ -15,22 +15,22 @@ from mistworks.networks.perceptrons import NOT_TRAINED, Perceptrons, shapes
 from mistworks.networks.residual import MOMENTS, Members, ResidualNetwork
 
 LEAK = 0.05
-"""The slope below 0 that is left in training, where the estimate is 0, so that gradients pass."""
+"""Slope below 0 during training, so that gradients pass where the estimate is 0."""
 
 _LEAST_SCALE = 1e-3
-# Of the eigenvalues of the statistics' covariance, relative to their mean: directions in which training data
-# hardly vary would turn rounding into strangeness.
+# Minimum of the eigenvalues of the statistics' covariance, relative to their mean. In directions with almost
+# no variation in the training data, rounding would count as strangeness.
 _RIDGE = 1e-3
 
 
 class SummaryNetwork(ResidualNetwork):
-    """The residual network with what training needs: scaling from the data, and the estimator it becomes.
+    """The residual network during training: its scales from the data, and the predictor it becomes.
 
-    Further members are trained without a group of families each. They are no part of the estimator: its
-    calibration learns from them how wrong it is on what it has not seen.
+    Additional members are each trained without a group of families. They are not part of the estimator: its
+    calibration learns from them how wrong it is on unseen families.
 
     Attributes:
-        apart: those further members; None where no group is left out.
+        apart: the additional members; None if no group is left out.
     """
 
     def __init__(self, config: SummaryNetworkConfig, left_out: tuple[str, ...] = ()) -> None:
@@ -68,11 +68,11 @@ class SummaryNetwork(ResidualNetwork):
 
     @torch.no_grad()
     def set_scaling(self, table: Tensor, groups: NDArray[np.str_]) -> None:
-        """Take centre and scale of each statistic, and what is familiar, from a table of many samples.
+        """Set the centre and scale of each statistic, and the familiar distribution, from many samples.
 
         Args:
             table: shape (N, S), on the CPU.
-            groups: the group of the family of each, shape (N,).
+            groups: group of the family of each sample, shape (N,).
         """
         low, middle, high = torch.quantile(table, torch.tensor([0.1, 0.5, 0.9]), dim=0)
         deviation = table.std(dim=0)
@@ -88,7 +88,7 @@ class SummaryNetwork(ResidualNetwork):
 
 
 def _whitening(inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean of standardised statistics (N, C), and a map (C, C) that makes their covariance about 1."""
+    """Return the mean of standardised statistics (N, C), and a map (C, C) to covariance about 1."""
     mean = inputs.mean(dim=0)
     centred = inputs - mean
     values, vectors = torch.linalg.eigh(centred.T @ centred / max(len(inputs) - 1, 1))
@@ -97,5 +97,5 @@ def _whitening(inputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def leaky(values: Tensor) -> Tensor:
-    """Values on the scale t as the loss compares them: with the slope ``LEAK`` below 0."""
+    """Convert values from the scale t to the scale of the loss, with the slope ``LEAK`` below 0."""
     return functional.leaky_relu(values, LEAK)

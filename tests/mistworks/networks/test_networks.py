@@ -249,5 +249,5 @@ def test_a_network_of_one_s_own_is_a_class_and_a_configuration() -> None:
 
 
 def test_heads_that_do_not_divide_are_refused() -> None:
-    with pytest.raises(MistworksError, match="expected hidden to be a multiple of heads, got 10 and 4"):
+    with pytest.raises(MistworksError, match="Expected hidden to be a multiple of heads, got 10 and 4"):
         SetTransformerConfig.parse({"hidden": 10, "heads": 4})

@@ -241,7 +241,7 @@ def test_groups_that_are_left_out_have_no_influence() -> None:
 
 @pytest.mark.parametrize("groups", [("sizes", "magic"), (), ("sizes", "sizes")])
 def test_groups_are_checked(groups: tuple[str, ...]) -> None:
-    with pytest.raises(MistworksError, match=r"expected different names among sizes, ties, .*, got"):
+    with pytest.raises(MistworksError, match=r"Expected different names among sizes, ties, .*, got"):
         SummaryNetworkConfig.parse({"groups": groups})
     assert "sizes" in GROUPS
 
