@@ -1,4 +1,4 @@
-"""Statistics of a split in one file of NumPy arrays, for training where no store is."""
+"""Statistics of a split in one file of NumPy arrays, for training without a store."""
 
 from pathlib import Path
 
@@ -17,11 +17,11 @@ class ArraySummaries:
 
     Attributes:
         statistics: shape (N, S), float32.
-        index: the rows of all datasets.
+        index: rows of all datasets.
         partition_size: datasets in a partition.
 
     Raises:
-        MistworksError: the statistics are those of another version.
+        MistworksError: the statistics have another version.
     """
 
     def __init__(self, statistics: FloatArray, index: Index, partition_size: int = 500) -> None:
@@ -34,12 +34,12 @@ class ArraySummaries:
 
     @classmethod
     def load(cls, path: str | Path) -> "ArraySummaries":
-        """Read a file with the arrays statistics, n, dx, dy, mi, family, transform and mi_se."""
+        """Load a file with the arrays statistics, n, dx, dy, mi, family, transform and mi_se."""
         with np.load(path) as arrays:
             return cls(arrays["statistics"], Index(*(arrays[name] for name in _INDEX)))
 
     def save(self, path: str | Path) -> None:
-        """Write what `load` reads."""
+        """Write a file for `load`."""
         np.savez(path, statistics=self.statistics, **{name: getattr(self.index, name) for name in _INDEX})
 
     @property

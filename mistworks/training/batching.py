@@ -1,8 +1,8 @@
 """Batches of datasets from a partitioned source: shuffled, bounded in memory, and the same on every run.
 
-The order of an epoch follows from the index, the seed and the epoch alone. Partitions are shuffled and taken
-a few at a time; the datasets of those few are shuffled together. Reading is cheap beside training on what was
-read, so no thread reads ahead.
+The order of an epoch depends only on the index, the seed and the epoch. Partitions are shuffled and read a
+few at a time; the datasets of those few are shuffled together. Reading is cheap compared with training, so no
+thread reads ahead.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from mistworks.randomness import stream
 from mistworks.statistics.table import SummarySource
 
 AnySource = Source | SummarySource
-"""What a network is trained on: samples, or the statistics of samples."""
+"""A source of training data: samples, or the statistics of samples."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,9 +25,9 @@ class EpochPlan:
     """The batches of one epoch.
 
     Attributes:
-        order: every position of the split once, in the order of training, shape (N,).
-        batch_size: datasets in a batch; the last batch of the epoch has what is left.
-        partition: number of the partition of each entry of ``order``, shape (N,).
+        order: all positions of the split in the order of training, shape (N,).
+        batch_size: datasets per batch; the last batch of the epoch has the rest.
+        partition: number of the partition of each position in ``order``, shape (N,).
         starts: first position of each partition.
         windows: numbers of the partitions that are shuffled together, in the order of training.
     """
@@ -42,20 +42,20 @@ class EpochPlan:
         return -(-len(self.order) // self.batch_size)
 
     def rows(self, step: int) -> slice:
-        """The part of ``order`` that is batch ``step``."""
+        """Return the part of ``order`` for batch ``step``."""
         return slice(step * self.batch_size, (step + 1) * self.batch_size)
 
 
 def plan_epoch(
     bounds: list[tuple[int, int]], seed: int, epoch: int, batch_size: int, shuffle_partitions: int
 ) -> EpochPlan:
-    """Plan an epoch over partitions given by their start and stop; nothing is read.
+    """Plan an epoch over partitions, given their start and stop, without reading them.
 
     Raises:
         MistworksError: the split holds no datasets.
     """
     if not any(stop > start for start, stop in bounds):
-        raise MistworksError("the training split holds no datasets; generate some first")
+        raise MistworksError("Expected datasets in the training split, got none. Generate some first.")
     rng = stream(seed, "train", "order", epoch)
     numbers = rng.permutation(len(bounds))
     orders, partitions, windows = [], [], []
@@ -72,10 +72,10 @@ def plan_epoch(
 
 
 def read_batches(source: Source, plan: EpochPlan, first_step: int = 0) -> Iterator[list[Dataset]]:
-    """The batches of a plan from ``first_step`` on, one dataset at a time; of statistics see `tables`.
+    """Yield the batches of samples of a plan from ``first_step`` on; for statistics see `tables`.
 
-    Partitions are read when a batch first needs them and let go after the last batch that does; those that
-    only earlier batches need are not read at all.
+    A partition is read for the first batch that needs it and freed after the last one. Partitions that only
+    earlier batches need are not read.
     """
     last_use = _last_use(plan)
     held: dict[int, Block] = {}

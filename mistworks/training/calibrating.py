@@ -1,4 +1,4 @@
-"""Calibrates a trained estimator on a split it has not seen, in bounded memory."""
+"""Calibrate a trained estimator on a split it has not seen, in bounded memory."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 
 
 class _Predicted(NamedTuple):
-    """What a network says of N datasets; shapes as in `mistworks.networks.Prediction`."""
+    """Predictions of a network for N datasets, with shapes as in `mistworks.networks.Prediction`."""
 
     quantiles: Array
     n: IntArray
@@ -36,17 +36,17 @@ def calibrate(
     seed: int,
     on_progress: Callable[[float], None] = lambda share: None,
 ) -> Estimator:
-    """The estimator with a calibration fitted on a split, one partition at a time in memory.
+    """Return the estimator with a calibration fitted on a split, with one partition at a time in memory.
 
-    A calibration that it has already is left out of account: the result follows from the weights, the content
-    of the split and the seed. Where the estimator has witnesses, networks that were trained without a group
-    of families each, the calibration learns from them how much wider intervals must be on what is strange.
+    Its present calibration is ignored: the result depends only on the weights, the content of the split and
+    the seed. If the estimator has witnesses, networks that were each trained without a group of families, the
+    calibration learns from them how much wider intervals must be for strange samples.
 
     Args:
-        estimator: with quantiles.
-        source: a split that had no part in training.
-        seed: of what spreads true values of 0 over the levels whose quantiles are 0.
-        on_progress: told the share of datasets done.
+        estimator: an estimator with quantiles.
+        source: a split that was not used for training.
+        seed: seed for spreading true values of 0 over the levels whose quantiles are 0.
+        on_progress: called with the share of datasets done.
 
     Raises:
         MistworksError: the network has no quantiles, or the split holds too few datasets.
@@ -84,9 +84,9 @@ def _of_witness(
     familiar: Scores,
     rng: np.random.Generator,
 ) -> Scores | None:
-    """Scores of a network on the group that it has not seen, calibrated on the rest; None of too few.
+    """Score a witness on the group that it has not seen, calibrated on the rest; None for too few datasets.
 
-    Its strangeness is shifted so that datasets it has seen are as strange to it as to the estimator.
+    Strangeness is shifted so that datasets it has seen are as strange to it as to the estimator.
     """
     index = source.index
     if min(left_out.sum(), (~left_out).sum()) < MIN_DATASETS:
@@ -117,7 +117,7 @@ def _scores(
 
 
 def _predict(network: Predictor, source: AnySource, on_progress: Callable[[float], None]) -> _Predicted:
-    """Predictions of a whole split, without a calibration."""
+    """Predict a whole split, without a calibration."""
     parts: list[Prediction] = []
     for number, (_, stop) in enumerate(source.partition_bounds):
         parts.append(network.predict_block(source.partition(number), mean=False))

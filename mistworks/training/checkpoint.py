@@ -1,10 +1,10 @@
-"""Checkpoints of a training run: safetensors and JSON, replaced as a whole or not at all.
+"""Checkpoints of a training run: safetensors and JSON, replaced completely or not at all.
 
 ``checkpoint.json`` names the file of tensors that belongs to it and the SHA-256 of that file. The tensors are
-written first, under a name of their own, and older ones removed last, so that there is a consistent pair at
-every instant.
+written first, under a new name, and older ones are removed last, so that a consistent pair exists at every
+instant.
 
-No state of a random generator is kept: every random number of step s follows from (seed, s).
+No state of a random generator is stored: all random numbers of step s follow from (seed, s).
 """
 
 import hashlib
@@ -33,11 +33,11 @@ class CurvePoint(FrozenConfig):
 
     Attributes:
         step: steps taken.
-        training_loss: mean since the point before; nats for pinball, nats² for squared error.
+        training_loss: mean since the previous point; nats for pinball, nats² for squared error.
         validation_loss: the same on the validation data; pinball is the mean over `estimation.LEVELS`.
         mse: mean squared error of the point estimate on the validation data, nats².
         bias: mean error of the point estimate on the validation data, nats.
-        datasets_per_second: training speed since the point before, validation left out.
+        datasets_per_second: training speed since the previous point, without validation.
     """
 
     step: int
@@ -49,7 +49,7 @@ class CurvePoint(FrozenConfig):
 
 
 class Identity(FrozenConfig):
-    """What a checkpoint folder belongs to."""
+    """The run that a checkpoint folder belongs to."""
 
     network: AnyNetworkConfig
     training: TrainingConfig
@@ -57,16 +57,16 @@ class Identity(FrozenConfig):
 
 
 class Checkpoint(FrozenConfig):
-    """What ``checkpoint.json`` holds.
+    """The content of ``checkpoint.json``.
 
     Attributes:
-        step: steps of the optimiser taken.
+        step: number of steps taken.
         finished: whether training is complete.
         training_range: sizes of the training datasets.
         best_step: the step with the lowest validation loss so far; 0 before the first validation.
-        history: one point a validation.
+        history: one point per validation.
         tensors_file: the file of weights and optimiser state that belongs to this checkpoint.
-        tensors_sha256: its SHA-256.
+        tensors_sha256: SHA-256 of that file.
     """
 
     format: Literal["mistworks-checkpoint"] = "mistworks-checkpoint"
@@ -84,10 +84,10 @@ class Checkpoint(FrozenConfig):
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: dict[str, Tensor]) -> None:
-    """Write a checkpoint and remove the one before.
+    """Write a checkpoint and remove the previous one.
 
     Raises:
-        MistworksError: there is no room or no right to write; the checkpoint before is still there.
+        MistworksError: there is no room or no permission to write. The previous checkpoint remains.
     """
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, tensors: dict[str, Te
 
 
 def read_checkpoint(folder: Path, identity: Identity) -> tuple[Checkpoint, dict[str, Tensor]] | None:
-    """The checkpoint of a folder, or None if there is none yet.
+    """Read the checkpoint of a folder; None if there is none yet.
 
     Raises:
         MistworksError: the checkpoint belongs to another configuration or other data, or is damaged.
@@ -117,22 +117,22 @@ def read_checkpoint(folder: Path, identity: Identity) -> tuple[Checkpoint, dict[
         checkpoint = Checkpoint.parse(path.read_text())
     except (MistworksError, UnicodeDecodeError) as error:
         raise MistworksError(
-            f"{path} is not a checkpoint of this version of Mistworks ({error}); choose another folder or "
-            "remove it"
+            f"Expected a checkpoint of this version of Mistworks in {path}, got another ({error}). Choose "
+            "another folder, or remove it."
         ) from None
     _require_same(checkpoint.identity, identity, folder)
     tensors_path = folder / checkpoint.tensors_file
     content = tensors_path.read_bytes() if tensors_path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != checkpoint.tensors_sha256:
         raise MistworksError(
-            f"{tensors_path} is missing or damaged: its SHA-256 is not the one in {CHECKPOINT_FILE}; "
-            f"remove {folder} and train again"
+            f"Expected {tensors_path} with the SHA-256 in {CHECKPOINT_FILE}, got a missing or damaged file. "
+            f"Remove {folder} and train again."
         )
     return checkpoint, load_tensors(content)
 
 
 def pack(network: nn.Module, optimiser: torch.optim.AdamW, best: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Weights, AdamW's moments and the best weights so far under one flat set of names."""
+    """Collect weights, AdamW's moments and the best weights so far in one flat mapping."""
     tensors = {f"weights.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for name, parameter in network.named_parameters():
@@ -142,7 +142,7 @@ def pack(network: nn.Module, optimiser: torch.optim.AdamW, best: dict[str, Tenso
 
 
 def unpack(tensors: dict[str, Tensor], network: nn.Module, optimiser: torch.optim.AdamW) -> dict[str, Tensor]:
-    """Put back what `pack` gathered; the best weights are returned."""
+    """Restore the state from `pack`, and return the best weights."""
     network.load_state_dict(_under(tensors, "weights."), strict=True)
     for name, parameter in network.named_parameters():
         keys = ("step", "exp_avg", "exp_avg_sq")
@@ -158,18 +158,18 @@ def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _require_same(found: Identity, expected: Identity, folder: Path) -> None:
+def _require_same(saved: Identity, expected: Identity, folder: Path) -> None:
     differing = [
         f"{part}.{key} ({before.get(key)!r} there, {now.get(key)!r} now)"
         for part in ("network", "training")
-        for before, now in [(getattr(found, part).model_dump(), getattr(expected, part).model_dump())]
+        for before, now in [(getattr(saved, part).model_dump(), getattr(expected, part).model_dump())]
         for key in sorted({*before, *now})
         if before.get(key) != now.get(key)
     ]
-    if found.data_hash != expected.data_hash:
+    if saved.data_hash != expected.data_hash:
         differing.append("the training data")
     if differing:
         raise MistworksError(
-            f"{folder} holds the checkpoint of another run, which differs in {', '.join(differing)}; "
-            "choose another checkpoint folder or remove this one"
+            f"Expected the checkpoint of this run in {folder}, got one of another, which differs in "
+            f"{', '.join(differing)}. Choose another folder, or remove this one."
         )

@@ -1,4 +1,4 @@
-"""What a training run is told."""
+"""The configuration of a training run."""
 
 from typing import Annotated, Literal
 
@@ -14,33 +14,34 @@ class TrainingConfig(FrozenConfig):
 
     Attributes:
         objective: ``pinball`` learns every quantile, ``squared-error`` the mean.
-        loss_scale: what the loss compares: estimate and truth in nats, or their square roots
-            2 (√(I + c) − √c), on which an error of weak dependence weighs more than one of strong dependence.
-            The median and all other quantiles are the same, up to what the network can represent.
+        loss_scale: scale of estimate and truth in the loss: nats, or square roots 2 (√(I + c) − √c), which
+            give errors for weak dependence more weight than those for strong dependence. The median and all
+            other quantiles are the same, up to what the network can represent.
         epochs: passes over the training data.
-        batch_size: datasets a step of the optimiser.
-        learning_rate: the greatest learning rate, reached after the warm-up and followed by half a cosine.
-        final_learning_rate: where the cosine ends, as a share of ``learning_rate``.
-        warmup_steps: steps of linear increase from 0, at most a tenth of all.
-        weight_decay: of AdamW (Loshchilov, Hutter, ICLR 2019).
-        gradient_clip: greatest norm of a step's gradient.
-        levels: quantile levels a dataset is asked for at each step, one from each of as many equal parts of
-            (0, 1); has no effect on ``squared-error``.
-        micro_batch_cells: padded cells computed at once. A batch is split by shape into such parts and their
-            gradients are added, each dataset weighing the same: it bounds memory and, up to rounding, changes
-            no result.
-        shuffle_partitions: partitions held in memory and shuffled together.
-        validate_every: steps between two validations; there is always one at the end.
-        validation_datasets: datasets of the validation split that are used, evenly spread; None for all.
+        batch_size: datasets per step of the optimiser.
+        learning_rate: maximum learning rate, reached after the warm-up and followed by half a cosine.
+        final_learning_rate: end of the cosine, as a fraction of ``learning_rate``.
+        warmup_steps: steps of linear increase from 0, at most a tenth of all steps.
+        weight_decay: weight decay of AdamW (Loshchilov, Hutter, ICLR 2019).
+        gradient_clip: maximum norm of a step's gradient.
+        levels: quantile levels per dataset and step, one from each of as many equal parts of (0, 1). Without
+            effect on ``squared-error``.
+        micro_batch_cells: padded cells computed at once. A batch is split by shape into such parts, and their
+            gradients are added with equal weight for each dataset. This bounds memory and, up to rounding,
+            changes no result.
+        shuffle_partitions: partitions in memory that are shuffled together.
+        validate_every: steps between two validations. The last step always ends with one.
+        validation_datasets: number of datasets of the validation split to use, evenly spread; None for all.
         checkpoint_every: steps between two checkpoints.
         threads: threads of torch.
-        device: where a network over statistics is trained: ``auto`` takes a GPU where there is one. Weights
+        device: device for training a network over statistics; ``auto`` uses a GPU if there is one. Weights
             are the same to the bit on one machine only.
-        precision: of the matrix products of a network over statistics.
-        leave_out: whether a network over statistics has a further member for each group of families, trained
-            without it, from which the calibration learns how wrong estimates are on what is new.
-        left_out_share: share of each batch that these further members learn from; they cost the less.
-        seed: of the weights, the order of the data and the levels.
+        precision: precision of the matrix products of a network over statistics.
+        leave_out: whether a network over statistics has an additional member per group of families, trained
+            without that group. The calibration learns from these how wrong estimates are on unseen families.
+        left_out_share: fraction of each batch that the additional members learn from. A smaller one costs
+            less.
+        seed: seed of the weights, the order of the data and the levels.
     """
 
     objective: Objective = "pinball"
@@ -62,6 +63,6 @@ class TrainingConfig(FrozenConfig):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"
     leave_out: bool = False
-    # Left out of the JSON where it is 1, so that it stays what it was.
+    # Left out of the JSON if it is 1, so that older hashes stay valid.
     left_out_share: float = Field(default=1.0, gt=0, le=1, exclude_if=lambda share: share == 1.0)
     seed: Annotated[int, Field(ge=0)] = 0

@@ -1,4 +1,4 @@
-"""What a network learns from, step by step: all that the training loop knows of it."""
+"""Lessons: the contract between the training loop and the data that a network learns from."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
@@ -16,10 +16,10 @@ class Lesson(Protocol):
     """Batches of one source for one network, and the gradient of the loss on each."""
 
     network: Any
-    """What is trained: a module of torch with ``ready`` and ``witnesses``."""
+    """The network in training: a module of torch with ``ready`` and ``witnesses``."""
 
     def begin(self) -> None:
-        """Set what is not trained, such as scales, before the first step of a new run.
+        """Set everything that is not trained, such as scales, before the first step of a new run.
 
         Raises:
             MistworksError: the source holds samples and the network reads statistics, or the reverse.
@@ -29,17 +29,17 @@ class Lesson(Protocol):
         """Yield the batches of a plan from ``first_step`` on, each with its number of datasets."""
 
     def backward(self, batch: Any, step: int) -> Tensor:
-        """Add the gradient of the mean loss on a batch to the parameters; return that loss, shape ()."""
+        """Add the gradient of the mean loss on a batch to the parameters, and return this loss, shape ()."""
 
 
 _Making = Callable[[AnyNetworkConfig, TrainingConfig, AnySource], Lesson]
 
 
 def lesson_of(config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> Lesson:
-    """Return the lesson of a network on a source; the network's first weights follow from the seed.
+    """Return the lesson of a network on a source. The initial weights depend only on the seed.
 
     Raises:
-        MistworksError: families are to be left out, and the network has no members for that.
+        MistworksError: families are to be left out, but the network has no members.
     """
     from mistworks.training.samples import SampleLesson
     from mistworks.training.tables import TableLesson
@@ -47,7 +47,7 @@ def lesson_of(config: AnyNetworkConfig, training: TrainingConfig, source: AnySou
     of_samples: _Making = SampleLesson
     of_statistics: _Making = TableLesson
     lesson = config.choose(samples=of_samples, statistics=of_statistics)
-    # Torch's own generator is left as it was.
+    # The state of torch's own generator is preserved.
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(training.seed, "train", "weights", 0).integers(2**63)))
         return lesson(config, training, source)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def squared_error(estimate: Tensor, target: Tensor) -> Tensor:
-    """(estimate − target)², in nats²; its minimiser is the conditional mean.
+    """Return (estimate − target)², in nats². Its minimiser is the conditional mean.
 
     Args:
         estimate: shape (B,), nats.
@@ -18,7 +18,7 @@ def squared_error(estimate: Tensor, target: Tensor) -> Tensor:
 
 
 def pinball(quantiles: Tensor, target: Tensor, tau: Tensor) -> Tensor:
-    """Mean over the levels of ρ_τ(target − quantile) with ρ_τ(u) = u (τ − 1[u < 0]), in nats.
+    """Return the mean over levels of ρ_τ(target − quantile) with ρ_τ(u) = u (τ − 1[u < 0]), in nats.
 
     Its minimiser is the conditional quantile at level τ (Koenker, Bassett, "Regression quantiles",
     Econometrica 1978).

@@ -22,10 +22,10 @@ _LEAST_LEVEL = 1e-3
 
 
 class SampleLesson:
-    """See `mistworks.training.lessons.Lesson`.
+    """The `mistworks.training.lessons.Lesson` of a network that reads samples.
 
     Attributes:
-        network: what is trained.
+        network: the network in training.
     """
 
     def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
@@ -34,15 +34,15 @@ class SampleLesson:
         self.network = cast("Network", build_network(config, left_out))
 
     def begin(self) -> None:
-        """See `Lesson.begin`: refuse statistics; there is nothing to set."""
+        """Refuse statistics. There is nothing to set."""
         samples_of(self._source.partition(0))
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, list[Dataset]]]:
-        """See `Lesson.batches`."""
+        """Yield batches of samples."""
         return ((len(batch), batch) for batch in read_batches(self._source, plan, first_step))
 
     def backward(self, batch: list[Dataset], step: int) -> Tensor:
-        """See `Lesson.backward`: in parts of like shape, each dataset weighing the same."""
+        """Compute in parts of similar shape, with equal weight for each dataset."""
         config = self._config
         tau = stratified_levels(config, step, len(batch))
         target = torch.tensor([dataset.mi for dataset in batch], dtype=torch.float32)
@@ -64,7 +64,7 @@ class SampleLesson:
 
 
 def stratified_levels(config: TrainingConfig, step: int, count: int) -> Tensor:
-    """Levels of a step, shape (count, levels): one uniform in each of ``levels`` equal parts of (0, 1)."""
+    """Draw the levels of a step, shape (count, levels), one in each of ``levels`` equal parts of (0, 1)."""
     uniform = stream(config.seed, "train", "levels", step).random((count, config.levels))
     tau = (np.arange(config.levels) + uniform) / config.levels
     return torch.from_numpy(tau.clip(_LEAST_LEVEL, 1 - _LEAST_LEVEL)).float()

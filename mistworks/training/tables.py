@@ -1,4 +1,4 @@
-"""Training on tables of statistics: rows are gathered as arrays, on the device that trains."""
+"""Training on tables of statistics, as arrays on the device for training."""
 
 import math
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _ROWS = 512
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """N datasets as the network over statistics learns from them.
+    """N datasets as input of the network over statistics.
 
     Attributes:
         inputs: standardised statistics, shape (N, C).
@@ -46,22 +46,22 @@ class Table:
         return len(self.target)
 
     def rows(self, rows: Tensor) -> "Table":
-        """The datasets at these positions."""
+        """Return the datasets at these positions."""
         return Table(self.inputs[rows], self.estimates[rows], self.target[rows], self.group[rows])
 
     def part(self, start: int, stop: int) -> "Table":
-        """The datasets from one position to another, without a copy."""
+        """Return the datasets between two positions, without a copy."""
         return Table(*(getattr(self, field.name)[start:stop] for field in fields(self)))
 
 
 class TableLesson:
-    """See `mistworks.training.lessons.Lesson`.
+    """The `mistworks.training.lessons.Lesson` of the network over statistics.
 
     The loss compares the knots of the quantile functions with the truth by the pinball loss at their own
-    levels, each weighing what it stands for: ∫ ρ_τ dτ by a quadrature whose points are the knots.
+    levels, weighted by their mass: a quadrature of ∫ ρ_τ dτ at the knots.
 
     Attributes:
-        network: what is trained.
+        network: the network in training.
     """
 
     def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
@@ -81,7 +81,7 @@ class TableLesson:
         self._window: tuple[tuple[int, ...], Table] | None = None
 
     def begin(self) -> None:
-        """Take scales, and what is familiar, from the first datasets of the split.
+        """Set scales, and the familiar distribution, from the first datasets of the split.
 
         Raises:
             MistworksError: the source holds samples.
@@ -90,7 +90,7 @@ class TableLesson:
         self.network.set_scaling(table, self._groups[: len(table)])
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, Table]]:
-        """See `Lesson.batches`: partitions that are shuffled together are one table in memory."""
+        """Yield batches. Partitions that are shuffled together are one table in memory."""
         taken, start = first_step * plan.batch_size, 0
         pieces: list[Table] = []
         for window in plan.windows:
@@ -112,10 +112,10 @@ class TableLesson:
             yield sum(map(len, pieces)), _joined(pieces)
 
     def _read(self, window: IntArray) -> tuple[Table, IntArray]:
-        """The table of some partitions, kept till the next, and its rows' positions in the split."""
+        """Return the table of some partitions, cached until the next, and the positions of its rows."""
         numbers = tuple(sorted(window.tolist()))
         if self._window is None or self._window[0] != numbers:
-            # Before the new one is made, so that no two are in memory.
+            # Freed first, so that only one table is in memory.
             self._window = None
             blocks = (self._source.partition(number) for number in numbers)
             parts = [self._table(block) for block in blocks]
@@ -138,7 +138,7 @@ class TableLesson:
         )
 
     def backward(self, batch: Table, step: int) -> Tensor:
-        """See `Lesson.backward`: the mean over datasets and over the estimator's members."""
+        """Return the mean over datasets and over the estimator's members."""
         network = self.network
         if network.apart is not None:
             count = math.ceil(self._config.left_out_share * len(batch))
@@ -146,9 +146,9 @@ class TableLesson:
         return self._learn(network.own, batch)
 
     def _learn(self, members: Members, batch: Table) -> Tensor:
-        """Add the gradient of the mean over datasets and over all members; the mean over these members."""
+        """Add the gradient of the mean over datasets and all members. Return the mean over these members."""
         total = torch.zeros((), device=self._device)
-        # On a CPU parts whose activations stay in its caches.
+        # On a CPU, in parts whose activations stay in its caches.
         most = len(batch) if self._device.type == "cuda" else _ROWS
         for first in range(0, len(batch), most):
             part = batch if most >= len(batch) else batch.part(first, first + most)
@@ -168,7 +168,7 @@ class TableLesson:
         return (loss * (batch.group[None] != numbers[:, None])).sum()
 
     def _loss(self, knots: Tensor, target: Tensor) -> Tensor:
-        """Of each member on each dataset, shape (members, B), from knots of shape (members, B, KNOTS)."""
+        """Return the loss per member and dataset, shape (members, B), from knots (members, B, KNOTS)."""
         square_root = self._config.loss_scale == "square-root"
         values = leaky(knots) if square_root else from_scale(knots, LEAK)
         truth = square_root_scale(target) if square_root else target
@@ -185,7 +185,7 @@ def _joined(parts: list[Table]) -> Table:
 
 
 def _first_statistics(source: SummarySource) -> Tensor:
-    """Statistics of the first datasets of a split, shape (N, S), as many as give a good scale."""
+    """Read the statistics of the first datasets of a split, shape (N, S), as many as a good scale needs."""
     blocks: list[Tensor] = []
     for number in range(len(source.partition_bounds)):
         blocks.append(torch.from_numpy(statistics_of(source.partition(number))))
@@ -196,5 +196,5 @@ def _first_statistics(source: SummarySource) -> Tensor:
 
 def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
-        raise MistworksError("Expected a GPU to train on, got none. Set device to auto or cpu.")
+        raise MistworksError("Expected a GPU for training, got none. Set device to auto or cpu.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

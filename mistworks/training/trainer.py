@@ -1,4 +1,4 @@
-"""Trains a network, resumably: an interrupted run continues to the very weights it would have had."""
+"""Train a network resumably: an interrupted run ends with the same weights as an uninterrupted one."""
 
 import math
 import signal
@@ -38,11 +38,11 @@ class Progress:
 
     Attributes:
         step: steps taken.
-        steps: steps in all.
-        training_loss: of this step.
-        learning_rate: of this step.
-        datasets_per_second: since the last validation.
-        point: the point of the curve, at the steps that end with a validation.
+        steps: number of steps of the whole training.
+        training_loss: loss of this step.
+        learning_rate: learning rate of this step.
+        datasets_per_second: speed since the last validation.
+        point: point of the curve, at steps that end with a validation.
     """
 
     step: int
@@ -58,11 +58,11 @@ class TrainingResult:
     """A finished training run.
 
     Attributes:
-        estimator: with the weights of the lowest validation loss.
-        final_estimator: with the weights of the last step.
-        history: one point a validation.
+        estimator: estimator with the weights of the lowest validation loss.
+        final_estimator: estimator with the weights of the last step.
+        history: one point per validation.
         best_step: the step of ``estimator``.
-        steps: steps taken in all.
+        steps: number of steps taken.
     """
 
     estimator: Estimator
@@ -81,19 +81,19 @@ def train(
     data_hash: str,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> TrainingResult:
-    """Train, or continue from the folder's checkpoint; a finished folder is only read.
+    """Train, or continue from the folder's checkpoint; a finished run is only read.
 
-    An interrupt (SIGINT) is held back to the end of the step, which is saved before KeyboardInterrupt is
-    raised. Weights are the same to the bit however often a run was interrupted, on one machine with one
-    number of threads.
+    An interrupt (SIGINT) is held back until the end of the step, which is saved before KeyboardInterrupt is
+    raised. On one machine with one number of threads, weights are the same to the bit however often a run is
+    interrupted.
 
     Args:
-        source: training split; its statistics for a network that reads those.
+        source: training split, or its statistics for a network that reads statistics.
         validation_source: validation split, like the training split as samples or as statistics.
         network_config: the network to train.
-        training_config: how it is trained.
-        checkpoint_folder: where checkpoints are kept; it belongs to one configuration and one ``data_hash``.
-        data_hash: identifies the content of both splits.
+        training_config: settings of the training.
+        checkpoint_folder: folder of the checkpoints. It belongs to one configuration and one ``data_hash``.
+        data_hash: hash of the content of both splits.
         on_progress: called after each step.
 
     Raises:
@@ -142,10 +142,10 @@ class _Run:
         self._restore()
 
     def _restore(self) -> None:
-        found = read_checkpoint(self._folder, self._identity)
-        if found is None:
+        saved = read_checkpoint(self._folder, self._identity)
+        if saved is None:
             return
-        checkpoint, tensors = found
+        checkpoint, tensors = saved
         self._best = unpack(tensors, self._network, self._optimiser)
         self._step, self._best_step = checkpoint.step, checkpoint.best_step
         self._history, self.finished = list(checkpoint.history), checkpoint.finished
@@ -153,7 +153,7 @@ class _Run:
         self._range = checkpoint.training_range
 
     def train(self, interrupted: threading.Event) -> None:
-        """Take every step that is left."""
+        """Take all remaining steps."""
         self._range = TrainingRange.of(self._source.index) if len(self._source) else None
         config = self._config
         if self._step == 0 and len(self._source):
@@ -192,7 +192,7 @@ class _Run:
         self._on_progress(Progress(self._step, steps, loss, rate, speed, point))
 
     def _optimise(self, batch: Any, rate: float) -> float:
-        """One step of AdamW on a batch; the batch's mean loss."""
+        """Take a step of AdamW on a batch, and return its mean loss."""
         loss = self._lesson.backward(batch, self._step)
         norm = torch.nn.utils.clip_grad_norm_(self._network.parameters(), self._config.gradient_clip)
         total, length = torch.stack([loss, norm]).tolist()
@@ -206,18 +206,17 @@ class _Run:
     def _require_finite(self, loss: float, norm: float) -> None:
         if not (math.isfinite(loss) and math.isfinite(norm)):
             raise MistworksError(
-                f"training stopped at step {self._step + 1}: the loss is {loss} and the norm of its gradient "
-                f"{norm}, where finite numbers were expected; lower learning_rate (now "
-                f"{self._config.learning_rate:g}) or gradient_clip and train again"
+                f"Expected a finite loss and gradient at step {self._step + 1}, got a loss of {loss} and a "
+                f"gradient norm of {norm}. Lower learning_rate (now {self._config.learning_rate:g}) or "
+                "gradient_clip and train again."
             )
 
     def _validate(self, speed: float) -> CurvePoint:
         figures = validate(self._estimator(), self._validation_source, self._config.validation_datasets)
         if not (math.isfinite(figures.loss) and math.isfinite(figures.mse)):
             raise MistworksError(
-                f"training stopped at step {self._step}: the validation loss is {figures.loss} and its MSE "
-                f"{figures.mse}, where finite numbers were expected; lower learning_rate (now "
-                f"{self._config.learning_rate:g}) and train again"
+                f"Expected a finite validation loss at step {self._step}, got {figures.loss} with an MSE of "
+                f"{figures.mse}. Lower learning_rate (now {self._config.learning_rate:g}) and train again."
             )
         point = CurvePoint(
             step=self._step,
@@ -251,11 +250,11 @@ class _Run:
     @property
     def _training_range(self) -> TrainingRange:
         if self._range is None:
-            raise MistworksError("the training split holds no datasets; generate some first")
+            raise MistworksError("Expected datasets in the training split, got none. Generate some first.")
         return self._range
 
     def _estimator(self) -> Estimator:
-        """The network as it is now."""
+        """Return an estimator with the current weights."""
         return Estimator(
             self._network,
             self._identity.network,
@@ -265,7 +264,7 @@ class _Run:
         )
 
     def result(self) -> TrainingResult:
-        """What a finished run yields."""
+        """Return the result of a finished run."""
         final = self._estimator()
         self._network.load_state_dict(self._best, strict=True)
         return TrainingResult(
@@ -278,12 +277,12 @@ class _Run:
 
 
 def learning_rate(config: TrainingConfig, step: int, steps: int) -> float:
-    """Linear warm-up to the greatest rate, then half a cosine down to ``final_learning_rate`` of it.
+    """Return the rate of a step: linear warm-up, then half a cosine down to ``final_learning_rate``.
 
     Args:
         config: the training configuration.
         step: steps taken before this one.
-        steps: steps in all.
+        steps: number of steps of the whole training.
     """
     warmup = min(config.warmup_steps, steps // 10)
     if step < warmup:
@@ -305,7 +304,7 @@ def _threads(count: int) -> Iterator[None]:
 
 @contextmanager
 def _held_interrupt() -> Iterator[threading.Event]:
-    """Hold SIGINT back as an event; outside the main thread, where signals never arrive, nothing is done."""
+    """Hold SIGINT back as an event. Do nothing outside the main thread, where signals never arrive."""
     event = threading.Event()
 
     def remember(number: int, frame: FrameType | None) -> None:

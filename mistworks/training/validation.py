@@ -1,8 +1,9 @@
-"""Figures of an estimator on a split, in bounded memory."""
+"""Validation: errors of an estimator on a split, in bounded memory."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mistworks.dataset import IntArray
@@ -10,11 +11,12 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import LEVELS, Estimate
 from mistworks.estimation.estimator import Estimator
 from mistworks.training.batching import AnySource
+from mistworks.training.losses import pinball
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationFigures:
-    """Errors over a split: `loss` in nats or nats², whatever its scale in training; `mse`; `bias` in nats."""
+    """Errors on a split: `loss` in nats or nats², whatever ``loss_scale`` is; `mse`; `bias` in nats."""
 
     loss: float
     mse: float
@@ -22,13 +24,13 @@ class ValidationFigures:
 
 
 def validate(estimator: Estimator, source: AnySource, max_datasets: int | None = None) -> ValidationFigures:
-    """Estimate every dataset of a split, or ``max_datasets`` spread evenly over it, one partition at a time.
+    """Estimate all datasets of a split, or ``max_datasets`` evenly spread over it, one partition at a time.
 
     Raises:
         MistworksError: the split holds no datasets.
     """
     if not len(source):
-        raise MistworksError("the validation split holds no datasets; generate some first")
+        raise MistworksError("Expected datasets in the validation split, got none. Generate some first.")
     count = min(len(source), max_datasets or len(source))
     chosen = np.linspace(0, len(source) - 1, count).round().astype(np.int64)
     losses, errors = [], []
@@ -56,8 +58,7 @@ def _partition_errors(
 
 
 def _pinball(estimates: list[Estimate], target: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pinball loss of each dataset, averaged over `estimation.LEVELS`."""
-    quantiles = np.array([estimate.quantiles for estimate in estimates])
-    difference = target[:, None] - quantiles
-    levels = np.array(LEVELS)
-    return np.asarray(np.maximum(levels * difference, (levels - 1) * difference).mean(axis=1))
+    """Return the pinball loss of each dataset, averaged over `estimation.LEVELS`."""
+    quantiles = torch.tensor([estimate.quantiles for estimate in estimates], dtype=torch.float64)
+    levels = torch.tensor(LEVELS, dtype=torch.float64).expand_as(quantiles)
+    return np.asarray(pinball(quantiles, torch.from_numpy(target), levels))

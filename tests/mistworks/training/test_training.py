@@ -144,7 +144,7 @@ class TestBatching:
         assert seen[7] <= 4
 
     def test_no_datasets_is_an_error(self) -> None:
-        with pytest.raises(MistworksError, match="training split holds no datasets"):
+        with pytest.raises(MistworksError, match="Expected datasets in the training split, got none"):
             plan_epoch([], 0, 0, 8, 2)
 
 
@@ -261,31 +261,31 @@ class TestRefusals:
 
     def test_a_folder_of_other_data(self, tmp_path: Path) -> None:
         run(tmp_path, config_of(epochs=1))
-        with pytest.raises(MistworksError, match="differs in the training data; choose another"):
+        with pytest.raises(MistworksError, match=r"differs in the training data\. Choose another folder"):
             train(SOURCE, VALIDATION, NETWORK, config_of(epochs=1), tmp_path, "data-2")
 
     def test_a_damaged_checkpoint(self, tmp_path: Path) -> None:
         run(tmp_path, config_of(epochs=1))
         tensors = next(tmp_path.glob("*.safetensors"))
         tensors.write_bytes(tensors.read_bytes()[:-1] + b"?")
-        with pytest.raises(MistworksError, match="damaged: its SHA-256"):
+        with pytest.raises(MistworksError, match=r"with the SHA-256 in .* damaged file"):
             run(tmp_path, config_of(epochs=1))
         (tmp_path / "checkpoint.json").write_text("{")
-        with pytest.raises(MistworksError, match="is not a checkpoint of this version"):
+        with pytest.raises(MistworksError, match="Expected a checkpoint of this version"):
             run(tmp_path, config_of(epochs=1))
 
     @pytest.mark.parametrize("empty", ["training", "validation"])
     def test_an_empty_split(self, tmp_path: Path, empty: str) -> None:
         nothing = MemorySource([])
         source, validation = (nothing, VALIDATION) if empty == "training" else (SOURCE, nothing)
-        with pytest.raises(MistworksError, match=f"{empty} split holds no datasets"):
+        with pytest.raises(MistworksError, match=f"Expected datasets in the {empty} split, got none"):
             train(source, validation, NETWORK, config_of(), tmp_path, "d")
 
     def test_a_loss_that_is_not_finite(self, tmp_path: Path) -> None:
         broken = MemorySource.gaussian(24, seed=1)
         broken.datasets[3] = replace(broken.datasets[3], mi=float("nan"))
         with pytest.raises(
-            MistworksError, match=r"training stopped at step .* the loss is nan.*learning_rate"
+            MistworksError, match=r"finite loss and gradient at step .*, got a loss of nan.*learning_rate"
         ):
             train(broken, VALIDATION, NETWORK, config_of(), tmp_path, "d")
 
