@@ -1,9 +1,9 @@
-"""Statistics of a sample that mutual information is read from, each with every invariance that is exact.
+"""Statistics of a sample for estimating mutual information, each with all exact invariances.
 
-All follow from the ranks of the columns, so that no strictly monotone map of a column changes them; nor do
-the order of the points, the order of the columns, or a swap of X and Y. Signs of columns enter through
-squares and absolute values only. Compiled code computes them where the machine has it (`mistworks.native`),
-else torch does (`mistworks.statistics.oracle`, which says what each is).
+All depend only on the ranks of the columns, so no strictly monotone map of a column changes them; nor do the
+order of the points, the order of the columns, or a swap of X and Y. Signs of columns enter only through
+squares and absolute values. Compiled code computes them if it was built (`mistworks.native`), else torch does
+(`mistworks.statistics.oracle`, which documents each).
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 
 def summarise(x: ArrayLike, y: ArrayLike) -> NDArray[np.float32]:
-    """The statistics of one sample.
-
-    Args:
+    """Compute the statistics of one sample. Args:
         x: shape (n, dx), n ≥ 5, of any ordered type, or a tensor. Constant columns are left out, except one
             if all are constant.
         y: shape (n, dy), likewise.
@@ -37,17 +35,14 @@ def summarise(x: ArrayLike, y: ArrayLike) -> NDArray[np.float32]:
 
 
 def summarise_many(samples: Sequence[Ranked], threads: int = 1) -> NDArray[np.float32]:
-    """The statistics of many samples.
-
-    Args:
-        samples: ranks of samples of any shapes, n ≥ 5.
-        threads: how many samples are computed at a time.
+    """Compute the statistics of many samples. Args:
+        samples: ranks of samples of any shapes, n ≥ 5. threads: number of samples to compute at a time.
 
     Returns:
-        Shape (len(samples), S), float32. What samples are beside each other may change the last digits.
+        Shape (len(samples), S), float32. The other samples may change the last digits.
 
     Raises:
-        MistworksError: there is neither compiled code nor torch.
+        MistworksError: neither compiled code nor torch is available.
     """
     if not samples:
         return np.empty((0, len(statistic_names())), dtype=np.float32)
@@ -66,7 +61,7 @@ def summarise_many(samples: Sequence[Ranked], threads: int = 1) -> NDArray[np.fl
 
 
 def summarise_smoothly(x: "Tensor", y: "Tensor") -> "Tensor":
-    """The same of one sample with smooth ranks and counts, through which gradients pass, shape (S,).
+    """Compute the statistics of one sample with smooth ranks and counts, which pass gradients, shape (S,).
 
     Constant columns are not left out. Needs torch; see `mistworks.statistics.oracle.summarise_smoothly`.
     """
@@ -76,7 +71,7 @@ def summarise_smoothly(x: "Tensor", y: "Tensor") -> "Tensor":
 
 
 def _native() -> Any:
-    """The compiled code, if it was built here and computes all statistics; None if not."""
+    """Return the compiled code, or None if it was not built or does not compute all statistics."""
     try:
         native: Any = import_module("mistworks.native")
     except ImportError:

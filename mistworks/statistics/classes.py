@@ -1,4 +1,4 @@
-"""One side in classes, the other a block of columns: how well the block tells the class.
+"""MI between a side of classes and a block of columns, by how well the block predicts the class.
 
 For a side of K states, 2 ≤ K ≤ 256 and K ≤ n/4, and the normal scores z of the other side, in nats:
 
@@ -35,18 +35,18 @@ _TEMPERATURES = (1.0, 0.7, 0.45, 0.25, 0.1)
 
 
 def classes(samples: Samples) -> dict[str, Tensor]:
-    """MI in nats between classes and a block of columns; zeros where neither side is in classes.
+    """Estimate the MI in nats between classes and a block of columns; zeros if no side is in classes.
 
     Returns:
-        ``mi``: by discriminant analysis, and by neighbours, for X and for Y as the classes, the greater
-        first. ``entropy``: of the classes. ``flag``: 1 where a side is in classes few enough for
-        discriminant analysis; where it is in classes.
+        ``mi``: by discriminant analysis, and by neighbours, for X and for Y as the classes, the larger first.
+            ``entropy``: of the classes. ``flag``: 1 if a side has few enough classes for discriminant
+            analysis; 1 if it is in classes.
     """
     sides = (slice(0, samples.dx), slice(samples.dx, None))
-    found = [
+    figures = [
         [_one_side(samples, row, *order) for row in range(len(samples))] for order in (sides, sides[::-1])
     ]
-    of_x, of_y = (torch.stack(rows) for rows in found)
+    of_x, of_y = (torch.stack(rows) for rows in figures)
     table = both_sides(of_x, of_y)
     x_first, y_first = table.chunk(2, dim=1)
     by_name = torch.stack([x_first, y_first], dim=2)
@@ -58,7 +58,7 @@ def classes(samples: Samples) -> dict[str, Tensor]:
 
 
 def _one_side(samples: Samples, row: int, of_classes: slice, of_block: slice) -> Tensor:
-    """MI by both, the entropy of the classes, and whether there are few enough, shape (5,)."""
+    """Return the MI by both, the entropy of the classes, and the two flags, shape (5,)."""
     codes, counts = states(samples.exact_ranks[row, :, of_classes].T.numpy())
     if not 2 <= len(counts) <= min(_MOST_STATES, samples.n / 4):
         return torch.zeros(5, dtype=torch.float64)
@@ -74,7 +74,7 @@ def _one_side(samples: Samples, row: int, of_classes: slice, of_block: slice) ->
 
 
 def discriminant(scores: Tensor, labels: Tensor, classes: int, entropy: float) -> Tensor:
-    """H(C) + mean log p(c | z) within [0, H(C)], each point left out, shape ().
+    """Return H(C) + mean log p(c | z) within [0, H(C)], with each point left out, shape ().
 
     Args:
         scores: shape (m, d), float64.
@@ -116,7 +116,7 @@ def discriminant(scores: Tensor, labels: Tensor, classes: int, entropy: float) -
 
 
 def nearest(scores: Tensor, labels: Tensor) -> Tensor:
-    """Ross' estimate in nats, shape ().
+    """Return the estimate of Ross in nats, shape ().
 
     Args:
         scores: shape (m, d), float64.

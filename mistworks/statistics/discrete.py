@@ -34,14 +34,14 @@ Floats = NDArray[np.float64]
 
 _LEVEL = 1.6448536269514722
 _UNSEEN = 1.6
-# Cells with more points than this in the mean: the moments say enough of them.
+# For cells with a larger expected count than this, moments are accurate enough.
 _MANY = 40.0
-# Cells of different counts; with more of them counts are rounded.
+# Maximum number of different cells; beyond, counts are rounded.
 _MOST_CELLS = 10_000
 
 
 def discrete(samples: Samples) -> dict[str, Tensor]:
-    """Statistics of the states of whole sides; zeros where neither side has fewer than n/2 of them.
+    """Compute statistics of the states of whole sides; zeros if neither side has fewer than n/2 states.
 
     Returns:
         ``states``: 1 − log K / log n of the sides and jointly. ``sides``: plug-in, Miller–Madow and Chao–Shen
@@ -58,7 +58,7 @@ def discrete(samples: Samples) -> dict[str, Tensor]:
 
 
 def _of_sample(ranks: Floats, dx: int) -> Floats:
-    """The statistics of one sample of half ranks, shape (d, n)."""
+    """Compute the statistics of one sample of half ranks, shape (d, n)."""
     n = ranks.shape[1]
     values = np.zeros(sum(GROUPS["discrete"].values()))
     x_codes, x_counts = states(ranks[:dx])
@@ -101,7 +101,7 @@ def _of_sample(ranks: Floats, dx: int) -> Floats:
 
 
 def states(block: Floats) -> tuple[Counts, Counts]:
-    """A number for each point, equal for equal points, and how many points bear each.
+    """Number the points, equal for equal points, and count the points of each number.
 
     Args:
         block: half ranks, shape (columns, n).
@@ -114,7 +114,7 @@ def states(block: Floats) -> tuple[Counts, Counts]:
 
 
 def entropies(counts: Counts) -> Floats:
-    """Plug-in, Miller–Madow and Chao–Shen entropy in nats of positive counts, shape (3,)."""
+    """Return the plug-in, Miller–Madow and Chao–Shen entropy in nats of positive counts, shape (3,)."""
     n = int(counts.sum())
     shares = counts / n
     plain = -(shares * np.log(shares)).sum()
@@ -130,7 +130,7 @@ def _singletons(counts: Counts) -> int:
 
 
 def cap(counts: Counts) -> tuple[float, float]:
-    """Entropy in nats and a standard error with which it bounds the true one also where states are rare.
+    """Return the entropy in nats, and a standard error that bounds the true entropy even if states are rare.
 
     The entropy is the greater of Miller–Madow's and Chao–Shen's. For the error, each count is taken to its
     95 % limits as a Poisson mean (Wilson, Hilferty 1931, for the exact ones), as is that of the states not
@@ -165,7 +165,7 @@ def _lower(counts: Floats | Counts) -> Floats:
 
 
 def _rise(counts: Floats | Counts, moved: Floats, n: int, entropy: float) -> Floats:
-    """How much the entropy grows where a count moves and the others stay, at least 0."""
+    """Return the increase of the entropy if one count changes and the others do not, at least 0."""
     share, new = counts / n, moved / (n - counts + moved)
     others = (entropy - _binary(share)) / np.maximum(1 - share, 1e-12)
     return np.asarray(np.maximum(_binary(new) + (1 - new) * others - entropy, 0.0))
@@ -177,9 +177,9 @@ def _binary(p: Floats) -> Floats:
 
 
 def permuted_mi(x_counts: Counts, y_counts: Counts, n: int) -> float:
-    """Expected plug-in MI in nats where a random permutation pairs X with Y (Vinh, Epps, Bailey 2010).
-
-    Cells with many points in the mean by moments of the hypergeometric distribution, the others term by term.
+    """Return the expected plug-in MI in nats if a random permutation pairs X with Y (Vinh, Epps, Bailey
+    2010). Cells with a large expected count use moments of the hypergeometric distribution, the others exact
+    sums.
     """
     (a, a_times), (b, b_times) = (np.unique(counts, return_counts=True) for counts in (x_counts, y_counts))
     if len(a) * len(b) > _MOST_CELLS:
@@ -194,7 +194,7 @@ def permuted_mi(x_counts: Counts, y_counts: Counts, n: int) -> float:
 
 
 def rounded(counts: Counts) -> Counts:
-    """Counts above 63 to six binary digits, so that few of them differ."""
+    """Round counts above 63 to six binary digits, so that few of them differ."""
     digits = np.frexp(counts)[1]
     step = np.int64(1) << np.maximum(digits - 6, 0)
     return np.asarray(np.minimum((counts + step // 2) // step * step, counts.sum() - 1))

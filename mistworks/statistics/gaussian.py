@@ -1,4 +1,4 @@
-"""What the correlation matrix of the normal scores says: Gaussian MI under many kinds of regularisation."""
+"""Statistics of the correlation matrix of the normal scores: Gaussian MI with several regularisations."""
 
 import math
 
@@ -17,12 +17,12 @@ _LEADING = 5
 _RANKS = (1, 2, 4, 8, 16)
 _QUANTILES = (0.5, 0.8, 0.95, 1.0)
 _MOST = 1 - 1e-6
-# Keeps apart what rounding would make singular, and takes nothing off less than 10 nats a pair.
+# Keeps matrices regular despite rounding, without an effect below 10 nats per pair.
 RIDGE = 1e-10
 
 
 def both_sides(of_x: Tensor, of_y: Tensor) -> Tensor:
-    """Figures of X and of Y in an order that a swap leaves as it is: the greater of each first.
+    """Order figures of X and of Y such that a swap changes nothing: the larger of each first.
 
     Args:
         of_x: shape (B,) or (B, K).
@@ -35,7 +35,7 @@ def both_sides(of_x: Tensor, of_y: Tensor) -> Tensor:
 
 
 def gaussian_mi(matrices: Tensor, dx: int) -> Tensor:
-    """½ (log det Σ_xx + log det Σ_yy − log det Σ) of each positive definite matrix, in nats.
+    """Return ½ (log det Σ_xx + log det Σ_yy − log det Σ) in nats for each positive definite matrix.
 
     Args:
         matrices: shape (…, d, d), X first.
@@ -53,10 +53,9 @@ def gaussian_mi(matrices: Tensor, dx: int) -> Tensor:
 
 
 def shrunk(samples: Samples) -> dict[str, Tensor]:
-    """Gaussian MI in nats of (1 − λ) R + λ I for several λ, the last by oracle approximating shrinkage.
-
-    Then that λ, and the MI without shrinkage less its bias (`bias`), or the MI at the second λ where
-    `many_points` does not hold.
+    """Return the Gaussian MI in nats of (1 − λ) R + λ I for several λ, the last by oracle approximating
+    shrinkage. Also this λ, and the MI without shrinkage minus its bias (`bias`), or the MI at the second λ
+    without `many_points`.
     """
     n = samples.n
     chosen = _oracle_approximating(samples.correlation, n)[:, None]
@@ -69,17 +68,17 @@ def shrunk(samples: Samples) -> dict[str, Tensor]:
 
 
 def many_points(n: int, d: int) -> bool:
-    """Whether a covariance of n points in d dimensions says something without shrinkage: n > 1.5 d + 2."""
+    """Whether a covariance of n points in d dimensions is informative without shrinkage: n > 1.5 d + 2."""
     return 2 * n > 3 * d + 4
 
 
 def least_residual(n: int) -> float:
-    """The least 1 − r² that scores tell from 0: a swap of two neighbours in the middle costs 13 / n³."""
+    """Return the minimum positive 1 − r²: a swap of two neighbours in the middle costs 13 / n³."""
     return max(1.0 / n**3, RIDGE)
 
 
 def _oracle_approximating(correlation: Tensor, n: int) -> Tensor:
-    """λ of Chen, Wiesel, Eldar, Hero (2010), equation 23, for matrices of trace d."""
+    """Return λ of Chen, Wiesel, Eldar, Hero (2010), equation 23, for matrices of trace d."""
     d = correlation.shape[-1]
     square = correlation.square().sum(dim=(-2, -1))
     numerator = (1 - 2 / d) * square + d**2
@@ -88,13 +87,13 @@ def _oracle_approximating(correlation: Tensor, n: int) -> Tensor:
 
 
 def bias(n: int, dx: int, dy: int) -> float:
-    """Expected Gaussian MI in nats of the sample covariance of n independent normals, for n > dx + dy."""
+    """Return the expected Gaussian MI in nats of the covariance of n independent normals, n > dx + dy."""
     j = np.arange(1, dy + 1)
     return float(0.5 * (psi((n - j) / 2) - psi((n - dx - j) / 2)).sum())
 
 
 def spectra(samples: Samples) -> dict[str, Tensor]:
-    """Leading eigenvalues of the correlation matrices of all, of X and of Y, and moments of their spectra."""
+    """Return leading eigenvalues of the correlation matrices of all, of X and of Y, and spectral moments."""
     matrix, dx = samples.correlation, samples.dx
     blocks = (matrix, matrix[:, :dx, :dx], matrix[:, dx:, dx:])
     whole, x, y = (torch.linalg.eigvalsh(block).flip(-1).clamp_min(0.0) for block in blocks)
@@ -107,7 +106,7 @@ def spectra(samples: Samples) -> dict[str, Tensor]:
 
 
 def correlations(samples: Samples) -> dict[str, Tensor]:
-    """Quantiles of |r| across and within the blocks, and their mean square less 1/n."""
+    """Return quantiles of |r| across and within the blocks, and their mean square minus 1/n."""
     matrix, dx, n = samples.correlation, samples.dx, samples.n
     across = matrix[:, :dx, dx:].flatten(1)
     within = [_off_diagonal(matrix[:, :dx, :dx]), _off_diagonal(matrix[:, dx:, dx:])]
@@ -128,31 +127,31 @@ def _off_diagonal(matrix: Tensor) -> Tensor:
 
 
 def canonical(samples: Samples) -> dict[str, Tensor]:
-    """Canonical correlations with ridges: the leading ones, and −½ Σ log(1 − ρ²) in nats."""
+    """Return canonical correlations with ridges: the leading ones, and −½ Σ log(1 − ρ²) in nats."""
     kept = 1 - torch.tensor(_RIDGES, dtype=torch.float64)[:, None, None]
     rho = canonical_correlations(with_unit_diagonal(kept * samples.correlation[:, None]), samples.dx)
-    found = torch.cat([leading(rho, _LEADING), canonical_summary(rho, samples.n)], dim=-1)
-    return {f"ridge_{ridge}": found[:, row] for row, ridge in enumerate(_RIDGES)}
+    figures = torch.cat([leading(rho, _LEADING), canonical_summary(rho, samples.n)], dim=-1)
+    return {f"ridge_{ridge}": figures[:, row] for row, ridge in enumerate(_RIDGES)}
 
 
 def canonical_correlations(matrices: Tensor, dx: int, most: float = _MOST) -> Tensor:
-    """Canonical correlations of positive definite matrices, the greatest first, shape (…, min(dx, dy)).
+    """Return canonical correlations of positive definite matrices, the largest first, shape (…, min(dx, dy)).
 
     Args:
         matrices: shape (…, d, d), X first.
         dx: dimension of X.
-        most: upper bound of what is returned.
+        most: upper bound of the result.
     """
     x_factor = torch.linalg.cholesky_ex(matrices[..., :dx, :dx]).L
     y_factor = torch.linalg.cholesky_ex(matrices[..., dx:, dx:]).L
     half = torch.linalg.solve_triangular(x_factor, matrices[..., :dx, dx:], upper=False)
     whitened = torch.linalg.solve_triangular(y_factor, half.mT, upper=False)
-    found: Tensor = torch.linalg.svdvals(whitened).clamp(0.0, most)
-    return found
+    correlations: Tensor = torch.linalg.svdvals(whitened).clamp(0.0, most)
+    return correlations
 
 
 def canonical_summary(rho: Tensor, n: int) -> Tensor:
-    """log(1 + Σ ρ²), −½ Σ log(1 − ρ²), the latter over those with n ρ² > 9, and log(1 + their number)."""
+    """Return log(1 + Σ ρ²), −½ Σ log(1 − ρ²), the latter for n ρ² > 9, and log(1 + the number of these)."""
     square = rho.square()
     terms = -0.5 * torch.log1p(-square)
     clear = square * n > 9.0
@@ -162,11 +161,10 @@ def canonical_summary(rho: Tensor, n: int) -> Tensor:
 
 
 def matched(samples: Samples) -> dict[str, Tensor]:
-    """Pairs of a coordinate of X and one of Y that correlate best with each other.
-
-    What the families of sparse dependence have: for several thresholds t, −½ Σ log(1 − r²) in nats over the
-    pairs with n r² > t log(dx dy) + t, log(1 + their number), and the mean of r² among them; and |r| of the
-    first, second, fourth … of all such pairs.
+    """Statistics of pairs of a coordinate of X and one of Y that correlate best with each other. They suit
+    sparse dependence: for several thresholds t, −½ Σ log(1 − r²) in nats over the pairs with n r² > t log(dx
+    dy) + t, log(1 + their number), and the mean of r² among them; and |r| of the first, second, fourth … of
+    all such pairs.
     """
     square = samples.correlation[:, : samples.dx, samples.dx :].square()
     square = square.clamp(max=1 - least_residual(samples.n))
@@ -180,30 +178,30 @@ def matched(samples: Samples) -> dict[str, Tensor]:
         values += [(terms * chosen).sum(dim=1), count.log1p(), mean]
     greatest = pairs.topk(min(max(_RANKS), pairs.shape[1])).values
     ordered = leading(greatest, max(_RANKS))[:, [rank - 1 for rank in _RANKS]]
-    # The slope of the root is infinite at 0.
+    # The slope of the square root is infinite at 0.
     return {"pairs": torch.stack(values, dim=1), "ordered": ordered.clamp_min(1e-12).sqrt()}
 
 
 def mutually_best(strength: Tensor) -> Tensor:
-    """Where an entry is the greatest of its row and of its column, ties included, shape (B, dx, dy)."""
-    # Of few points many correlations are equal, but for rounding.
+    """Return a mask of the entries that are maximal in row and column, with ties, shape (B, dx, dy)."""
+    # With few points, many correlations are equal up to rounding.
     least = strength - 1e-9 * strength.abs() - 1e-12
     return (strength >= least.amax(dim=1, keepdim=True)) & (strength >= least.amax(dim=2, keepdim=True))
 
 
 def thresholded(samples: Samples) -> dict[str, Tensor]:
-    """Gaussian MI after soft thresholding of the correlations, for samples with fewer points than needed."""
+    """Return the Gaussian MI after soft thresholding of the correlations, for samples of few points."""
     matrix = samples.correlation[:, None]
     cuts = torch.tensor(_THRESHOLDS, dtype=torch.float64)[:, None, None] / math.sqrt(samples.n)
     soft = with_unit_diagonal(torch.sign(matrix) * (matrix.abs() - cuts).clamp_min(0.0))
     least = torch.linalg.eigvalsh(soft)[..., 0]
-    # Thresholding may leave a matrix that is not positive definite: shrink it until it is.
+    # The result of thresholding may not be positive definite: shrink it until it is.
     needed = ((0.02 - least) / (1 - least).clamp_min(1e-6)).clamp(0.0, 1.0)
     return {"mi": gaussian_mi(with_unit_diagonal((1 - needed[..., None, None]) * soft), samples.dx)}
 
 
 def factor_models(samples: Samples) -> dict[str, Tensor]:
-    """Gaussian MI of factor models with 1, 2 and 4 factors: leading eigenpairs and a full diagonal."""
+    """Return the Gaussian MI of factor models with 1, 2 and 4 factors: leading eigenpairs and a diagonal."""
     n, d = samples.n, samples.dimension
     values, vectors = torch.linalg.eigh(samples.correlation)
     models = []

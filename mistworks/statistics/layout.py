@@ -1,4 +1,4 @@
-"""Names of the statistics in their order, without the code that computes them: no torch is needed."""
+"""Names of the statistics in order, without their code and so without torch."""
 
 from collections.abc import Mapping
 from functools import lru_cache
@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 VERSION: Literal["3"] = "3"
-"""Changes whenever a statistic does; tables kept under another version are not used."""
+"""Version of the statistics. It changes with any statistic, and tables of other versions are not used."""
 
 GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
     {
@@ -58,12 +58,12 @@ GROUPS: Mapping[str, Mapping[str, int]] = MappingProxyType(
         "classes": {"mi": 4, "entropy": 2, "flag": 2},
     }
 )
-"""Group, statistic, number of values. What computes them stands in the same order in `oracle.FUNCTIONS`."""
+"""Size of each statistic by group. `oracle.FUNCTIONS` has the functions in the same order."""
 
 
 @lru_cache(maxsize=1)
 def statistic_names() -> tuple[str, ...]:
-    """Names of the statistics in their order, such as ``"gaussian.shrunk.0"``: group, statistic, position."""
+    """Return the names in order, such as ``"gaussian.shrunk.0"``: group, statistic, position."""
     return tuple(
         f"{group}.{name}.{position}"
         for group, statistics in GROUPS.items()

@@ -1,4 +1,4 @@
-"""Strong dependence: what still tells many nats, where counts of neighbours saturate at log n."""
+"""Statistics of strong dependence of many nats, where counts of neighbours saturate at log n."""
 
 import math
 
@@ -22,30 +22,30 @@ from mistworks.statistics.sample import POINTS, Samples, leading, with_unit_diag
 
 _MOST_DIMENSIONS = 8
 _FEWER, _MORE = 2, 4
-# Of the square of the distance to the next score: less is not told by ranks.
+# Fraction of the squared distance to the next score. Ranks do not show less.
 _LATTICE = 1e-3
 _TIE_BREAK = 1e-3
 _TOLERANCE = 1e-6
-# So many points may tie with the last neighbour.
+# Number of points that may tie with the last neighbour.
 _EQUAL = 4
 _LEADING = 3
 _MOST_PAIRS = 8
 _THRESHOLD = 2.0
 _LEAST_POINTS = 8
 _NO_CORRELATION = 1e-12
-# Of pairs with equally many inversions the one with the least displacement is the first.
+# Among pairs with equal numbers of inversions, the one with the smallest displacement comes first.
 _SECOND = 1e-3
 
 
 def corrected(samples: Samples) -> dict[str, Tensor]:
-    """KSG estimates in nats with a correction for density that is not uniform around a point.
+    """Compute KSG estimates in nats, corrected for a density that is not uniform around a point.
 
     The estimator of Kraskov et al. takes the density as uniform in the box that reaches to the k-th
     neighbour, and so never exceeds log n. Gao, Ver Steeg, Galstyan ("Efficient estimation of mutual
     information for strongly dependent variables", AISTATS 2015) compare the box with the volume that the k
     neighbours fill. Here the Gaussian MI of the point and its k neighbours is that correction: ½ (log det
-    C_xx + log det C_yy − log det C) less its bias. To the diagonal of C comes a thousandth of the square of
-    the distance between consecutive scores there, below which ranks tell nothing.
+    C_xx + log det C_yy − log det C) less its bias. The diagonal of C is increased by a thousandth of the
+    squared distance between consecutive scores there, below which ranks show nothing.
 
     For dx + dy ≤ 8; else 0. At most `SUBSET` points are queries, neighbours are among at most `POINTS`.
 
@@ -64,7 +64,7 @@ def corrected(samples: Samples) -> dict[str, Tensor]:
     terms, nearest = [], []
     for distances in query_distances(points.float(), dx):
         terms.append(ksg_terms(distances, neighbours) + psi(m))
-        # Points at one distance are told apart by the lesser of their two distances.
+        # Points at equal distances are ordered by the smaller of their two distances.
         key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK)
         nearest.append(key.topk(min(m, max(neighbours) + 1 + _EQUAL), dim=-1, largest=False))
     counted = torch.cat(terms, dim=1)
@@ -84,12 +84,12 @@ def corrected(samples: Samples) -> dict[str, Tensor]:
 
 
 def _local_mi(around: Tensor, inside: Tensor, lattice: Tensor, dx: int) -> Tensor:
-    """Gaussian MI of each point with its neighbours less its bias, in nats, shape (B, q).
+    """Return the Gaussian MI of each point with its neighbours minus its bias, in nats, shape (B, q).
 
     Args:
         around: the point and its neighbours, shape (B, q, K, d).
-        inside: which of them count, shape (B, q, K).
-        lattice: what comes to the variances, shape (B, q, d).
+        inside: mask of the neighbours to use, shape (B, q, K).
+        lattice: addition to the variances, shape (B, q, d).
         dx: dimension of X.
     """
     weights = inside.double()[..., None]
@@ -104,13 +104,13 @@ def _local_mi(around: Tensor, inside: Tensor, lattice: Tensor, dx: int) -> Tenso
 
 
 def monotone(samples: Samples) -> dict[str, Tensor]:
-    """Inversions of pairs of a coordinate of X and one of Y: they tell the last swap of two points.
+    """Count inversions of pairs of a coordinate of X and one of Y, which show even a swap of two points.
 
-    Where the ranks of a pair differ by less than one on average, 1 − r² tells more of the lattice of the
-    ranks than of the dependence, and the number of inversions is what is left. With D inversions among
-    N = n (n − 1) / 2 pairs of points, those against the sign of the correlation, −log sin(π (D + ½) / (N +
-    1)) is the MI in nats of the normal copula of that Kendall's τ (Kruskal, "Ordinal measures of
-    association", JASA 1958), which is finite without inversions too.
+    If the ranks of a pair differ by less than one on average, 1 − r² depends more on the lattice of the ranks
+    than on the dependence, and only the number of inversions is informative. With D inversions among N = n (n
+    − 1) / 2 pairs of points, those against the sign of the correlation, −log sin(π (D + ½) / (N + 1)) is the
+    MI in nats of the normal copula of that Kendall's τ (Kruskal, "Ordinal measures of association", JASA
+    1958), which is finite without inversions too.
 
     Returns:
         ``kendall``: the three greatest among the first eight of the pairs that correlate best with each
@@ -136,7 +136,7 @@ def monotone(samples: Samples) -> dict[str, Tensor]:
     clear, all_clear = best * n > cut, pairs * n > cut
     normal, all_normal = -0.5 * torch.log1p(-best), -0.5 * torch.log1p(-pairs)
     matched = ((kendall - normal) * clear).sum(dim=1) + (all_normal * all_clear).sum(dim=1)
-    # Where r is 0 the order of y has no sign, and what is said of it must not depend on one.
+    # If r is 0, the order of y has no sign, and the result must not depend on one.
     signed = best > _NO_CORRELATION
     kendall = kendall * signed
     displacement = _displacements(x - y, n) * signed[:, None]
@@ -149,7 +149,7 @@ def monotone(samples: Samples) -> dict[str, Tensor]:
 
 
 def _displacements(apart: Tensor, n: int) -> Tensor:
-    """What differences of ranks, shape (B, n, pairs), say of each pair, shape (B, 3, pairs)."""
+    """Summarise differences of ranks, shape (B, n, pairs), by pair, shape (B, 3, pairs)."""
     values = [
         -((2 * apart.abs() + 1) / n).log().mean(dim=1),
         -0.5 * (12 * (apart.square().mean(dim=1) + 1 / 12) / n**2).log(),
@@ -164,7 +164,7 @@ def _kendall_mi(inversions: Tensor, n: int) -> Tensor:
 
 
 def _inversions(x: Tensor, y: Tensor, smooth: bool) -> Tensor:
-    """Pairs of points that x and y order differently, of each column, shape (B, columns), float64."""
+    """Count the pairs of points that x and y order differently, shape (B, columns), float64."""
     if smooth:
         columns = zip(x.unbind(2), y.unbind(2), strict=True)
         return torch.stack([_smooth_inversions(*pair) for pair in columns], dim=1)
@@ -175,10 +175,9 @@ def _inversions(x: Tensor, y: Tensor, smooth: bool) -> Tensor:
 
 
 def inversions(ranks: NDArray[np.int64]) -> int:
-    """Pairs i < j with ranks[i] > ranks[j] of a permutation of 0, …, n − 1, by its bits in n log n steps.
-
-    What two ranks differ in first, from the highest bit on, orders them: among those that agree in the bits
-    above, each 0 counts the ones before it.
+    """Count pairs i < j with ranks[i] > ranks[j] of a permutation of 0, …, n − 1, by bits in n log n steps.
+    The highest bit in which two ranks differ orders them: among ranks with equal higher bits, each 0 counts
+    the ones before it.
     """
     total, order = 0, ranks
     for bit in reversed(range(int(len(ranks) - 1).bit_length())):

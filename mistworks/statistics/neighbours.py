@@ -19,19 +19,19 @@ _MAHALANOBIS_NEIGHBOURS = (1, 4)
 _RECTANGLE = 3
 _BANDWIDTH = 0.6
 _TIE_BREAK = 1e-3
-# Relative; what rounding may part, and far less than what tells neighbours apart.
+# Relative tolerance for rounding, far smaller than differences between neighbours.
 TOLERANCE = 1e-6
-# Squared distances below this are those of equal points, but for rounding.
+# Squared distances below this are 0 up to rounding.
 _TINY = 1e-9
 _LEAST_NORM = 1e-4
 _FEW = 128
-# Distances of more queries would leave a core's cache where there are many points.
+# With many points, distances of more queries would not fit into a core's cache.
 _QUERIES_TOGETHER = 64
 _LEAST_EXPONENT = -20.0
 
 
 def nearest(samples: Samples) -> dict[str, Tensor]:
-    """KSG estimates in nats for several k under the maximum norm, by both algorithms.
+    """Compute KSG estimates in nats for several k under the maximum norm, by both algorithms.
 
     Kraskov, Stögbauer, Grassberger, "Estimating mutual information", Physical Review E 2004, equations 8 and
     9. Neighbours of at most `SUBSET` points are counted among at most `POINTS`. The norm is the same to the
@@ -53,7 +53,7 @@ def _nearest_terms(distances: list[Tensor]) -> Tensor:
 
 
 def query_distances(points: Tensor, dx: int) -> Iterator[list[Tensor]]:
-    """Maximum norm between points within X and within Y, for some of the first `SUBSET` points at a time.
+    """Compute the maximum norm between points, within X and within Y, for some of the first `SUBSET` points.
 
     Args:
         points: shape (B, m, dx + dy), in the order of the subset.
@@ -72,13 +72,13 @@ def query_distances(points: Tensor, dx: int) -> Iterator[list[Tensor]]:
 
 
 def _all_distances(points: Tensor) -> Tensor:
-    # Each pair once, which takes a seventh of the time that `cdist` does.
+    # Computing each pair once takes a seventh of the time of `cdist`.
     pairs = [torch.nn.functional.pdist(sample, p=torch.inf).numpy() for sample in points]
     return torch.from_numpy(np.stack([squareform(distances) for distances in pairs]))
 
 
 def nearest_in_plane(points: NDArray[np.float64]) -> dict[str, Tensor]:
-    """The same for points of shape (m, 2), by a tree and by sorting, in far less than m² steps.
+    """Compute the same for points of shape (m, 2), by a tree and by sorting, in far fewer than m² steps.
 
     Every point is a query.
     """
@@ -100,18 +100,18 @@ def nearest_in_plane(points: NDArray[np.float64]) -> dict[str, Tensor]:
 
 
 def between(axis: NDArray[np.float64], radii: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How many others lie within each radius of each value or on it, shape (m, K)."""
+    """Count the other values within each radius of each value, with the boundary, shape (m, K)."""
     ordered, centre = np.sort(axis), axis[:, None]
     above = np.searchsorted(ordered, centre + radii, side="right")
     return np.asarray(above - np.searchsorted(ordered, centre - radii, side="left") - 1.0).clip(min=0.0)
 
 
 def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...]) -> Tensor:
-    """ψ(k) − ψ(n_x + 1) − ψ(n_y + 1) of each query, in nats.
+    """Return ψ(k) − ψ(n_x + 1) − ψ(n_y + 1) of each query, in nats.
 
     Args:
         distances: within X, and within Y, shape (B, q, m).
-        neighbours: the values of k.
+        neighbours: values of k.
 
     Returns:
         Shape (B, q, K), float64.
@@ -120,27 +120,27 @@ def ksg_terms(distances: list[Tensor], neighbours: tuple[int, ...]) -> Tensor:
     radii = smallest(torch.maximum(*distances), max(used) + 1)[..., used]
     terms = torch.from_numpy(psi(np.array(used))).expand(radii.shape)
     for part in distances:
-        # What is as far as the neighbour itself is out, whatever rounding did to it.
+        # Points as far as the neighbour itself are excluded, despite rounding.
         terms = terms - digamma(_count(part, radii * (1 - TOLERANCE)).clamp_min(1))
     return terms
 
 
 def smallest(values: Tensor, count: int) -> Tensor:
-    """The smallest along the last axis, in ascending order."""
+    """Return the smallest values along the last axis, in ascending order."""
     return torch.from_numpy(np.sort(np.partition(values.numpy(), count - 1)[..., :count]))
 
 
 def _count(part: Tensor, radii: Tensor) -> Tensor:
-    """How many distances lie within each radius, that of the query to itself included, shape (B, q, K)."""
+    """Count the distances within each radius, including the query's to itself, shape (B, q, K)."""
     return torch.stack([(part <= radius).sum(dim=-1) for radius in radii[..., None].unbind(dim=-2)], dim=-1)
 
 
 def _rectangle_terms(distances: list[Tensor]) -> Tensor:
-    """ψ(k) − 1/k − ψ(n_x) − ψ(n_y) with points within the smallest rectangle around the k nearest.
+    """Return ψ(k) − 1/k − ψ(n_x) − ψ(n_y) for points in the smallest rectangle around the k nearest.
 
     Arguments as in `ksg_terms`; shape (B, q, 1), float64.
     """
-    # Points at one distance are told apart by the lesser of their two distances, not by their order.
+    # Points at equal distances are ordered by the smaller of their two distances, not by position.
     key = torch.add(torch.maximum(*distances), torch.minimum(*distances), alpha=_TIE_BREAK)
     k = min(_RECTANGLE, key.shape[-1] - 1)
     inside = key <= smallest(key, k + 1)[..., k, None]
@@ -152,7 +152,7 @@ def _rectangle_terms(distances: list[Tensor]) -> Tensor:
 
 
 def digamma(counts: Tensor) -> Tensor:
-    """ψ of counts, float64."""
+    """Return ψ of counts, float64."""
     return _digamma_table()[counts]
 
 
@@ -162,7 +162,7 @@ def _digamma_table() -> Tensor:
 
 
 def metric(samples: Samples) -> dict[str, Tensor]:
-    """Statistics of Mahalanobis distances between the normal scores, with shrunk covariances.
+    """Compute statistics of Mahalanobis distances between the normal scores, with shrunk covariances.
 
     KSG estimates in nats for several k. Alignment of Gaussian kernels of several bandwidths, centred without
     bias (Song, Smola, Gretton, Bedo, Borgwardt, "Feature selection via dependence maximization", JMLR 2012).
@@ -199,19 +199,19 @@ def metric(samples: Samples) -> dict[str, Tensor]:
 
 
 def whitened_blocks(samples: Samples, scores: Tensor) -> list[Tensor]:
-    """X and Y such that mean squared distances are about 1, shape (B, m, dx) and (B, m, dy)."""
+    """Whiten X and Y to mean squared distances of about 1, shape (B, m, dx) and (B, m, dy)."""
     shrinkage = min(0.5, max(0.02, 0.5 * samples.dimension / samples.n))
     matrices = with_unit_diagonal((1 - shrinkage) * samples.correlation)
-    found = []
+    whitened = []
     for part in (slice(0, samples.dx), slice(samples.dx, None)):
         factor = torch.linalg.cholesky_ex(matrices[:, part, part]).L
         white = torch.linalg.solve_triangular(factor, scores[..., part].mT, upper=False).mT
-        found.append(white / (2 * white.shape[2]) ** 0.5)
-    return found
+        whitened.append(white / (2 * white.shape[2]) ** 0.5)
+    return whitened
 
 
 def _squares(queries: Tensor, points: Tensor) -> Tensor:
-    """Squared distances as one product: ‖a‖² + ‖b‖² − 2 a·b, shape (B, q, m), float32."""
+    """Compute squared distances as one product: ‖a‖² + ‖b‖² − 2 a·b, shape (B, q, m), float32."""
     query_norms, norms = (part.square().sum(dim=2, keepdim=True) for part in (queries, points))
     left = torch.cat([-2.0 * queries, query_norms, torch.ones_like(query_norms)], dim=2)
     right = torch.cat([points, torch.ones_like(norms), norms], dim=2)
@@ -219,12 +219,12 @@ def _squares(queries: Tensor, points: Tensor) -> Tensor:
 
 
 def _kernels(squares: list[Tensor]) -> list[list[Tensor]]:
-    """Gaussian kernels of X and of Y for the greater bandwidth and for half of it, without the diagonals."""
+    """Return Gaussian kernels of X and of Y for the larger bandwidth and for half of it, with diagonal 0."""
     wide = []
     for part in squares:
         exponents = part * (-0.5 / _BANDWIDTH**2)
         exponents.diagonal(dim1=1, dim2=2).fill_(_LEAST_EXPONENT)
-        # Bounded, since numbers too small to be normal take many times as long.
+        # Bounded, since arithmetic with subnormal numbers takes many times as long.
         exponents = exponents.clamp_min_(_LEAST_EXPONENT)
         wide.append(exponents.exp() if part.requires_grad else torch.from_numpy(np.exp(exponents.numpy())))
     return [wide, [part.square().square() for part in wide]]
@@ -237,33 +237,33 @@ def _targets(scores: Tensor) -> Tensor:
 
 
 def _gain(predicted: Tensor, targets: Tensor) -> Tensor:
-    """R² of the best score, of the best square, and means over both, shape (B, 4)."""
+    """Return R² of the best score, of the best square, and means over both, shape (B, 4)."""
     gain = 1.0 - (targets - predicted).square().mean(dim=1)
     scores, squares = gain.clamp(-1.0, 1.0).chunk(2, dim=1)
     return torch.stack([scores.amax(1), squares.amax(1), scores.mean(1), squares.mean(1)], dim=1)
 
 
 def _centred_correlation(a: Tensor, b: Tensor) -> Tensor:
-    """⟨a, b⟩ / √(⟨a, a⟩ ⟨b, b⟩) of U-centred symmetric matrices (Székely, Rizzo 2014), shape (B,), float64.
+    """Return ⟨a, b⟩ / √(⟨a, a⟩ ⟨b, b⟩) of U-centred symmetric matrices (Székely, Rizzo 2014), shape (B,).
 
-    ⟨a, b⟩ = Σ aᵢⱼ bᵢⱼ − 2 Σ aᵢ. bᵢ. / (m − 2) + a.. b.. / ((m − 1)(m − 2)), for which nothing is centred.
-    The diagonals are 0, or nearly so.
+    ⟨a, b⟩ = Σ aᵢⱼ bᵢⱼ − 2 Σ aᵢ. bᵢ. / (m − 2) + a.. b.. / ((m − 1)(m − 2)), which avoids centring. The
+    diagonals are about 0.
     """
     if a.shape[1] <= _FEW:
-        # The sums of few points are so small that rounding would show in single precision.
+        # Sums over few points are so small that single precision would show rounding.
         a, b = a.double(), b.double()
-    # Sums of rows in single precision, of all in double: the difference is small against the terms.
+    # Sums of rows in single precision, total sums in double: the difference is small compared with the terms.
     a_rows, b_rows = (part.sum(dim=2).double() for part in (a, b))
     product = _centred((a * b).sum(dim=2), a_rows, b_rows)
     a_square = _centred(torch.linalg.vector_norm(a, dim=2).square(), a_rows, a_rows)
     b_square = _centred(torch.linalg.vector_norm(b, dim=2).square(), b_rows, b_rows)
-    # Where a kernel is the same for all pairs, both are but rounding.
+    # If a kernel is equal for all pairs, both are only rounding.
     norm = (a_square * b_square).clamp_min(_LEAST_NORM).sqrt()
     return (product / norm).clamp(-1.0, 1.0)
 
 
 def _centred(products: Tensor, a_rows: Tensor, b_rows: Tensor) -> Tensor:
-    """⟨a, b⟩ from the sums over each row of a·b, of a and of b, shape (B, m) each."""
+    """Return ⟨a, b⟩ from the sums over each row of a·b, of a and of b, shape (B, m) each."""
     m = products.shape[1]
     margins = (a_rows * b_rows).sum(dim=1)
     totals = a_rows.sum(dim=1) * b_rows.sum(dim=1)

@@ -1,4 +1,4 @@
-"""The statistics in torch: readable, differentiable, and what the compiled code is tested against."""
+"""The statistics in torch: readable, differentiable, and the reference in tests of the compiled code."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,7 +30,7 @@ from mistworks.statistics.ranked import Ranked, columns, half_ranks
 from mistworks.statistics.sample import SUBSET, Samples, partly_smooth
 from mistworks.statistics.untied import untied
 
-# In the largest array of samples that are computed together: more of them leave a core's cache.
+# Values in the largest array of samples that are computed together. More would not fit into a core's cache.
 _MOST_VALUES = 2**20
 # Fewer parts than threads would leave threads idle.
 _MOST_TOGETHER = 32
@@ -60,14 +60,14 @@ FUNCTIONS: Mapping[str, tuple[Statistics, ...]] = MappingProxyType(
 
 
 def summarise_many(samples: Sequence[Ranked], threads: int = 1) -> NDArray[np.float32]:
-    """The statistics of many samples, those of one shape together; see `mistworks.statistics`.
+    """Compute the statistics of many samples, those of equal shape together; see `mistworks.statistics`.
 
     Args:
         samples: of any shapes.
-        threads: how many samples are computed at a time, each on one of torch's own threads.
+        threads: number of samples to compute at a time, each with one thread of torch.
 
     Returns:
-        Shape (len(samples), S), float32. What rows are beside each other may change the last digits of them.
+        Shape (len(samples), S), float32. The other samples may change the last digits.
     """
     _keep_memory()
     with _threads(min(threads, len(samples))) as apply:
@@ -78,7 +78,7 @@ def summarise_many(samples: Sequence[Ranked], threads: int = 1) -> NDArray[np.fl
 
 
 def summarise_smoothly(x: Tensor, y: Tensor) -> Tensor:
-    """The same of one sample with smooth ranks and counts, through which gradients pass, shape (S,), float32.
+    """Compute the statistics of one sample with smooth ranks and counts, which pass gradients, shape (S,).
 
     Constant columns are not left out. See `mistworks.statistics.sample.partly_smooth`.
     """
@@ -89,7 +89,7 @@ def summarise_smoothly(x: Tensor, y: Tensor) -> Tensor:
 
 
 def stacked(samples: Sequence[Ranked]) -> Samples:
-    """Samples of one shape as the statistics in torch see them."""
+    """Convert samples of equal shape for the statistics in torch."""
     exact = np.stack([sample.ranks for sample in samples])
     parted = np.stack([untied(sample) for sample in samples])
     as_tensor = [torch.from_numpy(ranks).mT.double().contiguous() for ranks in (parted, exact)]
@@ -97,25 +97,24 @@ def stacked(samples: Sequence[Ranked]) -> Samples:
 
 
 def statistics_of(samples: Samples) -> Tensor:
-    """The statistics of samples of one shape, shape (B, S), float32, all finite.
+    """Compute the statistics of samples of equal shape, shape (B, S), float32, all finite.
 
     Raises:
-        AssertionError: a function returns other statistics than `layout.GROUPS` tells.
+        AssertionError: a function returns other statistics than those in `layout.GROUPS`.
     """
     parts: list[Tensor] = []
     for group, functions in FUNCTIONS.items():
-        found = {name: values for function in functions for name, values in function(samples).items()}
-        sizes = {name: values.shape[1] for name, values in found.items()}
+        statistics = {name: values for function in functions for name, values in function(samples).items()}
+        sizes = {name: values.shape[1] for name, values in statistics.items()}
         assert list(sizes.items()) == list(GROUPS[group].items()), f"{group}: {sizes}"
-        parts += found.values()
+        parts += statistics.values()
     return torch.nan_to_num(torch.cat(parts, dim=1), nan=0.0, posinf=1e3, neginf=-1e3).float()
 
 
 @lru_cache(maxsize=1)
 def _keep_memory() -> None:
-    """Free one large block, after which glibc keeps those up to its size for the next sample.
-
-    Else it would hand each back to the kernel, and the time to get it anew is a tenth of an estimate's. The
+    """Free one large block. From then on, glibc reuses blocks up to its size for the next sample. Otherwise
+    it would return each to the kernel, and getting it again takes a tenth of the time of an estimate. The
     block itself is never touched.
     """
     torch.empty(31 * 2**20, dtype=torch.uint8)
@@ -123,22 +122,22 @@ def _keep_memory() -> None:
 
 @contextmanager
 def _threads(count: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """A function like `map`, on so many threads."""
+    """Return a function like `map`, on this many threads."""
     if count <= 1:
         yield map
         return
     before = torch.get_num_threads()
     try:
-        # A thread of torch's own for each: they would wait for one another's parts of every operation.
+        # One thread of torch each: otherwise they would wait for one another in every operation.
         with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
             yield pool.map
     finally:
-        # What a thread sets holds for all that are begun after it.
+        # The setting of a thread holds for all threads that start later.
         torch.set_num_threads(before)
 
 
 def _alike(samples: Sequence[Ranked]) -> list[list[int]]:
-    """Positions of samples of one shape, as many together as a core works on best."""
+    """Yield positions of samples of equal shape, in parts of the best size for a core."""
     groups: dict[tuple[int, int, int], list[int]] = {}
     for row, sample in enumerate(samples):
         groups.setdefault((sample.n, sample.dx, sample.dy), []).append(row)

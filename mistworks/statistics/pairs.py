@@ -1,4 +1,4 @@
-"""Pairs of one column of X and one of Y, each by what fits the pair: a table of its values, or correlation.
+"""Pairs of one column of X and one of Y, by the method that fits: a table of their values, or correlation.
 
 A column is discrete where it has at most n/4 distinct values, K. Each pair has up to three strengths in nats,
 with a statistic G that without dependence has about the χ² distribution of ν degrees of freedom:
@@ -35,7 +35,7 @@ _BINS = (9, 5)
 
 
 def pairs(samples: Samples) -> dict[str, Tensor]:
-    """Sums over the pairs whose columns are each other's strongest.
+    """Compute sums over the pairs whose columns are each other's strongest.
 
     Returns:
         ``matched``: for several thresholds t the sum of strengths over the pairs with z² > t (1 + log dx dy),
@@ -71,7 +71,7 @@ def pairs(samples: Samples) -> dict[str, Tensor]:
 
 
 class _Column:
-    """Distinct values of a column of half ranks.
+    """The distinct values of a column of half ranks.
 
     Attributes:
         codes: 0, …, K − 1, shape (n,).
@@ -94,7 +94,7 @@ def _values(ranks: Floats) -> tuple[Counts, Counts]:
 def _with_tables(
     samples: Samples, row: int, columns: list[_Column], strength: Tensor, z: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Strengths and z of the pairs of one sample, from those by correlation, shape (dx, dy) each."""
+    """Return strengths and z of the pairs of one sample, given those by correlation, shape (dx, dy) each."""
     n, dx = samples.n, samples.dx
     strengths, levels = [], []
     bins = [_Binned(ranks, n) for ranks in samples.untied_ranks[row].T.numpy()]
@@ -114,13 +114,13 @@ def _with_tables(
 
 
 class _Binned:
-    """A column of untied half ranks in few bins, which a reflection reverses."""
+    """Sort a column of untied half ranks into few bins. A reflection reverses the bins."""
 
     def __init__(self, ranks: Floats, n: int) -> None:
         self._ranks, self._n = ranks.astype(np.int64), n
 
     def into(self, values: int) -> "_Column | None":
-        """So many bins that a table with so many values has at most n cells, or None."""
+        """Return the number of bins such that a table with this many values has at most n cells, or None."""
         bins = next((bins for bins in _BINS if bins * values <= self._n), None)
         if bins is None:
             return None
@@ -134,12 +134,12 @@ def _clear(strength: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _table(x: _Column, y: _Column) -> tuple[Tensor, Tensor]:
-    """MI in nats of the table of two discrete columns, at least 0, and z."""
+    """Return the MI in nats of the table of two discrete columns, at least 0, and z."""
     n, rows, columns = len(x.codes), len(x.counts), len(y.counts)
     cells = _values((x.codes * columns + y.codes).astype(float))[1]
     plain = _plug_in(x.counts, n) + _plug_in(y.counts, n) - _plug_in(cells, n)
     freedom = min((rows - 1) * (columns - 1), n)
-    # Of many pairs: few counts that differ, so that little is computed twice.
+    # For many pairs. Few counts differ, so that little is computed twice.
     chance = permuted_mi(rounded(x.counts), rounded(y.counts), n)
     statistic = freedom + 2 * n * (plain - chance)
     if rows * columns <= n:
@@ -156,7 +156,7 @@ def _plug_in(counts: NDArray[np.int64], n: int) -> float:
 
 
 def _variance_share(scores: Tensor, column: _Column) -> tuple[Tensor, Tensor]:
-    """Strength in nats by analysis of variance of scores of shape (n,), and z."""
+    """Return the strength in nats by analysis of variance of scores of shape (n,), and z."""
     n, k = len(scores), len(column.counts)
     codes = torch.from_numpy(column.codes)
     sums = scores.new_zeros(k).index_add(0, codes, scores)
@@ -168,7 +168,7 @@ def _variance_share(scores: Tensor, column: _Column) -> tuple[Tensor, Tensor]:
 
 
 def _normal(statistic: Tensor, freedom: float) -> Tensor:
-    """z of a χ² statistic, no gradient."""
+    """Return z of a χ² statistic, without a gradient."""
     spread = 2 / (9 * freedom)
     z: Tensor = ((statistic.detach().clamp_min(0.0) / freedom) ** (1 / 3) - 1 + spread) / math.sqrt(spread)
     return z

@@ -1,8 +1,8 @@
 """Products of independent pairs of columns whose copula is not normal: neighbours in the plane of each pair.
 
-The MI of such a product is the sum over its pairs. Neighbours in all coordinates tell little of several
-pairs, and correlations miss the shape of each: of uniform noise they leave out 0.18 nats a pair, of heavy
-tails and of waves more.
+The MI of such a product is the sum over its pairs. Neighbours in all coordinates say little about several
+pairs, and correlations miss the shape of each: 0.18 nats per pair for uniform noise, more for heavy tails and
+waves.
 """
 
 import math
@@ -28,13 +28,13 @@ _LEAST_POINTS = 8
 _THRESHOLD = 2.0
 # Standard deviations of the estimate for k = 3 of independent columns are about 0.8 / √n.
 _CLEAR_NEIGHBOURS = 2.5
-# What is not clear counts for so much in the choice of pairs: less than anything clear.
+# Value of unclear pairs in the choice of pairs: less than that of clear ones.
 _UNCLEAR = 1e-2
 _TIE_BREAK = 1e-3
 
 
 def planes(samples: Samples) -> dict[str, Tensor]:
-    """KSG estimates in nats of pairs of one column of X and one of Y, summed over the clear ones.
+    """Sum KSG estimates in nats over the clear pairs of one column of X and one of Y.
 
     Pairs are those whose columns are each other's strongest by r² or by χ² / (1 + χ²), which for a normal
     copula is r² too, with χ² up to order 4 of `mistworks.statistics.polynomials`. The first eight are
@@ -62,7 +62,7 @@ def planes(samples: Samples) -> dict[str, Tensor]:
         torch.where(by_square, 1.0, _UNCLEAR) * square,
         torch.where(by_divergence, 1.0, _UNCLEAR) * divergence / (1 + divergence),
     )
-    # Pairs that are equally strong by one are told apart by the other.
+    # Pairs that are equally strong by one measure are ordered by the other.
     strength = torch.maximum(*kinds) + _TIE_BREAK * torch.minimum(*kinds)
     matched = mutually_best(strength).flatten(1)
     count = min(_MOST_PAIRS, dx * dy)
@@ -86,12 +86,12 @@ def planes(samples: Samples) -> dict[str, Tensor]:
 
 
 def _in_planes(samples: Samples, places: Tensor, chosen: Tensor) -> Tensor:
-    """KSG estimates of pairs in nats at least 0, shape (K, B, pairs), 0 where a pair is not chosen.
+    """Return KSG estimates of pairs in nats, at least 0, shape (K, B, pairs); 0 for other pairs.
 
     Args:
         samples: the samples.
         places: i dy + j of each pair, shape (B, pairs).
-        chosen: which of them count, shape (B, pairs).
+        chosen: mask of the pairs to use, shape (B, pairs).
     """
     points = samples.subset(_POINTS).float().double().numpy()
     values = np.zeros((len(_NEIGHBOURS), *places.shape))
@@ -102,7 +102,7 @@ def _in_planes(samples: Samples, places: Tensor, chosen: Tensor) -> Tensor:
 
 
 def _ksg_in_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """KSG estimates (Kraskov, Stögbauer, Grassberger 2004, equation 8) of points (m, 2), at least 0."""
+    """Return KSG estimates (Kraskov et al. 2004, equation 8) of points of shape (m, 2), at least 0."""
     m = len(points)
     used = np.array([min(k, m - 1) for k in _NEIGHBOURS])
     distance, _ = KDTree(points).query(points, used.max() + 1, p=np.inf)

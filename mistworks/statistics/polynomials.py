@@ -17,25 +17,25 @@ _MOST = 1 - 1e-6
 
 
 def legendre(levels: Tensor, orders: int) -> Tensor:
-    """Legendre polynomials of orders 1, 2, … on (−1, 1), orthonormal under the uniform distribution.
+    """Evaluate Legendre polynomials of orders 1, 2, … on (−1, 1), orthonormal for the uniform distribution.
 
     Args:
         levels: shape (…,).
-        orders: how many.
+        orders: number of orders.
 
     Returns:
         Shape (…, orders), of mean 0 over evenly spaced levels up to O(1/n²).
     """
     before, current = torch.ones_like(levels), levels
-    found = []
+    polynomials = []
     for order in range(1, orders + 1):
-        found.append(current * math.sqrt(2 * order + 1))
+        polynomials.append(current * math.sqrt(2 * order + 1))
         before, current = current, ((2 * order + 1) * levels * current - order * before) / (order + 1)
-    return torch.stack(found, dim=-1)
+    return torch.stack(polynomials, dim=-1)
 
 
 def nonlinear(samples: Samples) -> dict[str, Tensor]:
-    """E[P_k(x_i) P_l(y_j)] of all pairs: energy by orders, the strongest pairs, and a nonlinear CCA.
+    """Compute E[P_k(x_i) P_l(y_j)] of all pairs: energy by orders, the strongest pairs, a nonlinear CCA.
 
     Σ_kl E[P_k P_l]² is the χ² divergence of the copula of a pair from independence (Rényi 1959), here cut off
     at order 4, or at order 10 for the strongest pair; in the mean 1/n of each term is noise. The canonical
@@ -62,12 +62,12 @@ def nonlinear(samples: Samples) -> dict[str, Tensor]:
 
 
 def pair_divergence(samples: Samples) -> Tensor:
-    """E[P_k(x_i) P_l(y_j)]² − 1/n up to order 4, shape (B, dx, orders, dy, orders)."""
+    """Return E[P_k(x_i) P_l(y_j)]² − 1/n up to order 4, shape (B, dx, orders, dy, orders)."""
     return _divergence(_moments(samples), samples)
 
 
 def _moments(samples: Samples) -> Tensor:
-    """E[P_k P_l] of all columns, shape (B, orders d, orders d)."""
+    """Return E[P_k P_l] of all columns, shape (B, orders d, orders d)."""
     basis = legendre(samples.uniforms, ORDERS)
     basis = (basis - basis.mean(dim=1, keepdim=True)).flatten(2)
     return basis.mT @ basis / samples.n
@@ -83,8 +83,8 @@ def _canonical(gram: Tensor, dx: int, n: int) -> dict[str, Tensor]:
     ridges = torch.tensor(_RIDGES, dtype=torch.float64)[:, None, None]
     eye = torch.eye(gram.shape[-1], dtype=gram.dtype)
     rho = canonical_correlations((1 - ridges) * gram[:, None] + ridges * eye, dx)
-    found = torch.cat([leading(rho, _LEADING), canonical_summary(rho, n)], dim=-1)
-    return {f"ridge_{ridge}": found[:, row] for row, ridge in enumerate(_RIDGES)}
+    figures = torch.cat([leading(rho, _LEADING), canonical_summary(rho, n)], dim=-1)
+    return {f"ridge_{ridge}": figures[:, row] for row, ridge in enumerate(_RIDGES)}
 
 
 def _strongest(levels: Tensor) -> dict[str, Tensor]:

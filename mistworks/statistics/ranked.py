@@ -1,4 +1,4 @@
-"""A sample by the ranks of its columns: all that the statistics read. NumPy alone."""
+"""The ranks of a sample's columns, the only input of the statistics, in NumPy."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 from mistworks.errors import MistworksError
 
 MAX_POINTS = 2**23
-"""Half ranks are int32, and sums over points must not overflow int64."""
+"""Maximum number of points: half ranks are int32, and sums over points must not overflow int64."""
 
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """One sample by the ranks of its columns.
+    """The ranks of the columns of a sample.
 
     Attributes:
         ranks: half ranks 2 (rank − 1) with ties averaged, from 0 to 2n − 2, int32, shape (dx + dy, n),
@@ -59,7 +59,7 @@ class Ranked:
 
 
 def columns(values: Any) -> NDArray[Any]:
-    """Values of shape (n, d) as an array of shape (d, n); torch's tensors too, without their gradients."""
+    """Convert values or a tensor of shape (n, d) to an array of shape (d, n), without gradients."""
     array = values
     if hasattr(values, "detach"):
         array = values.detach().cpu()
@@ -69,7 +69,7 @@ def columns(values: Any) -> NDArray[Any]:
 
 
 def half_ranks(columns: NDArray[Any]) -> NDArray[np.int32]:
-    """2 (rank − 1) in each row with ties averaged, int32, shape (d, n), of values of shape (d, n)."""
+    """Return half ranks 2 (rank − 1) of each row with ties averaged, int32, shape (d, n)."""
     d, n = columns.shape
     if n > MAX_POINTS:
         raise MistworksError(f"Expected at most {MAX_POINTS:,} points, got {n:,}. Pass a random part.")
@@ -81,25 +81,25 @@ def half_ranks(columns: NDArray[Any]) -> NDArray[np.int32]:
     np.not_equal(ordered[:, 1:], ordered[:, :-1], out=first[:, 1:])
     positions = np.arange(n, dtype=np.int32)
     if first.all():
-        found = np.broadcast_to(2 * positions, (d, n))
+        averaged = np.broadcast_to(2 * positions, (d, n))
     else:
         start = np.maximum.accumulate(np.where(first, positions, 0), axis=1)
         last = np.concatenate([first[:, 1:], np.ones((d, 1), dtype=np.bool_)], axis=1)
         stop = np.where(last, positions, n)[:, ::-1]
-        found = start + np.minimum.accumulate(stop, axis=1)[:, ::-1]
+        averaged = start + np.minimum.accumulate(stop, axis=1)[:, ::-1]
     ranks = np.empty((d, n), dtype=np.int32)
-    np.put_along_axis(ranks, order, found.astype(np.int32), axis=1)
+    np.put_along_axis(ranks, order, averaged.astype(np.int32), axis=1)
     return ranks
 
 
 def varying(ranks: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The rows that are not constant, or the first of all if all are."""
+    """Return the rows that are not constant, or the first row if all are."""
     kept = (ranks != ranks[:, :1]).any(axis=1)
     return ranks[kept] if kept.any() else ranks[:1]
 
 
 def _are_ranks(columns: NDArray[Any]) -> bool:
-    """Whether every row holds 0, …, n − 1 once each, as ranks without ties do, which need no sorting."""
+    """Whether every row holds 0, …, n − 1 once each: ranks without ties need no sorting."""
     n = columns.shape[1]
     if columns.dtype.kind not in "iuf" or columns.min() != 0 or columns.max() != n - 1:
         return False

@@ -1,4 +1,4 @@
-"""Gaussian MI after rotations by an angle that grows with the norm, which hide it from correlations."""
+"""Gaussian MI that rotations by an angle growing with the norm hide from correlations."""
 
 from itertools import product
 
@@ -9,14 +9,14 @@ from mistworks.statistics.gaussian import bias, both_sides, gaussian_mi
 from mistworks.statistics.sample import POINTS, Samples, with_unit_diagonal
 
 SPEEDS = (0.0, 0.3, 0.6, 0.9)
-"""Radians by which a rotation turns per standard deviation of the squared norm."""
+"""Radians of a rotation per standard deviation of the squared norm."""
 
 _MOST_COORDINATES = 4
-# Six features a coordinate pair at most: their Gaussian MI has then 2.7 points for each.
+# Six features per coordinate pair at most, so that their Gaussian MI has 2.7 points for each.
 _POINTS_PER_COORDINATE = 16
 _LEAST_POINTS = 8
 _RIDGE = 1e-9
-# Among coordinates that correlate equally, those decide that correlate more with all.
+# Ties between coordinates are broken by the correlation with all others.
 _SECOND = 1e-6
 
 
@@ -50,7 +50,7 @@ def rotated(samples: Samples) -> dict[str, Tensor]:
 
 
 def _grid(samples: Samples) -> Tensor:
-    """The MI at each pair of speeds, shape (B, speeds of X, speeds of Y)."""
+    """Return the MI at each pair of speeds, shape (B, speeds of X, speeds of Y)."""
     if samples.n < _LEAST_POINTS:
         return torch.zeros(len(samples), len(SPEEDS), len(SPEEDS), dtype=torch.float64)
     points = samples.subset(POINTS)
@@ -78,7 +78,7 @@ def _turned(side: Tensor, norm: Tensor, speed: float) -> Tensor:
 
 
 def _kept(sides: tuple[Tensor, Tensor], norms: list[Tensor], most: int) -> list[Tensor]:
-    """The coordinates of each side with the greatest |correlation| of {xᵢ, r xᵢ} with {yⱼ, s yⱼ}."""
+    """Return the coordinates of each side with the largest |correlation| of {xᵢ, r xᵢ} with {yⱼ, s yⱼ}."""
     x, y = (
         _standardised(torch.cat([side, norm * side], dim=2)) for side, norm in zip(sides, norms, strict=True)
     )

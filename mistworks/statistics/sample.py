@@ -1,4 +1,4 @@
-"""Samples as the statistics see them: their ranks, which no increasing map of a coordinate changes."""
+"""Samples as input of the statistics: their ranks, which no increasing map of a coordinate changes."""
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -15,19 +15,19 @@ from mistworks.statistics.ranked import Ranked
 from mistworks.statistics.untied import untied
 
 SUBSET = 512
-"""Points that statistics of quadratic cost are computed on, where there are more; the queries of others."""
+"""Maximum number of points for statistics of quadratic cost, and of queries for others."""
 
 POINTS = 16_384
-"""Points that neighbours of the queries are looked for among, where there are more."""
+"""Maximum number of points among which neighbours of queries are searched."""
 
 PAIR_SUBSET = 4096
-"""The same for the neighbours of one coordinate a side, which a tree finds in less."""
+"""The same for one coordinate per side, where a tree is faster."""
 
 DEGREES_OF_FREEDOM = (20.0, 9.0, 4.5, 2.3, 1.2)
 """Candidates ν of the t copula; the normal copula is their limit."""
 
 _CACHED_SIZES = 256
-# Tables of larger samples would fill the memory.
+# Tables for larger samples would fill the memory.
 _MOST_CACHED = 2_000
 _FARTHEST = 6.0
 _GRID = 1201
@@ -39,11 +39,11 @@ _INCREMENT = -0x61C8864680B583EB
 
 @dataclass(frozen=True, eq=False)
 class Samples:
-    """Samples of one shape by the ranks of their coordinates.
+    """Samples of equal shape, by the ranks of their coordinates.
 
     Attributes:
         ranks: half ranks of X, then of Y: 0, 2, …, 2n − 2 with ties broken, shape (B, n, dx + dy), float64;
-            smooth functions of the values where ``smooth``.
+            smooth functions of the values if ``smooth``.
         dx: dimension of X.
         exact_ranks: half ranks with ties averaged; None in the constructor if none are tied.
         untied_ranks: half ranks with ties broken, never smooth; None in the constructor for ``ranks``.
@@ -69,8 +69,8 @@ class Samples:
     def exactly(self) -> "Samples":
         """The same without smoothing, for statistics that pass no gradient.
 
-        Those are counts of neighbours: where a point moves, they change by steps of single points, and the
-        slope of a smoothed step says nothing of how they change when all points move.
+        Those are counts of neighbours. If a point moves, they change by single points, and the slope of a
+        smoothed step does not show how they change if all points move.
         """
         return Samples(self.untied_ranks, self.dx, self.exact_ranks) if self.smooth else self
 
@@ -91,9 +91,9 @@ class Samples:
 
     @cached_property
     def scores(self) -> Tensor:
-        """Normal scores Φ⁻¹(rank / (n + 1)), brought to variance 1, shape (B, n, dx + dy)."""
+        """Normal scores Φ⁻¹(rank / (n + 1)), scaled to variance 1, shape (B, n, dx + dy)."""
         raw = self.quantiles(0)
-        # In single precision, so that the order of the points does not reach its last digit, and equal
+        # Single precision, so that the order of the points does not change the last digit, and equal
         # distances in two coordinates stay equal.
         variance = raw.square().mean(dim=1, keepdim=True).float().double()
         return raw / torch.where(variance > 0, variance, 1.0).sqrt()
@@ -102,26 +102,26 @@ class Samples:
     def correlation(self) -> Tensor:
         """Correlation matrix of the normal scores, shape (B, dx + dy, dx + dy)."""
         moments = self.scores.mT @ self.scores
-        # Variances are 1 but for single precision, which would hide correlations that are nearly 1.
+        # Variances are 1 only in single precision, which would hide correlations that are nearly 1.
         scale = moments.diagonal(dim1=1, dim2=2).clamp_min(1e-300).rsqrt()
         return with_unit_diagonal(scale[..., None] * moments * scale[..., None, :])
 
     def quantiles(self, tables: int | slice) -> Tensor:
-        """Quantiles at the levels rank / (n + 1): normal for table 0, Student-t for those after it.
+        """Return quantiles at the levels rank / (n + 1): normal for table 0, Student-t for the others.
 
         Args:
             tables: rows of `quantile_tables`.
 
         Returns:
-            Shape (B, n, dx + dy), or (tables, B, n, dx + dy) of a slice.
+            Shape (B, n, dx + dy), or (tables, B, n, dx + dy) for a slice.
         """
-        made = quantile_tables if self.n <= _MOST_CACHED else quantile_tables.__wrapped__
-        values = torch.from_numpy(made(self.n)[tables])
+        compute = quantile_tables if self.n <= _MOST_CACHED else quantile_tables.__wrapped__
+        values = torch.from_numpy(compute(self.n)[tables])
         return interpolated(values, self.ranks) if self.smooth else values[..., self.ranks.long()]
 
     @cached_property
     def uniforms(self) -> Tensor:
-        """Ranks brought into (−1, 1), shape (B, n, dx + dy)."""
+        """Ranks scaled to (−1, 1), shape (B, n, dx + dy)."""
         return (self.ranks + 1.0 - self.n) / self.n
 
     @cached_property
@@ -131,7 +131,7 @@ class Samples:
         return 1.0 - (1 + (ordered[:, 1:] != ordered[:, :-1]).sum(dim=1)).double() / self.n
 
     def subset(self, most: int) -> Tensor:
-        """Normal scores of at most so many points; of a smaller subset they are the first.
+        """Return normal scores of at most this many points. A smaller subset is a prefix.
 
         Returns:
             Shape (B, min(n, most), dx + dy).
@@ -146,8 +146,8 @@ class Samples:
     def order(self) -> Tensor:
         """At most `POINTS` points in an order by a hash of their ranks, shape (B, min(n, POINTS)).
 
-        The orders of points and of coordinates, signs and a swap of X and Y leave it as it is. A sample of at
-        most `SUBSET` points stays in its own order.
+        It does not depend on the order of points and coordinates, on signs, or on a swap of X and Y. A sample
+        of at most `SUBSET` points stays in its own order.
         """
         if self.n <= SUBSET:
             return torch.arange(self.n).expand(len(self), -1)
@@ -155,29 +155,29 @@ class Samples:
 
 
 def _order(ranks: Tensor) -> Tensor:
-    """The points of one sample in the order of their hashes, shape (n,)."""
+    """Return the points of one sample in the order of their hashes, shape (n,)."""
     folded = torch.minimum(ranks, 2 * len(ranks) - 2 - ranks)
     return hashed(hashed(folded).sum(dim=1)).argsort(stable=True)
 
 
 def with_unit_diagonal(matrix: Tensor) -> Tensor:
-    """A matrix, or several, with ones for their diagonal."""
+    """Return matrices with their diagonals set to 1."""
     return matrix - torch.diag_embed(matrix.diagonal(dim1=-2, dim2=-1) - 1.0)
 
 
 def leading(values: Tensor, count: int) -> Tensor:
-    """The first values along the last axis, with zeros for those that are missing."""
+    """Return the first values along the last axis, padded with zeros."""
     return functional.pad(values[..., :count], (0, max(0, count - values.shape[-1])))
 
 
 def empirical_quantiles(values: Tensor, levels: tuple[float, ...]) -> Tensor:
-    """Quantiles along the last axis, linear between order statistics, shape (…, levels)."""
+    """Return quantiles along the last axis, linear between order statistics, shape (…, levels)."""
     positions = torch.tensor(levels, dtype=torch.float64) * (values.shape[-1] - 1)
     return interpolated(values.sort(dim=-1).values, positions)
 
 
 def interpolated(values: Tensor, positions: Tensor) -> Tensor:
-    """Values along the last axis at positions between the whole numbers from 0, linearly."""
+    """Interpolate values along the last axis linearly at fractional positions."""
     last = values.shape[-1] - 1
     below = positions.detach().floor().long().clamp(0, last)
     above = (below + 1).clamp(max=last)
@@ -186,7 +186,7 @@ def interpolated(values: Tensor, positions: Tensor) -> Tensor:
 
 @lru_cache(maxsize=_CACHED_SIZES)
 def quantile_tables(n: int) -> NDArray[np.float64]:
-    """Quantiles at the levels (1 + h/2) / (n + 1) of half ranks h = 0, …, 2n − 2.
+    """Return quantiles at the levels (1 + h/2) / (n + 1) of half ranks h = 0, …, 2n − 2.
 
     Returns:
         Shape (1 + len(DEGREES_OF_FREEDOM), 2n − 1): of the normal distribution, then of Student-t. Each
@@ -200,22 +200,22 @@ def quantile_tables(n: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _student_curves() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """A grid of z ≥ 0 and arsinh t_ν⁻¹(Φ(z)) on it for each ν: the quantiles themselves take far longer."""
+    """Return a grid of z ≥ 0 and arsinh t_ν⁻¹(Φ(z)) on it for each ν. Exact quantiles take far longer."""
     grid = np.linspace(0.0, _FARTHEST, _GRID)
     return grid, np.arcsinh([-stdtrit(nu, ndtr(-grid)) for nu in DEGREES_OF_FREEDOM])
 
 
 def half_ranks(values: Tensor) -> Tensor:
-    """2 (rank − 1) in each column with ties averaged, shape (n, d), float64; no gradient passes."""
+    """Return half ranks of each column, shape (n, d), float64, with ties averaged; no gradient."""
     return torch.from_numpy(ranked.half_ranks(ranked.columns(values)).T.astype(np.float64))
 
 
 def partly_smooth(values: Tensor, sample: Ranked) -> Samples:
-    """One sample whose continuous columns are smooth functions of the values.
+    """Return a sample whose continuous columns are smooth functions of the values.
 
-    A column of fewer than n/2 distinct values is discrete: it stands with its ties broken and passes no
-    gradient, because smoothing a staircase would give it a slope that it does not have. In the others ties
-    are broken by a constant.
+    A column of fewer than n/2 distinct values is discrete: its ties are broken and it passes no gradient,
+    because a smoothed staircase has a slope that the staircase does not have. In other columns, ties are
+    broken by a constant.
 
     Args:
         values: shape (n, dx + dy).
@@ -232,10 +232,10 @@ def partly_smooth(values: Tensor, sample: Ranked) -> Samples:
 
 
 def smooth_half_ranks(values: Tensor) -> Tensor:
-    """2 (rank − 1) with the steps of the ranks smoothed into logistic curves, shape (n, d), float64.
+    """Return 2 (rank − 1) with the steps of the ranks smoothed to logistic curves, shape (n, d), float64.
 
     The rank of vᵢ is ½ + Σⱼ σ((vᵢ − vⱼ) / w). The width w is 0.15 of the mean spacing of the middle half of
-    the column, so that the rank of a value moves by one while it passes another. Memory is n² values a
+    the column, so that the rank of a value changes by one as it passes another. Memory is n² values per
     column.
     """
     columns = []
@@ -250,7 +250,7 @@ def smooth_half_ranks(values: Tensor) -> Tensor:
 
 
 def hashed(values: Tensor) -> Tensor:
-    """Whole numbers mixed such that sums of several tell what they are sums of, int64."""
+    """Mix integers such that sums of them identify their terms, int64."""
     mixed = values + _INCREMENT
     for shift, factor in _MIXERS:
         mixed = (mixed ^ ((mixed >> shift) & ((1 << (64 - shift)) - 1))) * factor

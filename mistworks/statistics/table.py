@@ -1,4 +1,4 @@
-"""Statistics of many datasets: what a network over statistics is trained on, in place of the samples."""
+"""Statistics of many datasets: the training data of a network over statistics."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from mistworks.statistics import summarise_many
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Summary:
-    """One dataset by its statistics.
+    """The statistics of one dataset.
 
     Attributes:
         statistics: shape (S,), float32, in the order of `mistworks.statistics.statistic_names`.
@@ -25,7 +25,7 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SummaryBlock:
-    """Consecutive datasets of one split by their statistics.
+    """The statistics of consecutive datasets of one split.
 
     Attributes:
         start: position in the split of the block's first dataset.

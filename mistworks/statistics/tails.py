@@ -16,22 +16,22 @@ from mistworks.statistics.sample import (
 )
 
 _LEAST_SHRINKAGE = 0.01
-# Across the sides shrinkage hides strong dependence.
+# Shrinkage across the sides hides strong dependence.
 _LEAST_SHRINKAGE_OF_ALL = 1e-4
-# The ν that stands for the normal copula in means of log ν.
+# The ν of the normal copula in means of log ν.
 _NORMAL = 60.0
 _QUANTILES = (0.5, 0.9, 1.0)
 
 
 def t_copula(samples: Samples) -> dict[str, Tensor]:
-    """The t copula by profile likelihood over ``DEGREES_OF_FREEDOM`` and the normal copula.
+    """Fit the t copula by profile likelihood over ``DEGREES_OF_FREEDOM`` and the normal copula.
 
     For each ν the dispersion matrix is fitted by a step of the EM algorithm from the correlation of the
-    normal scores (Liu, Rubin, "ML estimation of the t distribution", Statistica Sinica 1995) and shrunk;
-    log c = log t_d(z) − Σ log t₁(z_j) at z = t_ν⁻¹(u). With weights proportional to the likelihood follow the
-    posterior means of log ν, of the closed form of the MI in nats, of its excess over the Gaussian MI, of the
-    sample mean of log c_xy − log c_x − log c_y, and of the Gaussian MI. The profile is the gain of log c over
-    the normal copula's for each ν, divided by √d and kept within ±3.
+    normal scores (Liu, Rubin, "ML estimation of the t distribution", Statistica Sinica 1995) and shrunk; log
+    c = log t_d(z) − Σ log t₁(z_j) at z = t_ν⁻¹(u). Weights proportional to the likelihood give the posterior
+    means of log ν, of the closed form of the MI in nats, of its excess over the Gaussian MI, of the sample
+    mean of log c_xy − log c_x − log c_y, and of the Gaussian MI. The profile is the gain of log c over the
+    normal copula's for each ν, divided by √d and kept within ±3.
     """
     n, d, dx, dy = samples.n, samples.dimension, samples.dx, samples.dy
     shrinkage = min(0.5, max(_LEAST_SHRINKAGE_OF_ALL, 0.25 * d / n))
@@ -52,15 +52,15 @@ def t_copula(samples: Samples) -> dict[str, Tensor]:
     excess = torch.tensor([_excess(dx, dy, value) for value in DEGREES_OF_FREEDOM] + [0.0]).double()[:, None]
     log_nu = torch.tensor([*map(math.log, DEGREES_OF_FREEDOM), math.log(_NORMAL)], dtype=torch.float64)
     weights = torch.softmax(n * log_likelihood, dim=0)
-    found = torch.cat([pointwise, normal_pointwise])
-    terms = [log_nu[:, None].expand_as(mi), mi + excess, excess.expand_as(mi), found, mi]
+    sample_means = torch.cat([pointwise, normal_pointwise])
+    terms = [log_nu[:, None].expand_as(mi), mi + excess, excess.expand_as(mi), sample_means, mi]
     averages = (torch.stack(terms, dim=2) * weights[..., None]).sum(dim=0)
     profile = (log_likelihood[:-1] - log_likelihood[-1]) / math.sqrt(d)
     return {"average": averages, "profile": profile.clamp(-3.0, 3.0).T}
 
 
 def _whitened(z: Tensor, matrices: Tensor) -> Tensor:
-    """L⁻¹ zᵀ with L Lᵀ the matrix, shape (…, d, n). Its leading rows belong to the leading block."""
+    """Return L⁻¹ zᵀ for the matrix L Lᵀ, shape (…, d, n). Leading rows belong to the leading block."""
     factor: Tensor = torch.linalg.cholesky_ex(matrices).L
     whitened: Tensor = torch.linalg.solve_triangular(factor, z.mT, upper=False)
     return whitened
@@ -72,7 +72,7 @@ def _log_diagonal(matrices: Tensor) -> Tensor:
 
 
 def _log_densities(z: Tensor, dispersions: Tensor, dx: int, nu: Tensor) -> tuple[Tensor, Tensor]:
-    """Means over the points of log t(x, y) and of log t(x, y) − log t(x) − log t(y), shape (K, B) each."""
+    """Return means of log t(x, y) and of log t(x, y) − log t(x) − log t(y), shape (K, B) each."""
     squares = _whitened(z, dispersions).square()
     logs = _log_diagonal(dispersions)
     y_dispersions = dispersions[..., dx:, dx:]
@@ -94,7 +94,7 @@ def _constant(d: int, nu: Tensor) -> Tensor:
 
 
 def _normal_log_densities(scores: Tensor, matrices: Tensor, dx: int) -> tuple[Tensor, Tensor]:
-    """Means of the log density of the normal copula, and of log c_xy − log c_x − log c_y, shape (1, B)."""
+    """Return means of log c of the normal copula, and of log c_xy − log c_x − log c_y, shape (1, B)."""
     squares = _whitened(scores, matrices).square().mean(dim=2)
     logs = _log_diagonal(matrices)
     y_matrices = matrices[:, dx:, dx:]
@@ -108,7 +108,10 @@ def _normal_log_densities(scores: Tensor, matrices: Tensor, dx: int) -> tuple[Te
 
 @lru_cache(maxsize=4096)
 def _excess(dx: int, dy: int, nu: float) -> float:
-    """What the shared scale adds to the Gaussian MI, in nats; see `mistworks.distributions.student`."""
+    """Return the MI in nats that the shared scale adds: `distributions.student.tail_mutual_information`.
+
+    Repeated here, so that the statistics import no families; a test holds the two equal.
+    """
 
     def entropy(m: int) -> float:
         upper, lower = (nu + m) / 2, nu / 2
@@ -118,7 +121,7 @@ def _excess(dx: int, dy: int, nu: float) -> float:
 
 
 def radii(samples: Samples) -> dict[str, Tensor]:
-    """Logarithms of the squared Mahalanobis radii of X and Y: their correlation and spread."""
+    """Compute the correlation and spread of the log squared Mahalanobis radii of X and Y."""
     scores, dx = samples.scores, samples.dx
     shrinkage = min(0.5, max(_LEAST_SHRINKAGE, 0.5 * samples.dimension / samples.n))
     matrices = with_unit_diagonal((1 - shrinkage) * samples.correlation)
@@ -132,7 +135,7 @@ def radii(samples: Samples) -> dict[str, Tensor]:
 
 @lru_cache(maxsize=1024)
 def _chi_variance(d: int) -> float:
-    """Variance of log χ²_d."""
+    """Return the variance of log χ²_d."""
     return float(polygamma(1, d / 2))
 
 
@@ -143,11 +146,11 @@ def _correlation(a: Tensor, b: Tensor) -> Tensor:
 
 
 def squares(samples: Samples) -> dict[str, Tensor]:
-    """Correlations of squared normal scores across and within the blocks: quantiles and means."""
+    """Compute correlations of squared normal scores across and within the blocks: quantiles and means."""
     square = samples.scores.square()
     centred = square - square.mean(dim=1, keepdim=True)
     standardised = centred * centred.square().mean(dim=1, keepdim=True).clamp_min(1e-12).rsqrt()
-    # A correlation r of normals makes one of r² of their squares.
+    # A correlation r of normals gives a correlation r² of their squares.
     matrix = standardised.mT @ standardised / samples.n - samples.correlation.square()
     dx = samples.dx
     across = matrix[:, :dx, dx:].flatten(1)

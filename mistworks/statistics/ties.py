@@ -1,4 +1,4 @@
-"""Sizes of the sample, and how many values are equal."""
+"""Sizes of the sample, and the shares of equal values."""
 
 import math
 
@@ -10,7 +10,7 @@ from mistworks.statistics.sample import SUBSET, Samples
 
 
 def sizes(samples: Samples) -> dict[str, Tensor]:
-    """Logarithms of n, dx and dy and of what they make together."""
+    """Return logarithms of n, dx, dy and their combinations."""
     n, d = samples.n, samples.dimension
     low, high = sorted((samples.dx, samples.dy))
     values = [
@@ -29,7 +29,7 @@ def sizes(samples: Samples) -> dict[str, Tensor]:
 
 
 def ties(samples: Samples) -> dict[str, Tensor]:
-    """1 − distinct values / n by column: means and maxima over each side."""
+    """Return 1 − distinct values / n by column: means and maxima over each side."""
     dx, shares = samples.dx, samples.tied_shares
     x, y = shares[:, :dx], shares[:, dx:]
     return {

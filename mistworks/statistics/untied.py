@@ -1,7 +1,7 @@
-"""Ties broken such that neither the order of points, columns and sides nor a reflection changes the result.
+"""Break ties such that neither the order of points, columns and sides nor a reflection changes the result.
 
-Noise below the spacing of a lattice column loses nothing: I(X + noise; Y + noise) = I(X;Y). Here a hash of
-the sample itself takes the place of the noise.
+Noise below the spacing of a lattice column loses no information: I(X + noise; Y + noise) = I(X;Y). Here a
+hash of the sample itself replaces the noise.
 
 1. kᵢ, the key of row i: a hash of Σⱼ H(fᵢⱼ) over all columns, with fᵢⱼ = min(hᵢⱼ, 2n − 2 − hᵢⱼ) the half
    rank folded, of the row's number among equal rows, and of how many are equal.
@@ -39,7 +39,7 @@ _WEIGHT_SHIFT = np.uint64(48)
 
 
 def hashed(values: Keys) -> Keys:
-    """Whole numbers mixed such that sums of several tell what they are sums of.
+    """Mix integers such that sums of them identify their terms.
 
     Finalizer of SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014).
     """
@@ -50,7 +50,7 @@ def hashed(values: Keys) -> Keys:
 
 
 def untied(sample: Ranked) -> NDArray[np.int32]:
-    """Half ranks 0, 2, …, 2n − 2 without ties, shape (dx + dy, n), int32."""
+    """Return half ranks 0, 2, …, 2n − 2 without ties, shape (dx + dy, n), int32."""
     ranks, n = sample.ranks, sample.n
     tied = [column for column, row in enumerate(ranks) if not _all_differ(row)]
     if not tied:
@@ -69,14 +69,14 @@ def untied(sample: Ranked) -> NDArray[np.int32]:
 
 
 def _all_differ(row: NDArray[np.int32]) -> bool:
-    # Half ranks without ties are even, those of a group of an even number of ties are odd.
+    # Half ranks without ties are even; those of a group of ties of even size are odd.
     seen = np.zeros(2 * len(row), dtype=np.bool_)
     seen[row] = True
     return int(seen.sum()) == len(row)
 
 
 def _keys(sample: Ranked) -> tuple[Keys, Keys, Keys, NDArray[np.int64]]:
-    """Keys and identities of the rows, signatures and orientations of the columns."""
+    """Return keys and identities of the rows, and signatures and orientations of the columns."""
     ranks, n = sample.ranks.astype(np.int64), sample.n
     folded = np.minimum(ranks, 2 * n - 2 - ranks).astype(np.uint64)
     offsets = 2 * n * np.arange(len(ranks))[:, None]
@@ -100,14 +100,14 @@ def _keys(sample: Ranked) -> tuple[Keys, Keys, Keys, NDArray[np.int64]]:
 
 
 def _known(signatures: Keys, signs: NDArray[np.int64]) -> int:
-    """How many columns have an orientation, and how many signatures there are."""
+    """Return the number of columns with an orientation, and the number of signatures."""
     return int((signs != 0).sum()) + len(np.unique(signatures))
 
 
 def _refined(
     centred: NDArray[np.int64], dx: int, keys: Keys, signatures: Keys, signs: NDArray[np.int64]
 ) -> tuple[Keys, Keys, NDArray[np.int64]]:
-    """Step 5 once."""
+    """Run step 5 once."""
     moments = centred @ (keys >> _WEIGHT_SHIFT).astype(np.int64)
     signs = np.where(signs == 0, np.sign(moments), signs)
     oriented = np.where(signs[:, None] == 0, np.abs(centred), centred * signs[:, None]).view(np.uint64)
@@ -121,7 +121,7 @@ def _refined(
 
 
 def _choose(signatures: Keys, signs: NDArray[np.int64]) -> None:
-    """Tell one column from others that are the same to all that is known, or from its mirror image."""
+    """Distinguish one column from indistinguishable others, or from its mirror image."""
     _, groups, counts = np.unique(signatures, return_inverse=True, return_counts=True)
     shared = counts[groups] > 1
     unknown = np.flatnonzero(shared | (signs == 0))
@@ -133,7 +133,7 @@ def _choose(signatures: Keys, signs: NDArray[np.int64]) -> None:
 
 
 def copies(rows: Keys) -> tuple[Keys, Keys]:
-    """How many equal keys come before each, and how many equal it."""
+    """Return the number of equal keys before each, and the number of equal keys."""
     order = np.argsort(rows, kind="stable")
     _, first, counts = np.unique(rows[order], return_index=True, return_counts=True)
     number = np.empty(len(rows), dtype=np.uint64)

@@ -15,7 +15,8 @@ from scipy.spatial.distance import cdist
 
 from mistworks import statistics
 from mistworks.baselines import baseline
-from mistworks.statistics import Ranked, neighbours, oracle, statistic_names, summarise_smoothly
+from mistworks.distributions.student import tail_mutual_information
+from mistworks.statistics import Ranked, neighbours, oracle, statistic_names, summarise_smoothly, tails
 from mistworks.statistics.layout import GROUPS
 from mistworks.statistics.polynomials import legendre
 from mistworks.statistics.sample import (
@@ -337,3 +338,8 @@ def test_threads_of_the_caller_stay_as_many() -> None:
 def test_smooth_ranks_are_ranks_where_values_lie_apart() -> None:
     values = torch.arange(30, dtype=torch.float64)[:, None] ** 1.2
     assert torch.allclose(smooth_half_ranks(values), half_ranks(values), atol=0.7)
+
+
+@pytest.mark.parametrize(("dx", "dy", "nu"), [(1, 1, 1.0), (3, 2, 4.0), (64, 1, 2.5), (64, 64, 30.0)])
+def test_the_shared_scale_adds_what_the_distribution_says(dx: int, dy: int, nu: float) -> None:
+    assert tails._excess(dx, dy, nu) == pytest.approx(tail_mutual_information(dx, dy, nu), abs=1e-10)
