@@ -1,1 +1,1 @@
-"""From whatever holds a user's X and Y to the ranks of the columns and rows that carry information."""
+"""Preparation: from a user's X and Y to the ranks of the columns and rows that carry information."""

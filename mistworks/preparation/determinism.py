@@ -1,10 +1,10 @@
-"""Whether one side of a sample is a function of the other to rounding: mutual information is infinite then.
+"""Detect whether one side of a sample is a function of the other up to rounding: I(X;Y) is then infinite.
 
-The sample has to tell a function from strong but finite dependence: 10 nats between two normal variables
-leave noise of e⁻¹⁰ = 4.5 · 10⁻⁵ of their spread. So a relation counts as a function only if what it leaves
-unexplained, in three points of four, is smaller than the noise of 12 nats: a linear or quadratic relation
-that was fitted, an interpolation between neighbours, or one by kernels. Where points lie too far apart for an
-interpolation to be so exact, both readings are possible, and the dependence counts as finite.
+The sample has to distinguish a function from strong but finite dependence: 10 nats between two normal
+variables leave noise of e⁻¹⁰ = 4.5 · 10⁻⁵ of their spread. So a relation counts as a function only if its
+residuals, in three of four points, are smaller than the noise of 12 nats. Relations are fitted linear or
+quadratic forms, and interpolation between neighbours or by kernels. If points are too far apart for such an
+exact interpolation, both are possible, and the dependence counts as finite.
 """
 
 from functools import lru_cache
@@ -25,18 +25,18 @@ from mistworks.statistics.ranked import half_ranks
 from mistworks.statistics.untied import hashed
 
 _LEAST_POINTS = 20
-# A function shows on a part of the points.
+# A function shows on a subset of the points.
 _MOST_POINTS = 4_096
-# In so many points the noise of 10 nats would swap about n² exp(−10) / 3.5 = 30 neighbours.
+# With this many points, the noise of 10 nats would swap about n² exp(−10) / 3.5 = 30 neighbours.
 _RANKS_SUFFICE = 1_500
 _SINGLES = 0.05
-# Squares of larger numbers, or of smaller ones than its inverse, may leave the range of double precision.
+# Squares of numbers above this, or below its inverse, may leave the range of double precision.
 _LARGE = 1e100
 # A column with less than this share of a combination is rounding.
 _NO_SHARE = 1e-6
 _MOST_INPUTS = 3
 _MOST_PAIRS = 64
-# Ranks of neighbours along a function differ by less than this share of n; by a third where there is none.
+# Ranks of neighbours along a function differ by less than this share of n; without a function, by a third.
 _NEIGHBOURS_DIFFER = 0.1
 # Residuals in units of the median deviation: the noise of 10 nats leaves 8e-5 in three points of four, values
 # of spread 1 with six decimals leave 1e-6.
@@ -45,7 +45,7 @@ _ROUNDING = 6e-6
 # noise of 10 nats leaves 8e-6 n.
 _ROUNDING_OF_SPACING = 1e-6
 _MOST = 0.75
-# How exact a combination is that is looked at.
+# Exactness of a combination that is examined.
 _CANDIDATE = 1e-5
 _CLOUD_POINTS = 256
 # Kernels through few points miss noise by more than its size, and functions by less than their spread.
@@ -55,11 +55,11 @@ _WIDTHS = (2.0, 1.0)
 
 
 def is_function(x: Side, y: Side, ranks: NDArray[np.int32]) -> bool:
-    """Whether a continuous column of one side, or a combination of such, is a function of the other side.
+    """Whether a continuous column of one side, or a combination of several, is a function of the other side.
 
     Args:
         x: the columns of X, none of them redundant.
-        y: the same of Y.
+        y: the same for Y.
         ranks: half ranks, shape (dx + dy, n), X first.
     """
     if ranks.shape[1] < _LEAST_POINTS or not x.shape[1] or not y.shape[1]:
@@ -77,7 +77,7 @@ def is_function(x: Side, y: Side, ranks: NDArray[np.int32]) -> bool:
         values, ranks, x.shape[1], np.concatenate([x.nominal, y.nominal]), max(x.rounding, y.rounding)
     )
     try:
-        # Outliers may overflow; what is no number then is no function.
+        # Outliers may overflow. Values that are not finite then do not count as a function.
         with np.errstate(all="ignore"):
             return sample.shares_ranks() or sample.is_linear() or sample.is_smooth()
     except np.linalg.LinAlgError:
@@ -85,7 +85,7 @@ def is_function(x: Side, y: Side, ranks: NDArray[np.int32]) -> bool:
 
 
 class _Sample:
-    """Both sides of a sample: values and half ranks of shape (dx + dy, n), X first."""
+    """Values and half ranks of both sides of a sample, shape (dx + dy, n), X first."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class _Sample:
         self._continuous: dict[int, bool] = {}
 
     def is_continuous(self, column: int) -> bool:
-        """Whether a column has values that occur once and lie on no lattice where ties would be natural."""
+        """Whether the values of a column occur once and do not lie on a lattice with natural ties."""
         if column not in self._continuous:
             self._continuous[column] = not self.nominal[column] and _is_continuous(
                 self.values[column], self.ranks[column]
@@ -121,12 +121,12 @@ class _Sample:
         return self._are_tied(self.values[numbers], numbers, int((numbers < self.dx).sum()))
 
     def _are_tied(self, columns: NDArray[np.float64], sources: NDArray[np.intp], width: int) -> bool:
-        """Whether a combination of the first columns equals one of the others and tells more than classes.
+        """Whether a combination of the first columns equals one of the others, beyond shared classes.
 
         Args:
             columns: shape (d, n).
-            sources: of which columns of the sample these are functions, shape (d,).
-            width: how many of them belong to the first side.
+            sources: columns of the sample that these are functions of, shape (d,).
+            width: number of columns of the first side.
         """
         if not outnumbered(columns) or not may_depend(columns):
             return False
@@ -144,17 +144,17 @@ class _Sample:
         return False
 
     def _is_rounding(self, shared: NDArray[np.float64], terms: NDArray[np.float64]) -> bool:
-        """Whether what both sides say of a quantity, shape (2, n), differs by rounding, and is no class.
+        """Whether a quantity by both sides, shape (2, n), differs only by rounding, and is not a class.
 
         Args:
-            shared: the quantity as each side has it, up to a constant.
-            terms: sizes of what was summed for both together, shape (n,).
+            shared: the quantity by each side, up to a constant.
+            terms: sizes of the terms summed for both together, shape (n,).
         """
         centred = shared - _medians(shared)[:, None]
         spread = float(_medians(np.abs(centred)).min())
         difference = centred[0] - centred[1]
         missed = np.quantile(np.abs(difference - np.median(difference)), _MOST)
-        # A sum of values far from 0 is no more exact than they are.
+        # A sum is no more exact than its terms, which may be far from 0.
         if not missed <= max(_ROUNDING * spread, 0.5 * self.rounding * float(np.median(terms))):
             return False
         # Classes that two sides share have few values, up to rounding.
@@ -162,7 +162,7 @@ class _Sample:
         return bool(len(values) >= max(10, _SINGLES * self.n))
 
     def is_smooth(self) -> bool:
-        """Whether a column is a smooth function of one, or of all of two or three, of the other side."""
+        """Whether a column is a smooth function of one to three columns of the other side."""
         x, y = np.split(np.arange(len(self.ranks)), [self.dx])
         if len(x) * len(y) <= _MOST_PAIRS:
             for column, outputs in [(j, y) for j in x] + [(j, x) for j in y]:
@@ -207,7 +207,7 @@ class _Sample:
     def _is_quadratic(self, inputs: NDArray[np.intp], outputs: NDArray[np.intp]) -> bool:
         """Whether a quadratic form of the inputs equals a combination of some outputs and their squares.
 
-        Such are norms and products.
+        Norms and products are of this kind.
         """
         outputs = outputs[:_MOST_INPUTS]
         first, second = _pairs(len(inputs))
@@ -224,19 +224,19 @@ def _is_continuous(column: NDArray[np.float64], ranks: NDArray[np.int32]) -> boo
     if singles < max(10, _SINGLES * n):
         return False
     sites = lattice_sites(column)
-    # Values without ties on a lattice that should have some are ranks.
+    # Values without ties on a lattice that should have ties are ranks.
     return bool(np.isinf(sites) or (singles == n and sites < n**2 / 10))
 
 
 def _interpolates(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether polynomials through the neighbours of each point miss most points by rounding alone."""
+    """Whether polynomials through the neighbours of each point predict most points up to rounding."""
     small = _ROUNDING_OF_SPACING * len(x) * float(np.median(np.abs(y[2:] - y[:-2])))
-    # Higher degrees follow a function more closely, and lower ones enlarge rounding less.
+    # Higher degrees approximate a function better, and lower ones enlarge rounding less.
     return any(float(np.quantile(_residuals(x, y, reach), _MOST)) < small for reach in (2, 3, 1))
 
 
 def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int) -> NDArray[np.float64]:
-    """What polynomials through so many points on either side of a point miss it by, shape (n − 2 reach,)."""
+    """Return errors of polynomials through ``reach`` points on either side, shape (n − 2 reach,)."""
     count = len(x) - 2 * reach
     centre = x[reach : reach + count]
     starts = [reach + shift for shift in range(-reach, reach + 1) if shift]
@@ -252,9 +252,9 @@ def _residuals(x: NDArray[np.float64], y: NDArray[np.float64], reach: int) -> ND
 
 
 def _meet(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
-    """Whether kernels through all other points miss most points by rounding alone, for some row of y."""
+    """Whether kernels through all other points predict most points up to rounding, for some row of y."""
     spread = _medians(np.abs(y))
-    # Most samples that are no function are so after few points, which take little time.
+    # For most samples, a few points exclude a function, in little time.
     for count, largest in _GATES:
         promising = _missed(x[:, :count], y[:, :count], _WIDTHS[0]) < largest * spread
         y, spread = y[promising], spread[promising]
@@ -264,20 +264,20 @@ def _meet(x: NDArray[np.float64], y: NDArray[np.float64]) -> bool:
 
 
 def _missed(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """What three points of four miss by `_left_out` at most, shape (k,)."""
+    """Return the third quartile of the residuals of `_left_out`, shape (k,)."""
     return np.asarray(np.quantile(_left_out(x, y, width), _MOST, axis=1))
 
 
 def _left_out(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> NDArray[np.float64]:
-    """Residuals of points that are left out of an interpolation by normal kernels and a quadratic form.
+    """Return residuals of points left out of an interpolation by normal kernels and a quadratic form.
 
-    They are those of a linear system (Rippa, "An algorithm for selecting a good value for the parameter c in
+    They follow from one linear system (Rippa, "An algorithm for selecting a good value for the parameter c in
     radial basis function interpolation", Adv. Comput. Math. 11, 1999).
 
     Args:
         x: inputs, shape (d, n).
         y: outputs, shape (k, n).
-        width: of the kernels.
+        width: width of the kernels.
 
     Returns:
         Shape (k, n).
@@ -290,17 +290,17 @@ def _left_out(x: NDArray[np.float64], y: NDArray[np.float64], width: float) -> N
     kernel = np.exp(-distances / (2.0 * width**2))
     kernel.flat[:: len(kernel) + 1] += _NUGGET
     inverse = np.linalg.inv(kernel)
-    # What is orthogonal to the form is left to the kernels.
+    # Kernels fit the part that is orthogonal to the form.
     lost = inverse @ basis
     inverse -= lost @ np.linalg.solve(basis.T @ lost, lost.T)
     diagonal = inverse.diagonal()
-    # Where rounding has spoilt the inverse, nothing is known.
+    # Where rounding has spoilt the inverse, the result is unknown.
     return np.asarray(np.where(diagonal > 0, np.abs(y @ inverse) / np.abs(diagonal), np.inf))
 
 
 @lru_cache(maxsize=8)
 def _pairs(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Positions i ≤ j of pairs among d columns."""
+    """Return positions i ≤ j of pairs among d columns."""
     first, second = np.triu_indices(d)
     return first, second
 
@@ -311,21 +311,21 @@ def _square_distances(x: NDArray[np.float64], others: NDArray[np.float64]) -> ND
 
 
 def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Medians along the last axis, for few values quicker than NumPy's own."""
+    """Return medians along the last axis. For few values, this is faster than NumPy's median."""
     count = values.shape[-1]
     middle = np.partition(values, [(count - 1) // 2, count // 2], axis=-1)
     return np.asarray(0.5 * (middle[..., (count - 1) // 2] + middle[..., count // 2]))
 
 
 def _scaled(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns less their median, in units of their median deviation, shape (d, n)."""
+    """Centre columns by their median, and scale them by their median deviation, shape (d, n)."""
     centred = values - _medians(values)[:, None]
     deviation = _medians(np.abs(centred))[:, None]
     return np.asarray(centred / np.where(deviation > 0, deviation, 1.0))
 
 
 def _some_rows(ranks: NDArray[np.int32], most: int) -> NDArray[np.intp]:
-    """Positions of at most so many rows, whatever the order of rows and columns."""
+    """Return positions of at most this many rows, independent of the order of rows and columns."""
     n = ranks.shape[1]
     if n <= most:
         return np.arange(n)

@@ -1,4 +1,4 @@
-"""Rows of a sample and the classes that they have, as a graph whose colours are refined."""
+"""The graph of rows of a sample and their classes, and colour refinement on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from mistworks.statistics.untied import Keys, hashed
 
 Indices = NDArray[np.intp]
 
-# Rounds before chains of nodes are passed in one step; and at most, which only long chains of branches reach.
+# Number of rounds before chains of nodes are passed in one step; and maximum number of rounds, which only
+# long chains of branches reach.
 _SHORT_ROUNDS = 8
 _MOST_ROUNDS = 200
-# Walks may be so many times the incidences, and so many rows long.
+# Maximum number of walks per incidence, and maximum number of rows of a walk.
 _TIMES_WALKED = 32
 _LONGEST_WALK = 8
 
@@ -24,8 +25,8 @@ class Graph:
     """Rows of a sample and their classes, numbered from 0: row rows[e] has class classes[e].
 
     Attributes:
-        rows: of each incidence, ascending; each row has one at least.
-        classes: of each incidence; each class has one at least.
+        rows: row of each incidence, ascending; each row has at least one.
+        classes: class of each incidence; each class has at least one.
     """
 
     rows: Indices
@@ -43,19 +44,19 @@ class Graph:
 
     @cached_property
     def class_starts(self) -> Indices:
-        """Where each class starts among them."""
+        """Start of each class in this order."""
         return np.flatnonzero(np.diff(self.classes[self.by_class], prepend=-1))
 
     def of_rows(self, values: Keys) -> Keys:
-        """Sums over the incidences of each row."""
+        """Sum over the incidences of each row."""
         return np.asarray(np.add.reduceat(values, self.row_starts))
 
     def of_classes(self, values: Keys) -> Keys:
-        """Sums over the incidences of each class."""
+        """Sum over the incidences of each class."""
         return np.asarray(np.add.reduceat(values[self.by_class], self.class_starts))
 
     def parts(self) -> Indices:
-        """The connected part of each class, numbered from 0."""
+        """Return the connected part of each class, numbered from 0."""
         part = np.arange(len(self.class_starts))
         while True:
             of_row = np.minimum.reduceat(part[self.classes], self.row_starts)
@@ -70,7 +71,7 @@ class Graph:
 
     @cached_property
     def jumps(self) -> list[Indices]:
-        """Where walks through nodes of two incidences lead after 1, 2, 4, … steps.
+        """Return the ends of walks through nodes of two incidences after 1, 2, 4, … steps.
 
         Step e goes to the class of incidence e, step E + e to its row. A step to any other node repeats.
         """
@@ -92,7 +93,7 @@ class Graph:
         return jumps
 
     def among(self, kept: NDArray[np.bool_]) -> tuple["Graph", Indices, Indices]:
-        """The graph of some classes and of the rows with two or more of them; its rows and its classes."""
+        """Return the graph of some classes and the rows with two or more of them, its rows and classes."""
         incident = kept[self.classes]
         several = np.bincount(self.rows[incident], minlength=len(self.row_starts)) > 1
         incident &= several[self.rows]
@@ -102,7 +103,7 @@ class Graph:
 
 
 def refined(graph: Graph, rows: Keys, classes: Keys) -> tuple[Keys, Keys]:
-    """Colours of rows and classes, refined by their neighbours until no more classes are told apart."""
+    """Refine the colours of rows and classes by their neighbours until no more classes are separated."""
     count = len(np.unique(classes))
     for number in range(_MOST_ROUNDS):
         if number < _SHORT_ROUNDS:
@@ -117,7 +118,7 @@ def refined(graph: Graph, rows: Keys, classes: Keys) -> tuple[Keys, Keys]:
 
 
 def _passed(graph: Graph, rows: Keys, classes: Keys) -> tuple[Keys, Keys]:
-    """One round in which each node learns of all nodes on the chains that start at it, and of their ends."""
+    """Run a round in which each node learns of all nodes and ends of the chains that start at it."""
     chains = np.concatenate([hashed(classes)[graph.classes], hashed(~rows)[graph.rows]])
     for ahead in graph.jumps:
         chains = hashed(hashed(chains) + chains[ahead])
@@ -126,9 +127,9 @@ def _passed(graph: Graph, rows: Keys, classes: Keys) -> tuple[Keys, Keys]:
 
 
 def walked(graph: Graph, classes: Keys, asked: NDArray[np.bool_]) -> Keys:
-    """Colours refined by the shortest cycles through the classes that are asked for.
+    """Refine colours by the shortest cycles through the given classes.
 
-    Cycles that tell no class from others are passed over for longer ones, as far as walks go.
+    Cycles that do not separate classes are skipped for longer ones, as far as walks go.
     """
     count = len(np.unique(classes))
     for starts, ends in _walks(graph, asked):
@@ -148,9 +149,9 @@ def walked(graph: Graph, classes: Keys, asked: NDArray[np.bool_]) -> Keys:
 
 
 def _walks(graph: Graph, asked: NDArray[np.bool_]) -> Iterator[tuple[Indices, Indices]]:
-    """First and last classes of all walks over one row, then two, …, that never turn back."""
+    """Yield first and last classes of all walks over one row, then two, …, that never turn back."""
     in_class, in_row = np.bincount(graph.classes), np.bincount(graph.rows)
-    # Of each walk, the incidence over which it leaves its last class.
+    # The incidence over which each walk leaves its last class.
     leaving = np.flatnonzero(asked[graph.classes])
     starts = graph.classes[leaving]
     most = _TIMES_WALKED * len(graph.rows)
@@ -172,7 +173,7 @@ def _walks(graph: Graph, asked: NDArray[np.bool_]) -> Iterator[tuple[Indices, In
 
 @dataclass(frozen=True, eq=False)
 class Grouped:
-    """Things in the order of their groups, numbered from 0, and the place of each in its group."""
+    """Items in the order of their groups, numbered from 0, and the position of each in its group."""
 
     groups: Indices
     order: Indices
@@ -182,7 +183,7 @@ class Grouped:
 
     @classmethod
     def of(cls, groups: Indices) -> "Grouped":
-        """By the group of each thing."""
+        """Order items by their groups."""
         order = np.argsort(groups, kind="stable")
         lengths = np.bincount(groups)
         starts = np.cumsum(lengths) - lengths
@@ -191,18 +192,18 @@ class Grouped:
         return cls(groups, order, starts, lengths, places)
 
     def repeated(self, groups: Indices) -> tuple[Indices, Indices]:
-        """The things of a list of groups, group after group, each with the place of its group in the list."""
+        """Return the items of a list of groups, group after group, each with the position of its group."""
         place, position = blocks(self.starts, self.lengths, groups)
         return place, self.order[position]
 
     def offsets(self, groups: Indices) -> Indices:
-        """Where each of these groups starts."""
+        """Return the start of each of these groups."""
         lengths = self.lengths[groups]
         return np.asarray(np.cumsum(lengths) - lengths)
 
 
 def blocks(starts: Indices, lengths: Indices, listed: Indices) -> tuple[Indices, Indices]:
-    """The positions in a list of blocks, block after block, each with the place of its block in the list."""
+    """Return the positions in a list of blocks, block after block, each with the position of its block."""
     length = lengths[listed]
     place = np.repeat(np.arange(len(listed)), length)
     first = starts[listed] - (np.cumsum(length) - length)

@@ -1,20 +1,20 @@
-"""Numbers for class labels that no renaming of the labels changes.
+"""Number class labels in a way that no renaming of the labels changes.
 
-Statistics of ranks read the order of the classes, so that order has to follow from the sample alone. Colour
-refinement finds it (Weisfeiler and Leman, 1968): the colour of a class is a hash of its count and of the
-cells that its rows have in the other columns, whose colours are refined in turn, until no more classes are
-told apart. That settles nearly all tables. Classes that equal each other in all other columns, row for row,
-may come in any order; what else stays alike, as where classes of both sides have two points each, is settled
-by `mistworks.preparation.symmetry`.
+Statistics of ranks depend on the order of the classes, so this order has to follow from the sample alone.
+Colour refinement finds it (Weisfeiler and Leman, 1968): the colour of a class is a hash of its count and of
+the cells that its rows have in the other columns, whose colours are refined in turn, until no more classes
+are separated. This suffices for nearly all tables. Classes that are equal in all other columns, row for row,
+may come in any order. Other ties, for example of classes with two points each on both sides, are resolved by
+`mistworks.preparation.symmetry`.
 
-What is guaranteed, up to collisions of hashes of 64 bits:
+Guarantees, up to collisions of hashes of 64 bits:
 
 - No renaming of classes changes more than the order of rows that are symmetric, ever.
 - Nor does a permutation of the rows, of the columns of a side or of the sides, nor a reflection of a column
   of numbers, unless the search of `mistworks.preparation.symmetry` or that of `_open_columns` is cut short.
-  That takes classes that are alike by the hundred in a design such as a Latin square, or many columns that
-  are interchangeable. Then symmetric classes still may come in any order, and other classes come in the order
-  in which the rows show them first.
+  This needs hundreds of similar classes in a design such as a Latin square, or many interchangeable columns.
+  Then symmetric classes still may come in any order, and other classes come in the order in which they first
+  occur.
 """
 
 import copy
@@ -29,7 +29,7 @@ from mistworks.preparation.symmetry import settled
 from mistworks.statistics.untied import Keys, copies, hashed
 
 _MOST_ROUNDS = 50
-# So many ways to tell interchangeable columns apart are tried at a time.
+# Maximum number of ways to separate interchangeable columns that are tried at a time.
 _MOST_WAYS = 16
 _HIGHEST = np.iinfo(np.uint64).max
 _SINGLED_OUT = np.uint64(0x5851F42D4C957F2D)
@@ -52,21 +52,21 @@ class _Classes:
         return cls(codes, order, np.cumsum(counts) - counts)
 
     def sums(self, values: Keys) -> Keys:
-        """Sums of the rows of each class, modulo 2⁶⁴."""
+        """Sum over the rows of each class, modulo 2⁶⁴."""
         return np.asarray(np.add.reduceat(values[self.order], self.starts))
 
     def first(self, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        """The lowest of the values of the rows of each class."""
+        """Return the minimum over the rows of each class."""
         return np.asarray(np.minimum.reduceat(rows[self.order], self.starts))
 
 
 def canonical_codes(ranks: NDArray[np.int32], dx: int, nominal: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Codes 0, 1, … of the classes of the nominal columns, shape (nominal columns, n).
+    """Return codes 0, 1, … of the classes of the nominal columns, shape (nominal columns, n).
 
     Args:
         ranks: half ranks, shape (dx + dy, n), X first; those of nominal columns in any order of the classes.
         dx: number of columns of X.
-        nominal: which columns hold class labels, shape (dx + dy,).
+        nominal: mask of columns of class labels, shape (dx + dy,).
     """
     counts = [np.bincount(row, minlength=2 * len(row)) for row in ranks[nominal]]
     if all(_all_differ(count[count > 0]) for count in counts):
@@ -112,8 +112,8 @@ class _Twins:
     """Classes of a column that have equal rows in all other columns.
 
     Attributes:
-        leader: which class stands for each: the one that the sample shows first.
-        size: how many it stands for.
+        leader: representative of each class: the first one in the sample.
+        size: number of classes that it represents.
     """
 
     leader: NDArray[np.intp]
@@ -121,7 +121,7 @@ class _Twins:
 
     @classmethod
     def of(cls, column: _Classes, others: Keys, first: NDArray[np.intp]) -> "_Twins":
-        """By hashes of what the rows have in the other columns, and where in the sample they are first."""
+        """Compare hashes of the rows in the other columns; leaders are first in the sample."""
         shown = np.argsort(column.first(first))
         _, leaders, group, sizes = np.unique(
             column.sums(others)[shown], return_index=True, return_inverse=True, return_counts=True
@@ -132,19 +132,19 @@ class _Twins:
 
     @property
     def leads(self) -> NDArray[np.bool_]:
-        """Which classes stand for themselves."""
+        """Mask of the classes that represent themselves."""
         return np.asarray(self.leader == np.arange(len(self.leader)))
 
 
 def _decided(colours: list[Keys], twins: list[_Twins]) -> bool:
-    """Whether only twins are alike."""
+    """Whether all classes but twins are separated."""
     return all(
         len(np.unique(own)) == np.count_nonzero(twin.leads) for own, twin in zip(colours, twins, strict=True)
     )
 
 
 def _positions(colours: Keys) -> NDArray[np.int64]:
-    # Classes that are alike have equal rows in the other columns: side by side they would seem dependent.
+    # Twins have equal rows in the other columns: in one order on both sides, they would seem dependent.
     colours = hashed(colours + copies(colours)[0])
     positions = np.empty(len(colours), dtype=np.int64)
     positions[np.argsort(colours, kind="stable")] = np.arange(len(colours))
@@ -170,14 +170,14 @@ class _Refinement:
         self.colours = [hashed(column.sums(counts)) for column in self.classes]
         self._centred = ranks[self.numbers][:, rows].astype(np.int64) - (ranks.shape[1] - 1)
         self._cells = np.empty((len(ranks), len(rows)), dtype=np.uint64)
-        # Folded, so that reflections leave them as they are.
+        # Folded, so that reflections do not change them.
         self._cells[self.numbers] = np.abs(self._centred).astype(np.uint64)
         self._oriented = np.zeros(len(self.numbers), dtype=np.bool_)
         self._signatures = np.zeros(len(ranks), dtype=np.uint64)
         self._marks = np.zeros(len(rows), dtype=np.uint64)
 
     def refine(self) -> None:
-        """Refine until no more classes are told apart."""
+        """Refine until no more classes are separated."""
         count, total = -1, sum(map(len, self.colours))
         for _ in range(_MOST_ROUNDS):
             self._round()
@@ -186,21 +186,21 @@ class _Refinement:
                 return
 
     def refine_by_counts(self) -> None:
-        """Tell rows apart by how often they occur, which else counts in sums alone."""
+        """Separate rows by their frequencies, which otherwise enter only sums."""
         self._marks = hashed(self.counts)
         self.refine()
 
     def rows(self) -> Keys:
-        """Hashes of the rows by the colours of their classes."""
+        """Return hashes of the rows by the colours of their classes."""
         return self._hashes()[1]
 
     def mark(self) -> tuple[int, int]:
-        """Equal for refinements of equal samples."""
+        """Return a hash that is equal for refinements of equal samples."""
         colours = np.concatenate([hashed(own) for own in self.colours])
         return int(hashed(self._signatures).sum()), int(colours.sum())
 
     def further_columns(self) -> NDArray[np.intp]:
-        """Columns of which one is to be told from the others, else one whose ends are alike; none at last."""
+        """Return columns of which to single out one, else one with indistinguishable ends, else none."""
         alike = copies(self._signatures)[1]
         if (alike > 1).any():
             few = alike == alike[alike > 1].min()
@@ -210,14 +210,14 @@ class _Refinement:
         return np.flatnonzero(few & (self._signatures == self._signatures.min(where=few, initial=_HIGHEST)))
 
     def further(self) -> list["_Refinement"]:
-        """All ways to tell these columns apart, or the ends of this column."""
+        """Return all ways to separate these columns, or the ends of this column."""
         columns = self.further_columns()
         if len(columns) > 1:
             return [self._with(column, 0) for column in columns]
         return [self._with(columns[0], sign) for sign in (1, -1)]
 
     def _with(self, column: np.intp, sign: int) -> "_Refinement":
-        """With a column that is singled out, if sign is 0, or that is oriented."""
+        """Return a copy with one column singled out, if sign is 0, or oriented."""
         further = copy.copy(self)
         further.colours = list(self.colours)
         further._cells, further._signatures = self._cells.copy(), self._signatures.copy()
@@ -232,7 +232,7 @@ class _Refinement:
         return further
 
     def _hashes(self) -> tuple[Keys, Keys]:
-        """Of the cells and of the rows."""
+        """Return hashes of the cells and of the rows."""
         for column, colours, classes in zip(self.nominal, self.colours, self.classes, strict=True):
             self._cells[column] = colours[classes.codes]
         cells = hashed(self._cells + self._signatures[:, None])
@@ -242,17 +242,17 @@ class _Refinement:
     def _round(self) -> None:
         cells, rows = self._hashes()
         signatures = hashed((hashed(rows + cells) * self.counts).sum(axis=1, dtype=np.uint64))
-        # What else is on its side tells a column from its copy on the other.
+        # The rest of its side separates a column from its copy on the other side.
         sides = np.repeat(np.add.reduceat(signatures, [0, self.dx]), [self.dx, len(signatures) - self.dx])
         self._signatures = hashed(signatures + hashed(sides))
         for number, (column, classes) in enumerate(zip(self.nominal, self.classes, strict=True)):
             sums = classes.sums(rows * self.counts)
-            # With the column's own signature, so that classes of different columns differ in colour.
+            # Includes the column's own signature, so that classes of different columns differ in colour.
             self.colours[number] = hashed(self.colours[number] + hashed(sums + self._signatures[column]))
         self._orient(rows)
 
     def _orient(self, rows: Keys) -> None:
-        """Tell the two ends of a column of numbers apart, once the rows at its ends differ."""
+        """Separate the two ends of a column of numbers, once the rows at its ends differ."""
         if self._oriented.all():
             return
         weights = (rows >> _WEIGHT_SHIFT).astype(np.int64) * self.counts.astype(np.int64)
@@ -265,12 +265,12 @@ class _Refinement:
 
 
 def _settled(refinement: _Refinement, twins: list[_Twins], first: NDArray[np.intp]) -> list[Keys]:
-    """Colours in which only twins are alike, the same for equal samples.
+    """Return colours that separate all classes but twins, and are the same for equal samples.
 
     Args:
-        refinement: of the distinct rows.
-        twins: of each nominal column.
-        first: where in the sample each of the distinct rows is first.
+        refinement: refinement of the distinct rows.
+        twins: twins of each nominal column.
+        first: first position in the sample of each distinct row.
     """
     refinement.refine_by_counts()
     leaders = _Leaders.of(refinement.classes, twins, first)
@@ -289,14 +289,14 @@ def _settled(refinement: _Refinement, twins: list[_Twins], first: NDArray[np.int
 
 @dataclass(frozen=True, eq=False)
 class _Leaders:
-    """The leaders of all twins of all columns, and the rows that have no others.
+    """The leaders of all twins of all columns, and the rows with leaders only.
 
     Attributes:
-        twins: of each column.
-        of_column: where the classes of each column are among all; after them, how many there are.
-        classes: the leaders among all classes, in the order in which the sample shows them.
-        rows: which of the distinct rows are left.
-        graph: of these rows and classes.
+        twins: twins of each column.
+        of_column: start of the classes of each column among all, then their number.
+        classes: leaders among all classes, in the order of the sample.
+        rows: mask of the distinct rows that are left.
+        graph: graph of these rows and classes.
     """
 
     twins: list[_Twins]
@@ -307,7 +307,7 @@ class _Leaders:
 
     @classmethod
     def of(cls, columns: list[_Classes], twins: list[_Twins], first: NDArray[np.intp]) -> "_Leaders":
-        """In the order of the sample, so that what nothing else tells apart depends on no name."""
+        """Order by the sample, so that no names decide between indistinguishable classes."""
         of_column = np.cumsum([0, *(len(column.starts) for column in columns)])
         leading = np.flatnonzero(np.concatenate([twin.leads for twin in twins]))
         shown = np.concatenate([column.first(first) for column in columns])[leading]
@@ -324,16 +324,16 @@ class _Leaders:
         return cls(twins, of_column, leading, rows, graph)
 
     def walked(self, colours: list[Keys]) -> list[Keys]:
-        """Colours refined by short cycles."""
+        """Refine colours by short cycles."""
         own = self._own(colours)
         return self._all(colours, walked(self.graph, own, copies(own)[1] > 1))
 
     def settled(self, colours: list[Keys], rows: Keys) -> list[Keys]:
-        """Colours in which only twins are alike; rows are those of all distinct rows."""
+        """Return colours that separate all classes but twins; rows are those of all distinct rows."""
         return self._all(colours, settled(self.graph, rows[self.rows], self._own(colours)))
 
     def _own(self, colours: list[Keys]) -> Keys:
-        # What only twins share counts as many times as there are of them.
+        # Rows of twins count as many times as there are twins.
         marked = [hashed(own + twin.size) for own, twin in zip(colours, self.twins, strict=True)]
         return np.concatenate(marked)[self.classes]
 

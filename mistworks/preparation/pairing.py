@@ -1,4 +1,4 @@
-"""Which row of y belongs to which row of x, where both are pandas objects that label their rows."""
+"""Pair rows of x and y, if both are pandas objects with labelled rows."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from mistworks.errors import MistworksError, warn
 
 
 def paired(x: Any, y: Any, name: str = "x", other: str = "y") -> Any:
-    """y with its rows in the order of x, as pandas pairs rows: by their index.
+    """Return y with its rows in the order of x, paired by index as in pandas.
 
     Arrays, tensors, lists and Polars tables have no index: with one of these on either side, rows are paired
     by their position.
@@ -14,11 +14,11 @@ def paired(x: Any, y: Any, name: str = "x", other: str = "y") -> Any:
     Args:
         x: X as the user passed it.
         y: Y as the user passed it.
-        name: what errors call X.
+        name: name of X in errors.
         other: what errors call Y.
 
     Raises:
-        MistworksError: x and y have as many rows as each other, but not the same index.
+        MistworksError: x and y have the same number of rows, but not the same index.
 
     Warns:
         MistworksWarning: the indices differ in their order, so that rows of y were moved.

@@ -1,9 +1,9 @@
-"""A sample as it was read, brought to what the statistics read: the ranks of columns that carry information.
+"""Prepare a sample for the statistics: the ranks of the columns that carry information.
 
 Mutual information does not change when a column is left out that the others of its side determine (Cover and
 Thomas, "Elements of Information Theory", 2nd ed., section 2.8: data processing, both ways). So constant
-columns, copies of columns and exact linear combinations go before anything is computed. Copies of points go
-where they are no natural ties, and class labels are numbered in an order that follows from the sample alone.
+columns, copies of columns and exact linear combinations are dropped first. Copies of points are dropped
+unless they are natural ties, and class labels are numbered in an order that follows from the sample alone.
 """
 
 import os
@@ -27,23 +27,23 @@ LOWER_BOUND = (
     "one side of the sample is a function of the other to rounding, so the mutual information is infinite or "
     "beyond what the sample can tell, and the estimate is a lower bound"
 )
-"""The warning where `Prepared.infinite`, without its full stop."""
+"""The warning if `Prepared.infinite`, without a full stop."""
 
-# From this share of repeated rows on, estimates suffered before they were dropped.
+# From this share of repeated rows on, copies bias estimates.
 _MANY_REPEATED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """A sample without what carries no information.
+    """A sample reduced to the rows and columns that carry information.
 
     Attributes:
-        x: the columns of X that are left, at the rows that are left.
-        y: the same of Y.
-        ranked: their ranks; a side without columns that vary has one constant column here.
-        rows: positions of the rows that are left, where copies of points were dropped; else None.
+        x: the remaining columns and rows of X.
+        y: the same for Y.
+        ranked: their ranks; a side without varying columns has one constant column here.
+        rows: positions of the remaining rows, if copies of points were dropped; else None.
         constant: whether all columns of X or all of Y are constant, so that mutual information is 0.
-        notes: what is unusual about the sample, a sentence each without its full stop.
+        notes: warnings about the sample, each without a full stop.
     """
 
     x: Side
@@ -55,22 +55,22 @@ class Prepared:
 
     @property
     def n(self) -> int:
-        """Number of points that are left."""
+        """Number of remaining points."""
         return self.ranked.n
 
     @property
     def dx(self) -> int:
-        """Number of columns of X that are left; 0 if all are constant."""
+        """Number of remaining columns of X; 0 if all are constant."""
         return self.x.shape[1]
 
     @property
     def dy(self) -> int:
-        """Number of columns of Y that are left; 0 if all are constant."""
+        """Number of remaining columns of Y; 0 if all are constant."""
         return self.y.shape[1]
 
     @cached_property
     def infinite(self) -> bool:
-        """Whether one side is a function of the other to rounding, so that the estimate is a lower bound.
+        """Whether one side is a function of the other up to rounding, so that the estimate is a lower bound.
 
         Takes about as long as the rest of the preparation.
         """
@@ -87,15 +87,14 @@ class Prepared:
         )
 
     def raw(self) -> tuple[FloatArray, FloatArray]:
-        """The columns that are left, of shapes (n, dx) and (n, dy), shifted and scaled into [−1, 1].
-
-        A shift and a scale in double precision keep columns far from 0 apart in single precision.
+        """Return the remaining columns, of shapes (n, dx) and (n, dy), shifted and scaled into [−1, 1]. Shift
+        and scale are in double precision, so that columns far from 0 keep their digits in single precision.
         """
         return fitted(self.x), fitted(self.y)
 
 
 def prepare(x: object, y: object) -> Prepared:
-    """Read a sample and leave out what carries no information.
+    """Read a sample, and drop rows and columns that carry no information.
 
     Args:
         x: shape (n, dx) or (n,): see `mistworks.preparation.reading.read_side`.
@@ -119,9 +118,8 @@ def prepare(x: object, y: object) -> Prepared:
 
 
 def rank_pair(x: FloatArray, y: FloatArray) -> Ranked:
-    """The ranks of a sample of numbers, without what carries no information; for training.
-
-    Nothing is checked, and repeated rows are kept.
+    """Rank a sample of numbers without columns that carry no information, for training. Nothing is checked,
+    and repeated rows are kept.
 
     Args:
         x: finite numbers of shape (n, dx).
@@ -133,13 +131,13 @@ def rank_pair(x: FloatArray, y: FloatArray) -> Ranked:
 
 
 def half_ranks(columns: NDArray[np.float64]) -> NDArray[np.int32]:
-    """2 (rank − 1) in each row of shape (d, n) with ties averaged, by compiled code where there is any."""
+    """Return half ranks of each row, shape (d, n), with ties averaged, by compiled code if built."""
     compiled = native.loaded(os.environ.get("MISTWORKS_NATIVE", "")) is not None
     return native.half_ranks(columns) if compiled and columns.size else half_ranks_by_numpy(columns)
 
 
 def fitted(side: Side) -> FloatArray:
-    """Columns less their median, in units of the largest deviation, shape (n, d); a constant column is 0."""
+    """Centre columns by their median, and scale by the largest deviation, shape (n, d); 0 if constant."""
     scaled = side.values / _largest(side.values)
     centred = scaled - np.median(scaled, axis=1, keepdims=True)
     return np.ascontiguousarray((centred / _largest(centred)).T, dtype=np.float32)
@@ -166,7 +164,7 @@ def _trusted(values: FloatArray) -> Side:
 
 
 def _reduced(x: Side, y: Side) -> tuple[tuple[Side, Side], NDArray[np.int32], NDArray[np.bool_]]:
-    """Both sides without constant and copied columns, half ranks of what is left, and which have no ties."""
+    """Drop constant and copied columns. Return both sides, half ranks, and a mask of tie-free columns."""
     ranks = half_ranks(np.concatenate([x.values, y.values]))
     dx = x.shape[1]
     varies = (ranks != ranks[:, :1]).any(axis=1)
@@ -224,7 +222,7 @@ def _labelled(
 def _with_canonical_labels(
     ranks: NDArray[np.int32], dx: int, nominal: NDArray[np.bool_]
 ) -> NDArray[np.int32]:
-    # Two classes are in order either way round.
+    # Two classes have an order up to a reflection.
     several = nominal & (
         (ranks > ranks.min(axis=1, keepdims=True)) & (ranks < ranks.max(axis=1, keepdims=True))
     ).any(axis=1)

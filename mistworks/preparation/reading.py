@@ -1,4 +1,4 @@
-"""What holds a user's numbers and class labels, read into one side of a sample.
+"""Read a user's numbers and class labels into one side of a sample.
 
 Arrays, tensors, lists and tables of pandas, Polars and Arrow are read alike by every public function:
 
@@ -135,8 +135,8 @@ def read_side(values: object, name: str, max_columns: int | None = MAX_COLUMNS) 
     Args:
         values: an array, tensor, list, or a table or column of pandas, Polars or Arrow; or a `Side`, which is
             returned as it is.
-        name: what errors call it.
-        max_columns: the largest number of columns; None for no limit.
+        name: name of the side in errors.
+        max_columns: maximum number of columns; None for no limit.
 
     Raises:
         MistworksError: the values are not at least five points of finite numbers and class labels.

@@ -1,8 +1,8 @@
-"""Columns that the others of their side determine exactly: copies and linear combinations.
+"""Find columns that the others of their side determine exactly: copies and linear combinations.
 
-Leaving them out does not change mutual information (Cover and Thomas, "Elements of Information Theory", 2nd
-ed., section 2.8: data processing, both ways), and what is kept does not depend on the order of the columns or
-of the points.
+Dropping them does not change mutual information (Cover and Thomas, "Elements of Information Theory", 2nd ed.,
+section 2.8: data processing, both ways), and the remaining columns do not depend on the order of columns or
+points.
 """
 
 from functools import lru_cache
@@ -14,10 +14,10 @@ from mistworks.preparation.reading import Side
 from mistworks.statistics.untied import Keys, hashed
 
 _SCREENED = 4096
-# Share of the variance of a column that others leave unexplained, below which its rows are looked at.
+# If others leave less than this share of a column's variance unexplained, its rows are examined.
 _UNEXPLAINED = 1e-9
-# The residual of a row relative to the terms of the combination, and how many rows must be as exact: where
-# a few rows outweigh all others, rounding spoils the coefficients for the others.
+# Maximum residual of a row relative to the terms of the combination, and share of rows that must be this
+# exact: if a few rows outweigh all others, rounding spoils the coefficients for the others.
 _EXACT = 1e-7
 _MOST_ROWS = 0.98
 _ROUNDINGS = 16.0
@@ -27,14 +27,14 @@ _SCATTER, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)
 
 @lru_cache(maxsize=64)
 def row_weights(n: int) -> NDArray[np.int64]:
-    """Fixed weights of n rows, by which columns are compared, shape (n,)."""
+    """Return fixed weights of n rows for comparing columns, shape (n,)."""
     weights = np.arange(1, n + 1, dtype=np.uint64) * _SCATTER
     weights ^= weights >> _SHIFT
     return weights.view(np.int64)
 
 
 def fingerprints(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A whole number for each column, equal for equal and for reversed half ranks, shape (d,)."""
+    """Return an integer per column, equal for equal and for reversed half ranks, shape (d,)."""
     n = ranks.shape[1]
     weights = row_weights.__wrapped__(n) if n > _SCREENED else row_weights(n)
     sums = ranks @ weights
@@ -42,10 +42,9 @@ def fingerprints(ranks: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def distinct_columns(side: Side, ranks: NDArray[np.int32], keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which columns remain when all but one of those with equal or reversed ranks go, shape (d,).
-
-    Of copies that one is kept whose values are whole numbers. Class labels are a copy of any column that
-    parts the rows in the same way.
+    """Return a mask of columns, shape (d,), that keeps one of those with equal or reversed ranks. Among
+    copies, one with integer values is kept. Class labels are a copy of any column that groups the rows in the
+    same way.
 
     Args:
         side: d columns.
@@ -84,7 +83,7 @@ def _drop_partitions(nominal: NDArray[np.bool_], ranks: NDArray[np.int32], kept:
 
 
 def _partition(row: NDArray[np.int32]) -> NDArray[np.intp]:
-    """The classes of a column, numbered in the order in which they first occur."""
+    """Number the classes of a column in the order in which they first occur."""
     _, first, inverse = np.unique(row, return_index=True, return_inverse=True)
     numbers = np.empty(len(first), dtype=np.intp)
     numbers[np.argsort(first)] = np.arange(len(first))
@@ -92,9 +91,8 @@ def _partition(row: NDArray[np.int32]) -> NDArray[np.intp]:
 
 
 def independent_columns(side: Side, ranks: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """Which columns remain when those go that are exact linear combinations of others, shape (d,).
-
-    Only where points outnumber columns: else any column is a combination of others.
+    """Return a mask of columns, shape (d,), without exact linear combinations of others. Applies only if
+    points outnumber columns: otherwise any column is a combination of others.
     """
     kept = np.ones(len(ranks), dtype=np.bool_)
     numbers = np.flatnonzero(~side.nominal)
@@ -108,13 +106,13 @@ def independent_columns(side: Side, ranks: NDArray[np.int32]) -> NDArray[np.bool
 
 
 def outnumbered(values: NDArray[np.float64]) -> bool:
-    """Whether columns, shape (d, n), have so many more points that no chance makes them dependent."""
+    """Whether columns, shape (d, n), have so many points that they are not dependent by chance."""
     d, n = values.shape
     return bool(n > 1.25 * d + 5)
 
 
 def may_depend(values: NDArray[np.float64]) -> bool:
-    """Whether columns, shape (d, n), may be linearly dependent, judged by a part of the points."""
+    """Whether columns, shape (d, n), may be linearly dependent, judged by a subset of the points."""
     d, n = values.shape
     few = 4 * d + 64
     if n > few and not _is_singular(values[:, :: n // few]):
@@ -132,12 +130,12 @@ def _is_singular(values: NDArray[np.float64]) -> bool:
 
 
 def standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns, shape (d, n), less their mean and scaled to length 1."""
+    """Centre columns, shape (d, n), and scale them to length 1."""
     if max(values.max(), -values.min()) > 1e100:
         values = values / np.maximum(np.abs(values).max(axis=1, keepdims=True), 1.0)
     centred = values - values.mean(axis=1, keepdims=True)
     length = np.sqrt(np.einsum("dn,dn->d", centred, centred))
-    # Columns of tiny numbers: their squares underflow.
+    # Squares of tiny numbers underflow.
     if length.min() < 1e-100:
         centred /= np.maximum(np.abs(centred).max(axis=1, keepdims=True), 1e-300)
         length = np.sqrt(np.einsum("dn,dn->d", centred, centred))
@@ -145,7 +143,7 @@ def standardised(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _canonical_order(columns: NDArray[np.float64], ranks: NDArray[np.int32]) -> NDArray[np.intp]:
-    """Least correlated columns first, and equal ones by a hash of their ranks."""
+    """Order columns by ascending correlation, and equal ones by a hash of their ranks."""
     centred = np.abs(ranks.astype(np.int64) - (ranks.shape[1] - 1)).astype(np.uint64)
     cells = hashed(centred)
     rows: Keys = hashed(cells.sum(axis=0, dtype=np.uint64))
@@ -157,12 +155,12 @@ def _canonical_order(columns: NDArray[np.float64], ranks: NDArray[np.int32]) -> 
 def dependent_columns(
     values: NDArray[np.float64], rounding: float, exactness: float = _EXACT
 ) -> list[tuple[int, NDArray[np.float64]]]:
-    """Columns that are exact linear combinations of those before them.
+    """Yield columns that are exact linear combinations of those before them.
 
     Args:
         values: shape (d, n).
         rounding: relative rounding error of the values.
-        exactness: what a combination may leave of a row, relative to its terms, beyond rounding.
+        exactness: maximum residual of a row, relative to its terms, beyond rounding.
 
     Returns:
         The position of each such column and its coefficients, shape (d,): of `values`, up to a constant.
@@ -189,7 +187,7 @@ def dependent_columns(
 def _combination(
     values: NDArray[np.float64], kept: list[int], position: int, rounding: float, exactness: float
 ) -> NDArray[np.float64] | None:
-    """Coefficients of a column on those kept, shape (d,), where they give nearly all its rows exactly."""
+    """Return coefficients of a column on those kept, shape (d,), if they give nearly all its rows exactly."""
     used = np.array([*kept, position])
     scale = np.maximum(np.abs(values[used]).max(axis=1), 1e-300)
     scaled = values[used] / scale[:, None]

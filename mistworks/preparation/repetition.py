@@ -1,8 +1,7 @@
-"""Rows that are copies of others among continuous columns, as in a bootstrap resample or a bad join.
-
-They are no independent draws: each copy of a point would be taken for an atom of the distribution. Among
-class labels, integers and rounded values equal rows are natural, so that a column counts as continuous only
-if its values lie on no lattice and, once copies are dropped, hardly any of them is tied.
+"""Find rows that are copies of others among continuous columns, as in a bootstrap resample or a bad join.
+They are not independent draws: copies of a point would count as an atom of the distribution. Among class
+labels, integers and rounded values, equal rows are natural. So a column counts as continuous only if its
+values are not on a lattice and, without copies, hardly any of them are tied.
 """
 
 import numpy as np
@@ -11,16 +10,16 @@ from numpy.typing import NDArray
 from mistworks.preparation.reading import Side
 from mistworks.statistics.untied import hashed
 
-# A value that more points bear than a resample would give one is an atom, such as the 0 of rainfall.
+# A value of more points than in a resample is an atom, such as the 0 of rainfall.
 _FEW_COPIES = 12
 _MOST_ATOMS = 3
-# A resample of a sample has 1.6 copies of each point that is drawn; classes have many.
+# A resample has 1.6 copies of each point that is drawn; classes have many.
 _MEAN_COPIES = 5.0
 _CONTINUOUS = 0.95
 _LEAST_GROUPS = 3
-# Minus the logarithm of the chance that copies are none, beyond which they are copies.
+# Rows count as copies if the negative log probability of chance exceeds this.
 _SURPRISE = 10.0
-# A lattice with more sites for each point makes ties so rare that they tell nothing.
+# On a lattice with more sites per point, ties are so rare that they are not informative.
 _SITES = 100
 _OFF_LATTICE = 0.02
 # Sums and multiples of larger numbers may leave the range of double precision.
@@ -28,7 +27,7 @@ _LARGE = 1e290
 
 
 def tie_free(ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which columns have no two equal values, shape (d,), by their half ranks of shape (d, n)."""
+    """Return a mask of columns without ties, shape (d,), given their half ranks of shape (d, n)."""
     n = ranks.shape[1]
     # Averaging ranks lowers the sum of their squares; modulo 2⁶⁴, as is the sum itself.
     squares = np.einsum("dn,dn->d", ranks, ranks)
@@ -40,9 +39,8 @@ def _as_int64(number: int) -> int:
 
 
 def lattice_sites(column: NDArray[np.float64]) -> float:
-    """How many sites the lattice has that the values, shape (n,), lie on; infinity where they lie on none.
-
-    A lattice with a hundred sites for each point counts as none.
+    """Return the number of sites of the lattice of the values, shape (n,); infinity without a lattice. A
+    lattice with a hundred sites per point does not count.
     """
     distinct = np.unique(column)
     if len(distinct) <= 2:
@@ -51,7 +49,7 @@ def lattice_sites(column: NDArray[np.float64]) -> float:
         distinct = distinct / _LARGE
     reach = distinct[-1] - distinct[0]
     spacing = np.diff(distinct).min()
-    # Integers may lie on a lattice of which no two sites next to each other are taken.
+    # Integers may lie on a lattice without two occupied neighbouring sites.
     if reach <= _SITES * len(column) and (distinct == np.rint(distinct)).all():
         return float(reach) + 1.0
     if not reach <= _SITES * len(column) * spacing:
@@ -61,19 +59,19 @@ def lattice_sites(column: NDArray[np.float64]) -> float:
 
 
 def multiplicities(row: NDArray[np.int32]) -> NDArray[np.intp]:
-    """How many points have the value of each point, shape (n,)."""
+    """Return the number of points with the value of each point, shape (n,)."""
     return np.bincount(row)[row]
 
 
 def unrepeated_rows(
     sides: tuple[Side, Side], ranks: NDArray[np.int32], free: NDArray[np.bool_]
 ) -> NDArray[np.intp] | None:
-    """Positions of the rows that remain when copies of points go; None where all remain.
+    """Return positions of the rows without copies of points; None if all remain.
 
     Args:
         sides: X and Y, without constant columns.
         ranks: their half ranks, shape (dx + dy, n).
-        free: which columns have no ties: see `tie_free`.
+        free: mask of columns without ties, see `tie_free`.
     """
     if free.any() or not len(free):
         return None
@@ -96,7 +94,7 @@ def unrepeated_rows(
         atoms = counts[column] > _FEW_COPIES
         points = first[~atoms[first]]
         groups = repeats[inverse[points]]
-        # Each value that is not an atom occurs in one point and its copies alone.
+        # Each value that is not an atom occurs only in one point and its copies.
         alone = counts[column][points] == groups
         repeated = groups[alone & (groups > 1)]
         if alone.mean() < _CONTINUOUS or len(repeated) < _LEAST_GROUPS or groups.mean() >= _MEAN_COPIES:
@@ -123,7 +121,7 @@ def _agreement(values: NDArray[np.float64], others: NDArray[np.uint64]) -> float
 
 
 def _may_be_continuous(counts: NDArray[np.intp]) -> bool:
-    """Whether points beside atoms have values that few others have, by the multiplicities of its values."""
+    """Whether points outside atoms have rare values, given the multiplicities of the values."""
     atoms = counts > _FEW_COPIES
     others = counts[~atoms]
     if not len(others) or (1.0 / others).sum() * _MEAN_COPIES <= len(others):

@@ -1,7 +1,7 @@
-"""Classes that colour refinement leaves alike, told apart so that neither names nor the order of rows matter.
+"""Separate classes that colour refinement leaves equal, independent of names and of the order of rows.
 
 Rows and classes are the nodes of a graph, and a row is joined to its classes. Colours are refined (Weisfeiler
-and Leman, 1968). What has a colour of its own is taken out, and the graph falls into parts:
+and Leman, 1968). Nodes with unique colours are removed, and the graph falls into parts:
 
 1. Parts are settled one by one. Parts that get the same certificate, a hash of their rows after all of their
    classes are settled, are isomorphic, so that they can be put in any order.
@@ -26,19 +26,19 @@ from mistworks.preparation.incidence import Graph, Grouped, Indices, blocks, ref
 from mistworks.statistics.untied import Keys, copies, hashed
 
 _SINGLED_OUT = np.uint64(0x5851F42D4C957F2D)
-# Copies may have so many incidences and so many times those of the graph.
+# Maximum number of incidences of copies, and their maximum ratio to those of the graph.
 _FEW_COPIED = 2**16
 _TIMES_COPIED = 8
-# With more classes alike than this in a part too large to search, half of them are singled out at once.
+# With more equal classes than this in a part too large to search, half of them are singled out at once.
 _FEW_ALIKE = 64
 
 
 def settled(graph: Graph, rows: Keys, classes: Keys) -> Keys:
-    """Colours of classes that are all different, given colours that determine the columns of the classes.
+    """Return different colours for all classes, given colours that determine the columns of the classes.
 
     Args:
-        graph: the rows and their classes; symmetric ones are told apart by their order here.
-        rows: colours of the rows, by all else that they have.
+        graph: the rows and their classes; symmetric ones are separated by their order here.
+        rows: colours of the rows, by all their other values.
         classes: colours of the classes.
     """
     most = _FEW_COPIED + _TIMES_COPIED * len(graph.rows)
@@ -46,12 +46,12 @@ def settled(graph: Graph, rows: Keys, classes: Keys) -> Keys:
 
 
 def _settled(graph: Graph, rows: Keys, classes: Keys, spaces: Indices, most: int) -> Keys:
-    """Colours that are different within each space; spaces are not joined and do not learn of each other."""
+    """Return colours that are different within each space. Spaces do not affect each other."""
     rows, classes = refined(graph, rows, classes)
     final = classes.copy()
     number, alike = copies(_within(classes, spaces))
     graph, rows, kept = _sparse(graph, rows, _within(classes, spaces), alike > 1)
-    # Of those that are joined to nothing else that is alike, any may come first.
+    # Among classes that are joined to no other equal ones, any may come first.
     alone = alike > 1
     alone[kept] = False
     final[alone] = hashed(final[alone] + number[alone])
@@ -74,10 +74,9 @@ def _within(colours: Keys, groups: Indices) -> Keys:
 
 
 def _sparse(graph: Graph, rows: Keys, classes: Keys, alike: NDArray[np.bool_]) -> tuple[Graph, Keys, Indices]:
-    """The graph of classes that are alike, the colours of its rows, and the classes that it has.
-
-    Where most classes of one colour have a row with most of another, the pairs that have none take the place
-    of those that have: the matches that are missing in a league.
+    """Return the graph of equal classes, the colours of its rows, and its classes. If most classes of one
+    colour share rows with most of another, pairs without a row replace pairs with one: the missing matches of
+    a league.
     """
     graph, kept, nodes = graph.among(alike)
     rows, starts = rows[kept], graph.row_starts
@@ -116,7 +115,7 @@ def _sparse(graph: Graph, rows: Keys, classes: Keys, alike: NDArray[np.bool_]) -
 
 
 def _all_pairs(members: Grouped, first: Indices, second: Indices) -> tuple[Indices, Indices, Indices]:
-    """Members of first and second groups, in all pairs, each with the place of its groups in the lists."""
+    """Return all pairs of members of first and second groups, with the positions of their groups."""
     width = members.lengths[second]
     table, place = blocks(np.zeros_like(first), members.lengths[first] * width, np.arange(len(first)))
     a, b = np.divmod(place, width[table])
@@ -129,14 +128,14 @@ def _all_pairs(members: Grouped, first: Indices, second: Indices) -> tuple[Indic
 
 @dataclass(frozen=True, eq=False)
 class _Search:
-    """Which classes are singled out in each part of a graph whose colours are refined.
+    """The classes to single out in each part of a graph with refined colours.
 
     Attributes:
-        part: of each class.
-        copies: how many copies of each part are tried.
-        chosen: the classes that are singled out; none in parts that have a class with a colour of its own.
-        tried: in which copy of its part each of them is.
-        cyclic: which parts have several cycles, and no class with a colour of its own.
+        part: part of each class.
+        copies: number of copies of each part to try.
+        chosen: the classes to single out; none in parts with a class of unique colour.
+        tried: copy of its part in which each is singled out.
+        cyclic: mask of parts with several cycles and without a class of unique colour.
     """
 
     part: Indices
@@ -147,7 +146,7 @@ class _Search:
 
     @classmethod
     def of(cls, graph: Graph, classes: Keys, part: Indices, most: int) -> "_Search":
-        """What to try in copies with no more incidences than `most` in all."""
+        """Choose what to try in copies with at most ``most`` incidences in total."""
         alike = copies(_within(classes, part))[1].astype(np.intp)
         rarest = _first_of_each(part, np.lexsort((classes, alike, part)))
         frequent = _first_of_each(part, np.lexsort((classes, -alike, part)))
@@ -168,7 +167,7 @@ class _Search:
         return cls(part, np.where(searched, size, 1), chosen, tried, cyclic)
 
     def settled(self, graph: Graph, rows: Keys, classes: Keys, spaces: Indices, most: int) -> Keys:
-        """Colours that are different within each space."""
+        """Return colours that are different within each space."""
         copied = _Copies.of(graph, self.part, self.copies)
         colours = classes[copied.classes]
         singled = copied.position(self.chosen, copied.first[self.part[self.chosen]] + self.tried)
@@ -185,12 +184,12 @@ class _Search:
 
 
 def _first_of_each(groups: Indices, order: Indices) -> Indices:
-    """The first of each group in an order by groups."""
+    """Return the first of each group in an order by groups."""
     return np.asarray(order[np.flatnonzero(np.diff(groups[order], prepend=-1))])
 
 
 def _affordable(costs: Indices, wanted: NDArray[np.bool_], most: int) -> NDArray[np.bool_]:
-    """The cheapest of those that are wanted, as many as cost no more in all; of equal costs, all or none."""
+    """Return the cheapest of the wanted ones within a total cost; among equal costs, all or none."""
     _, inverse = np.unique(costs, return_inverse=True)
     total = np.cumsum(np.bincount(inverse, weights=costs * wanted))
     return np.asarray((total <= most)[inverse])
@@ -201,12 +200,12 @@ class _Copies:
     """Copies of the parts of a graph, side by side.
 
     Attributes:
-        graph: the copies.
-        rows: the original of each row.
-        classes: the original of each class.
-        of_class: the copy that each class is in.
-        part: what each copy is a copy of.
-        first: the first copy of each part.
+        graph: the graph of the copies.
+        rows: original of each row.
+        classes: original of each class.
+        of_class: copy of each class.
+        part: original part of each copy.
+        first: first copy of each part.
     """
 
     graph: Graph
@@ -220,7 +219,7 @@ class _Copies:
 
     @classmethod
     def of(cls, graph: Graph, part: Indices, times: Indices) -> "_Copies":
-        """So many copies of each part, at least 1."""
+        """Copy each part this many times, at least 1."""
         copied_part = np.repeat(np.arange(len(times)), times)
         of_incidence = part[graph.classes]
         incidences = Grouped.of(of_incidence)
@@ -238,11 +237,11 @@ class _Copies:
         return cls(joined, row, kept, of_class, copied_part, first, class_offsets, classes.places)
 
     def position(self, classes: Indices, copy: Indices) -> Indices:
-        """Where classes are in copies."""
+        """Return positions of classes in copies."""
         return self._starts[copy] + self._places[classes]
 
     def certificates(self, rows: Keys, colours: Keys) -> Keys:
-        """A hash of each copy's rows with colours of classes that are all different."""
+        """Return a hash of each copy's rows, given different colours of all classes."""
         content = hashed(rows[self.rows] + self.graph.of_rows(hashed(colours)[self.graph.classes]))
         of_row = self.of_class[self.graph.classes[self.graph.row_starts]]
         return np.asarray(np.add.reduceat(hashed(content), np.flatnonzero(np.diff(of_row, prepend=-1))))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mistworks.errors import MistworksError
 from mistworks.preparation.table import DOUBLE_ROUNDING, Table, joined
 
-# Whole numbers up to this are exact in double precision.
+# Integers up to this are exact in double precision.
 _EXACT = 2**53
 _NOT_A_TIME = np.iinfo(np.int64).min
 _ABSENT = {"NAType", "NaTType"}
@@ -65,7 +65,7 @@ def read_numbers(columns: NDArray[Any], name: str, labels: tuple[Hashable, ...] 
     rounding = DOUBLE_ROUNDING
     if columns.dtype.kind == "f" and columns.dtype != np.float64:
         rounding = float(np.finfo(columns.dtype).eps)
-    # One pass where all is well: a sum is finite unless a term is not, or it overflows.
+    # One pass suffices for good data: a sum is finite unless a term is not, or it overflows.
     with np.errstate(over="ignore", invalid="ignore"):
         if not np.isfinite(values.sum()):
             _refuse_infinite(values, name, labels)
@@ -127,7 +127,7 @@ def _to_array(values: Any, name: str) -> NDArray[Any]:
         tensor = values.detach().cpu()
         # NumPy knows no bfloat16.
         return np.asarray(tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
-    # By itself NumPy does not import what masks arrays.
+    # NumPy does not import its masked arrays by itself.
     masked = sys.modules.get("numpy.ma")
     if masked is not None and isinstance(values, masked.MaskedArray):
         return _unmasked(values)
@@ -156,7 +156,7 @@ def _unmasked(values: Any) -> NDArray[Any]:
 
 
 def _kept_apart(columns: NDArray[Any]) -> NDArray[Any]:
-    """Columns with numbers that double precision would make equal, as ranks among their distinct values."""
+    """Replace columns with numbers that double precision would make equal by ranks of distinct values."""
     large = columns.size > 0 and (
         columns.dtype.kind == "f" or columns.max() > _EXACT or columns.min() < -_EXACT
     )
@@ -173,7 +173,7 @@ def _is_exact(column: NDArray[Any]) -> bool:
 
 
 def _read_column(column: NDArray[Any], name: str) -> Table:
-    """One column of a type other than numbers."""
+    """Read a column of a type other than numbers."""
     kind = column.dtype.kind
     if kind == "c":
         raise MistworksError(
@@ -209,7 +209,7 @@ def _read_objects(column: NDArray[Any], name: str) -> Table:
                 "them as numbers."
             )
     if all(isinstance(value, int) for value in present) and max(map(abs, present), default=0) > _EXACT:
-        # Beyond 64 bits too they are kept apart.
+        # They stay distinct even beyond 64 bits.
         ranks = {value: rank for rank, value in enumerate(sorted(set(present)))}
         present = [ranks[value] for value in present]
     numbers = np.full(len(values), np.nan)
