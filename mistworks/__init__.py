@@ -1,6 +1,5 @@
-"""Mistworks: mutual information of a sample, estimated by a network trained on many.
-
-The names below are imported when they are first used, so that ``import mistworks`` does not import torch.
+"""Mistworks: estimate the mutual information of a sample by a network trained on many. The names below are
+imported at first use, so that ``import mistworks`` does not import torch.
 """
 
 from importlib import import_module

@@ -1,6 +1,7 @@
-"""Where the command ``mistworks`` and ``python -m mistworks`` start. The command line is installed beside it.
+"""Entry point of the command ``mistworks`` and of ``python -m mistworks``.
 
-It starts here because a folder ``flows`` of the user's may be first on the path.
+The command line itself is in ``flows``. It starts here because a folder ``flows`` of the user's may be first
+on the path.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""What installed packages offer to this one, as entry points of groups such as ``mistworks.loaders``."""
+"""Functions of installed packages, registered as entry points of ``mistworks.loaders`` and others."""
 
 from importlib.metadata import entry_points
 from typing import Any
@@ -13,15 +13,15 @@ _INSTALL = f"{how_to_install('pipeline')}."
 
 
 def names(group: str) -> list[str]:
-    """The names in a group, sorted."""
+    """Return the names in a group, sorted."""
     return sorted(entry_points(group=group).names)
 
 
 def call(group: str, name: str, argument: str) -> Any:
-    """Call the function behind an entry point with a string to read.
+    """Call the function of an entry point with a string to read.
 
     Raises:
-        MistworksError: no installed package offers the function, or a library that it needs is not installed.
+        MistworksError: no installed package registers the function, or a library that it needs is missing.
     """
     point = next(iter(entry_points(group=group, name=name)), None)
     if point is None:

@@ -1,7 +1,7 @@
-"""The packages that are installed beside this one, whatever folder of the user's has the same name.
+"""Import packages that are installed with this one, even if a folder of the user's has the same name.
 
 ``flows``, ``tasks`` and ``storage`` are common names. Python searches the folder of a script, or the working
-directory of a notebook, before what is installed, so that it finds the user's there.
+directory of a notebook, before installed packages, so it finds the user's first.
 """
 
 import sys
@@ -20,14 +20,13 @@ PACKAGES = ("flows", "tasks", "storage")
 
 _HERE = Path(__file__).parents[1]
 _LOCK = threading.RLock()
-# What was imported in spite of a package of the same name, kept for the next time.
+# Modules that were imported despite another package of the same name, cached.
 _ASIDE: dict[str, dict[str, ModuleType]] = {}
 
 
 def put_first() -> None:
-    """Look for packages where this one is installed first, if another folder on the path hides one of them.
-
-    For a process that is all ours, and for those that it starts with its path.
+    """Search the folder of this installation first, if another folder on the path hides one of its packages.
+    For processes that run only Mistworks, and for those that they start with their path.
     """
     if any(_is_hidden(package, _HERE) for package in PACKAGES):
         sys.path.insert(0, str(_HERE))
@@ -35,14 +34,14 @@ def put_first() -> None:
 
 @contextmanager
 def importing(package: str, distribution: Distribution | None = None) -> Iterator[None]:
-    """Import from a package that is installed beside this one, and leave another of that name as it was.
+    """Import from a package that is installed with this one. Another package of that name is not affected.
 
-    Both can be used in one process. Where ours is hidden it is not in `sys.modules` outside this block: its
-    modules must import one another when they are imported, not later, and its objects cannot be pickled.
+    Both can be used in one process. If ours is hidden, it is not in `sys.modules` outside this block. Its
+    modules must then import one another when they are imported, not later, and its objects cannot be pickled.
 
     Args:
-        package: such as ``"storage"``.
-        distribution: that it belongs to. MLflow loads a copy of this package that has nothing beside it.
+        package: name of the package, such as ``"storage"``.
+        distribution: distribution that it belongs to. MLflow loads a copy of this package without the others.
     """
     folders = [_HERE, *([] if distribution is None else [Path(str(distribution.locate_file("")))])]
     folder = next((folder for folder in folders if _is_package(folder / package)), None)
@@ -64,7 +63,7 @@ def _is_package(folder: Path) -> bool:
 
 
 def _is_hidden(package: str, folder: Path) -> bool:
-    """Whether to import a package of a folder would import another."""
+    """Whether importing a package of a folder would import another package."""
     if not _is_package(folder / package):
         return False
     present = sys.modules.get(package)
@@ -77,7 +76,7 @@ def _is_hidden(package: str, folder: Path) -> bool:
 
 
 def _taken_out(package: str) -> dict[str, ModuleType]:
-    """The modules of a package, which are imported no longer."""
+    """Remove the modules of a package from `sys.modules`, and return them."""
     names = [name for name in sys.modules if name == package or name.startswith(f"{package}.")]
     return {name: sys.modules.pop(name) for name in names}
 
@@ -86,7 +85,7 @@ def _import_from(folder: Path, package: str) -> ModuleType:
     spec = PathFinder.find_spec(package, [str(folder)])
     if spec is None or spec.loader is None:
         raise ModuleNotFoundError(
-            f"Expected the package {package} in {folder}, got none. Install Mistworks anew."
+            f"Expected the package {package} in {folder}, got none. Reinstall Mistworks."
         )
     module = module_from_spec(spec)
     spec.loader.exec_module(module)

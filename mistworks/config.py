@@ -1,4 +1,4 @@
-"""Frozen, validated configuration: unknown keys are refused and every error reads as one sentence."""
+"""Frozen, validated configuration: unknown keys are refused, and each error is one sentence."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ class FrozenConfig(BaseModel):
 
     @classmethod
     def parse(cls, values: Mapping[str, Any] | str) -> Self:
-        """Build the configuration from a mapping or from JSON text.
+        """Create the configuration from a mapping or from JSON text.
 
         Raises:
             MistworksError: a key is unknown, missing or out of its range; the message names each.
@@ -29,12 +29,12 @@ class FrozenConfig(BaseModel):
             raise MistworksError(f"{cls.__name__}: {describe(error)}") from None
 
     def canonical_json(self) -> str:
-        """Text that is equal exactly for equal configurations: sorted keys, no white space."""
+        """Return JSON that is equal if and only if configurations are: sorted keys, no white space."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
 def describe(error: ValidationError) -> str:
-    """Return one sentence per fault: where it is, what was expected and what it got."""
+    """Return one sentence per fault: its place, what was expected, and what it got."""
     return "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
 
 

@@ -1,15 +1,15 @@
-"""The errors a user can correct and the warnings a user should heed: one clear sentence each."""
+"""Errors that a user can correct, and warnings that a user should heed."""
 
 import sys
 import warnings
 
 
 class MistworksError(ValueError):
-    """What was asked cannot be done; the message says what was expected, what it got and what to do."""
+    """A request failed. The message says what was expected, what it got and what to do."""
 
 
 class MistworksWarning(UserWarning):
-    """What was asked is done, and may be less good than it looks; the message says why."""
+    """A result may be less reliable than it looks. The message says why."""
 
 
 def warn(text: str) -> None:

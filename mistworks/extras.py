@@ -1,8 +1,8 @@
-"""How to install what the core installation leaves out. Imports nothing, so that the core can say it."""
+"""Instructions to install the extras. This module imports nothing, so that the core can use it."""
 
 
 def how_to_install(extra: str) -> str:
-    """The sentence of an error that says how to install an extra: Mistworks is installed from its source."""
+    """Return the sentence of an error that says how to install an extra from the source of Mistworks."""
     return f"Run pip install '.[{extra}]' in the folder of the source of Mistworks"
 
 

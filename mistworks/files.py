@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, whenever the power fails."""
+"""Write files that are either complete or absent, even after a power failure."""
 
 import os
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from mistworks.errors import MistworksError
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write beside, flush to disk, rename: a reader sees the old file or the new one, whole.
+    """Write a temporary file, flush it to disk, and rename it: a reader sees the old file or the new one.
 
     Raises:
-        MistworksError: there is no room or no right to write.
+        MistworksError: there is no room or no permission to write.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with naming(path):
@@ -23,7 +23,7 @@ def write_whole(path: Path, content: bytes) -> None:
                 os.fsync(file.fileno())
             temporary.replace(path)
         except OSError:
-            # A part of a file would keep the room that others need.
+            # An incomplete file would occupy the room that others need.
             temporary.unlink(missing_ok=True)
             raise
         flush_folder(path.parent)
@@ -31,7 +31,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Say which file or folder could not be written: the operating system does not when the disk is full.
+    """Name the file or folder that could not be written: the operating system does not if the disk is full.
 
     Raises:
         MistworksError: writing failed.
@@ -46,7 +46,7 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def flush_folder(folder: Path) -> None:
-    """Flush a folder's list of names to disk, so that a rename in it lasts."""
+    """Flush the entries of a folder to disk, so that a rename in it is durable."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The quantile function of the normal distribution in NumPy, since estimating does without SciPy."""
+"""The quantile function of the normal distribution in NumPy, since estimation needs no SciPy."""
 
 from typing import Any
 
@@ -77,7 +77,7 @@ _CENTRE, _BOUNDARY = 0.425, 5.0
 
 
 def inverse_cdf(level: ArrayLike) -> NDArray[np.float64]:
-    """Φ⁻¹ of levels strictly between 0 and 1."""
+    """Return Φ⁻¹ of levels strictly between 0 and 1."""
     p = np.asarray(level, dtype=np.float64)
     q = p - 0.5
     central = np.abs(q) <= _CENTRE

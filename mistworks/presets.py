@@ -1,7 +1,7 @@
 """Named configurations of the whole pipeline.
 
-`tiny` is for tests, `quick` for a first look, `shipped` makes the weights that come with the package, and
-`paper` is the reference in full.
+`tiny` is for tests, `quick` for a first look, `shipped` for the weights that come with the package, and
+`paper` for the full reference.
 """
 
 from collections.abc import Mapping
@@ -19,14 +19,14 @@ from mistworks.training.config import TrainingConfig
 
 
 class Preset(FrozenConfig):
-    """Everything the pipeline is told.
+    """The configuration of a whole pipeline.
 
     Attributes:
-        splits: what each split is drawn from, and its size.
-        partition_size: datasets in a partition of a store.
-        statistics_only: splits of which the pipeline keeps statistics, and no samples.
-        network: what is trained.
-        training: how it is trained.
+        splits: meta-distribution and size of each split, by name.
+        partition_size: datasets per partition of a store.
+        statistics_only: splits of which the pipeline stores only statistics.
+        network: configuration of the network.
+        training: configuration of its training.
     """
 
     splits: Mapping[SplitName, SplitConfig]
@@ -36,7 +36,7 @@ class Preset(FrozenConfig):
     training: TrainingConfig
 
     def split(self, name: SplitName, count: int | None = None) -> SplitConfig:
-        """One split, with another count if one is given.
+        """Return a split, with another count if one is given.
 
         Raises:
             MistworksError: the preset has no such split, or the count is less than 1.
@@ -114,7 +114,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 learning_rate=2e-3,
                 weight_decay=2e-2,
                 warmup_steps=500,
-                # All of them: the table of statistics fits into memory.
+                # All partitions, since the table of statistics fits into memory.
                 shuffle_partitions=100_000,
                 validate_every=2_000,
                 validation_datasets=3_000,
@@ -136,13 +136,13 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 
 
 def load_preset(name: str) -> Preset:
-    """A named preset, or one written in a JSON file.
+    """Return a named preset, or load one from a JSON file.
 
     Args:
-        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"paper"``, or the path of a file in ``.json``.
+        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"paper"``, or the path of a ``.json`` file.
 
     Raises:
-        MistworksError: there is no preset of that name, or the file is not a valid preset.
+        MistworksError: the preset does not exist, or the file is not a valid preset.
     """
     if name in PRESETS:
         return PRESETS[name]
@@ -163,7 +163,7 @@ def load_preset(name: str) -> Preset:
 
 
 def preset_name(name: str) -> str:
-    """How a preset is called in paths and tags: its name, or that of its file."""
+    """Return the name of a preset in paths and tags: its own, or that of its file."""
     return Path(name).name
 
 

@@ -1,7 +1,7 @@
-"""Stores of datasets, read by whatever package knows how: this one does not know in what form they are kept.
+"""Open stores of datasets through another installed package, which knows their format.
 
-That package says so by an entry point of the group ``mistworks.stores``, named ``open``: its object takes the
-place and returns the store.
+That package registers an entry point ``open`` in the group ``mistworks.stores``: its object takes the address
+and returns the store.
 """
 
 from os import fspath
@@ -16,15 +16,16 @@ _GROUP = "mistworks.stores"
 
 
 def open_store(url: str | Path) -> Any:
-    """Open a store of datasets with known mutual information, to read it.
+    """Open a store of datasets with known mutual information, for reading.
 
-    ``store[i]`` is a dataset with ``x``, ``y`` and ``mi``, and ``len(store)`` says how many there are. See
-    `storage.datasets.store.Store` for more. What is read is checked against its digest.
+    ``store[i]`` is a dataset with ``x``, ``y`` and ``mi``, and ``len(store)`` is their number. See
+    `storage.datasets.store.Store` for more. Data are checked against their digests.
 
     Args:
-        url: what `mistworks generate` wrote: a folder, or an address such as ``"s3://bucket/train.zarr"``.
+        url: a store that `mistworks generate` wrote: a folder, or an address such as
+            ``"s3://bucket/train.zarr"``.
 
     Raises:
-        MistworksError: there is no store, or ``mistworks[pipeline]`` is not installed.
+        MistworksError: the store does not exist, or ``mistworks[pipeline]`` is not installed.
     """
     return call(_GROUP, "open", fspath(url))

@@ -1,8 +1,8 @@
-"""Compiled statistics of samples: those of `mistworks.statistics.oracle`, to 1e-5, in a tenth of the time.
+"""Compiled statistics of samples: equal to `mistworks.statistics.oracle` to 1e-5, in a tenth of the time.
 
-The C++ beside this file is built for several instruction sets (see setup.py); the best that the machine has
-is loaded at first use. The environment variable ``MISTWORKS_NATIVE`` chooses another: ``baseline``, ``avx2``,
-``avx512``, or ``off``. Where nothing was built, `available` is False and torch computes the statistics.
+The C++ code in this folder is built for several instruction sets (see setup.py), and the best one for the
+machine is loaded at first use. The environment variable ``MISTWORKS_NATIVE`` chooses another: ``baseline``,
+``avx2``, ``avx512``, or ``off``. Without a build, `available` is False and torch computes the statistics.
 """
 
 import os
@@ -20,35 +20,36 @@ from mistworks.statistics.layout import GROUPS, VERSION, statistic_names
 from mistworks.statistics.ranked import Ranked
 
 BUILDS = ("baseline", "avx2", "avx512")
-"""Instruction sets, the best last."""
+"""Instruction sets, in ascending order of preference."""
 
 _TYPES = tuple(map(np.dtype, (np.float64, np.float32, np.int64, np.uint64)))
 
 
 def available() -> bool:
-    """Whether there is compiled code here for all statistics of `mistworks.statistics.layout`."""
+    """Whether compiled code computes all statistics of `mistworks.statistics.layout`."""
     module = loaded(os.environ.get("MISTWORKS_NATIVE", ""))
     return module is not None and not _checked(module)[1]
 
 
 def build() -> tuple[str, str]:
-    """What computes statistics here: the instruction set, and a hash of the sources that were compiled.
+    """Return the instruction set in use, and a hash of the compiled sources.
 
-    Both are empty where torch computes them. Builds of the same sources agree to 1e-5, not to the last digit.
+    Both are empty if torch computes the statistics. Builds of the same sources agree to 1e-5, not to the last
+    digit.
     """
     if not available():
         return "", ""
     module = loaded(os.environ.get("MISTWORKS_NATIVE", ""))
-    # Code that was compiled before it had them says nothing of its sources.
+    # Older builds do not have the hash of their sources.
     return module.__name__.rpartition("._")[2], getattr(module, "sources", str)()
 
 
 @lru_cache(maxsize=8)
 def loaded(choice: str = "") -> Any:
-    """The module built for an instruction set, by default the best of this machine; None if there is none.
+    """Load the module for an instruction set, by default the best of this machine; None if there is none.
 
     Raises:
-        MistworksError: no such instruction set.
+        MistworksError: the instruction set is unknown.
     """
     if choice not in {"", "off", *BUILDS}:
         raise MistworksError(
@@ -71,12 +72,12 @@ def _built(name: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _checked(module: Any) -> tuple[int, tuple[str, ...]]:
-    """How many statistics a module computes, and its `missing_groups`: asked once in a process."""
+    """Return the number of statistics that a module computes, and its `missing_groups`. Cached."""
     return sum(count for *_, count in module.groups()), missing_groups(module)
 
 
 def missing_groups(module: Any) -> tuple[str, ...]:
-    """Groups of `layout.GROUPS` that a module does not compute, or with other sizes or elsewhere."""
+    """Return groups of `layout.GROUPS` that a module does not compute, or at other sizes or positions."""
     built = {
         group: sum(count for *_, count in entries)
         for group, entries in groupby(module.groups(), key=lambda entry: entry[0])
@@ -89,12 +90,12 @@ def missing_groups(module: Any) -> tuple[str, ...]:
 def summarise_many(
     samples: Sequence[Ranked], threads: int = 1, choice: str | None = None
 ) -> NDArray[np.float32]:
-    """The statistics of many samples, shape (len(samples), S), float32.
+    """Compute the statistics of many samples, shape (len(samples), S), float32.
 
     Args:
         samples: ranks of samples of any shapes, n ≥ 5.
-        threads: how many samples are computed at a time.
-        choice: the instruction set; by default the one of ``MISTWORKS_NATIVE``, else the best.
+        threads: number of samples to compute at a time.
+        choice: instruction set; by default the one in ``MISTWORKS_NATIVE``, else the best.
     """
     module = _module(choice)
     table = np.empty((len(samples), _checked(module)[0]), dtype=np.float32)
@@ -103,13 +104,14 @@ def summarise_many(
 
 
 def summarise(sample: Ranked) -> NDArray[np.float32]:
-    """The statistics of one sample, shape (S,)."""
+    """Compute the statistics of one sample, shape (S,)."""
     table = summarise_many([sample])
     return np.asarray(table[0])
 
 
 def half_ranks(columns: NDArray[Any], choice: str | None = None) -> NDArray[np.int32]:
-    """2 (rank − 1) in each row of shape (d, n) with ties averaged, as `mistworks.statistics.ranked` has it.
+    """Return half ranks 2 (rank − 1) of each row, shape (d, n), with ties averaged. Equal to
+    `mistworks.statistics.ranked.half_ranks`.
 
     Args:
         columns: numbers without NaN.
@@ -127,7 +129,7 @@ def half_ranks(columns: NDArray[Any], choice: str | None = None) -> NDArray[np.i
 
 
 def untied(sample: Ranked, choice: str | None = None) -> NDArray[np.int32]:
-    """Half ranks with ties broken; see `mistworks.statistics.untied`."""
+    """Return half ranks with ties broken; see `mistworks.statistics.untied`."""
     ranks = np.empty_like(sample.ranks)
     _module(choice).untied(sample.ranks, sample.dx, ranks)
     return ranks
@@ -137,7 +139,7 @@ def _module(choice: str | None) -> Any:
     module = loaded(os.environ.get("MISTWORKS_NATIVE", "") if choice is None else choice)
     if module is None:
         raise MistworksError(
-            "Expected compiled statistics, got none. Install a C++ compiler and mistworks anew."
+            "Expected compiled statistics, got none. Install a C++ compiler, and reinstall mistworks."
         )
     return module
 

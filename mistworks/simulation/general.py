@@ -1,18 +1,18 @@
 """The meta-distribution ``general``: wider than the published one in families, dimensions and sizes.
 
-It holds the published families at their own sizes and at others; random covariances; kinds of dependence that
-no covariance tells: tables, noise channels, mixtures, atoms, readouts; a third of ordinary data: integers,
-rounded readings, counts, classes, rare events, images of labels, bits, near-copies; strong dependence;
-independent blocks of every structure; and maps of whole blocks that keep the mutual information. Weights
-and priors are plain configuration.
+It has the published families at their own sizes and at others; random covariances; dependence that
+covariances do not show: tables, noise channels, mixtures, atoms, readouts; one third of ordinary data:
+integers, rounded readings, counts, classes, rare events, images of labels, bits, near-copies; strong
+dependence; independent blocks of all structures; and maps of whole blocks that preserve the mutual
+information. Weights and priors are plain configuration.
 
-No distribution of the suite ``beyond``, with its parameters, is among them, though many are of the same
-kinds and some of the same form (spirals, waves, a parabola, equal sensors, classes), and not by chance: the
-family ``cells``, and later the families ``independent`` and ``readouts``, tight mixtures, discrete and
-assigned cells, faster rotations by the norm and the members that are always turned so, were added after a
-look at the kinds of distributions of that suite on which an earlier model erred, never with their parameters.
-More weight of blocks that are turned by their norm, and of large samples, follows a look at the errors on the
-spirals of the suite ``bmi-40``: what the estimator gained there is partly chosen for.
+No distribution of the suite ``beyond``, with its parameters, is among them. Many are of the same kinds, and
+some of the same form (spirals, waves, a parabola, equal sensors, classes). This is not by chance: the family
+``cells``, and later the families ``independent`` and ``readouts``, tight mixtures, discrete and assigned
+cells, faster rotations by the norm and members that always have such a rotation, were added after a look at
+the kinds of distributions of that suite on which an earlier estimator erred, never with their parameters. The
+larger weights of rotations by the norm, and of large samples, follow a look at the errors on the spirals of
+the suite ``bmi-40``, so the gain there is partly by choice.
 """
 
 from collections.abc import Mapping
@@ -82,11 +82,11 @@ _GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 FAMILY_GROUPS: tuple[str, ...] = tuple(_GROUPS)
-"""Groups of families that are alike: calibration leaves out one at a time, as a user's family is left out."""
+"""Groups of similar families. Calibration leaves out one at a time, since a user's family is unseen too."""
 
 
 def group_of(family: str) -> str:
-    """The group of a family, given its name in the index of a store, such as ``"student-sparse"``.
+    """Return the group of a family, given its name in the index of a store, such as ``"student-sparse"``.
 
     Raises:
         MistworksError: no group has a family of that name.
@@ -102,7 +102,7 @@ def group_of(family: str) -> str:
 
 
 def general_meta_distribution() -> MetaDistribution:
-    """The meta-distribution: n from 5 to 10,000, dx and dy from 1 to 64, mutual information from 0 up."""
+    """Return the meta-distribution: n from 5 to 10,000, dx and dy from 1 to 64, I(X;Y) from 0 up."""
     return MetaDistribution(
         members=(
             *_published(),
@@ -126,7 +126,7 @@ def _up_to(high: int, *, low: int = 1, equal: float = 0.4, single: float = 0.15)
 
 
 def _families() -> tuple[tuple[AnyFamily, float], ...]:
-    """The published families with about their published shares: ranks know no coordinate-wise transform."""
+    """The published families with about their published shares. Ranks make transforms redundant."""
     return (
         (NormalFamily(dispersion=Dense()), 3.0),
         (NormalFamily(dispersion=Sparse()), 2.0),
@@ -215,7 +215,7 @@ def _elliptical() -> list[Member]:
 
 
 def _other() -> list[Member]:
-    """Dependence that no covariance tells of."""
+    """Dependence that covariances do not show."""
     return [
         Member(family=CheckerboardFamily(), weight=14.0, dimensions=_ONE_EACH),
         Member(
@@ -271,7 +271,7 @@ def _fine() -> list[Member]:
 
 
 def _ordinary() -> list[Member]:
-    """What people's tables hold: integers, rounded readings, counts, classes, rare events, images, copies."""
+    """Ordinary data: integers, rounded readings, counts, classes, rare events, images, copies."""
     apart = IndependentFamily(
         kinds=(
             ObservedFamily(),

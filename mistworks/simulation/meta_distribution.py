@@ -40,12 +40,12 @@ Dimension = Annotated[IntegerPrior, AfterValidator(_dimension)]
 
 
 class DimensionPrior(FrozenConfig, ABC):
-    """A prior over pairs (dx, dy)."""
+    """A prior over the dimensions (dx, dy)."""
 
     @property
     @abstractmethod
     def extremes(self) -> tuple[tuple[int, int], ...]:
-        """Pairs such that a family defined for each of them is defined for all; the last is the largest."""
+        """Pairs such that a family that is defined for these is defined for all. The last is the largest."""
 
     @abstractmethod
     def draw(self, rng: np.random.Generator) -> tuple[int, int]:
@@ -53,7 +53,7 @@ class DimensionPrior(FrozenConfig, ABC):
 
 
 class EqualDimensions(DimensionPrior):
-    """dx = dy = d."""
+    """Equal dimensions: dx = dy = d."""
 
     dimensions: Literal["equal"] = "equal"
     d: Dimension
@@ -70,7 +70,7 @@ class EqualDimensions(DimensionPrior):
 
 
 class SeparateDimensions(DimensionPrior):
-    """dx and dy are independent."""
+    """Independent dimensions dx and dy."""
 
     dimensions: Literal["separate"] = "separate"
     dx: Dimension
@@ -164,7 +164,7 @@ class Member(FrozenConfig):
 
 
 class Design(FrozenConfig, ABC):
-    """The choice of the member and of the number of points of dataset i."""
+    """A rule for the member and the number of points of dataset i."""
 
     n: IntegerPrior
 
@@ -176,7 +176,7 @@ class Design(FrozenConfig, ABC):
 
 
 class RandomDesign(Design):
-    """The member is drawn by weight, and n from its prior."""
+    """A random design: the member is drawn by weight, and n from its prior."""
 
     design: Literal["random"] = "random"
     n: Points
@@ -189,7 +189,7 @@ class RandomDesign(Design):
 
 
 class GridDesign(Design):
-    """Every member at each of ``steps`` values of n, evenly spaced from low to high and truncated.
+    """A grid: each member at each of ``steps`` values of n, evenly spaced from low to high, truncated.
 
     Members vary fastest, then n. The whole grid then repeats with fresh draws.
     """
@@ -305,7 +305,7 @@ class MetaDistribution(FrozenConfig):
 
     @cached_property
     def _cumulative_weights(self) -> tuple[float, ...]:
-        # A tuple: == of pydantic compares caches too, and arrays have no truth value.
+        # A tuple, because == of pydantic compares caches too, and arrays have no truth value.
         cumulative = np.cumsum([member.weight for member in self.members])
         return tuple((cumulative / cumulative[-1]).tolist())
 

@@ -141,7 +141,7 @@ def general_splits(
 
 
 def tiny_splits() -> Mapping[SplitName, SplitConfig]:
-    """The published families at sizes that take no time."""
+    """The published families at tiny sizes, for tests."""
     return {
         "train": _random(_TRAIN, high=60, dimension=4, count=192),
         "validation": _grid(_VALIDATION, high=60, steps=2, dimension=4, repetitions=2),
