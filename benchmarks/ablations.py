@@ -1,8 +1,9 @@
-"""What each group of statistics buys, and what the set transformer reaches with the same compute.
+"""Measure what each group of statistics contributes, and what the set transformer reaches with equal compute.
 
-Trains on the stores of a pipeline run: the network over statistics whole, without each group, and with the
-Gaussian statistics alone, all for as many epochs. Then, for as many minutes of all cores each, the network
-over statistics, with the time that its statistics take, and the set transformer of the preset ``quick``.
+Trains on the stores of a pipeline run: the full network over statistics, the same without each group, and
+with the Gaussian statistics only, all for the same number of epochs. Then, for equal minutes of all cores,
+the network over statistics, including the time for its statistics, and the set transformer of the preset
+``quick``.
 """
 
 import argparse
@@ -38,11 +39,11 @@ _EPOCHS_AT_EQUAL_COMPUTE = 8
 
 @dataclass(frozen=True)
 class Measured:
-    """A suite whose statistics were computed once, for all variants.
+    """A suite with its statistics, which are computed once for all variants.
 
     Attributes:
         suite: the suite.
-        positions: of N of its datasets.
+        positions: positions of N of its datasets.
         statistics: shape (N, S).
         n: number of points, shape (N,).
         mi: true mutual information in nats, shape (N,).
@@ -90,7 +91,7 @@ def main() -> None:
     arguments = parser.parse_args()
     stores = arguments.stores or arguments.root / "stores" / "shipped-seed-0"
     suites = [Measured.of(name) for name in SUITES]
-    # In a new folder: a training that was finished before would take no time.
+    # In a new folder, since a finished training would take no time.
     with TemporaryDirectory(dir=arguments.root) as folder:
         source = _FirstSummaries(open_summaries(str(stores / "train.zarr")), arguments.datasets)
         rows, seconds = _without_groups(suites, source, stores, Path(folder), arguments.epochs)
@@ -106,7 +107,7 @@ def main() -> None:
 def _without_groups(
     suites: list[Measured], source: SummarySource, stores: Path, folder: Path, epochs: int
 ) -> tuple[list[list[str]], float]:
-    """A row for each choice of statistics, and the mean seconds that one took to train."""
+    """Return a row per choice of statistics, and the mean seconds of a training."""
     rows, seconds = [], 0.0
     variants = list(_variants())
     for name, groups in variants:
@@ -119,9 +120,8 @@ def _without_groups(
 def _at_equal_compute(
     suites: list[Measured], stores: Path, folder: Path, budget: float, step: float
 ) -> list[list[str]]:
-    """A row of the network over statistics and one of the set transformer, for so many seconds each.
-
-    ``step`` is the seconds that a dataset takes in training from its statistics.
+    """Return a row of the network over statistics and one of the set transformer, for this many seconds each.
+    ``step`` is the time in seconds per dataset of training on statistics.
     """
     url = str(stores / "train.zarr")
     summarising = _seconds_to_summarise(open_store(url))
@@ -133,12 +133,12 @@ def _at_equal_compute(
     rows = [[name, _number(loss), *_figures(suites, _from_statistics(estimator))]]
     estimator, seconds, datasets = _set_transformer(stores, folder, budget)
     name = f"{seconds / 60:.1f} min: set transformer on {datasets:,} samples"
-    # Its validation is on a part of the split alone, or would take longer than its training.
+    # Validation uses only a part of the split, since it would take longer than the training.
     return [*rows, [name, "—", *_figures(suites, _from_samples(estimator))]]
 
 
 def _seconds_to_summarise(store: Store) -> float:
-    """Time that the statistics of a dataset take where every core computes those of others."""
+    """Return the time per dataset for statistics, with all cores at work."""
     block, threads = store.partition(0), torch.get_num_threads()
     torch.set_num_threads(1)
     started = time.perf_counter()
@@ -159,7 +159,7 @@ def _variants() -> Iterator[tuple[str, tuple[str, ...]]]:
 def _summary(
     groups: tuple[str, ...], source: SummarySource, stores: Path, folder: Path, epochs: int
 ) -> tuple[Estimator, float, float]:
-    """The trained estimator, the seconds it took and its validation loss."""
+    """Train, and return the estimator, the seconds and the validation loss."""
     preset = PRESETS["shipped"]
     network = SummaryNetworkConfig.parse({**dict(preset.network), "groups": groups})
     training = TrainingConfig.parse({**dict(preset.training), "epochs": epochs, "validate_every": 10**6})
@@ -175,9 +175,8 @@ class _TimeIsUpError(Exception):
 
 
 def _set_transformer(stores: Path, folder: Path, budget: float) -> tuple[Estimator, float, int]:
-    """The estimator after about so many seconds, those, and the datasets that it saw.
-
-    The schedule needs the number of steps: a first run of a few tells how long one takes.
+    """Train for about this many seconds. Return the estimator, the seconds and the number of datasets. The
+    schedule needs the number of steps, so a short first run measures the time of a step.
     """
     preset = PRESETS["quick"]
     source, validation = (open_store(str(stores / f"{split}.zarr")) for split in ("train", "validation"))
@@ -202,7 +201,7 @@ def _set_transformer(stores: Path, folder: Path, budget: float) -> tuple[Estimat
 
 
 class _First:
-    """The first partitions of a store, with about so many datasets."""
+    """The first partitions of a store, with about this many datasets."""
 
     def __init__(self, store: Store, datasets: int) -> None:
         self.partition_bounds = _first(store.partition_bounds, datasets)
@@ -217,7 +216,7 @@ class _First:
 
 
 class _FirstSummaries:
-    """The same of the statistics of a store."""
+    """The same for the statistics of a store."""
 
     def __init__(self, summaries: SummarySource, datasets: int) -> None:
         self.partition_bounds = _first(summaries.partition_bounds, datasets)

@@ -1,7 +1,8 @@
-"""Computes the mutual information of the distributions of the suite ``beyond`` that have no closed form.
+"""Compute the mutual information of the distributions of the suite ``beyond`` that have no closed form.
 
 Each is the mean of the exact pointwise mutual information over a million draws, stored in the package under a
-fingerprint of its parameters. What is stored already is kept; what no distribution needs any more is dropped.
+fingerprint of its parameters. Stored values are kept, and values that no distribution needs any more are
+dropped.
 """
 
 import argparse
@@ -23,7 +24,7 @@ MOST_STANDARD_ERROR = 0.003
 
 
 def main() -> None:
-    """Compute what is missing, or everything with ``--all``, and write the file."""
+    """Compute missing values, or all with ``--all``, and write the file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--all", action="store_true", help="compute again what is stored already")
     again = parser.parse_args().all
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def compute(name: str, joint: PointwiseJoint) -> Truth:
-    """The truth of one distribution."""
+    """Compute the mutual information of one distribution."""
     mi, error = monte_carlo(joint, SAMPLES, stream(SEED, "beyond-truth", name, 0))
     print(f"{name:24} {mi:.5f} ± {error:.5f} nats")
     if error >= MOST_STANDARD_ERROR:

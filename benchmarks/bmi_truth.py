@@ -1,8 +1,8 @@
-"""Compares the suite bmi-40 with the package benchmark-mi: dimensions, mutual information and samples.
+"""Compare the suite bmi-40 with the package benchmark-mi: dimensions, mutual information and samples.
 
-The package needs versions of NumPy and JAX that nothing else here does, so it runs in an environment of its
-own, made at first use. Samples are compared by two-sample Kolmogorov–Smirnov tests of random projections of
-(X, Y), which see the shape of margins sharply and the strength of dependence less so (the truth pins that);
+The package needs other versions of NumPy and JAX, so it runs in a separate environment, created at first use.
+Samples are compared by two-sample Kolmogorov–Smirnov tests of random projections of (X, Y), which are
+sensitive to the shape of margins and less to the strength of dependence (which the true value covers), with
 one false alarm in a thousand runs.
 """
 
@@ -27,7 +27,7 @@ PROJECTIONS = 10
 TASKS = 40
 FALSE_ALARM = 1e-3
 FLOAT32 = 2e-6
-"""Relative accuracy of a truth that was computed in single precision."""
+"""Relative accuracy of a true value that was computed in single precision."""
 
 THEIRS = """
 import json, sys, numpy, bmi
@@ -42,7 +42,7 @@ print(json.dumps(truths))
 
 
 def main() -> None:
-    """Print one line a task; exit with 1 where any differs."""
+    """Print one line per task, and exit with 1 if any differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--python", type=Path, help="an interpreter that has benchmark-mi already")
     parser.add_argument(
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def interpreter_of(environment: Path) -> Path:
-    """The interpreter of an environment with benchmark-mi, made if it is not there."""
+    """Return the interpreter of an environment with benchmark-mi, which is created if missing."""
     python = environment / "bin" / "python"
     if not python.exists():
         venv.create(environment, with_pip=True)
@@ -73,12 +73,12 @@ def interpreter_of(environment: Path) -> Path:
 
 
 def output_of(command: list[str]) -> str:
-    """Standard output of a command that has to succeed."""
+    """Run a command that has to succeed, and return its output."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def agrees(ours: Suite, position: int, theirs: tuple[int, int, float], sample: Path) -> bool:
-    """Whether dimensions, mutual information and samples of a task are the same; prints what was found."""
+    """Compare dimensions, mutual information and samples of a task, and print the result."""
     case = ours.case(position)
     dx, dy, mi = theirs
     with np.load(sample) as file:
@@ -91,7 +91,7 @@ def agrees(ours: Suite, position: int, theirs: tuple[int, int, float], sample: P
 
 
 def least_p_value(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
-    """Least p-value over random projections of two samples of (X, Y), coordinates in interquartile ranges."""
+    """Return the minimum p-value over random projections of two samples, scaled by interquartile ranges."""
     low, high = np.quantile(ours, [0.25, 0.75], axis=0)
     directions = (
         np.random.default_rng(0).standard_normal((ours.shape[1], PROJECTIONS)) / (high - low)[:, None]

@@ -1,10 +1,10 @@
-"""How well mutual information can be estimated: the semiparametric efficiency bound of the suites.
+"""The semiparametric efficiency bound of the suites: how well mutual information can be estimated.
 
 The influence function of I(X;Y) is i(x, y) − I with i = log p(x, y) − log p(x) − log p(y), the pointwise
 mutual information. No regular estimator has a smaller asymptotic mean squared error than Var[i(X, Y)] / n
 (Kandasamy et al., "Nonparametric von Mises estimators for entropies, divergences and mutual informations",
-NeurIPS 2015, section 4). Only what an estimator knows beforehand, such as the families that it was trained
-on, can bring it below.
+NeurIPS 2015, section 4). Only prior knowledge, such as the families that an estimator was trained on, allows
+a smaller one.
 """
 
 import math
@@ -26,9 +26,8 @@ Array = NDArray[np.float64]
 
 
 def pointwise(joint: JointDistribution, n: int, rng: np.random.Generator) -> Array | None:
-    """The pointwise mutual information in nats of n points of a distribution, shape (n,).
-
-    Invertible maps of X and of Y leave it as it is. None where it is not known.
+    """Return the pointwise mutual information in nats of n points of a distribution, shape (n,). Invertible
+    maps of X and of Y do not change it. None if it is unknown.
     """
     while isinstance(joint, Mapped):
         joint = joint.joint
@@ -44,16 +43,15 @@ def pointwise(joint: JointDistribution, n: int, rng: np.random.Generator) -> Arr
 
 
 def bounds(suite: GridSuite | SplitSuite) -> Array | None:
-    """Var[i(X, Y)] / n in nats² of each dataset of a suite, by Monte Carlo, shape (datasets,).
-
-    None where the pointwise mutual information of one of its distributions is not known.
+    """Return Var[i(X, Y)] / n in nats² of each dataset of a suite, by Monte Carlo, shape (datasets,). None if
+    the pointwise mutual information of one of its distributions is unknown.
     """
     rng = np.random.default_rng(_SEED)
     known: dict[int, float] = {}
     values = []
     for position in range(len(suite)):
         joint = suite.joint(position)
-        # In a grid many datasets share a distribution, which lives as long as the suite.
+        # Many datasets of a grid share a distribution, which lives as long as the suite.
         variance = known.get(id(joint)) if isinstance(suite, GridSuite) else None
         if variance is None:
             drawn = pointwise(joint, _POINTS, rng)

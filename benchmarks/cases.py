@@ -1,7 +1,7 @@
-"""Prints every kind of ordinary data at many sizes, shares, levels and dimensions: which answers are right.
+"""Print which answers are right for all kinds of ordinary data, at many sizes, shares, levels and dimensions.
 
-An answer is right if the 90 % interval holds the truth and, where an estimate can be had, the estimate is
-within 0.05 nats or 10 % of it. One sample of ten may miss its interval by right.
+An answer is right if the 90 % interval contains the true value and, if a good estimate is possible, the
+estimate is within 0.05 nats or 10 % of it. One interval in ten is expected to miss.
 """
 
 import argparse
@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from kinds import Answer, Parameters, ask, seeded, trials
+from kinds import trials
 from tables import table
+from trial import Answer, Parameters, ask, seeded
 
 import mistworks
 from mistworks.estimation.many import Model
@@ -27,7 +28,7 @@ def answers_by_kind(
     every: int = 1,
     show: Callable[[str, Parameters, Answer], None] | None = None,
 ) -> dict[str, list[Answer]]:
-    """Answers to the trials of all kinds, or of those whose name contains a word, or of every k-th trial."""
+    """Answer the trials of all kinds, of kinds whose name contains a word, or every k-th trial."""
     answers: dict[str, list[Answer]] = defaultdict(list)
     for number, (name, parameters, trial) in enumerate(trials()):
         if kind not in name or number % every:
@@ -41,7 +42,7 @@ def answers_by_kind(
 
 
 def main() -> None:
-    """Estimate, print a line an answer and a line a kind."""
+    """Estimate, and print a line per answer and a line per kind."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kind", default="", help="only kinds whose name contains this")
     parser.add_argument("--samples", type=int, default=1, help="of each distribution")
@@ -92,7 +93,7 @@ def _line(kind: str, parameters: Parameters, answer: Answer) -> str:
 
 
 def summary_of(answers: Mapping[str, Sequence[Answer]]) -> str:
-    """A line a kind, and one of all."""
+    """Return a table with a line per kind, and one for all."""
     rows = [_row(kind, found) for kind, found in answers.items()]
     everything = [answer for found in answers.values() for answer in found]
     head = [

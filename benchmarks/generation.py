@@ -1,7 +1,7 @@
-"""How fast meta-datasets are made and read, each figure beside its limit.
+"""Measure how fast meta-datasets are generated and read, with a limit beside each figure.
 
-Every rate is measured in this run on this machine: the whole command line against the same work in a plain
-process pool, and against only drawing as many normals and writing as many bytes.
+All rates are measured in this run on this machine: the whole command, the same work in a plain process pool,
+and only drawing as many normals and writing as many bytes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-# Before NumPy is imported here and in the processes of the pool: one thread each, as in a Dask worker.
+# Set before NumPy is imported here and in the pool: one thread each, as in a Dask worker.
 from flows.services import WORKER_ENVIRONMENT
 
 os.environ.update(WORKER_ENVIRONMENT)
@@ -43,7 +43,7 @@ LEAST_RATE, MOST_MEMORY_GB, MOST_OVERHEAD, MOST_ACCESS_MS = 3_500, 4.0, 0.05, 1.
 
 @dataclass(frozen=True)
 class Run:
-    """One whole run of the command line: all of it, and without what passes before it begins the store."""
+    """A run of the command: total time, and time from the start of the store."""
 
     seconds: float
     wall: float
@@ -52,7 +52,7 @@ class Run:
 
 
 def whole_command(store: Path, count: int, root: Path) -> Run:
-    """Run `mistworks generate` in a fresh process and watch the memory of all its descendants."""
+    """Run `mistworks generate` in a fresh process, and measure the memory of all its descendants."""
     command = [
         sys.executable,
         "-m",
@@ -78,7 +78,7 @@ def whole_command(store: Path, count: int, root: Path) -> Run:
 
 
 def plain_pool(store: Path, count: int) -> float:
-    """Seconds for the same partitions in a pool of processes, with neither Prefect nor Dask."""
+    """Measure seconds for the same partitions in a pool of processes, without Prefect and Dask."""
     preset = load_preset("paper")
     manifest = Manifest.of(
         "train", preset.split("train", count), partition_size=preset.partition_size, root_seed=0
@@ -94,7 +94,7 @@ def _make_partition(job: tuple[str, int]) -> None:
 
 
 def draw_and_write(folder: Path, values: int) -> tuple[float, float]:
-    """Seconds to draw that many float32 normals, and to write that many values, on all cores."""
+    """Measure seconds to draw this many float32 normals, and to write as many values, on all cores."""
     folder.mkdir()
     share = 1 << 24
     jobs = [(str(folder / str(part)), share) for part in range(values // share)]
@@ -123,7 +123,7 @@ def _in_pool(function: Callable[[tuple[str, int]], None], jobs: list[tuple[str, 
 
 
 def read_speed(store: Path) -> tuple[float, float, float]:
-    """Datasets a second in training batches, milliseconds for one at random, first from disk, then again."""
+    """Measure datasets per second in batches, and milliseconds per random dataset, cold and cached."""
     opened = open_store(str(store))
     training = load_preset("paper").training
     plan = plan_epoch(
@@ -145,11 +145,11 @@ def read_speed(store: Path) -> tuple[float, float, float]:
 
 
 class _EnoughError(Exception):
-    """Ends a training that was only to be timed."""
+    """Stops a training that is only timed."""
 
 
 def training_speed(store: Path, folder: Path) -> float:
-    """Datasets a second that the quick network trains on, the optimiser's steps included."""
+    """Measure datasets per second of training the quick network, including the optimiser's steps."""
     preset, opened, speeds = load_preset("quick"), open_store(str(store)), []
 
     def stop_after(progress: Progress) -> None:
@@ -204,7 +204,7 @@ def measure(scratch: Path, count: int, table: Table, *, last: bool) -> None:
 
 
 def compare(scratch: Path, count: int, run: Run, values: int, table: Table) -> None:
-    """Add the rows that set a run beside the same work done plainly, and beside parts of it."""
+    """Add rows that compare a run with the same work without services, and with parts of it."""
     store = scratch / "store.zarr"
     runs, pools = [run.seconds], []
     for turn in range(TURNS):
@@ -214,7 +214,7 @@ def compare(scratch: Path, count: int, run: Run, values: int, table: Table) -> N
         pools.append(plain_pool(store, count))
         same = open_store(str(store)).content_hash() == run.content_hash
         shutil.rmtree(store)
-    # The least of several in turns: a virtual machine's speed changes by more than the difference.
+    # The minimum of several, in turns: the speed of a virtual machine varies by more than the difference.
     added = f"{min(runs) / min(pools) - 1:+.1%} by the least, {sum(runs) / sum(pools) - 1:+.1%} by the means"
     table.add_row("same, from the store's beginning", _seconds(runs), "")
     table.add_row("same work in a plain process pool", f"{_seconds(pools)}, same content: {same}", "")

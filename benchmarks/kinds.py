@@ -1,22 +1,18 @@
 """Sixteen kinds of ordinary data on which estimators fail, each over sizes, shares, levels and dimensions.
 
-A kind is a function from parameters to a `Trial`: how to draw a sample, and its mutual information in nats,
-exact unless said. ``KINDS`` has the parameters at which each is tried, the first of them a plain one.
+A kind is a function from parameters to a `Trial`: a way to draw a sample, and its mutual information in nats,
+exact unless noted. ``KINDS`` has the parameters of each, with a plain one first.
 """
 
 import math
-import warnings
-import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from trial import Parameters, Sample, Trial
 
-import mistworks
-from mistworks.estimation.many import Model
 from mistworks.evaluation.distributions.exact import entropy, table_information
 from mistworks.evaluation.distributions.observed import ClassesOnALine
 from mistworks.evaluation.distributions.recorded import RoundedNormals
@@ -25,132 +21,16 @@ from mistworks.evaluation.distributions.tables import zipf
 from mistworks.evaluation.suites.strong import least_size
 
 Array = NDArray[np.float64]
-Sample = tuple[NDArray[Any], NDArray[Any]]
-Parameters = Mapping[str, Any]
 LN2 = math.log(2)
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One distribution and n.
-
-    Attributes:
-        n: number of points.
-        draw: a sample from a generator.
-        truth: I(X;Y) in nats.
-        spread: standard deviation of the pointwise mutual information in nats, or near it: no estimator has
-            a standard error below spread / √n. Infinite where no estimate can be had.
-        cap: the least entropy of a discrete side in nats, which no estimate may exceed; infinite without one.
-    """
-
-    n: int
-    draw: Callable[[np.random.Generator], Sample]
-    truth: float
-    spread: float
-    cap: float = math.inf
-
-    @property
-    def tolerance(self) -> float:
-        """How far an estimate may be off in nats: 0.05 or 10 %."""
-        return max(0.05, 0.1 * self.truth)
-
-    @property
-    def estimable(self) -> bool:
-        """Whether the tolerance is at least two standard errors of the best estimator."""
-        return 2 * self.spread / math.sqrt(self.n) <= self.tolerance
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What an estimator says to one sample, beside the truth.
-
-    Attributes:
-        trial: what the sample was drawn from.
-        mi: the estimate in nats; NaN where it refuses.
-        low: lower end of the 90 % interval.
-        high: its upper end.
-        familiarity: of the estimate.
-        warnings: messages of the warnings.
-        limit: what the entropies of the sample's states allow, with two standard errors; infinite where there
-            are none, or too many to tell.
-        refusal: the error, empty where there is none.
-    """
-
-    trial: Trial
-    mi: float
-    low: float
-    high: float
-    familiarity: float
-    warnings: tuple[str, ...]
-    limit: float
-    refusal: str = ""
-
-    @property
-    def covers(self) -> bool:
-        """Whether the interval holds the truth."""
-        return self.low - 1e-9 <= self.trial.truth <= self.high + 1e-9
-
-    @property
-    def near(self) -> bool:
-        """Whether the estimate is within the tolerance."""
-        return abs(self.mi - self.trial.truth) <= self.trial.tolerance
-
-    @property
-    def right(self) -> bool:
-        """Both, or the interval alone where no estimate can be had."""
-        return self.covers and (self.near or not self.trial.estimable)
-
-
-def ask(trial: Trial, rng: np.random.Generator, model: Model = None) -> Answer:
-    """Draw a sample and estimate."""
-    x, y = trial.draw(rng)
-    limit = min(map(entropy_limit, (x, y))) if math.isfinite(trial.cap) else math.inf
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            estimate = mistworks.estimate(x, y, model)
-        except mistworks.MistworksError as error:
-            return Answer(trial, *(math.nan,) * 4, (), limit, str(error))
-    low, high = estimate.interval(0.9)
-    familiarity = getattr(estimate, "familiarity", math.nan)
-    return Answer(
-        trial, estimate.mi, low, high, familiarity, tuple(str(each.message) for each in caught), limit
-    )
-
-
-def entropy_limit(side: NDArray[Any]) -> float:
-    """Upper limit of the entropy of a side's states, by two standard errors, in nats.
-
-    The entropy is the greater of Miller and Madow's and of Chao and Shen's ("Nonparametric estimation of
-    Shannon's index of diversity", Environ. Ecol. Stat. 10, 2003). States not seen have a probability of about
-    f₁/n, f₁ the number of those seen once (Good, 1953): two nats are added for that share. Infinite where the
-    rows show more than half as many states as there are rows: most states are then unseen.
-    """
-    counts = np.unique(side.reshape(len(side), -1), axis=0, return_counts=True)[1]
-    n, p, once = len(side), counts / len(side), int((counts == 1).sum())
-    if len(counts) > n / 2:
-        return math.inf
-    plug_in = entropy(p)
-    seen = (1 - once / n) * p
-    chao_shen = -float((seen * np.log(seen) / -np.expm1(n * np.log1p(-seen))).sum()) if len(p) > 1 else 0.0
-    error = math.sqrt(max(float(p @ np.log(p) ** 2) - plug_in**2, 0.0) / n)
-    estimate = max(plug_in + (len(counts) - 1) / (2 * n), chao_shen)
-    # A state that was not seen may have a share of 3/n, the rule of three; it matters where one state is all.
-    return estimate + 2 * error + 2 * once / n + 3 / n * math.log(n)
-
-
-def seeded(seed: int, kind: str, parameters: Parameters, sample: int) -> np.random.Generator:
-    """The generator of one sample of a trial."""
-    return np.random.default_rng([seed, zlib.crc32(f"{kind} {dict(parameters)}".encode()), sample])
-
-
 def labels(codes: NDArray[Any]) -> NDArray[np.str_]:
-    """Codes as strings, which are class labels."""
+    """Return codes as strings, which count as class labels."""
     return np.char.add("class ", codes.astype(np.int64).astype(np.str_))
 
 
 def classes_independent(n: int, x_states: int, y_states: int, power: float = 0.0) -> Trial:
-    """Two class columns that share nothing."""
+    """Two independent class columns."""
     chances = zipf(x_states, power), zipf(y_states, power)
 
     def draw(rng: np.random.Generator) -> Sample:
@@ -161,7 +41,7 @@ def classes_independent(n: int, x_states: int, y_states: int, power: float = 0.0
 
 
 def classes_identical(n: int, states: int, power: float = 0.0) -> Trial:
-    """A class column with itself: its entropy."""
+    """A class column and its copy: the truth is its entropy."""
     p = zipf(states, power)
     truth = entropy(p)
     spread = math.sqrt(float(p @ np.log(p) ** 2) - truth**2 + 1e-12) if n >= 5 * states else math.inf
@@ -174,7 +54,7 @@ def classes_identical(n: int, states: int, power: float = 0.0) -> Trial:
 
 
 def integers_independent(n: int, x_states: int, y_states: int, d: int = 1) -> Trial:
-    """Integers that share nothing, d columns a side."""
+    """Independent integers, d columns per side."""
 
     def draw(rng: np.random.Generator) -> Sample:
         return rng.integers(0, x_states, (n, d)) + 18, rng.integers(0, y_states, (n, d))
@@ -196,7 +76,7 @@ def rounded_normals(n: int, rho: float, x_step: float, y_step: float) -> Trial:
 
 
 def rare_bit(n: int, share: float, missed: float = 0.0) -> Trial:
-    """A bit that is 1 in a share of rows, with itself or with a reading that misses some of the ones."""
+    """A bit that is 1 in a share of rows, and its copy or a reading that misses some of the ones."""
     table = np.array([[1 - share, 0.0], [share * missed, share * (1 - missed)]])
     positive = table > 0
     ratio = np.log(table[positive] / np.outer(table.sum(axis=1), table.sum(axis=0))[positive])
@@ -213,7 +93,7 @@ def rare_bit(n: int, share: float, missed: float = 0.0) -> Trial:
 
 
 def rare_bit_in_blocks(n: int, share: float, d: int) -> Trial:
-    """A rare bit that both sides hold, beside d − 1 columns of noise each."""
+    """A rare bit on both sides, with d − 1 columns of noise each."""
     alone = rare_bit(n, share)
 
     def draw(rng: np.random.Generator) -> Sample:
@@ -224,7 +104,7 @@ def rare_bit_in_blocks(n: int, share: float, d: int) -> Trial:
 
 
 def copied_columns(n: int, rho: float, copies: int, maps: str = "equal") -> Trial:
-    """A correlated pair, each column several times: equal, rescaled and reversed, or through maps."""
+    """A correlated pair with copies of each column: equal, rescaled and reversed, or under maps."""
     changes: Sequence[Callable[[Array], Array]] = {
         "equal": (np.asarray,),
         "rescaled": (np.asarray, np.negative, lambda v: 3 - 7 * v),
@@ -239,7 +119,7 @@ def copied_columns(n: int, rho: float, copies: int, maps: str = "equal") -> Tria
 
 
 def bit_among_copies_and_noise(n: int, d: int, pairs: int = 1, nats: float = LN2) -> Trial:
-    """Some nats in pairs, each side filled up to d columns with copies and as many columns of noise."""
+    """Correlated pairs, with each side padded to d columns by copies and as many columns of noise."""
     rho = math.sqrt(-math.expm1(-2 * nats / pairs))
     noise = (d - pairs) // 2
 
@@ -249,12 +129,12 @@ def bit_among_copies_and_noise(n: int, d: int, pairs: int = 1, nats: float = LN2
         copied = np.arange(d - noise) % pairs
         return tuple(np.c_[v[:, copied], rng.normal(size=(n, noise))] for v in (x, y))  # type: ignore[return-value]
 
-    # Noise columns cost something: d² / 2n of a Gaussian estimate's bias, were it not selective.
+    # Noise columns have a cost: a Gaussian estimate without selection has a bias of d² / 2n.
     return Trial(n, draw, nats, math.sqrt(pairs) * rho + math.sqrt(d / 12))
 
 
 def repeated_rows(n: int, share: float, rho: float = 0.0) -> Trial:
-    """A share of the rows stands there twice, instead of fresh ones."""
+    """A correlated pair in which a share of the rows is repeated instead of drawn."""
     repeated = round(share * n)
 
     def draw(rng: np.random.Generator) -> Sample:
@@ -267,7 +147,7 @@ def repeated_rows(n: int, share: float, rho: float = 0.0) -> Trial:
 
 
 def separable_classes(n: int, states: int, d: int, shift: float) -> Trial:
-    """Equally probable classes k that shift all of d columns by k times as much, known by quadrature."""
+    """Equally probable classes k that shift all d columns in proportion to k; truth by quadrature."""
     joint = ClassesOnALine((1 / states,) * states, tuple(shift * math.sqrt(d) * k for k in range(states)), d)
 
     def draw(rng: np.random.Generator) -> Sample:
@@ -275,13 +155,13 @@ def separable_classes(n: int, states: int, d: int, shift: float) -> Trial:
         return y, codes[:, 0].astype(int)
 
     truth = joint.mutual_information
-    # The posterior is a near certainty or a coin: between, at most half a nat of spread.
+    # The posterior is nearly certain or nearly even: in between, the spread is at most half a nat.
     spread = min(0.5, 2 * math.sqrt(max(math.log(states) - truth, 0.0))) + 0.3 * math.sqrt(d / 10)
     return Trial(n, draw, truth, spread if n > 5 * d else math.inf, math.log(states))
 
 
 def states_tell_a_function(n: int, states: int, values: int) -> Trial:
-    """Many states of X, of which Y is a function with few values."""
+    """Many states of X, and a function Y of these with few values."""
     shares = np.bincount(np.arange(states) % values) / states
 
     def draw(rng: np.random.Generator) -> Sample:
@@ -294,7 +174,7 @@ def states_tell_a_function(n: int, states: int, values: int) -> Trial:
 
 
 def binary_blocks(n: int, bits: int, flipped: float) -> Trial:
-    """Fair bits, and the same with a share of them flipped."""
+    """Fair bits, and the same bits with a share flipped."""
     truth = bits * (LN2 - entropy([flipped, 1 - flipped]))
     spread = math.sqrt(bits * flipped * (1 - flipped)) * math.log((1 - flipped) / flipped)
 
@@ -306,7 +186,7 @@ def binary_blocks(n: int, bits: int, flipped: float) -> Trial:
 
 
 def strong_normal(n: int, d: int, nats: float, margin: str = "normal") -> Trial:
-    """Few dimensions, strong dependence of normals, under a margin."""
+    """Strongly dependent normals in few dimensions, under a margin."""
     joint = StrongNormal(d, d, nats, margin)
     return Trial(n, lambda rng: joint.sample(n, rng), nats, _spread_of_order(n, d, nats))
 
@@ -318,7 +198,7 @@ def sharp_uniform(n: int, d: int, nats: float, margin: str = "uniform") -> Trial
 
 
 def strong_in_many_dimensions(n: int, d: int, rho: float) -> Trial:
-    """Many pairs of a high correlation: the information adds up."""
+    """Many pairs with a high correlation, whose information adds up."""
 
     def draw(rng: np.random.Generator) -> Sample:
         x = rng.normal(size=(n, d))
@@ -333,7 +213,7 @@ def few_points(n: int, d: int, rho: float) -> Trial:
 
 
 def _spread_of_order(n: int, d: int, nats: float) -> float:
-    """√d, and infinite where the order of the values does not tell the level, see the suite `strong`."""
+    """Return √d, or infinity if the order of the values does not determine the level (suite `strong`)."""
     return math.sqrt(d) if n >= least_size(nats / d) else math.inf
 
 
@@ -423,14 +303,14 @@ KINDS: Mapping[Callable[..., Trial], Sequence[Parameters]] = {
         *_grid(n=[12, 25, 50], d=[16, 32, 64], rho=[0.0, 0.4, 0.8]),
     ],
 }
-"""Every kind with the parameters at which it is tried."""
+"""All kinds with their parameters."""
 
 
 def trials() -> Iterator[tuple[str, Parameters, Trial]]:
-    """Name, parameters and trial of every kind at every point."""
+    """Yield name, parameters and trial of each kind for each of its parameters."""
     for kind, points in KINDS.items():
         for parameters in points:
             yield kind.__name__.replace("_", " "), parameters, kind(**parameters)
 
 
-__all__ = ["KINDS", "Answer", "Parameters", "Trial", "ask", "seeded", "trials"]
+__all__ = ["KINDS", "trials"]

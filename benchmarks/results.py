@@ -1,6 +1,5 @@
-"""Writes docs/results.md: every estimator on every suite, from one evaluation.
-
-What is stored of former evaluations is read, so that this can be run again at any time.
+"""Write docs/results.md: all estimators on all suites, from one evaluation. Stored results of former
+evaluations are used, so this can be run again at any time.
 """
 
 import argparse
@@ -32,7 +31,7 @@ from storage.evaluations.estimators import open_estimator
 from storage.registry.versions import lookup
 
 MODELS = "mist@champion,mist@champion+bootstrap,classical,ksg-3+bootstrap,gaussian-copula+bootstrap,neural"
-# Those whose cost is at most linear in n.
+# Estimators whose cost is at most linear in n.
 LARGE_MODELS = "mist@champion,gaussian-copula,t-copula,cca"
 LARGE_SIZE = 10_000
 SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
@@ -40,7 +39,7 @@ SUITES = "m-test,bmi-40,beyond,null,ordinary,strong,self-consistency"
 
 
 def main() -> None:
-    """Evaluate what is missing, then write the tables, the pictures and the report."""
+    """Evaluate missing results, then write the tables, the pictures and the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, default=Path("mistworks-data"))
     parser.add_argument("--models", default=MODELS, help="the first is compared with each of the others")
@@ -70,7 +69,7 @@ def main() -> None:
 
 
 def _options(arguments: argparse.Namespace) -> str:
-    """The options that decide what the document holds, as they were given."""
+    """Return the given options that determine the content of the document."""
     models = [] if arguments.models == MODELS else ["--models", arguments.models]
     suites = [] if arguments.suites == SUITES else ["--suites", arguments.suites]
     flags = [f"--{name.replace('_', '-')}" for name in ("costs", "no_speeds") if getattr(arguments, name)]
@@ -83,9 +82,8 @@ def _document(
     registered = lookup(model, uri)
     first = f"{registered.name}/{registered.version}"
     yield "# Results"
-    command = _options(arguments)
     yield (
-        f"Written by `python benchmarks/results.py {command}` on {_machine()}. "
+        f"Written by `python benchmarks/results.py {_options(arguments)}` on {_machine()}. "
         f"`{first}` is the `{registered.lineage.preset}` model, trained on content "
         f"`{registered.lineage.train_hash[:16]}…`. Every estimator gets the plain samples, both blocks "
         "whole. Slow estimators (neural ones, anything with bootstrap) are evaluated on a fixed random "
@@ -97,6 +95,21 @@ def _document(
     yield "![Coverage of the true mutual information against the nominal level](images/calibration.png)"
     yield f"## Where {first} stands"
     yield standing(evaluated, large, first)
+    yield from _beside_the_suites(evaluated, first, arguments)
+    yield from _suite_by_suite(evaluated, large, first)
+    if arguments.costs:
+        yield "## Time and peak memory of one estimate, alone on one core"
+        yield _costs(evaluated, arguments.root / "costs")
+    yield f"## {first} against every other, on the same datasets"
+    yield (
+        "Mean of its squared error minus the other's, in nats², with its 95 % interval by paired bootstrap "
+        "over datasets; below 0 it is better. Datasets on which either failed are left out."
+    )
+    yield _differences(evaluated, first)
+
+
+def _beside_the_suites(evaluated: Evaluated, first: str, arguments: argparse.Namespace) -> Iterable[str]:
+    """Yield the sections that need no suite: ordinary data, speed and ablations."""
     yield "## Kinds of ordinary data on which estimators fail"
     yield (
         "As `python benchmarks/cases.py` prints them one by one: right is an interval that holds the truth "
@@ -114,6 +127,10 @@ def _document(
     if arguments.ablations.is_file():
         yield "## What each part buys"
         yield arguments.ablations.read_text(encoding="utf-8").strip()
+
+
+def _suite_by_suite(evaluated: Evaluated, large: Evaluated, first: str) -> Iterable[str]:
+    """Yield the totals of each suite, then the tables that only some suites have."""
     for suite in evaluated.suites:
         yield f"## {suite} ({evaluated.datasets[suite]:,} datasets)"
         yield _totals([part for part in evaluated.results if part.suite == suite])
@@ -141,15 +158,6 @@ def _document(
     yield _alarms(evaluated)
     yield "## Self-consistency: comparisons violated, and by how much at worst (nats)"
     yield _violated(evaluated)
-    if arguments.costs:
-        yield "## Time and peak memory of one estimate, alone on one core"
-        yield _costs(evaluated, arguments.root / "costs")
-    yield f"## {first} against every other, on the same datasets"
-    yield (
-        "Mean of its squared error minus the other's, in nats², with its 95 % interval by paired bootstrap "
-        "over datasets; below 0 it is better. Datasets on which either failed are left out."
-    )
-    yield _differences(evaluated, first)
 
 
 def _machine() -> str:
@@ -179,7 +187,7 @@ def _totals(parts: Sequence[Results]) -> str:
 
 
 def _order(part: Results) -> tuple[int, float]:
-    """Those with the most datasets first: an error over other datasets does not rank beside theirs."""
+    """Sort by the number of datasets first, since errors over other datasets are not comparable."""
     mae = accuracy(part)[0].mae
     return -len(part), np.inf if mae is None else mae
 
@@ -191,10 +199,10 @@ def _by_bin(evaluated: Evaluated, suite: str) -> str:
         cells = []
         for kind in ("imd", "oomd"):
             chosen = part[np.char.startswith(part.name, f"{kind}/")]
-            found = {
+            by_bin = {
                 row.n_bin: row for row in accuracy(chosen) if (row.family, row.dimension_bin) == ("all",) * 2
             }
-            cells += [pair(found[n].mse, found[n].mse_se) if n in found else "—" for n in bins]
+            cells += [pair(by_bin[n].mse, by_bin[n].mse_se) if n in by_bin else "—" for n in bins]
         rows.append([part.estimator, f"{len(part):,}", *cells])
     return table(["estimator", "datasets", *(f"{kind} {n}" for kind in ("IMD", "OoMD") for n in bins)], rows)
 
@@ -245,15 +253,15 @@ def _alarms(evaluated: Evaluated) -> str:
 def _violated(evaluated: Evaluated) -> str:
     rows, relations = [], []
     for part in of(evaluated, "self-consistency"):
-        found = violations(part)
-        relations = [each.relation for each in found]
+        checks = violations(part)
+        relations = [each.relation for each in checks]
         rows.append(
             [
                 part.estimator,
                 *(
                     f"{each.violated} of {each.comparisons}, {figure(each.max)}"
                     + (f" ({each.failures} failed)" if each.failures else "")
-                    for each in found
+                    for each in checks
                 ),
             ]
         )
@@ -269,15 +277,15 @@ def _differences(evaluated: Evaluated, first: str) -> str:
             if other is one:
                 continue
             with suppress(MistworksError):  # A pair without a common dataset has no row.
-                found = paired_difference(one, other, np.random.default_rng(0))
+                difference = paired_difference(one, other, np.random.default_rng(0))
                 rows.append(
                     [
                         suite,
                         other.estimator,
-                        f"{found.datasets:,}",
-                        f"{found.left_out:,}",
-                        f"{found.mean:+.3g}",
-                        f"{found.low:+.3g} to {found.high:+.3g}",
+                        f"{difference.datasets:,}",
+                        f"{difference.left_out:,}",
+                        f"{difference.mean:+.3g}",
+                        f"{difference.low:+.3g} to {difference.high:+.3g}",
                     ]
                 )
     return table(["suite", "against", "datasets", "left out", "difference", "95 % interval"], rows)
@@ -287,7 +295,7 @@ def _costs(evaluated: Evaluated, folder: Path) -> str:
     rows = []
     for reference in evaluated.estimators:
         if reference.text.endswith(SUFFIX):
-            continue  # As many times the cost as there are resamples.
+            continue  # The cost of the estimator times the number of resamples.
         measured = [cost(open_estimator(reference), *shape, folder) for shape in SHAPES]
         cells = [
             each.failure

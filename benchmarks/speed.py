@@ -1,8 +1,8 @@
-"""How fast estimating is and how much room it takes, each figure beside its limits.
+"""Measure time and space of estimation, with limits beside each figure.
 
-Every figure is measured in a process of its own, those of one core bound to it. Run it alone: what else the
-machine does is measured too. The comparison with scikit-learn and those with torch are ratios within one
-process, and hold on a busy machine as well.
+Each figure is measured in a separate process; figures for one core are bound to one. Run it alone, since
+other work on the machine affects the figures. The comparisons with scikit-learn and torch are ratios within
+one process, which hold on a busy machine too.
 """
 
 import argparse
@@ -28,15 +28,15 @@ TRAINING_COUNT = 1_000_000
 
 @dataclass(frozen=True)
 class Figure:
-    """What is measured.
+    """A figure to measure.
 
     Attributes:
-        name: of the figure.
-        unit: of what is measured and of the limits.
-        must: what must not be exceeded, None if nothing.
-        aim: what is aimed at, None if nothing.
+        name: name of the figure.
+        unit: unit of the figure and its limits.
+        must: limit that must not be exceeded, or None.
+        aim: target, or None.
         measure: see ``MEASURES``.
-        cores: how many it may use; all if None.
+        cores: maximum number of cores; all if None.
     """
 
     name: str
@@ -66,7 +66,7 @@ FIGURES = (
 def median_seconds(
     work: Callable[[], object], repeats: int, clock: Callable[[], float] = time.perf_counter
 ) -> float:
-    """Median time of some calls, after one that is not measured."""
+    """Return the median time of some calls, after one that is not measured."""
     work()
     times = []
     for _ in range(repeats):
@@ -85,7 +85,7 @@ def one_estimate(n: int, d: int, repeats: int) -> float:
 
 
 def normals(n: int, d: int, seed: int = 0):  # noqa: ANN201 — NumPy is imported by those that need it alone
-    """A sample of correlated normals, d columns a side."""
+    """Draw a sample of correlated normals, d columns per side."""
     import numpy as np
 
     x, noise = np.random.default_rng(seed).standard_normal((2, n, d))
@@ -112,7 +112,7 @@ def first_answer() -> float:
 def installed_size() -> float:
     """10⁶ bytes that installing the package alone adds to a fresh environment, compiled Python files too."""
     with tempfile.TemporaryDirectory() as folder:
-        # A copy: building leaves files behind.
+        # A copy, since building leaves files behind.
         source, environment = Path(folder, "source"), Path(folder, "environment")
         shutil.copytree(
             ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "mistworks-data")
@@ -139,7 +139,7 @@ def million_points(tied: bool = False) -> float:
     """Seconds of one estimate of a million points, the first in its process.
 
     Args:
-        tied: of each side one column of integers and two of rounded values.
+        tied: use one column of integers and two of rounded values per side.
     """
     import mistworks
 
@@ -152,7 +152,7 @@ def million_points(tied: bool = False) -> float:
 
 
 def peak_memory() -> float:
-    """10⁹ bytes of a process that estimates from a million tied points, which themselves take 0.05."""
+    """10⁹ bytes of a process that estimates from a million tied points, which alone take 0.05."""
     million_points(tied=True)
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
 
@@ -195,7 +195,7 @@ def against_ksg() -> float:
 
 
 def against_torch() -> float:
-    """Time of the statistics over that of the torch code, which says what they are."""
+    """Time of the statistics over that of the reference in torch."""
     import torch
 
     from mistworks.statistics import oracle, summarise_many
@@ -225,7 +225,7 @@ MEASURES: Mapping[str, Callable[[], float]] = {
 
 
 def measured(figure: Figure) -> tuple[float | None, str]:
-    """The figure, measured in a fresh process, or None and why not."""
+    """Measure a figure in a fresh process. Return it, or None and the reason."""
     command = [sys.executable, __file__, "--measure", figure.measure]
     environment = dict(os.environ)
     if figure.cores is not None:
@@ -238,7 +238,7 @@ def measured(figure: Figure) -> tuple[float | None, str]:
 
 
 def speeds(figures: Sequence[Figure] = FIGURES) -> list[list[str]]:
-    """A row a figure: name, what is measured, what must be reached, the aim, and the ratio to the first."""
+    """Return a row per figure: name, measurement, limit, target, and the ratio to the limit."""
     rows = []
     for figure in figures:
         value, failure = measured(figure)

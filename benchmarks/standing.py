@@ -1,4 +1,4 @@
-"""The figures that the estimator was built for, each beside what it must reach, and where it errs most."""
+"""The figures that the estimator was built for, with limits and targets, and where it errs most."""
 
 from collections.abc import Callable, Iterable
 from itertools import product
@@ -19,7 +19,7 @@ from mistworks.evaluation.suites.bmi import bmi_40
 from mistworks.evaluation.suites.mtest import m_test
 from mistworks.evaluation.suites.null import GROUPS as NULL_GROUPS
 
-# What must be reached and what is aimed at, by the names of the figures.
+# Limit and target by the names of the figures.
 TARGETS = {
     "m-test IMD, n 10-100: MSE": ("1.2", "0.9"),
     "m-test IMD, n 100-300: MSE": ("0.020", "0.012"),
@@ -47,12 +47,12 @@ TARGETS = {
 ALARMS = ("6 %", "4–6 %")
 GROUP_COVERAGE = ("84–96 %", "")
 RIVALS = ("plug-in", "gaussian-copula", "ksg")
-"""Beginnings of the names of the estimators whose best is the bar for each group of `ordinary`."""
+"""Prefixes of the names of the estimators whose best is the bar for each group of `ordinary`."""
 MOST_FAILURES = 0.1
-"""Of a rival in a group; with more it is no rival there."""
+"""Maximum share of failures of a rival in a group."""
 
 FAST_WAVE = "mixture-waves-2x1"
-"""The distribution of `beyond` whose dependence estimators take for noise."""
+"""The distribution of `beyond` whose dependence estimators mistake for noise."""
 
 # Distributions of `beyond` that `mistworks.simulation.general` draws in the same form, or nearly, with other
 # parameters.
@@ -83,10 +83,10 @@ WORST = 10
 
 
 def standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
-    """The figures of an estimator beside what it must reach, what was aimed at and what can be reached.
+    """Return the figures of an estimator with limits, targets and what can be reached.
 
-    The last column is the semiparametric efficiency bound (`bounds`): of a mean squared error the mean of
-    Var[i] / n, of a mean absolute error the mean of √(2 Var[i] / πn), that of a normal error.
+    The last column is the semiparametric efficiency bound (`bounds`): the mean of Var[i] / n for a mean
+    squared error, and the mean of √(2 Var[i] / πn), for normal errors, for a mean absolute error.
 
     Args:
         evaluated: results on every suite.
@@ -122,7 +122,7 @@ def standing(evaluated: Evaluated, large: Evaluated, first: str) -> str:
 
 
 def _reachable_squares(part: Results) -> dict[str, str]:
-    """The bounds of the mean squared errors of `m-test`, by the names of the figures."""
+    """Return the bounds of the mean squared errors of `m-test`, by the names of the figures."""
     bound = bounds(m_test())[part.position]
     n_bin = DEFAULT_BINS.of_n(part)
     reachable = {}
@@ -134,7 +134,7 @@ def _reachable_squares(part: Results) -> dict[str, str]:
 
 
 def _reachable_errors() -> dict[str, str]:
-    """The bounds of the mean absolute errors of `bmi-40`, by the names of the figures."""
+    """Return the bounds of the mean absolute errors of `bmi-40`, by the names of the figures."""
     suite = bmi_40((500, 1_000, 10_000))
     n, bound = np.array([case.n for case in suite.cases()]), bounds(suite)
     errors = np.sqrt(2 * bound / np.pi)
@@ -156,7 +156,7 @@ def _independence(part: Results) -> Iterable[list[object]]:
 
 
 def _alarms(part: Results) -> Iterable[list[str]]:
-    """False alarms of each group of `null`, at all n together."""
+    """Return the false alarms of each group of `null`, over all n."""
     for group in ("continuous and other margins", *NULL_GROUPS):
         chosen = part.family == group if group in NULL_GROUPS else ~np.isin(part.family, NULL_GROUPS)
         for row in false_alarms(part[chosen], levels=(0.9,)):
@@ -166,7 +166,7 @@ def _alarms(part: Results) -> Iterable[list[str]]:
 
 
 def _groups(evaluated: Evaluated, first: str) -> Iterable[list[str]]:
-    """Error and coverage in each group of `ordinary`, beside the best of the classical estimators."""
+    """Return error and coverage in each group of `ordinary`, with the best classical estimator."""
     own = next(part for part in of(evaluated, "ordinary") if part.estimator == first)
     for group in sorted(set(own.family.tolist())):
         part, bar = own[own.family == group], ("", "")
@@ -184,7 +184,7 @@ def _groups(evaluated: Evaluated, first: str) -> Iterable[list[str]]:
 
 
 def _best_rival(evaluated: Evaluated, group: str) -> tuple[float, str, IntArray] | None:
-    """The least MAE of the rivals in a group, whose it is, and the datasets on which no rival fails."""
+    """Return the minimum MAE of the rivals in a group, its estimator, and the datasets without failures."""
     parts = [part for part in of(evaluated, "ordinary") if part.estimator.startswith(RIVALS)]
     parts = [part for part in parts if not part.estimator.endswith(SUFFIX)]
     parts = [part[part.family == group] for part in parts]
@@ -215,7 +215,7 @@ def _coverage(name: str, part: Results) -> Iterable[list[object]]:
 def _best_other(
     evaluated: Evaluated, suite: str, first: str, chosen: Callable[[Results], NDArray[np.bool_]]
 ) -> tuple[float, str]:
-    """The least mean absolute error of another estimator on chosen datasets, and its name; or inf and ""."""
+    """Return the minimum MAE of other estimators on some datasets, and its estimator; or inf and ""."""
     parts = of(evaluated, suite)
     most = max(len(part) for part in parts)
     errors = {np.inf: ""}
@@ -228,7 +228,7 @@ def _best_other(
 
 
 def _scores(evaluated: Evaluated, suite: str, first: str) -> Iterable[list[str]]:
-    """The interval score beside the best bootstrap's, on the datasets where that has one."""
+    """Return the interval score with the best bootstrap's, on the datasets where that has one."""
     parts = {part.estimator: part for part in of(evaluated, suite)}
     own = parts[first]
     found = []
@@ -254,7 +254,7 @@ def _scores(evaluated: Evaluated, suite: str, first: str) -> Iterable[list[str]]
 def by_group(
     evaluated: Evaluated, suite: str, first: str, group_of: Callable[[Results], NDArray[Any]]
 ) -> str:
-    """Errors of the estimator and its rivals by groups of datasets, and what its intervals cover."""
+    """Return errors of the estimator and its rivals by groups of datasets, and coverage of its intervals."""
     parts = {part.estimator: part for part in of(evaluated, suite)}
     rivals = [name for name in parts if name.startswith(RIVALS) and not name.endswith(SUFFIX)]
     own = parts[first]
@@ -275,7 +275,7 @@ def _error(part: Results) -> str:
 
 
 def worst(evaluated: Evaluated, suite: str, first: str) -> str:
-    """The distributions of a suite on which the estimator errs most, beside the best other's error."""
+    """Return the distributions of a suite on which the estimator errs most, with the best other error."""
     own = next(part for part in of(evaluated, suite) if part.estimator == first)
     rows = []
     for name in sorted(set(own.name.tolist())):
@@ -297,7 +297,7 @@ def worst(evaluated: Evaluated, suite: str, first: str) -> str:
 
 
 def by_form(evaluated: Evaluated, first: str) -> str:
-    """Errors on the distributions of `beyond` whose form the training families share, and on the others."""
+    """Return errors on distributions of `beyond` with the form of a training family, and on the others."""
     own = next(part for part in of(evaluated, "beyond") if part.estimator == first)
     rows = []
     for label, shared in (("form shared with a training family", True), ("no such form in training", False)):

@@ -1,4 +1,4 @@
-"""Tables of figures in Markdown, for what the benchmarks write."""
+"""Tables of figures in Markdown."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 
 def of(evaluated: "Evaluated", suite: str) -> "list[Results]":
-    """The results of every estimator on a suite."""
+    """Return the results of all estimators on a suite."""
     return [part for part in evaluated.results if part.suite == suite]
 
 
 def pair(value: float | None, error: float | None) -> str:
-    """A figure with its standard error."""
+    """Format a figure with its standard error."""
     return "—" if value is None else figure(value) + ("" if error is None else f" ± {error:.2g}")
 
 
 def figure(value: float | None) -> str:
-    """A figure of three digits."""
+    """Format a figure with three digits."""
     return "—" if value is None else f"{value:.3g}"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column is text."""
+    """Format a table whose first column is text."""
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

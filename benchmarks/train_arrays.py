@@ -1,7 +1,7 @@
 """Train and calibrate an estimator from files of statistics: ``python benchmarks/train_arrays.py --help``.
 
-The pipeline does the same from stores, with records of what was made from what; this is for trials, and for a
-machine that has torch and little else.
+The pipeline does the same from stores, with records of the origin of each result. This script is for trials,
+and for machines with little more than torch.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from mistworks.training.arrays import ArraySummaries
 
 
 def main() -> None:
-    """Train, calibrate, save."""
+    """Train, calibrate and save an estimator."""
     parser = argparse.ArgumentParser(description=__doc__)
     for split in ("train", "validation", "calibration"):
         parser.add_argument(split, type=Path, help="a file that ArraySummaries.save wrote")

@@ -12,24 +12,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-
-import mistworks
-from benchmarks.kinds import (
+from kinds import (
     KINDS,
-    Answer,
-    Trial,
-    ask,
     classes_identical,
     few_points,
     integers_independent,
     labels,
     rare_bit,
     repeated_rows,
-    seeded,
     separable_classes,
     strong_normal,
 )
+from numpy.typing import NDArray
+from trial import Answer, Trial, ask, seeded
+
+import mistworks
 from mistworks.errors import MistworksWarning
 from mistworks.evaluation.distributions.strong import StrongNormal
 
