@@ -94,8 +94,8 @@ def _line(kind: str, parameters: Parameters, answer: Answer) -> str:
 
 def summary_of(answers: Mapping[str, Sequence[Answer]]) -> str:
     """Return a table with a line per kind, and one for all."""
-    rows = [_row(kind, found) for kind, found in answers.items()]
-    everything = [answer for found in answers.values() for answer in found]
+    rows = [_row(kind, of_kind) for kind, of_kind in answers.items()]
+    everything = [answer for of_kind in answers.values() for answer in of_kind]
     head = [
         "kind",
         "trials",

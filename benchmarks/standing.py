@@ -201,13 +201,13 @@ def _best_rival(evaluated: Evaluated, group: str) -> tuple[float, str, IntArray]
 
 
 def _coverage(name: str, part: Results) -> Iterable[list[object]]:
-    found = coverage(part, levels=(0.9,))
-    for row in found:
+    coverages = coverage(part, levels=(0.9,))
+    for row in coverages:
         if row.family == "all":
             shown = f"{row.coverage:.1%} ({row.low:.1%}–{row.high:.1%})"
             yield [f"{name}, n {row.n_bin}: 90 % interval covers", row.count, shown]
     if name == "m-test":
-        families = [row.coverage for row in found if row.family != "all" and row.n_bin == "all"]
+        families = [row.coverage for row in coverages if row.family != "all" and row.n_bin == "all"]
         inside = sum(0.86 <= share <= 0.94 for share in families)
         yield ["m-test: families of which it covers 86–94 %", len(part), f"{inside} of {len(families)}"]
 
@@ -231,16 +231,16 @@ def _scores(evaluated: Evaluated, suite: str, first: str) -> Iterable[list[str]]
     """Return the interval score with the best bootstrap's, on the datasets where that has one."""
     parts = {part.estimator: part for part in of(evaluated, suite)}
     own = parts[first]
-    found = []
+    scored = []
     for name, part in parts.items():
         if name.endswith(SUFFIX) and not name.startswith(first):
             kept = part[part.has_quantiles]
             other = next(iter(coverage(kept, levels=(0.9,))), None)
             if other is not None:
                 same = own[np.isin(own.position, kept.position)]
-                found.append((other.score, name, next(iter(coverage(same, levels=(0.9,))))))
-    if found:
-        score, name, row = min(found, key=lambda entry: entry[0])
+                scored.append((other.score, name, next(iter(coverage(same, levels=(0.9,))))))
+    if scored:
+        score, name, row = min(scored, key=lambda entry: entry[0])
         label = f"{suite}: interval score where {name} has intervals"
         yield [
             label,

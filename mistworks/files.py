@@ -40,8 +40,8 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise MistworksError(
-            f"{path} could not be written ({error.strerror or error}). "
-            "Free space or mend permissions there, then run again."
+            f"Expected to write {path}, got: {error.strerror or error}. Free space or mend permissions "
+            "there, then run again."
         ) from error
 
 

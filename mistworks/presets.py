@@ -42,7 +42,7 @@ class Preset(FrozenConfig):
             MistworksError: the preset has no such split, or the count is less than 1.
         """
         if name not in self.splits:
-            raise MistworksError(f"split {name!r} is unknown; choose one of {', '.join(self.splits)}")
+            raise MistworksError(f"Expected one of the splits {', '.join(self.splits)}, got {name!r}.")
         config = self.splits[name]
         return config if count is None else SplitConfig.parse({**dict(config), "count": count})
 
@@ -148,17 +148,16 @@ def load_preset(name: str) -> Preset:
         return PRESETS[name]
     if not name.endswith(".json"):
         raise MistworksError(
-            f"preset {name!r} is unknown; choose one of {', '.join(PRESETS)}, or give the path of a .json "
-            "file"
+            f"Expected a preset, {', '.join(PRESETS)} or the path of a .json file, got {name!r}."
         )
     try:
         text = Path(name).read_text(encoding="utf-8")
     except OSError as error:
         raise MistworksError(
-            f"the preset {name} cannot be read ({error.strerror}); correct the path"
+            f"Expected to read the preset {name}, got: {error.strerror}. Correct the path."
         ) from None
     except UnicodeDecodeError:
-        raise MistworksError(f"the preset {name} is not text in UTF-8; give a JSON file") from None
+        raise MistworksError(f"Expected JSON in UTF-8 in the preset {name}, got something else.") from None
     return Preset.parse(text)
 
 

@@ -157,14 +157,14 @@ class Calibration(FrozenConfig):
         self, quantiles: Array, n: IntArray, d: IntArray, strangeness: Array | None
     ) -> tuple[NDArray[np.intp], Array]:
         """Return, per wanted level, the next extended quantile above it and the fraction of the way."""
-        asked = self._asked(quantiles, n, d)
+        requested = self._requested(quantiles, n, d)
         if self.widening is not None and strangeness is not None:
-            asked = _stretched(asked, *self.widening.factors(strangeness))
-        right = np.searchsorted(_EXTENDED_Z, asked).clip(1, len(_EXTENDED_Z) - 1)
+            requested = _stretched(requested, *self.widening.factors(strangeness))
+        right = np.searchsorted(_EXTENDED_Z, requested).clip(1, len(_EXTENDED_Z) - 1)
         left_z, right_z = _EXTENDED_Z[right - 1], _EXTENDED_Z[right]
-        return right, (asked - left_z) / (right_z - left_z)
+        return right, (requested - left_z) / (right_z - left_z)
 
-    def _asked(self, quantiles: Array, n: IntArray, d: IntArray) -> Array:
+    def _requested(self, quantiles: Array, n: IntArray, d: IntArray) -> Array:
         """Return the levels to request from the network as z, shape (B, len(LEVELS))."""
         log_n, size, log_d = (
             _hats(value, knots)
@@ -241,18 +241,18 @@ def _extended(quantiles: Array) -> Array:
     )
 
 
-def _stretched(asked: Array, below: Array, above: Array) -> Array:
-    """Return the levels to request instead of ``asked``, which is read at z times a factor on either side.
+def _stretched(requested: Array, below: Array, above: Array) -> Array:
+    """Return the levels to request instead, from ``requested`` at z times a factor on either side.
 
     Args:
-        asked: requested levels by wanted level, shape (B, len(LEVELS)).
+        requested: requested levels by wanted level, shape (B, len(LEVELS)).
         below: factors for levels below one half, shape (B,).
         above: factors for those above, shape (B,).
     """
-    result = asked.copy()
+    result = requested.copy()
     for row in np.flatnonzero((below > 1) | (above > 1)):
         wanted = _Z * np.where(_Z < 0, below[row], above[row])
-        values = asked[row]
+        values = requested[row]
         low_slope = max((values[_LOW] - values[0]) / _TAIL, _LEAST_STRETCH)
         high_slope = max((values[-1] - values[_HIGH]) / _TAIL, _LEAST_STRETCH)
         result[row] = (

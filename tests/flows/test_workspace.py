@@ -160,7 +160,7 @@ def test_a_pipeline_without_a_validation_split_is_refused(tmp_path: Path) -> Non
     del preset["splits"]["validation"]
     file = tmp_path / "mine.json"
     file.write_text(json.dumps(preset))
-    with pytest.raises(MistworksError, match="split 'validation' is unknown"):
+    with pytest.raises(MistworksError, match=r"Expected one of the splits .*, got 'validation'"):
         plan_pipeline(str(file), None, Workspace.of(tmp_path))
 
 
