@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from mistworks.estimation.many import estimate_many
     from mistworks.estimation.selection import FeatureScore, FeatureScores, feature_scores
     from mistworks.stores import open_store
+    from mistworks.tables.matrix import matrix
+    from mistworks.tables.result import Matrix
 
 __version__ = "0.1.0"
 
@@ -22,6 +24,7 @@ __all__ = [
     "FeatureScore",
     "FeatureScores",
     "IndependenceTest",
+    "Matrix",
     "MistworksError",
     "MistworksWarning",
     "__version__",
@@ -30,6 +33,7 @@ __all__ = [
     "feature_scores",
     "independence_test",
     "load",
+    "matrix",
     "open_store",
     "shipped",
 ]
@@ -40,6 +44,7 @@ _HOMES = {
     "FeatureScore": "mistworks.estimation.selection",
     "FeatureScores": "mistworks.estimation.selection",
     "IndependenceTest": "mistworks.estimation.independence",
+    "Matrix": "mistworks.tables.result",
     "MistworksError": "mistworks.errors",
     "MistworksWarning": "mistworks.errors",
     "estimate": "mistworks.dependence",
@@ -47,6 +52,7 @@ _HOMES = {
     "feature_scores": "mistworks.estimation.selection",
     "independence_test": "mistworks.estimation.independence",
     "load": "mistworks.estimation.estimator",
+    "matrix": "mistworks.tables.matrix",
     "open_store": "mistworks.stores",
     "shipped": "mistworks.estimation.estimator",
 }

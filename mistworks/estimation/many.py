@@ -47,13 +47,14 @@ def estimate_many(
     Raises:
         MistworksError: a pair is not a sample, values are missing, or the estimator does not exist.
     """
-    estimator = _estimator(model)
+    estimator = estimator_of(model)
     if missing != "raise" or classes:
         pairs = (read_pair(x, y, missing=missing, classes=classes) for x, y in pairs)
     return [estimate for part in _parts(pairs) for estimate in estimator.estimate_many(part)]
 
 
-def _estimator(model: Model) -> BatchEstimator:
+def estimator_of(model: Model) -> BatchEstimator:
+    """Return the estimator that a user named, read from its folder if it is one."""
     if model is None:
         return shipped()
     return load(model) if isinstance(model, str | Path) else model
@@ -78,4 +79,4 @@ def _size(values: object) -> int:
     return math.prod(shape) if shape else len(values) if isinstance(values, Sized) else 1
 
 
-__all__ = ["BatchEstimator", "Model", "estimate_many"]
+__all__ = ["BatchEstimator", "Model", "estimate_many", "estimator_of"]
