@@ -189,10 +189,13 @@ def _explained(version: str, location: str) -> Iterator[None]:
         raise
     except Exception as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
+        if isinstance(error, MistworksError):
+            # What to do is said below.
+            reason = reason.partition(". ")[0]
         raise MissingModelError(
-            f"Expected the model of {version} at {location}, got: {reason}. Restore its artifacts from a "
-            "backup, or delete the version and register its estimator again; a champion goes with "
-            "`mistworks rollback`."
+            f"Expected to load the model of {version} at {location}, got: {reason.rstrip('.')}. Restore its "
+            "artifacts from a backup, or delete the version and register its estimator again; a champion "
+            "goes with `mistworks rollback`."
         ) from error
 
 
