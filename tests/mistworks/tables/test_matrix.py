@@ -235,7 +235,7 @@ def test_a_bar_is_shown_on_a_terminal_only(
         ({"level": 1.0}, "Expected a level between 0 and 1, got 1.0"),
         ({"columns": ["hail"]}, "got 'hail', which is none"),
         ({"classes": ["hail"]}, "Expected classes to be names of columns of the frame, got 'hail'"),
-        ({"model": POINT_ESTIMATOR}, "point estimate only"),
+        ({"model": POINT_ESTIMATOR}, "Expected an estimator with quantiles"),
         ({"missing": "fill"}, "Expected missing to be raise, drop or category"),
         ({"model": Path("nowhere")}, "nowhere"),
     ],
