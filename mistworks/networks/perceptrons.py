@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Protocol, Self, cast
 
 import numpy as np
 from typing_extensions import override
@@ -67,7 +67,7 @@ class Perceptrons(Predictor):
         """
         self.config = config
         self._tensors = dict(tensors)
-        _require_shapes(self._tensors, shapes(config))
+        require_shapes(self._tensors, shapes(config))
         self._columns = np.array(config.columns())
         self._candidates = np.array(config.candidates())
         self._centre, self._scale = (self._tensors[name][self._columns] for name in ("centre", "scale"))
@@ -122,23 +122,7 @@ class Perceptrons(Predictor):
 
     def _knots(self, statistics: FloatArray, standardised: FloatArray) -> FloatArray:
         """Return each member's quantiles at the knots on the scale t, shape (members, B, KNOTS)."""
-        tensors = self._tensors
-        hidden = _linear(tensors, "embed", standardised)
-        for block in range(self.config.blocks):
-            inner = _silu(_linear(tensors, f"body.{block}.inner", _normalised(hidden)))
-            hidden += _linear(tensors, f"body.{block}.outer", inner)
-        head = _linear(tensors, "head", _normalised(hidden))
-        count = len(self._candidates)
-        weights = _softmax(head[..., :count])
-        middle = (
-            to_scale((weights * self._estimates(statistics)).sum(axis=-1, keepdims=True))
-            + head[..., count : count + 1]
-        )
-        steps = np.logaddexp(np.float32(0.0), head[..., count + 1 :] - np.float32(2.0))
-        half = (KNOTS - 1) // 2
-        above = middle + steps[..., half:].cumsum(axis=-1)
-        below = middle - steps[..., :half].cumsum(axis=-1)[..., ::-1]
-        return np.concatenate([below, middle, above], axis=-1)
+        return member_knots(self._tensors, self.config.blocks, standardised, self._estimates(statistics))
 
     def _estimates(self, statistics: FloatArray) -> FloatArray:
         """Return the candidate estimates in nats, limited by the entropy cap, shape (B, K)."""
@@ -182,6 +166,34 @@ class Perceptrons(Predictor):
         )
 
 
+def member_knots(
+    tensors: Mapping[str, FloatArray], blocks: int, standardised: FloatArray, estimates: FloatArray
+) -> FloatArray:
+    """Return each member's quantiles at the knots on the scale t, shape (members, B, KNOTS).
+
+    `mistworks.networks.residual.Members` has the formulas.
+
+    Args:
+        tensors: weights by name, see `member_shapes`.
+        blocks: number of residual blocks.
+        standardised: what the members see of B samples, shape (B, C).
+        estimates: candidate estimates in nats, shape (B, K).
+    """
+    hidden = _linear(tensors, "embed", standardised)
+    for block in range(blocks):
+        inner = _silu(_linear(tensors, f"body.{block}.inner", _normalised(hidden)))
+        hidden += _linear(tensors, f"body.{block}.outer", inner)
+    head = _linear(tensors, "head", _normalised(hidden))
+    count = estimates.shape[1]
+    weights = _softmax(head[..., :count])
+    middle = to_scale((weights * estimates).sum(axis=-1, keepdims=True)) + head[..., count : count + 1]
+    steps = np.logaddexp(np.float32(0.0), head[..., count + 1 :] - np.float32(2.0))
+    half = (KNOTS - 1) // 2
+    above = middle + steps[..., half:].cumsum(axis=-1)
+    below = middle - steps[..., :half].cumsum(axis=-1)[..., ::-1]
+    return np.concatenate([below, middle, above], axis=-1)
+
+
 def _linear(tensors: Mapping[str, FloatArray], name: str, values: FloatArray) -> FloatArray:
     """Apply each member's own linear map to values of shape (B, inputs) or (members, B, inputs)."""
     return np.asarray(np.matmul(values, tensors[f"{name}.weight"]) + tensors[f"{name}.bias"])
@@ -222,28 +234,61 @@ def _sizes(statistics: FloatArray) -> tuple[IntArray, IntArray]:
 
 def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:
     """Return the shape of each tensor of a network, by name."""
-    columns, hidden, members = len(config.columns()), config.hidden, config.members
-    outputs = len(config.candidates()) + KNOTS
-    tensor_shapes: dict[str, tuple[int, ...]] = {
+    columns = len(config.columns())
+    return {
         "centre": (len(statistic_names()),),
         "scale": (len(statistic_names()),),
         "origin": (columns,),
         "whitening": (columns, columns),
+        **member_shapes(config),
     }
 
+
+class MemberSizes(Protocol):
+    """Sizes of members: what they read, mix and compute with."""
+
+    @property
+    def members(self) -> int:
+        """How many they are."""
+
+    @property
+    def hidden(self) -> int:
+        """Width of a residual block."""
+
+    @property
+    def blocks(self) -> int:
+        """Number of residual blocks."""
+
+    def columns(self) -> list[int]:
+        """Positions of the numbers that they read."""
+
+    def candidates(self) -> list[int]:
+        """Positions of the estimates that they mix."""
+
+
+def member_shapes(config: MemberSizes) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each tensor of the members, by name."""
+    columns, hidden, members = len(config.columns()), config.hidden, config.members
+    result: dict[str, tuple[int, ...]] = {}
+
     def linear(name: str, inputs: int, outputs: int) -> None:
-        tensor_shapes[f"{name}.weight"] = (members, inputs, outputs)
-        tensor_shapes[f"{name}.bias"] = (members, 1, outputs)
+        result[f"{name}.weight"] = (members, inputs, outputs)
+        result[f"{name}.bias"] = (members, 1, outputs)
 
     linear("embed", columns, hidden)
     for block in range(config.blocks):
         linear(f"body.{block}.inner", hidden, hidden)
         linear(f"body.{block}.outer", hidden, hidden)
-    linear("head", hidden, outputs)
-    return tensor_shapes
+    linear("head", hidden, len(config.candidates()) + KNOTS)
+    return result
 
 
-def _require_shapes(tensors: Mapping[str, FloatArray], expected: Mapping[str, tuple[int, ...]]) -> None:
+def require_shapes(tensors: Mapping[str, FloatArray], expected: Mapping[str, tuple[int, ...]]) -> None:
+    """Raise an error for weights of another network.
+
+    Raises:
+        MistworksError: a tensor is missing, unknown or of another shape.
+    """
     actual = {name: values.shape for name, values in tensors.items()}
     for name in sorted({*actual, *expected}):
         if actual.get(name) != expected.get(name):

@@ -12,6 +12,7 @@ from mistworks.dataset import FloatArray
 from mistworks.estimation.entropy_cap import cap_columns
 from mistworks.estimation.estimate import LEVELS_Z
 from mistworks.networks.config import SummaryNetworkConfig
+from mistworks.networks.perceptrons import MemberSizes
 from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
 from mistworks.statistics.layout import statistic_names
 
@@ -55,7 +56,7 @@ class Members(nn.Module):
         count: number of perceptrons.
     """
 
-    def __init__(self, count: int, config: SummaryNetworkConfig) -> None:
+    def __init__(self, count: int, config: MemberSizes) -> None:
         super().__init__()
         self.count = count
         hidden, self._candidates = config.hidden, len(config.candidates())

@@ -74,20 +74,26 @@ class SummaryNetwork(ResidualNetwork):
             table: shape (N, S), on the CPU.
             groups: group of the family of each sample, shape (N,).
         """
-        low, middle, high = torch.quantile(table, torch.tensor([0.1, 0.5, 0.9]), dim=0)
-        deviation = table.std(dim=0)
-        scale = torch.where(high - low > _LEAST_SCALE, (high - low) / 2.56, deviation).clamp_min(_LEAST_SCALE)
+        middle, scale = scaling_of(table)
         self.centre.copy_(middle)
         self.scale.copy_(scale)
         inputs = torch.asinh((table - middle) / scale)[:, self.columns.cpu()].double()
         known = [inputs, *(inputs[torch.from_numpy(groups != group)] for group in self.left_out)]
         for number, part in enumerate(known):
-            origin, whitening = _whitening(part)
+            origin, whitening = whitening_of(part)
             self.origin[number].copy_(origin)
             self.whitening[number].copy_(whitening)
 
 
-def _whitening(inputs: Tensor) -> tuple[Tensor, Tensor]:
+def scaling_of(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Return centre and scale of each of the numbers in a table of shape (N, S)."""
+    low, middle, high = torch.quantile(table, torch.tensor([0.1, 0.5, 0.9]), dim=0)
+    deviation = table.std(dim=0)
+    scale = torch.where(high - low > _LEAST_SCALE, (high - low) / 2.56, deviation).clamp_min(_LEAST_SCALE)
+    return middle, scale
+
+
+def whitening_of(inputs: Tensor) -> tuple[Tensor, Tensor]:
     """Return the mean of standardised statistics (N, C), and a map (C, C) to covariance about 1."""
     mean = inputs.mean(dim=0)
     centred = inputs - mean

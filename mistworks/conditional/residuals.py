@@ -1,0 +1,179 @@
+"""What Z leaves unexplained of the columns of X and Y: residuals of regressions, in NumPy alone.
+
+For any function h, I(X;Y|Z) = I(X − h(Z);Y|Z), and likewise with the scale: dividing by s(Z) > 0 changes
+nothing. Where h and s are what X follows, the residual is independent of Z, and I(X;Y|Z) is the plain mutual
+information of the residuals.
+
+Columns are read as normal scores of their ranks, so that no strictly monotone map of a column changes
+anything beyond the sign of a residual. The features of Z are cosines of its ranks, which are even or odd
+under a reversal, and products of them; a ridge chosen by leave-one-out error for each column keeps those
+that help (Allen, "The relationship between variable selection and data augmentation and a method for
+prediction", Technometrics 1974: eᵢ / (1 − hᵢᵢ)). What is returned are the leave-one-out residuals, since
+fitted ones are too small.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mistworks.conditional.reduction import Ranked
+from mistworks.normal import inverse_cdf
+from mistworks.preparation.reading import Side
+
+Array = NDArray[np.float64]
+
+# Frequencies of each of the columns of Z, by how many there are, and of the products of two.
+_FREQUENCIES = {1: 16, 2: 10, 3: 7, 4: 6, 8: 4, 16: 3, 32: 2}
+_PRODUCTS = {2: 5, 3: 3, 4: 2, 10: 1}
+_MOST_CLASSES = 12
+_RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+_LEAST_GAIN = 0.01
+_MOST_LEVERAGE = 0.95
+# A column of so few values is a class or a count: its residual still tells them apart.
+_LEAST_LOG = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Residuals of the columns of a side.
+
+    Attributes:
+        side: the residuals, d columns; columns of class labels as they were.
+        explained: share of the variance of each column that Z explains out of sample, shape (d,), at least 0.
+        scaled: share of the variance of log squared residuals that Z explains, shape (d,), at least 0.
+    """
+
+    side: Side
+    explained: Array
+    scaled: Array
+
+
+class Regression:
+    """Ridge regressions on features of Z, all from one decomposition each.
+
+    Args:
+        z: the columns of Z, one at least.
+    """
+
+    def __init__(self, z: Ranked) -> None:
+        linear, others = _features(z)
+        self._designs = [_Design(linear)]
+        if others.shape[1]:
+            self._designs.append(_Design(np.hstack([linear, others])))
+
+    def residuals(self, part: Ranked) -> Residuals:
+        """Leave-one-out residuals of each column, divided by how far they spread where Z is alike."""
+        numbers = np.flatnonzero(~_is_class(part))
+        values = part.side.values.copy()
+        explained, scaled = np.zeros(part.d), np.zeros(part.d)
+        if len(numbers):
+            scores = normal_scores(part.ranks[numbers]).T
+            scores = (scores - scores.mean(axis=0)) / np.maximum(scores.std(axis=0), 1e-9)
+            errors, explained[numbers] = self._predict(scores)
+            logs = np.log(np.square(errors) + _LEAST_LOG)
+            rest, scaled[numbers] = self._predict(logs)
+            spread = np.exp(0.5 * np.clip(logs - rest, -6.0, 3.0))
+            values[numbers] = (errors / spread).T
+        return Residuals(
+            Side(np.ascontiguousarray(values), part.side.nominal, part.side.labels), explained, scaled
+        )
+
+    def _predict(self, targets: Array) -> tuple[Array, Array]:
+        """Leave-one-out errors by the best design and ridge for each column, and what share they explain."""
+        n = len(targets)
+        centred = (targets - targets.mean(axis=0)) * (n / (n - 1))
+        total = np.maximum(np.square(centred).mean(axis=0), 1e-12)
+        best, errors = total * (1.0 - _LEAST_GAIN), centred.copy()
+        for design in self._designs:
+            for candidate in design.errors(targets):
+                loss = np.square(candidate).mean(axis=0)
+                better = loss < best
+                best = np.where(better, loss, best)
+                errors = np.where(better, candidate, errors)
+        share = 1.0 - np.square(errors).mean(axis=0) / total
+        return errors, np.maximum(share, 0.0)
+
+
+class _Design:
+    """Features, decomposed: Φ = U S Vᵀ through the eigenvectors of ΦᵀΦ."""
+
+    def __init__(self, features: Array) -> None:
+        centred = features - features.mean(axis=0)
+        squares, vectors = np.linalg.eigh(centred.T @ centred)
+        self._n = len(features)
+        kept = squares > 1e-9 * max(squares[-1], 1e-30)
+        self._squares = squares[kept]
+        self._left = centred @ (vectors[:, kept] / np.sqrt(self._squares))
+        self._left_squares = np.square(self._left)
+
+    def errors(self, targets: Array) -> list[Array]:
+        """Leave-one-out errors of targets of shape (n, m), by the ridge."""
+        centred = targets - targets.mean(axis=0)
+        along = self._left.T @ centred
+        errors = []
+        for ridge in _RIDGES:
+            shrink = self._squares / (self._squares + ridge * self._n)
+            leverage = self._left_squares @ shrink + 1.0 / self._n
+            if leverage.mean() > 0.8:
+                continue
+            rest = centred - self._left @ (shrink[:, None] * along)
+            errors.append(rest / (1.0 - np.minimum(leverage, _MOST_LEVERAGE))[:, None])
+        return errors
+
+
+def normal_scores(ranks: NDArray[np.int32]) -> Array:
+    """Φ⁻¹(rank / (n + 1)) of half ranks of shape (d, n)."""
+    n = ranks.shape[1]
+    # Each of the 2n − 1 values that a half rank can take is looked up.
+    table = inverse_cdf((np.arange(2 * n - 1) / 2.0 + 1.0) / (n + 1))
+    return np.asarray(table[ranks])
+
+
+def _is_class(part: Ranked) -> NDArray[np.bool_]:
+    """Columns of labels; two labels are numbers as well as any."""
+    classes = part.side.nominal.copy()
+    for column in np.flatnonzero(classes):
+        classes[column] = len(np.unique(part.ranks[column])) > 2
+    return classes
+
+
+def _features(z: Ranked) -> tuple[Array, Array]:
+    """Linear features of shape (n, p): normal scores and classes; and others: cosines and products."""
+    n = z.ranks.shape[1]
+    classes = _is_class(z)
+    numbers = z.ranks[~classes]
+    linear = [row[:, None] for row in normal_scores(numbers)]
+    linear += [_indicators(row) for row in z.ranks[classes]]
+    d = len(numbers)
+    count = _allowed(_FREQUENCIES, d, n) if d else 0
+    if not count:
+        return np.hstack(linear), np.empty((n, 0))
+    angles = np.pi * (numbers.T / 2.0 + 1.0) / (n + 1)
+    cosines = np.stack([np.cos(k * angles) / k for k in range(1, count + 1)], axis=2)
+    others = [cosines.reshape(n, -1)]
+    order = _allowed(_PRODUCTS, d, n) if d > 1 else 0
+    for k in range(1, order + 1):
+        for m in range(1, order + 2 - k):
+            for i in range(d):
+                chosen = slice(i + 1, d) if k == m else np.flatnonzero(np.arange(d) != i)
+                others.append(1.4 * cosines[:, i, k - 1 : k] * cosines[:, chosen, m - 1])
+    if classes.sum() == 1 and d <= 4:
+        others.append((linear[-1][:, :, None] * cosines[:, None, :, :3].reshape(n, 1, -1)).reshape(n, -1))
+    return np.hstack(linear), np.hstack(others)
+
+
+def _indicators(row: NDArray[np.int32]) -> Array:
+    """Which of the most frequent classes each point is in, shape (n, classes)."""
+    values, codes, counts = np.unique(row, return_inverse=True, return_counts=True)
+    least = np.sort(counts)[-min(_MOST_CLASSES, len(values))]
+    kept = np.flatnonzero(counts >= max(least, 2))
+    return np.asarray((codes[:, None] == kept).astype(np.float64) * 1.5)
+
+
+def _allowed(table: dict[int, int], d: int, n: int) -> int:
+    count = next((value for most, value in table.items() if d <= most), 0)
+    return count if n >= 200 else (count + 1) // 2
+
+
+__all__ = ["Regression", "Residuals", "normal_scores"]
