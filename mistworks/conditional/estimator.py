@@ -17,16 +17,16 @@ from mistworks.conditional.network import ConditionalConfig, ConditionalNetwork
 from mistworks.conditional.reduction import Reduced, reduce
 from mistworks.conditional.summary import MOST_POINTS, Question, ask, read
 from mistworks.config import FrozenConfig
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.errors import MistworksError, MistworksWarning, warn
 from mistworks.estimation.calibration import Calibration
 from mistworks.estimation.estimate import LEVELS, LEVELS_Z, UNFAMILIAR, Estimate
 from mistworks.estimation.estimator import Estimator, load, shipped
 from mistworks.estimation.folder import pack, unpack
 from mistworks.estimation.many import BatchEstimator, Model
-from mistworks.estimation.notices import Notice, warn
+from mistworks.estimation.notices import Notice, warn_of
 from mistworks.files import write_whole
 from mistworks.preparation.prepare import LOWER_BOUND
-from mistworks.preparation.reading import read_side
+from mistworks.preparation.reading import read_sides
 
 _FOLDER = Path(__file__).parents[1] / "weights" / "conditional"
 _WEIGHTS, _CONFIG = "model.safetensors", "config.json"
@@ -74,7 +74,7 @@ class ConditionalEstimator:
         """Conditional mutual information of triples (x, y, z), in their order.
 
         Args:
-            triples: sides of n points each, or what `mistworks.preparation.reading.read_side` reads.
+            triples: sides of n points each, or what `mistworks.preparation.reading.read_sides` reads.
             base: the estimator of mutual information that is asked.
 
         Raises:
@@ -99,7 +99,7 @@ class ConditionalEstimator:
                     unlike,
                 )
             )
-        warn(notices, len(estimates), stack_level=3)
+        warn_of(notices, len(estimates))
         return estimates
 
     def _estimate_part(self, samples: Sequence[Reduced], base: BatchEstimator) -> tuple[list[Estimate], int]:
@@ -118,7 +118,7 @@ class ConditionalEstimator:
         for i, estimate in zip(plain, answers, strict=False):
             estimates[i] = estimate
         if not questions:
-            return estimates, 0
+            return _with_sizes(estimates, samples), 0
         starts = len(plain) + np.cumsum([0, *(len(question.pairs) for question in questions)])
         parts = [answers[start:stop] for start, stop in pairwise(starts.tolist())]
         infinite = 0
@@ -128,7 +128,7 @@ class ConditionalEstimator:
             unbounded = _is_infinite(question, part)
             infinite += unbounded
             estimates[i] = _unbounded(estimate, question, part) if unbounded else estimate
-        return estimates, infinite
+        return _with_sizes(estimates, samples), infinite
 
     def _answers(
         self, samples: Sequence[Reduced], questions: Sequence[Question], parts: Sequence[Sequence[Estimate]]
@@ -210,17 +210,12 @@ def conditional_many(triples: Iterable[ConditionalTriple], model: Model = None) 
     if model is None:
         return estimator.estimate_many(triples, shipped())
     base: BatchEstimator = load(model) if isinstance(model, str | Path) else model
+    if base is shipped():
+        return estimator.estimate_many(triples, base)
     if not isinstance(base, Estimator) or base.sha256 != estimator.estimator_sha256:
         warn(
-            [
-                Notice(
-                    "intervals of conditional mutual information were calibrated with the estimator that "
-                    "comes with the package, and with another they may be too narrow",
-                    1,
-                )
-            ],
-            1,
-            stack_level=2,
+            "intervals of conditional mutual information were calibrated with the estimator that comes with "
+            "the package, and with another they may be too narrow"
         )
     return estimator.estimate_many(triples, base)
 
@@ -250,22 +245,20 @@ def _parts(triples: Iterable[ConditionalTriple]) -> Iterator[list[Reduced]]:
 
 
 def _read(x: object, y: object, z: object) -> Reduced:
-    sides = read_side(x, "x"), read_side(y, "y"), read_side(z, "z")
-    lengths = [len(side) for side in sides]
-    if len(set(lengths)) > 1:
-        raise MistworksError(
-            f"Expected x, y and z with the same number of rows, got {', '.join(f'{n:,}' for n in lengths)}. "
-            "Pass rows of the same observations."
-        )
-    return _part_of(reduce(*sides))
+    return _part_of(reduce(*read_sides([("x", x), ("y", y), ("z", z)])))
 
 
 def _part_of(sample: Reduced) -> Reduced:
     """The sample, or of a large one as many points as the calibration knows."""
     if sample.n <= MOST_POINTS or 0 in sample.sizes:
         return sample
+    warn(f"the network reads up to {MOST_POINTS:,} points, and a part of the {sample.n:,} was used")
     rows = sample.some_rows(MOST_POINTS)
     return reduce(*(part.side.rows(rows) for part in (sample.x, sample.y, sample.z)))
+
+
+def _with_sizes(estimates: Sequence[Estimate], samples: Sequence[Reduced]) -> list[Estimate]:
+    return [replace(one, n_used=sample.n) for one, sample in zip(estimates, samples, strict=True)]
 
 
 def _capped(quantiles: NDArray[np.float64], cap: tuple[float, float] | None) -> NDArray[np.float64]:

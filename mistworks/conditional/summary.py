@@ -8,7 +8,7 @@ quantiles are never subtracted. The same is asked of the residuals of X and Y, s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ from mistworks.conditional.residuals import Regression, Residuals, normal_scores
 from mistworks.estimation.estimate import Estimate
 from mistworks.networks.scale import to_scale
 from mistworks.preparation.reading import MIN_POINTS, Side
+from mistworks.preparation.table import joined
 
 VERSION: Literal["1"] = "1"
 """Changes whenever what the network reads does; weights fit one version only."""
@@ -107,9 +108,9 @@ def ask(sample: Reduced) -> Question:
     regression = Regression(z)
     rest_x, rest_y = regression.residuals(x), regression.residuals(y)
     pairs = {
-        "x_yz": (x.side, joined(y.side, z.side)),
+        "x_yz": (x.side, _beside(y.side, z.side)),
         "x_z": (x.side, z.side),
-        "y_xz": (y.side, joined(x.side, z.side)),
+        "y_xz": (y.side, _beside(x.side, z.side)),
         "y_z": (y.side, z.side),
         "x_y": (x.side, y.side),
     }
@@ -117,9 +118,9 @@ def ask(sample: Reduced) -> Question:
         a, b = rest_x.side, rest_y.side
         pairs |= {
             "rest_xy": (a, b),
-            "rest_x_yz": (a, joined(b, z.side)),
+            "rest_x_yz": (a, _beside(b, z.side)),
             "rest_x_z": (a, z.side),
-            "rest_y_xz": (b, joined(a, z.side)),
+            "rest_y_xz": (b, _beside(a, z.side)),
             "rest_y_z": (b, z.side),
         }
     states = [states_of(part.ranks) for part in (x, y, z)]
@@ -168,14 +169,8 @@ def read(
     return features.astype(np.float32), candidates.clip(0.0, _MOST_NATS).astype(np.float32)
 
 
-def joined(first: Side, second: Side) -> Side:
-    """The columns of both sides as one."""
-    return Side(
-        np.concatenate([first.values, second.values]),
-        np.concatenate([first.nominal, second.nominal]),
-        tuple(range(len(first.nominal) + len(second.nominal))),
-        max(first.rounding, second.rounding),
-    )
+def _beside(first: Side, second: Side) -> Side:
+    return cast("Side", joined([first, second]))
 
 
 def _helps(rest: Residuals) -> bool:
@@ -326,4 +321,4 @@ def _entropy_error(part: Ranked) -> float:
     return float(np.sqrt(max(variance, 0.0) / part.ranks.shape[1]))
 
 
-__all__ = ["CANDIDATES", "FEATURES", "MOST_POINTS", "PAIRS", "VERSION", "Question", "ask", "joined", "read"]
+__all__ = ["CANDIDATES", "FEATURES", "MOST_POINTS", "PAIRS", "VERSION", "Question", "ask", "read"]

@@ -127,10 +127,10 @@ def test_quantiles_are_in_order_and_results_in_the_order_of_triples() -> None:
 def test_bad_triples_are_refused_in_one_sentence() -> None:
     x, y, z = sample(7)
     with pytest.raises(
-        MistworksError, match=r"Expected x, y and z with the same number of rows, got 300, 300, 9\. Pass"
+        MistworksError, match=r"Expected x and z with the same number of rows, got 300 and 9\. Pass"
     ):
         conditional(x, y, z[:9])
-    with pytest.raises(MistworksError, match="Expected finite numbers in z, got 2 that are not"):
+    with pytest.raises(MistworksError, match="Expected no missing values in z, got 2"):
         conditional(x, y, np.where(np.arange(300)[:, None] == 3, np.nan, z))
     with pytest.raises(MistworksError, match="Expected z with at least one column, got none"):
         conditional(x, y, z[:, :0])
