@@ -8,7 +8,7 @@ quantiles are never subtracted. The same is asked of the residuals of X and Y, s
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -170,7 +170,7 @@ def read(
 
 
 def _beside(first: Side, second: Side) -> Side:
-    return cast("Side", joined([first, second]))
+    return joined([first, second])
 
 
 def _helps(rest: Residuals) -> bool:

@@ -199,7 +199,9 @@ def made_up_table(count: int, seed: int) -> TripleTable:
 
 
 def test_fitting_finds_intervals_that_cover_and_survives_a_round_trip(tmp_path: Path) -> None:
-    config = FittingConfig(network=ConditionalConfig(members=2, hidden=16, blocks=1), epochs=12)
+    config = FittingConfig(
+        network=ConditionalConfig(members=2, hidden=16, blocks=1), epochs=8, folds=2, fold_members=1
+    )
     fitted = fit(made_up_table(3_000, 0), "of-another", config)
     again = fit(made_up_table(3_000, 0), "of-another", config)
     test = made_up_table(2_000, 1)
