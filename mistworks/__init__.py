@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from mistworks.estimation.independence import IndependenceTest, independence_test
     from mistworks.estimation.many import estimate_many
     from mistworks.estimation.selection import FeatureScore, FeatureScores, feature_scores
+    from mistworks.selection import Selection, select
+    from mistworks.selection.selector import MutualInformationSelector
     from mistworks.stores import open_store
     from mistworks.tables.matrix import matrix
     from mistworks.tables.result import Matrix
@@ -27,6 +29,8 @@ __all__ = [
     "Matrix",
     "MistworksError",
     "MistworksWarning",
+    "MutualInformationSelector",
+    "Selection",
     "__version__",
     "estimate",
     "estimate_many",
@@ -35,6 +39,7 @@ __all__ = [
     "load",
     "matrix",
     "open_store",
+    "select",
     "shipped",
 ]
 
@@ -47,6 +52,8 @@ _HOMES = {
     "Matrix": "mistworks.tables.result",
     "MistworksError": "mistworks.errors",
     "MistworksWarning": "mistworks.errors",
+    "MutualInformationSelector": "mistworks.selection.selector",
+    "Selection": "mistworks.selection",
     "estimate": "mistworks.dependence",
     "estimate_many": "mistworks.estimation.many",
     "feature_scores": "mistworks.estimation.selection",
@@ -54,6 +61,7 @@ _HOMES = {
     "load": "mistworks.estimation.estimator",
     "matrix": "mistworks.tables.matrix",
     "open_store": "mistworks.stores",
+    "select": "mistworks.selection",
     "shipped": "mistworks.estimation.estimator",
 }
 

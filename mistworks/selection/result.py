@@ -1,0 +1,199 @@
+"""Which columns were selected, in which order, and how surely."""
+
+import html
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mistworks.errors import MistworksError
+from mistworks.estimation.estimate import Estimate
+from mistworks.extras import how_to_install
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_COLOUR = "#0072b2"
+
+
+class SelectedColumn(NamedTuple):
+    """One column of a selection.
+
+    Attributes:
+        name: what it is called: its label in a table, else its position.
+        position: where it is among the columns of X.
+        gain: conditional mutual information I(column; y | columns before it), with its interval.
+        total: I(columns up to this one; y), with its interval.
+        p_value: of the test whether the best of the columns that were left, or the best pair of them, tells
+            more of y than chance; an upper bound where the test stopped early.
+        permutations: how many samples were permuted for it.
+        in_pair: whether the column was found together with the one before or after it, since neither told
+            anything significant by itself.
+    """
+
+    name: Hashable
+    position: int
+    gain: Estimate
+    total: Estimate
+    p_value: float
+    permutations: int
+    in_pair: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Selection:
+    """Columns that tell about a target, in the order in which they were selected.
+
+    Iteration gives their names, so that ``X[list(selection)]`` is the DataFrame of the selected columns.
+
+    Attributes:
+        columns: the selected columns.
+        stopped: why no more were selected.
+        n_columns: how many columns there were.
+        n_used: number of rows that were used.
+        alpha: level of the tests.
+        level: level of the intervals that are shown.
+    """
+
+    columns: tuple[SelectedColumn, ...]
+    stopped: str
+    n_columns: int
+    n_used: int
+    alpha: float
+    level: float
+
+    @property
+    def names(self) -> tuple[Hashable, ...]:
+        """What the selected columns are called."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Where the selected columns are in X."""
+        return tuple(column.position for column in self.columns)
+
+    @property
+    def gains(self) -> tuple[Estimate, ...]:
+        """I(column; y | columns before it) of each selected column, in nats."""
+        return tuple(column.gain for column in self.columns)
+
+    @property
+    def p_values(self) -> tuple[float, ...]:
+        """The p-value with which each was selected."""
+        return tuple(column.p_value for column in self.columns)
+
+    @property
+    def total(self) -> Estimate:
+        """I(all selected columns; y) in nats; 0 without a quantile if none was selected."""
+        return self.columns[-1].total if self.columns else Estimate(0.0, n_used=self.n_used)
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __iter__(self) -> Iterator[Hashable]:
+        return iter(self.names)
+
+    def to_frame(self) -> "pd.DataFrame":
+        """A DataFrame with a row for each selected column, in order.
+
+        Its columns are ``position``; ``gain``, ``lower``, ``upper`` and ``total`` in nats; ``p_value`` and
+        ``in_pair``.
+
+        Raises:
+            MistworksError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ModuleNotFoundError:
+            raise MistworksError(
+                f"Expected pandas for a DataFrame, which is not installed. {how_to_install('tables')}."
+            ) from None
+        rows = {
+            "position": self.positions,
+            "gain": [column.gain.mi for column in self.columns],
+            "lower": [ends(column.gain, self.level)[0] for column in self.columns],
+            "upper": [ends(column.gain, self.level)[1] for column in self.columns],
+            "total": [column.total.mi for column in self.columns],
+            "p_value": self.p_values,
+            "in_pair": [column.in_pair for column in self.columns],
+        }
+        # Names that are tuples would otherwise become several levels.
+        return pd.DataFrame(rows, index=pd.Index(self.names, name="column", tupleize_cols=False))
+
+    def plot(self, ax: "Axes | None" = None) -> "Axes":
+        """Draw the gain of each selected column with its interval, the first on top.
+
+        Args:
+            ax: where to draw; None for the current axes of pyplot.
+
+        Raises:
+            MistworksError: matplotlib is not installed.
+        """
+        if ax is None:
+            try:
+                import matplotlib.pyplot as plt
+            except ModuleNotFoundError:
+                raise MistworksError(
+                    f"Expected matplotlib for a plot, which is not installed. {how_to_install('tables')}."
+                ) from None
+            ax = plt.gca()
+        places = np.arange(len(self))
+        values = np.array([column.gain.mi for column in self.columns])
+        intervals = np.array([ends(column.gain, self.level) for column in self.columns]).reshape(-1, 2)
+        drawn = np.isfinite(intervals).all(axis=1)
+        ax.hlines(places[drawn], intervals[drawn, 0], intervals[drawn, 1], color=_COLOUR, linewidth=3)
+        ax.plot(values, places, "o", color=_COLOUR)
+        for place in np.flatnonzero(np.isposinf(intervals[:, 1])):
+            ax.annotate("", (1, place), (values[place], place), ("axes fraction", "data"), "data", _ARROW)
+        ax.set_yticks(places, [str(name) for name in self.names])
+        ax.set_ylim(max(len(self), 1) - 0.5, -0.5)
+        ax.set_xlim(left=0)
+        ax.set_xlabel(f"gain given the columns above, nats ({100 * self.level:g} % interval)")
+        return ax
+
+    def __repr__(self) -> str:
+        head = f"Selection: {len(self)} of {self.n_columns} columns, n = {self.n_used:,}"
+        if not self.columns:
+            return f"{head}; {self.stopped}"
+        width = max(6, *(len(str(name)) for name in self.names))
+        lines = [f"{'column':<{width}}   gain in nats, {100 * self.level:g} % interval    total   p"]
+        for column in self.columns:
+            low, high = ends(column.gain, self.level)
+            interval = f"[{low:.3f}, {high:.3f}]"
+            lines.append(
+                f"{column.name!s:<{width}}   {column.gain.mi:.3f}  {interval:<20}  {column.total.mi:7.3f}"
+                f"   {column.p_value:.2g}{', in a pair' * column.in_pair}"
+            )
+        return "\n".join([head, *lines, f"Stopped: {self.stopped}."])
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        rows = []
+        for column in self.columns:
+            low, high = ends(column.gain, self.level)
+            cells = (
+                str(column.name), f"{column.gain.mi:.3f}", f"{low:.3f} to {high:.3f}",
+                f"{column.total.mi:.3f}", f"{column.p_value:.2g}", "yes" if column.in_pair else "",
+            )  # fmt: skip
+            rows.append(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>")
+        titles = (
+            "column", "gain in nats", f"{100 * self.level:g} % interval", "total in nats", "p", "in a pair"
+        )  # fmt: skip
+        head = "".join(f"<th>{title}</th>" for title in titles)
+        caption = f"{len(self)} of {self.n_columns} columns, n = {self.n_used:,}. Stopped: {self.stopped}."
+        return (
+            f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead>"
+            f"<tbody>{''.join(rows)}</tbody></table>"
+        )
+
+
+def ends(estimate: Estimate, level: float) -> tuple[float, float]:
+    """Return the ends of an interval in nats; NaN for an estimate without quantiles."""
+    return (np.nan, np.nan) if estimate.quantiles is None else estimate.interval(level)
+
+
+_ARROW = {"arrowstyle": "->", "color": _COLOUR, "linewidth": 3}
+
+__all__ = ["SelectedColumn", "Selection", "ends"]
