@@ -17,12 +17,13 @@ def estimate(
     y: object,
     model: Estimator | str | Path | None = None,
     *,
+    given: object | None = None,
     missing: Missing = "raise",
     classes: Collection[Hashable] = (),
     reduce: Reduction | None = None,
     rng: np.random.Generator | int = 0,
 ) -> Estimate:
-    """Mutual information I(X;Y) in nats of a sample.
+    """Mutual information I(X;Y) in nats of a sample, or I(X;Y|Z) given Z.
 
     Constant columns carry no information and are left out: where all of x or all of y is constant, the
     estimate and its intervals are 0. Rows of x and y belong together by position, and those of two pandas
@@ -34,7 +35,9 @@ def estimate(
             `mistworks.preparation.reading`.
         y: n points of Y, shape (n, dy) or (n,), likewise.
         model: an estimator, or what `load` takes; None for the weights that come with the package.
-        missing: ``"raise"`` refuses missing values; ``"drop"`` leaves out the rows that have one in x or y;
+        given: n points of Z, shape (n, dz) or (n,), likewise; the estimate is the conditional mutual
+            information I(X;Y|Z) then, with an interval of its own, see `mistworks.conditional`.
+        missing: ``"raise"`` refuses missing values; ``"drop"`` leaves out the rows that have one anywhere;
             ``"category"`` makes a missing class label a class of its own. `Estimate.n_used` says how many
             rows were used.
         classes: names of columns of numbers that are class labels, such as ``["zip"]``.
@@ -44,20 +47,25 @@ def estimate(
             shipped one reads any number.
 
     Raises:
-        MistworksError: x and y are not a sample, values are missing, or there are no weights.
+        MistworksError: x, y and given are not a sample, values are missing, or there are no weights.
 
     Warns:
         MistworksWarning: the sample is far outside what the model was trained on, rows were moved to match an
             index, or only a part of the rows was used.
     """
+    named = {"x": x, "y": y} | ({} if given is None else {"given": given})
+    limit = None if reduce else MAX_COLUMNS
+    sides = read_sides([*named.items()], missing=missing, classes=classes, max_columns=limit)
+    if reduce is not None:
+        sides = [reduced(side, name, reduce) for name, side in zip(named, sides, strict=True)]
+    if given is not None:
+        # The first plain estimate of a process need not wait for what it does not use.
+        from mistworks.conditional import conditional
+
+        return conditional(*sides, model=model)
     if not isinstance(model, Estimator):
         model = shipped() if model is None else load(model)
-    limit = None if reduce else MAX_COLUMNS
-    sides = read_sides([("x", x), ("y", y)], missing=missing, classes=classes, max_columns=limit)
-    if reduce is not None:
-        sides = [reduced(side, name, reduce) for side, name in zip(sides, "xy", strict=True)]
-    x, y = _random_part(sides, model.network.max_points, rng)
-    return model.estimate(x, y)
+    return model.estimate(*_random_part(sides, model.network.max_points, rng))
 
 
 def _random_part(sides: list[Side], most: int | None, rng: np.random.Generator | int) -> list[Side]:
