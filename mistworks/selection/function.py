@@ -91,7 +91,7 @@ def select(
     _require_count(k, features)
     estimator = shipped() if model is None else load(model) if isinstance(model, str | Path) else model
     rng = np.random.default_rng(rng)
-    features, target = _random_part(*_unrepeated(features, target), rng)
+    features, target = _unrepeated(*_random_part(features, target, rng))
     d = features.shape[1]
     with progress_bar("Selecting columns", k or d, progress) as advance:
         search = Search(features, target, estimator, alpha, rng, advance)

@@ -123,7 +123,9 @@ class Selection:
         return pd.DataFrame(rows, index=pd.Index(self.names, name="column", tupleize_cols=False))
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
-        """Draw the gain of each selected column with its interval, the first on top.
+        """Draw what each selected column tells beyond those above it, with its interval, the first on top.
+
+        Arrows are intervals without an upper end.
 
         Args:
             ax: where to draw; None for the current axes of pyplot.
@@ -141,16 +143,18 @@ class Selection:
             ax = plt.gca()
         places = np.arange(len(self))
         values = np.array([column.gain.mi for column in self.columns])
-        intervals = np.array([ends(column.gain, self.level) for column in self.columns]).reshape(-1, 2)
-        drawn = np.isfinite(intervals).all(axis=1)
-        ax.hlines(places[drawn], intervals[drawn, 0], intervals[drawn, 1], color=_COLOUR, linewidth=3)
+        low, high = np.array([ends(column.gain, self.level) for column in self.columns]).reshape(-1, 2).T
+        unbounded = np.isposinf(high)
+        ax.hlines(places, low, np.where(unbounded, values, high), color=_COLOUR, linewidth=3)
         ax.plot(values, places, "o", color=_COLOUR)
-        for place in np.flatnonzero(np.isposinf(intervals[:, 1])):
-            ax.annotate("", (1, place), (values[place], place), ("axes fraction", "data"), "data", _ARROW)
         ax.set_yticks(places, [str(name) for name in self.names])
         ax.set_ylim(max(len(self), 1) - 0.5, -0.5)
-        ax.set_xlim(left=0)
-        ax.set_xlabel(f"gain given the columns above, nats ({100 * self.level:g} % interval)")
+        ax.set_xlim(0, 1.3 * values.max() if unbounded.any() else None)
+        for place in np.flatnonzero(unbounded):
+            ax.annotate("", (1, place), (values[place], place), ax.get_yaxis_transform(), "data", _ARROW)
+        if not self.columns:
+            ax.text(0.5, 0.5, "no column is selected", transform=ax.transAxes, ha="center", va="center")
+        ax.set_xlabel(f"gain in nats, {100 * self.level:g} % interval")
         return ax
 
     def __repr__(self) -> str:
@@ -158,7 +162,7 @@ class Selection:
         if not self.columns:
             return f"{head}; {self.stopped}"
         width = max(6, *(len(str(name)) for name in self.names))
-        lines = [f"{'column':<{width}}   gain in nats, {100 * self.level:g} % interval    total   p"]
+        lines = [f"{'column':<{width}}   gain in nats, {100 * self.level:g} % interval    total   p at most"]
         for column in self.columns:
             low, high = ends(column.gain, self.level)
             interval = f"[{low:.3f}, {high:.3f}]"

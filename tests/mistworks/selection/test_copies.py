@@ -1,6 +1,8 @@
 """Which columns say the same."""
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mistworks.preparation.reading import read_side
 from mistworks.selection.copies import content_keys
@@ -29,3 +31,15 @@ def test_renamed_classes_are_equal_also_to_numbers() -> None:
 
 def test_constant_columns_have_none() -> None:
     assert keys(np.full(9, 2.5), ["a"] * 9) == [None, None]
+
+
+@given(st.lists(st.integers(-5, 5), min_size=5, max_size=60), st.integers(-9, 9).filter(bool), st.integers())
+def test_a_line_keeps_the_key(values: list[int], slope: int, intercept: int) -> None:
+    first, second = keys(values, [slope * value + intercept % 100 for value in values])
+    assert first == second
+
+
+@given(st.lists(st.integers(0, 3), min_size=5, max_size=60), st.permutations(range(4)))
+def test_new_names_of_classes_keep_the_key(codes: list[int], names: list[int]) -> None:
+    first, second = keys([f"class {code}" for code in codes], [f"{names[code]}" for code in codes])
+    assert first == second

@@ -67,7 +67,7 @@ def test_the_plot_takes_and_returns_axes() -> None:
     figure, ax = plt.subplots()
     assert SELECTION.plot(ax) is ax
     assert [label.get_text() for label in ax.get_yticklabels()] == ["age", "<b>", "('x', 2)"]
-    assert ax.get_xlabel() == "gain given the columns above, nats (80 % interval)"
+    assert ax.get_xlabel() == "gain in nats, 80 % interval"
     assert ax.get_ylim() == (2.5, -0.5)
     assert ax.get_xlim()[0] == 0
     figure.canvas.draw()
