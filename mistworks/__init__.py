@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mistworks.estimation.independence import IndependenceTest, independence_test
     from mistworks.estimation.many import estimate_many
     from mistworks.estimation.selection import FeatureScore, FeatureScores, feature_scores
-    from mistworks.selection import Selection, select
+    from mistworks.selection import SelectedColumn, Selection, select
     from mistworks.selection.selector import MutualInformationSelector
     from mistworks.stores import open_store
     from mistworks.tables.matrix import matrix
@@ -30,6 +30,7 @@ __all__ = [
     "MistworksError",
     "MistworksWarning",
     "MutualInformationSelector",
+    "SelectedColumn",
     "Selection",
     "__version__",
     "estimate",
@@ -53,6 +54,7 @@ _HOMES = {
     "MistworksError": "mistworks.errors",
     "MistworksWarning": "mistworks.errors",
     "MutualInformationSelector": "mistworks.selection.selector",
+    "SelectedColumn": "mistworks.selection",
     "Selection": "mistworks.selection",
     "estimate": "mistworks.dependence",
     "estimate_many": "mistworks.estimation.many",

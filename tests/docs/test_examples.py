@@ -22,6 +22,7 @@ TOLD = {
     "own_family.py": "of the 90 % intervals hold the truth",
     "own_network.py": "quantiles at 5, 50 and 95 %",
     "read_store.py": "its digest: ",
+    "read_table.py": "from 526 of 600 rows",
     "select_columns.py": "3 of 8 columns",
 }
 """What each prints among other things, where its weights are of any use."""
