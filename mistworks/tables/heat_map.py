@@ -11,14 +11,21 @@ from mistworks.tables.packages import imported
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
 
 Array = NDArray[np.float64]
 
+COLOURS = "Blues"
+"""A colour map from nearly white to dark whose lightness alone tells values apart."""
+
 _LONGEST_LABEL = 24
-# More cells than that leave no room for figures in them.
-_MOST_WRITTEN = 12
+# More columns than that leave no room for figures in the cells.
+_MOST_WRITTEN = 15
 _INK = "#333333"
-_NOTHING = "#e3e3e3"
+_NOTHING = "#dedede"
+# In inches; and of the height of a cell, how much a line of text may take.
+_CELL, _WRITTEN_CELL, _LEAST_SIDE, _MOST_SIDE = 0.16, 0.48, 2.6, 30.0
+_LINE = 0.7
 
 
 def clustered(normalized: Array) -> NDArray[np.intp]:
@@ -64,24 +71,27 @@ def draw(
     # A column and itself: no finding, and as strong as can be.
     np.fill_diagonal(values, np.nan)
     image = ax.imshow(np.ma.masked_invalid(values), cmap=colours, vmin=0.0, vmax=1.0, aspect="equal")
-    size = float(np.clip(300 / max(len(labels), 1), 5.0, 9.0))
+    bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.03)
+    is_small = len(labels) <= _MOST_WRITTEN
+    bar.set_label("normalized MI; cells: nats" if is_small else "normalized MI", fontsize=9)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)
+    height = _cell_height(ax, len(labels))
+    size = float(np.clip(_LINE * height, 2.0, 9.0))
     ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=size)
     ax.set_yticks(range(len(labels)), labels, fontsize=size)
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    if len(labels) <= _MOST_WRITTEN:
-        _write(ax, values, written, colours)
-    bar = ax.figure.colorbar(image, ax=ax, fraction=0.04, pad=0.03)
-    bar.set_label("normalized mutual information", fontsize=9)
-    bar.ax.tick_params(labelsize=8)
-    bar.outline.set_visible(False)
+    if is_small:
+        _write(ax, values, written, colours, min(8.0, 0.3 * height))
     return ax
 
 
 def shortened(label: Hashable) -> str:
-    """Return a label on one line, at most 24 characters long."""
+    """Return a label on one line, at most 24 characters long: its beginning and its end."""
     text = " ".join(str(label).split())
-    return text if len(text) <= _LONGEST_LABEL else f"{text[: _LONGEST_LABEL - 1]}…"
+    half = _LONGEST_LABEL // 2
+    return text if len(text) <= _LONGEST_LABEL else f"{text[:half]}…{text[1 - half :]}"
 
 
 def hex_colours(values: Array, cmap: str) -> list[list[str]]:
@@ -96,20 +106,28 @@ def hex_colours(values: Array, cmap: str) -> list[list[str]]:
 
 def _new_axes(count: int, longest: int) -> "Axes":
     pyplot = imported("matplotlib.pyplot", "a heat map")
-    side = float(np.clip(0.55 * count if count <= _MOST_WRITTEN else 0.17 * count + 4.0, 2.6, 24.0))
-    margin = 0.3 + 0.075 * longest
-    figure, ax = pyplot.subplots(figsize=(side + margin + 1.1, side + margin), layout="constrained")
-    del figure
-    return ax  # type: ignore[no-any-return]
+    cell = _WRITTEN_CELL if count <= _MOST_WRITTEN else _CELL
+    side = float(np.clip(cell * count, _LEAST_SIDE, _MOST_SIDE))
+    # Labels are 9 points high at most, and about half as wide as high.
+    margin = 0.2 + 0.5 * min(9.0, _LINE * 72 * side / count) / 72 * longest * 1.2
+    axes: Axes = pyplot.subplots(figsize=(1.05 * side + margin + 0.8, side + margin), layout="constrained")[1]
+    return axes
 
 
-def _write(ax: "Axes", values: Array, written: Array, colours: object) -> None:
+def _cell_height(ax: "Axes", count: int) -> float:
+    """Height of a cell in points, as far as it is known before labels take their room."""
+    box = ax.get_window_extent()
+    return 72 * min(box.width, box.height) / ax.figure.dpi / count
+
+
+def _write(ax: "Axes", values: Array, written: Array, colours: "Colormap", size: float) -> None:
     for (row, column), value in np.ndenumerate(values):
         if row == column:
             continue
-        text = "?" if np.isnan(value) else f"{written[row, column]:.2f}"
-        ink = _INK if np.isnan(value) or luminance(colours(value)) > 0.4 else "white"  # type: ignore[operator]
-        ax.text(column, row, text, ha="center", va="center", fontsize=8, color=ink)
+        text = "–" if np.isnan(value) else f"{written[row, column]:.2f}"
+        dark = not np.isnan(value) and luminance(colours(float(value))) < 0.3
+        ink = "white" if dark else _INK
+        ax.text(column, row, text, ha="center", va="center", fontsize=size, color=ink)
 
 
 def luminance(colour: Sequence[float]) -> float:
@@ -118,4 +136,4 @@ def luminance(colour: Sequence[float]) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-__all__ = ["clustered", "draw", "hex_colours", "luminance", "shortened"]
+__all__ = ["COLOURS", "clustered", "draw", "hex_colours", "luminance", "shortened"]

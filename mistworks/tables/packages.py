@@ -20,8 +20,9 @@ def imported(module: str, purpose: str) -> Any:
     try:
         return import_module(module)
     except ModuleNotFoundError as error:
+        package = (error.name or module).partition(".")[0]
         raise MistworksError(
-            f"Expected {error.name} for {purpose}, which is not installed. {how_to_install('tables')}."
+            f"Expected {package} for {purpose}, which is not installed. {how_to_install('tables')}."
         ) from None
 
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mistworks.tables.heat_map import clustered, hex_colours, shortened
+from mistworks.tables.heat_map import COLOURS, clustered, hex_colours, shortened
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_COLOURS = "cividis_r"
 _CELL, _LETTER, _GAP = 16, 6.2, 6
 _NUMBERS = {"mi": "MI (nats)", "lower": "lower", "upper": "upper", "n": "rows", "p_value": "p"}
 
 
-def render(title: str, about: str, table: "pd.DataFrame", normalized: "pd.DataFrame") -> str:
+def render(
+    title: str, about: str, table: "pd.DataFrame", normalized: "pd.DataFrame", mi: "pd.DataFrame"
+) -> str:
     """Render a page with a heat map and a table of pairs that is sorted by clicks.
 
     Args:
@@ -25,6 +26,7 @@ def render(title: str, about: str, table: "pd.DataFrame", normalized: "pd.DataFr
         about: a sentence below it.
         table: `Matrix.table`.
         normalized: `Matrix.normalized`.
+        mi: `Matrix.mi`.
 
     Raises:
         MistworksError: matplotlib or SciPy is missing.
@@ -34,8 +36,8 @@ def render(title: str, about: str, table: "pd.DataFrame", normalized: "pd.DataFr
     return template.substitute(
         title=escape(title),
         about=escape(about),
-        map=_svg(normalized),
-        scale=", ".join(hex_colours(np.linspace(0, 1, 9)[None], _COLOURS)[0]),
+        map=_svg(normalized, mi),
+        scale=", ".join(hex_colours(np.linspace(0, 1, 9)[None], COLOURS)[0]),
         head=head,
         body=body,
     )
@@ -71,7 +73,7 @@ def as_html(about: str, table: "pd.DataFrame", most: int) -> str:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3f}"
+    return "∞" if value == np.inf else "–" if np.isnan(value) else f"{value:.3f}"
 
 
 def _table(table: "pd.DataFrame") -> tuple[str, str]:
@@ -98,11 +100,13 @@ def _cell(name: str, value: Any) -> str:
     return f'<td data-value="{value}">{text}</td>'
 
 
-def _svg(normalized: "pd.DataFrame") -> str:
+def _svg(normalized: "pd.DataFrame", mi: "pd.DataFrame") -> str:
+    """A clustered heat map; what a cell shows is told where the pointer rests."""
+    nats = mi.to_numpy()
     values = normalized.to_numpy(copy=True)
     order = clustered(values)
     np.fill_diagonal(values, np.nan)
-    colours = hex_colours(values, _COLOURS)
+    colours = hex_colours(values, COLOURS)
     names = list(normalized.index)
     labels = [shortened(names[position]) for position in order]
     margin = _GAP + _LETTER * max(map(len, labels))
@@ -115,16 +119,16 @@ def _svg(normalized: "pd.DataFrame") -> str:
         parts.append(f'<text transform="{turned}">{escape(label)}</text>')
     for row, i in enumerate(order.tolist()):
         for column, j in enumerate(order.tolist()):
-            what = f"{names[i]}" if i == j else f"{names[i]} – {names[j]}: {_shown(values[i, j])}"
+            what = names[i] if i == j else f"{names[i]} – {names[j]}: {_shown(nats[i, j], values[i, j])}"
             parts.append(
                 f'<rect x="{margin + _CELL * column:.1f}" y="{margin + _CELL * row:.1f}" width="{_CELL - 1}" '
-                f'height="{_CELL - 1}" fill="{colours[i][j]}"><title>{escape(what)}</title></rect>'
+                f'height="{_CELL - 1}" fill="{colours[i][j]}"><title>{escape(str(what))}</title></rect>'
             )
     return "".join([*parts, "</svg>"])
 
 
-def _shown(value: float) -> str:
-    return "no estimate" if np.isnan(value) else f"{value:.2f}"
+def _shown(nats: float, normalized: float) -> str:
+    return "no estimate" if np.isnan(nats) else f"{_figure(nats)} nats, normalized {normalized:.2f}"
 
 
 __all__ = ["as_html", "as_text", "render"]

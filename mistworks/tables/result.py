@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mistworks.files import write_whole
-from mistworks.tables.heat_map import draw
+from mistworks.tables.heat_map import COLOURS, draw
 from mistworks.tables.packages import imported
 from mistworks.tables.page import as_html, as_text, render
 from mistworks.tables.significance import PairTests, Tested
@@ -191,13 +191,16 @@ class Matrix:
         frame: pd.DataFrame = pandas.DataFrame(columns).iloc[order].reset_index(drop=True)
         return frame
 
-    def plot(self, ax: "Axes | None" = None, *, cluster: bool = True, cmap: str = "cividis_r") -> "Axes":
-        """Draw a heat map of `normalized`; needs matplotlib.
+    def plot(self, ax: "Axes | None" = None, *, cluster: bool = True, cmap: str = COLOURS) -> "Axes":
+        """Draw a heat map of `normalized`, with `mi` in the cells of a small one; needs matplotlib.
+
+        Grey cells have no estimate.
 
         Args:
             ax: where to draw; None for a new figure of a fitting size.
             cluster: put columns that tell about one another side by side; else keep their order.
-            cmap: name of a colour map of matplotlib; the default is one that colour-blind readers can read.
+            cmap: name of a colour map of matplotlib; the default tells values apart by lightness, so that
+                colour-blind readers can read it.
 
         Returns:
             The axes.
@@ -219,7 +222,7 @@ class Matrix:
         Raises:
             MistworksError: the file cannot be written, or matplotlib or SciPy is missing.
         """
-        write_whole(Path(file), render(title, self._about, self.table(), self.normalized).encode())
+        write_whole(Path(file), render(title, self._about, self.table(), self.normalized, self.mi).encode())
 
     def _names_of(self, numbers: NDArray[np.intp]) -> Any:
         pandas = imported("pandas", "a table of pairs")
@@ -249,11 +252,11 @@ class Matrix:
 
     @property
     def _about(self) -> str:
-        n = self._estimates.n
-        rows = f"{n.max():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
+        n = self._estimates.n[~np.isnan(self._estimates.mi)]
+        rows = "no" if not len(n) else f"{n.max():,}" if n.min() == n.max() else f"{n.min():,} to {n.max():,}"
         return (
-            f"Mutual information of {len(n):,} pairs of {len(self.names)} columns in nats, with "
-            f"{100 * self.level:g} % intervals, from {rows} rows, the strongest first"
+            f"Mutual information of {len(self._estimates.n):,} pairs of {len(self.names)} columns in nats, "
+            f"with {100 * self.level:g} % intervals, from {rows} rows, the strongest first"
         )
 
 
