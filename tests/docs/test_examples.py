@@ -19,6 +19,7 @@ TOLD = {
     "gradient.py": "degrees, ",
     "independence.py": "circle: correlation p = ",
     "lag_profile.py": "the answer comes after 4 steps",
+    "matrix.py": "ash depends on: ",
     "own_family.py": "of the 90 % intervals hold the truth",
     "own_network.py": "quantiles at 5, 50 and 95 %",
     "read_store.py": "its digest: ",
@@ -30,6 +31,7 @@ TOLD = {
 WRITTEN = {
     "csv_interval.py": ["patients.csv", "patients.svg"],
     "lag_profile.py": ["lag_profile.svg"],
+    "matrix.py": ["matrix.html", "matrix.svg"],
     "own_family.py": ["own_family.svg"],
     "read_store.py": ["validation.zarr"],
 }
