@@ -93,7 +93,7 @@ def main() -> None:
     suites = [Measured.of(name) for name in SUITES]
     # In a new folder, since a finished training would take no time.
     with TemporaryDirectory(dir=arguments.root) as folder:
-        source = _FirstSummaries(open_summaries(str(stores / "train.zarr")), arguments.datasets)
+        source = _FirstSummaries(open_summaries(open_store(str(stores / "train.zarr"))), arguments.datasets)
         rows, seconds = _without_groups(suites, source, stores, Path(folder), arguments.epochs)
         step = seconds / (arguments.epochs * len(source))
         rows += _at_equal_compute(suites, stores, Path(folder), 60.0 * arguments.minutes, step)
@@ -126,7 +126,7 @@ def _at_equal_compute(
     url = str(stores / "train.zarr")
     summarising = _seconds_to_summarise(open_store(url))
     datasets = int(budget / (summarising + _EPOCHS_AT_EQUAL_COMPUTE * step))
-    part = _FirstSummaries(open_summaries(url), datasets)
+    part = _FirstSummaries(open_summaries(open_store(url)), datasets)
     estimator, seconds, loss = _summary(tuple(GROUPS), part, stores, folder, _EPOCHS_AT_EQUAL_COMPUTE)
     took = f"{(seconds + summarising * len(part)) / 60:.1f} min"
     name = f"{took}: statistics of {len(part):,} samples, {_EPOCHS_AT_EQUAL_COMPUTE} epochs"
@@ -163,7 +163,7 @@ def _summary(
     preset = PRESETS["shipped"]
     network = SummaryNetworkConfig.parse({**dict(preset.network), "groups": groups})
     training = TrainingConfig.parse({**dict(preset.training), "epochs": epochs, "validate_every": 10**6})
-    validation = open_summaries(str(stores / "validation.zarr"))
+    validation = open_summaries(open_store(str(stores / "validation.zarr")))
     place = folder / f"summary-{'-'.join(groups)}-{len(source)}"
     started = time.perf_counter()
     result = train(source, validation, network, training, place, "ablation")

@@ -14,7 +14,7 @@ from speed import HEAD, speeds
 from standing import by_form, by_group, standing, worst
 from tables import figure, of, pair, table
 
-from flows.evaluate import Evaluated, evaluate_in
+from flows.evaluate import Evaluated, evaluate_planned, plan_evaluation
 from flows.report import report_on
 from flows.services import dask_cluster, services
 from flows.workspace import Workspace
@@ -58,8 +58,10 @@ def main() -> None:
     models, suites = arguments.models.split(","), arguments.suites.split(",")
     with services(arguments.root, dask_cluster(None, None, "tasks.evaluation")) as address:
         here = workspace.on(address)
-        evaluated = evaluate_in(models, suites, here, slow_limit=arguments.slow_limit)
-        large = evaluate_in(arguments.large_models.split(","), ["bmi-40"], here, sizes=[LARGE_SIZE])
+        plan = plan_evaluation(models, suites, here, slow_limit=arguments.slow_limit)
+        evaluated = evaluate_planned(plan, here)
+        large_models = arguments.large_models.split(",")
+        large = evaluate_planned(plan_evaluation(large_models, ["bmi-40"], here, sizes=[LARGE_SIZE]), here)
     report_on(evaluated, arguments.root / "report.html", arguments.root / "costs", uri)
     (arguments.docs / "images").mkdir(parents=True, exist_ok=True)
     for name, picture in pictures(evaluated.results).items():

@@ -23,8 +23,6 @@ from mistworks.errors import MistworksError
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_LONGEST_NAME = 100
-
 
 def flow(
     name: str, run_name: str | Callable[[Mapping[str, Any]], str], *, checked: bool = True
@@ -60,7 +58,7 @@ def flow(
 
 def _named(run_name: Callable[[Mapping[str, Any]], str]) -> Callable[[], str]:
     def name() -> str:
-        return run_name(this_run.parameters)[:_LONGEST_NAME]
+        return run_name(this_run.parameters)
 
     return name
 

@@ -3,27 +3,32 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_serializer
 
 from flows.artifacts import leave_table
 from flows.declaration import flow
-from flows.parameters import Models, Suites, Where, run_name
+from flows.parameters import Models, Suites, Where, named, run_name
 from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
+from mistworks.baselines.bootstrap import SUFFIX
+from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.evaluation.measures import AccuracyRow, accuracy
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.runner import Identity, aligned, identities, random_part
+from mistworks.evaluation.suites import Suite
 from mistworks.evaluation.summary import SummaryRow, summarise
+from storage.datasets.store import Store
 from storage.evaluations.estimators import EstimatorReference, find_estimators
 from storage.evaluations.results import ResultStore
 from storage.evaluations.run_log import log_evaluation
-from storage.evaluations.suites import SuiteReference, find_suite
+from storage.evaluations.suites import SuiteReference, find_suite, suite_of
 from tasks.evaluation import Pairing, evaluate_positions
 from tasks.jobs import Job
 from tasks.on_dask import run_on_dask
@@ -45,7 +50,7 @@ class Evaluated:
     """
 
     results: tuple[Results, ...]
-    suites: Mapping[str, SuiteReference]
+    suites: Mapping[str, Suite]
     datasets: Mapping[str, int]
     estimators: tuple[EstimatorReference, ...]
     computed: int
@@ -61,12 +66,85 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class _OpenSuite:
+class OpenSuite:
+    """An open suite.
+
+    Attributes:
+        reference: a reference from which another process opens it.
+        suite: the suite.
+    """
+
     reference: SuiteReference
-    name: str
-    version: str
-    block: int
-    positions: Mapping[Identity, int]
+    suite: Suite
+
+    @cached_property
+    def positions(self) -> Mapping[Identity, int]:
+        """Positions of its datasets by their identities."""
+        return identities(self.suite)
+
+    @classmethod
+    def of_store(cls, store: Store) -> Self:
+        """Take the datasets of a store.
+
+        Raises:
+            MistworksError: the store is incomplete.
+        """
+        return cls(*suite_of(store))
+
+
+class EvaluationPlan(FrozenConfig):
+    """Open estimators and suites to compare. In recorded parameters, names stand for them.
+
+    Attributes:
+        estimators: estimators to compare.
+        suites: suites to evaluate them on.
+        slow_limit: maximum number of datasets of each suite for a slow estimator.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    estimators: tuple[EstimatorReference, ...]
+    suites: tuple[OpenSuite, ...]
+    slow_limit: int = SLOW_LIMIT
+
+    @model_serializer
+    def _names(self) -> dict[str, Any]:
+        return {"models": self._models, "suites": self._places, "slow_limit": self.slow_limit}
+
+    @property
+    def _models(self) -> list[str]:
+        return [estimator.label for estimator in self.estimators]
+
+    @property
+    def _places(self) -> list[str]:
+        return [suite.reference.text for suite in self.suites]
+
+    @property
+    def title(self) -> str:
+        """Name of its runs."""
+        return named("evaluate", self._models, self._places)
+
+    @property
+    def folders(self) -> list[str]:
+        """Local folders from which workers read estimators and datasets."""
+        texts = [estimator.text.removesuffix(SUFFIX) for estimator in self.estimators] + self._places
+        return [text for text in texts if Path(text).is_dir()]
+
+    def pairings(self) -> "list[_Pairing]":
+        """Pair each estimator with each suite, suites in the outer order."""
+        return [
+            _Pairing(
+                suite,
+                estimator,
+                frozenset(
+                    random_part(
+                        len(suite.positions), self.slow_limit if estimator.slow else None, suite.suite.block
+                    )
+                ),
+            )
+            for suite in self.suites
+            for estimator in self.estimators
+        ]
 
 
 @dataclass(frozen=True)
@@ -79,13 +157,14 @@ class _Pairing:
         wanted: positions of the datasets it is evaluated on.
     """
 
-    suite: _OpenSuite
+    suite: OpenSuite
     estimator: EstimatorReference
     wanted: frozenset[int]
 
     def read(self, store: ResultStore) -> Results | None:
         """Return the wanted rows that exist."""
-        kept = store.read(self.suite.name, self.suite.version, self.estimator.name, self.estimator.version)
+        suite = self.suite.suite
+        kept = store.read(suite.name, suite.version, self.estimator.name, self.estimator.version)
         if kept is None:
             return None
         rows = aligned(kept, self.suite.positions)
@@ -101,7 +180,7 @@ class _Pairing:
         return Job(
             Pairing(self.suite.reference, self.estimator, store.url),
             self.missing(store),
-            lambda position: f"{self.estimator.label} on dataset {position} of {self.suite.name}",
+            lambda position: f"{self.estimator.label} on dataset {position} of {self.suite.suite.name}",
             lambda: self.missing(store),
         )
 
@@ -136,30 +215,41 @@ def evaluate(
         MistworksError: an estimator, a suite or the run does not exist, or datasets could not be evaluated.
     """
     where = workspace or Workspace.of()
-    evaluated = evaluate_in(models, suites, where, sizes=sizes, slow_limit=slow_limit, run_id=run_id)
+    plan = plan_evaluation(models, suites, where, sizes=sizes, slow_limit=slow_limit)
+    evaluated = evaluate_in(plan, where, run_id=run_id)
     rows = [asdict(row) for row in evaluated.summary()]
     leave_table("evaluation", rows, f"{len(rows)} pairings of estimators and suites, in nats and nats²")
     return evaluated
 
 
-def evaluate_in(
+def plan_evaluation(
     models: Sequence[str],
     suites: Sequence[str],
     workspace: Workspace,
     *,
     sizes: Sequence[int] | None = None,
     slow_limit: int = SLOW_LIMIT,
-    run_id: str | None = None,
-    prior_mean: float | None = None,
+) -> EvaluationPlan:
+    """Open the estimators and suites of some names; see `evaluate`.
+
+    Raises:
+        MistworksError: an estimator or a suite does not exist, or two different ones have the same name.
+    """
+    return EvaluationPlan(
+        estimators=tuple(find_estimators(models, workspace.tracking_uri)),
+        suites=tuple(_open_suites(suites, None if sizes is None else tuple(sizes))),
+        slow_limit=slow_limit,
+    )
+
+
+def evaluate_in(
+    plan: EvaluationPlan, workspace: Workspace, *, run_id: str | None = None, prior_mean: float | None = None
 ) -> Evaluated:
-    """Do the same as `evaluate`, in a workspace.
+    """Evaluate as planned, and store the results in a workspace.
 
     Args:
-        models: see `evaluate`.
-        suites: see `evaluate`.
-        workspace: where results, the registry and the Dask cluster are.
-        sizes: see `evaluate`.
-        slow_limit: see `evaluate`.
+        plan: the estimators and the suites.
+        workspace: where results, the run and the Dask cluster are.
         run_id: see `evaluate`.
         prior_mean: mean MI in nats of the training split, the constant prediction that accuracy is compared
             with.
@@ -167,64 +257,38 @@ def evaluate_in(
     Raises:
         MistworksError: see `evaluate`.
     """
+    started = time.monotonic()
+    pairings, store = plan.pairings(), ResultStore(workspace.results)
+    jobs = [job for pairing in pairings if (job := pairing.job(store)).items]
+    computed = sum(len(job.items) for job in jobs)
     with dask_cluster(workspace.dask_address, workspace.workers, "tasks.evaluation") as address:
-        evaluated = evaluate_on_dask(
-            address,
-            list(models),
-            list(suites),
-            None if sizes is None else tuple(sizes),
-            slow_limit,
-            workspace,
-        )
+        if jobs:
+            with progress("evaluate", computed) as report:
+                run_on_dask(
+                    evaluate_positions, jobs, "estimates", address, report, [store.url, *plan.folders]
+                )
+    evaluated = Evaluated(
+        results=tuple(_labelled(pairing, store) for pairing in pairings),
+        suites={each.suite.name: each.suite for each in plan.suites},
+        datasets={each.suite.name: len(each.positions) for each in plan.suites},
+        estimators=plan.estimators,
+        computed=computed,
+        seconds=time.monotonic() - started,
+    )
     if run_id is not None:
         log_evaluation(workspace.tracking_uri, run_id, evaluated.results, prior_mean=prior_mean)
     return evaluated
 
 
-@flow("evaluate", run_name("evaluate", "models", "suites"), checked=False)
-def evaluate_on_dask(
-    dask_address: str,
-    models: list[str],
-    suites: list[str],
-    sizes: tuple[int, ...] | None,
-    slow_limit: int,
-    workspace: Workspace,
-) -> Evaluated:
-    """Do the same as `evaluate`, on a Dask cluster."""
-    started = time.monotonic()
-    estimators, opened = find_estimators(models, workspace.tracking_uri), _open_suites(suites, sizes)
-    pairings = [
-        _Pairing(
-            suite,
-            estimator,
-            frozenset(random_part(len(suite.positions), slow_limit if estimator.slow else None, suite.block)),
-        )
-        for suite in opened
-        for estimator in estimators
-    ]
-    store = ResultStore(workspace.results)
-    jobs = [job for pairing in pairings if (job := pairing.job(store)).items]
-    computed = sum(len(job.items) for job in jobs)
-    if jobs:
-        places = [store.url, *(text for text in (*models, *suites) if Path(text).is_dir())]
-        with progress("evaluate", computed) as report:
-            run_on_dask(evaluate_positions, jobs, "estimates", dask_address, report, places)
-    return Evaluated(
-        results=tuple(_labelled(pairing, store) for pairing in pairings),
-        suites={suite.name: suite.reference for suite in opened},
-        datasets={suite.name: len(suite.positions) for suite in opened},
-        estimators=tuple(estimators),
-        computed=computed,
-        seconds=time.monotonic() - started,
-    )
+evaluate_planned = flow("evaluate", "{plan.title}", checked=False)(evaluate_in)
+"""Run `evaluate_in` as a separate flow."""
 
 
-def _open_suites(texts: Sequence[str], sizes: tuple[int, ...] | None) -> list[_OpenSuite]:
-    opened: dict[str, _OpenSuite] = {}
+def _open_suites(texts: Sequence[str], sizes: tuple[int, ...] | None) -> list[OpenSuite]:
+    opened: dict[str, OpenSuite] = {}
     for text in texts:
         reference, suite = find_suite(text, sizes)
-        found = _OpenSuite(reference, suite.name, suite.version, suite.block, identities(suite))
-        if opened.setdefault(suite.name, found).version != suite.version:
+        if opened.setdefault(suite.name, OpenSuite(reference, suite)).suite.version != suite.version:
             raise MistworksError(
                 f"Expected suites with different names, got two called {suite.name}. Evaluate on them one "
                 "after the other."
@@ -236,9 +300,10 @@ def _labelled(pairing: _Pairing, store: ResultStore) -> Results:
     """Rename results from the name of the code to the requested name."""
     kept = pairing.read(store)
     if kept is None or len(kept) < len(pairing.wanted):
-        found = 0 if kept is None else len(kept)
+        count = 0 if kept is None else len(kept)
         raise MistworksError(
-            f"Expected {len(pairing.wanted):,} results of {pairing.estimator.label} on {pairing.suite.name} "
-            f"at {store.url}, got {found:,}. Have all workers write to the same place."
+            f"Expected {len(pairing.wanted):,} results of {pairing.estimator.label} on "
+            f"{pairing.suite.suite.name} at {store.url}, got {count:,}. Have all workers write to the same "
+            "place."
         )
     return replace(kept, estimator=pairing.estimator.label)

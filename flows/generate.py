@@ -26,10 +26,10 @@ from storage.datasets.opening import create_store, find_manifest, open_store, to
 from storage.datasets.statistics import create_summaries
 from storage.datasets.store import Store
 from storage.datasets.verification import verify
-from storage.places.location import Location
 from tasks.generation import generate_partitions
 from tasks.jobs import Job
 from tasks.on_dask import check_cluster, run_on_dask
+from tasks.stores import OpenedStore
 
 
 @dataclass(frozen=True)
@@ -86,22 +86,23 @@ def generate(
 
 
 def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
-    """Do the same as `generate`, for a planned store.
+    """Generate a store as planned, and keep partitions that are done.
 
     Raises:
         MistworksError: see `generate`.
     """
     # Before the lock, which would create a file in a place that holds something else.
-    begun = find_manifest(plan.url) is not None
-    if begun and not create_store(plan.url, plan.manifest).missing():
-        return _fill(open_store(plan.url), [], None)
+    if (existing := find_manifest(plan.url)) is not None:
+        existing.require_same(plan.manifest, plan.url)
+        if not (store := open_store(plan.url)).missing():
+            return _fill(store, [], None)
     with _alike(workspace, plan.url) as address, one_writer(plan.url):
         target = create_store(plan.url, plan.manifest)
         return _fill(target, target.missing(), address)
 
 
-generate_split = flow("generate", "generate-{plan.manifest.split}", checked=False)(make_store)
-"""Run `make_store` as a separate flow, for the stores of the pipeline."""
+generate_planned = flow("generate", "generate-{plan.manifest.split}-{plan.preset}", checked=False)(make_store)
+"""Run `make_store` as a separate flow."""
 
 
 @flow("regenerate", "regenerate-{store}")
@@ -117,9 +118,17 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
     Raises:
         MistworksError: the store or a partition does not exist, or a partition could not be generated.
     """
-    url = Location.parse(store).url
-    manifest = open_store(url).manifest
-    asked = None if partitions is None else parse_ranges(partitions, manifest.partitions)
+    return rebuild(OpenedStore(store=open_store(store)), partitions, workspace or Workspace.of())
+
+
+def rebuild(opened: OpenedStore, partitions: str | None, workspace: Workspace) -> Generated:
+    """Regenerate partitions of an open store: the given ones, or all that are missing or damaged.
+
+    Raises:
+        MistworksError: see `regenerate`.
+    """
+    url, number_of_partitions = opened.url, opened.store.manifest.partitions
+    asked = None if partitions is None else parse_ranges(partitions, number_of_partitions)
     with one_writer(url):
         target = to_be_completed(open_store(url, read_only=False))
         if asked is None:
@@ -128,8 +137,12 @@ def regenerate(store: StoreUrl, partitions: Partitions | None = None, workspace:
         numbers = sorted({*asked, *target.missing()})
         if not numbers:
             return _fill(target, [], None)
-        with _alike(workspace or Workspace.of(), url) as address:
+        with _alike(workspace, url) as address:
             return _fill(target, numbers, address)
+
+
+regenerate_opened = flow("regenerate", "regenerate-{opened.url}", checked=False)(rebuild)
+"""Run `rebuild` as a separate flow."""
 
 
 @contextmanager
@@ -150,7 +163,7 @@ def _fill(target: Store, numbers: list[int], dask_address: str | None) -> Genera
     if numbers and dask_address is not None:
         if not target.manifest.samples:
             # Before the workers, each of which would otherwise create the arrays of the statistics.
-            create_summaries(target.url)
+            create_summaries(target)
         url, split = target.url, target.manifest.split
         job = Job(
             url,

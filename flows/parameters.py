@@ -11,6 +11,8 @@ from flows.services import PresetName
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 
+_LONGEST_NAME = 100
+
 ChosenPreset = Annotated[
     PresetName | Annotated[str, Field(pattern=r"\.json$", title="JSON file")],
     Field(description="A preset: tiny (seconds), quick, shipped or paper, or the path of one in JSON."),
@@ -70,12 +72,13 @@ def run_name(kind: str, *names: str) -> Callable[[Mapping[str, Any]], str]:
         kind: kind of the run, such as ``"pipeline"``.
         names: names of parameters, in order.
     """
+    return lambda parameters: named(kind, *(parameters.get(name) for name in names))
 
-    def name(parameters: Mapping[str, Any]) -> str:
-        values = [value for name in names if (value := parameters.get(name)) is not None]
-        return "-".join([kind, *(_text(value) for value in values)])
 
-    return name
+def named(kind: str, *values: Any) -> str:
+    """The name of a run: what it is, and those of some values that are not None."""
+    text = "-".join([kind, *(_text(value) for value in values if value is not None)])
+    return text[:_LONGEST_NAME]
 
 
 def _text(value: Any) -> str:

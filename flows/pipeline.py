@@ -9,17 +9,16 @@ from prefect.runtime import flow_run
 
 from flows.artifacts import leave_result, present_champion
 from flows.declaration import flow
-from flows.evaluate import evaluate_in
-from flows.generate import Generated, generate_split
+from flows.evaluate import evaluate_planned
+from flows.generate import Generated, generate_planned
 from flows.parameters import ChosenPreset, DatedSeed, Where, run_name, seed_of
 from flows.plans import PipelinePlan, plan_pipeline, require_room
-from flows.register import register_measured
+from flows.register import Measured, plan_measurement, register_measured
 from flows.services import dask_cluster
 from flows.summarise import Summarised, make_readable
-from flows.train import TrainingData, train_planned
+from flows.train import train_planned
 from flows.workspace import Workspace
 from mistworks.estimation.card import ModelCard
-from mistworks.estimation.estimator import load
 from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.simulation.splits import SplitName
@@ -28,6 +27,7 @@ from storage.places.folders import working_folder
 from storage.registry.lineage import RegisteredVersion
 from storage.registry.runs import training_record
 from storage.registry.tracking import require_tracking
+from tasks.stores import TrainingData
 from tasks.training import Trained
 
 # Data that an estimator was fitted to say nothing about its accuracy.
@@ -83,7 +83,7 @@ def pipeline(preset: ChosenPreset = "quick", seed: DatedSeed = None, workspace: 
 
 
 def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
-    """Do the same as `pipeline`, for a planned run, and show the metrics on the Artifacts page.
+    """Run every step as planned, skip what is done, and show the metrics on the Artifacts page.
 
     Raises:
         MistworksError: see `pipeline`.
@@ -92,52 +92,65 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     before = present_champion(workspace.tracking_uri)
     with dask_cluster(workspace.dask_address, workspace.workers) as address:
         here = workspace.on(address)
-        stores = {split: generate_split(store, here) for split, store in plan.stores.items()}
-    made_from = {split: stores[split] for split in plan.read_in_training}
-    urls = [store.url for store in made_from.values()]
-    summarised = make_readable(urls, plan.training.network, workspace)
+        made = {split: generate_planned(store, here) for split, store in plan.stores.items()}
+    # Workers wrote to them: opened once for reading, for all that follows.
+    stores = {split: open_store(each.url) for split, each in made.items()}
+    made_from = {split: made[split] for split in plan.read_in_training}
+    read = [stores[split] for split in made_from]
+    summarised = make_readable(read, plan.training.network, workspace)
     data = TrainingData(
-        train=stores["train"].url,
-        validation=stores["validation"].url,
-        calibration=made_from["calibration"].url if "calibration" in made_from else None,
-        content_hashes={split: made.content_hash for split, made in stores.items()},
+        train=stores["train"],
+        validation=stores["validation"],
+        calibration=stores["calibration"] if "calibration" in made_from else None,
+        content_hashes={split: each.content_hash for split, each in made.items()},
     )
     trained = train_planned(data, plan.training, workspace)
-    prior_mean = float(open_store(data.train).index.mi.mean())
-    accuracy = evaluate_in(
-        [trained.folder],
-        [made.url for split, made in stores.items() if split not in _FITTED],
-        workspace,
-        run_id=trained.run_id,
-        prior_mean=prior_mean,
-    ).accuracy(prior_mean)
+    prior_mean = float(data.train.index.mi.mean())
+    measurement = plan_measurement(
+        trained.folder, [store for split, store in stores.items() if split not in _FITTED], workspace
+    )
+    evaluated = evaluate_planned(measurement, workspace, run_id=trained.run_id, prior_mean=prior_mean)
+    accuracy = evaluated.accuracy(prior_mean)
     with working_folder(trained.folder) as folder:
+        measured = Measured.of(folder.path, measurement, trained.run_id, metrics(accuracy))
         if not (folder.path / CARD_FILE).exists():
-            card = _model_card(trained, made_from, summarised, accuracy, plan.training.preset, workspace)
-            card.write(folder.path, load(folder.path))
+            seconds = _seconds(plan, made_from, summarised)
+            card = _model_card(trained, made_from, seconds, accuracy, plan.training.preset, workspace)
+            card.write(folder.path, measured.estimator)
             folder.save()
-        registered = register_measured(folder.path, trained.run_id, metrics(accuracy), workspace)
+        registered = register_measured(measured, workspace)
     leave_result(registered, before, workspace.tracking_uri)
-    return Produced(stores, trained.run_id, accuracy, registered)
+    return Produced(made, trained.run_id, accuracy, registered)
+
+
+pipeline_planned = flow("pipeline", "pipeline-{plan.title}", checked=False)(produce)
+"""Run `produce` as a separate flow."""
+
+
+def _seconds(
+    plan: PipelinePlan, made_from: dict[SplitName, Generated], summarised: dict[str, Summarised]
+) -> dict[str, float]:
+    """Return the time taken by each step that this run did completely."""
+    seconds = {}
+    for split, store in made_from.items():
+        partitions = plan.stores[split].manifest.partitions
+        if store.made == partitions:
+            seconds[f"samples of {split}"] = store.seconds
+        if (statistics := summarised.get(store.url)) and statistics.made == partitions:
+            seconds[f"statistics of {split}"] = statistics.seconds
+    return seconds
 
 
 def _model_card(
     trained: Trained,
     made_from: dict[SplitName, Generated],
-    summarised: dict[str, Summarised],
+    seconds: dict[str, float],
     accuracy: Sequence[AccuracyRow],
     preset: str,
     workspace: Workspace,
 ) -> ModelCard:
-    """Return the facts about the estimator for its card. Only steps that ran completely here are timed."""
+    """Return the facts about the estimator for its card."""
     revision = training_record(workspace.tracking_uri, trained.run_id).revision
-    seconds = {}
-    for split, store in made_from.items():
-        partitions = open_store(store.url).manifest.partitions
-        if store.made == partitions:
-            seconds[f"samples of {split}"] = store.seconds
-        if (statistics := summarised.get(store.url)) and statistics.made == partitions:
-            seconds[f"statistics of {split}"] = statistics.seconds
     return ModelCard(
         preset=preset,
         commit=f"{revision.commit}{', with changes' if revision.dirty else ''}",

@@ -5,9 +5,12 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import model_serializer
 
 from flows.workspace import Workspace
+from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
@@ -16,9 +19,8 @@ from storage.datasets.opening import find_manifest, open_store
 from storage.places.location import Location
 
 if TYPE_CHECKING:
-    from mistworks.networks import AnyNetworkConfig
-    from mistworks.presets import Preset
-    from mistworks.training.config import Objective, TrainingConfig
+    from mistworks.presets import Preset, TrainingPlan
+    from mistworks.training.config import Objective
 
 _REQUIRED_SPLITS: tuple[SplitName, ...] = ("train", "validation")
 _SAMPLED = 64
@@ -29,17 +31,28 @@ _INDEX_BYTES = 200
 _OVERHEAD = 1.02
 
 
-@dataclass(frozen=True)
-class StorePlan:
-    """A store to be generated or completed.
+class StorePlan(FrozenConfig):
+    """A store to be generated or completed. In recorded parameters, a few facts stand for its manifest.
 
     Attributes:
         url: its path or URL.
         manifest: its manifest.
+        preset: name of the preset that defines it.
     """
 
     url: str
     manifest: Manifest
+    preset: str
+
+    @model_serializer
+    def _facts(self) -> dict[str, Any]:
+        # A manifest holds a whole mixture of families, and Prefect refuses parameters of 512 KiB.
+        facts = {
+            "split": self.manifest.split,
+            "datasets": self.manifest.count,
+            "seed": self.manifest.root_seed,
+        }
+        return {"url": self.url, "preset": self.preset, **facts}
 
     @property
     def expected_bytes(self) -> int:
@@ -72,36 +85,23 @@ class StorePlan:
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
-    """The training of an estimator.
-
-    Attributes:
-        preset: name of the preset, recorded with the run.
-        network: configuration of the network.
-        training: configuration of the training.
-    """
-
-    preset: str
-    network: "AnyNetworkConfig"
-    training: "TrainingConfig"
-
-    @property
-    def has_quantiles(self) -> bool:
-        """Whether the estimator has quantiles, which can be calibrated."""
-        return self.training.objective != "squared-error"
-
-
-@dataclass(frozen=True)
 class PipelinePlan:
     """Everything that one run of the pipeline produces.
 
     Attributes:
         stores: stores by split, in the order of the splits.
         training: how the estimator is trained on them.
+        seed: the given root of every random stream, or None.
     """
 
     stores: Mapping[SplitName, StorePlan]
-    training: TrainingPlan
+    training: "TrainingPlan"
+    seed: int | None
+
+    @property
+    def title(self) -> str:
+        """Name of its runs: the preset, and the seed if one was given."""
+        return "-".join(str(part) for part in (self.training.preset, self.seed) if part is not None)
 
     @property
     def read_in_training(self) -> tuple[SplitName, ...]:
@@ -131,10 +131,13 @@ def plan_store(
     Raises:
         MistworksError: the preset or the split is unknown, or a number is out of range.
     """
-    return _plan_store(store, split, _load_preset(preset), count, seed, partition_size)
+    chosen, name = _load_preset(preset)
+    return _plan_store(store, split, name, chosen, count=count, seed=seed, partition_size=partition_size)
 
 
-def plan_training(preset: str, objective: "Objective | None" = None, seed: int | None = None) -> TrainingPlan:
+def plan_training(
+    preset: str, objective: "Objective | None" = None, seed: int | None = None
+) -> "TrainingPlan":
     """Plan the training of a preset.
 
     Args:
@@ -145,7 +148,8 @@ def plan_training(preset: str, objective: "Objective | None" = None, seed: int |
     Raises:
         MistworksError: the preset is unknown, or a value is out of range.
     """
-    return _plan_training(preset, _load_preset(preset), objective, seed)
+    chosen, name = _load_preset(preset)
+    return _plan_training(name, chosen, objective, seed)
 
 
 def plan_pipeline(preset: str, seed: int | None, workspace: Workspace) -> PipelinePlan:
@@ -159,19 +163,18 @@ def plan_pipeline(preset: str, seed: int | None, workspace: Workspace) -> Pipeli
     Raises:
         MistworksError: the preset is unknown, lacks a split that training needs, or has a value out of range.
     """
-    chosen = _load_preset(preset)
+    chosen, name = _load_preset(preset)
     for required in _REQUIRED_SPLITS:
         chosen.split(required)
-    from mistworks.presets import preset_name
-
-    name, root_seed = preset_name(preset), seed or 0
+    root_seed = seed or 0
     return PipelinePlan(
         {
-            split: _plan_store(workspace.store(name, root_seed, split), split, chosen, None, root_seed, None)
+            split: _plan_store(workspace.store(name, root_seed, split), split, name, chosen, seed=root_seed)
             for split in SPLITS
             if split in chosen.splits
         },
-        _plan_training(preset, chosen, None, seed),
+        _plan_training(name, chosen, None, seed),
+        seed,
     )
 
 
@@ -194,20 +197,23 @@ def require_room(plans: Iterable[StorePlan]) -> None:
             )
 
 
-def _load_preset(preset: str) -> "Preset":
+def _load_preset(preset: str) -> "tuple[Preset, str]":
+    """Return a preset and its name. Nothing else in a run reads the file of a preset."""
     # Networks need torch, which takes a second to import.
-    from mistworks.presets import load_preset
+    from mistworks.presets import load_preset, preset_name
 
-    return load_preset(preset)
+    return load_preset(preset), preset_name(preset)
 
 
 def _plan_store(
     store: str,
     split: SplitName,
+    name: str,
     preset: "Preset",
-    count: int | None,
+    *,
     seed: int,
-    partition_size: int | None,
+    count: int | None = None,
+    partition_size: int | None = None,
 ) -> StorePlan:
     manifest = Manifest.of(
         split,
@@ -216,19 +222,19 @@ def _plan_store(
         root_seed=seed,
         samples=split not in preset.statistics_only,
     )
-    return StorePlan(Location.parse(store).url, manifest)
+    return StorePlan(url=Location.parse(store).url, manifest=manifest, preset=name)
 
 
 def _plan_training(
     name: str, preset: "Preset", objective: "Objective | None", seed: int | None
-) -> TrainingPlan:
-    from mistworks.presets import preset_name
+) -> "TrainingPlan":
+    from mistworks.presets import TrainingPlan
     from mistworks.training.config import TrainingConfig
 
     changes = {"objective": objective, "seed": seed}
     given = {key: value for key, value in changes.items() if value is not None}
     training = TrainingConfig.parse({**dict(preset.training), **given})
-    return TrainingPlan(preset_name(name), preset.network, training)
+    return TrainingPlan(name, preset.network, training)
 
 
 def _gigabytes(size: int) -> str:

@@ -1,21 +1,24 @@
 """The flow that registers an estimator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import AllowInfNan, ConfigDict, Field, WithJsonSchema
 
 from flows.declaration import flow
-from flows.evaluate import evaluate_in
+from flows.evaluate import EvaluationPlan, OpenSuite, evaluate_planned
 from flows.generate import generate
 from flows.parameters import Where
 from flows.promote import settle
 from flows.workspace import Workspace
+from mistworks.config import FrozenConfig
+from mistworks.estimation.estimator import Estimator
 from mistworks.evaluation import metrics
 from storage.datasets.catalogue import find_by_content
 from storage.datasets.opening import open_store
 from storage.datasets.store import Store
+from storage.evaluations.estimators import find_estimators, trained_estimator
 from storage.places.folders import fetch_folder
 from storage.registry.lineage import RegisteredVersion
 from storage.registry.promotion import champion
@@ -23,7 +26,7 @@ from storage.registry.runs import find_run, training_record
 from storage.registry.tracking import database_path
 from storage.registry.versions import versions
 from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version, shipped_key
-from tasks.training import store_reference
+from tasks.stores import store_reference
 
 SHIPPED_COUNT = 1_000
 """Number of its own validation datasets on which the shipped estimator is measured in an empty registry."""
@@ -55,10 +58,11 @@ def register(
         for reference in (record.train, record.validation)
     )
     prior_mean = float(train.index.mi.mean())
-    evaluated = evaluate_in([model], [validation.url], where, run_id=run_id, prior_mean=prior_mean)
+    plan = plan_measurement(model, [validation], where)
+    evaluated = evaluate_planned(plan, where, run_id=run_id, prior_mean=prior_mean)
     figures = metrics(evaluated.accuracy(prior_mean))
     with fetch_folder(model) as folder:
-        return register_measured.fn(folder, run_id, figures, where)
+        return settle_measured(Measured.of(folder, plan, run_id, figures), where)
 
 
 @flow("register-shipped", "register-shipped")
@@ -95,8 +99,9 @@ def register_shipped(
     store = _validation_store(validation_store, where)
     reference = store_reference(store, "validation", None)
     run_id = record_shipped(reference, where.tracking_uri)
-    evaluated = evaluate_in([str(SHIPPED_FOLDER)], [store.url], where, run_id=run_id)
-    return register_measured.fn(SHIPPED_FOLDER, run_id, metrics(evaluated.accuracy()), where)
+    plan = plan_measurement(str(SHIPPED_FOLDER), [store], where)
+    figures = metrics(evaluate_planned(plan, where, run_id=run_id).accuracy())
+    return settle_measured(Measured.of(SHIPPED_FOLDER, plan, run_id, figures), where)
 
 
 def _versions(tracking_uri: str) -> list[RegisteredVersion]:
@@ -116,20 +121,63 @@ def _validation_store(given: str | None, where: Workspace) -> Store:
     return open_store(generate(url, "validation", "shipped", SHIPPED_COUNT, workspace=where).url)
 
 
-@flow("register", "register-{run_id}", checked=False)
-def register_measured(
-    folder: Path, run_id: str, metrics: Mapping[str, float], workspace: Workspace
-) -> RegisteredVersion:
-    """Register an estimator that was evaluated, with its metrics and lineage, and let the gate decide.
+class Measured(FrozenConfig):
+    """An evaluated estimator. In recorded parameters, its folder stands for it.
 
-    Args:
-        folder: the estimator.
+    Attributes:
+        folder: folder of the estimator.
+        estimator: the estimator in it.
         run_id: the MLflow run of its training, which records what it was trained on.
         metrics: metrics of its evaluation, including ``"validation.mse.all"``.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    folder: Path
+    estimator: Annotated[Estimator, Field(exclude=True), WithJsonSchema({"type": "string"})]
+    run_id: str
+    metrics: Mapping[str, Annotated[float, AllowInfNan(True)]]
+
+    @classmethod
+    def of(cls, folder: Path, plan: EvaluationPlan, run_id: str, metrics: Mapping[str, float]) -> Self:
+        """Take the one estimator of a plan that was carried out."""
+        [reference] = plan.estimators
+        return cls(folder=folder, estimator=trained_estimator(reference), run_id=run_id, metrics=metrics)
+
+
+def plan_measurement(folder: str, stores: Sequence[Store], workspace: Workspace) -> EvaluationPlan:
+    """Plan the evaluation of one estimator on some stores.
+
+    Args:
+        folder: path or URL of the estimator.
+        stores: the stores.
         workspace: where the registry is.
 
     Raises:
-        MistworksError: there is no such training run, or the folder does not hold the estimator that it made.
+        MistworksError: the folder holds no trained estimator, or a store is incomplete.
+    """
+    reference = find_estimators([folder], workspace.tracking_uri)[0]
+    trained_estimator(reference)
+    return EvaluationPlan(
+        estimators=(reference,),
+        suites=tuple(OpenSuite.of_store(store) for store in stores),
+    )
+
+
+def settle_measured(measured: Measured, workspace: Workspace) -> RegisteredVersion:
+    """Register an estimator that was evaluated, with its metrics and lineage, and let the gate decide.
+
+    Args:
+        measured: the estimator, its metrics and its run.
+        workspace: where the registry is.
+
+    Raises:
+        MistworksError: the training run does not exist, or the folder does not hold its estimator.
     """
     uri = workspace.tracking_uri
-    return settle(register_version(folder, run_id, metrics, uri), uri, (workspace.stores,))
+    version = register_version(measured.folder, measured.run_id, measured.metrics, uri, measured.estimator)
+    return settle(version, uri, (workspace.stores,))
+
+
+register_measured = flow("register", "register-{measured.run_id}", checked=False)(settle_measured)
+"""Run `settle_measured` as a separate flow."""

@@ -15,7 +15,6 @@ from mistworks.report import Report, write_report
 from storage.evaluations.costs import cost
 from storage.evaluations.estimators import open_estimator
 from storage.evaluations.run_log import log_file
-from storage.evaluations.suites import open_suite
 from storage.registry.revision import code_revision
 
 CONSISTENCY = "self-consistency"
@@ -74,7 +73,7 @@ def _violations(results: tuple[Results, ...]) -> Mapping[str, tuple[Violation, .
 
 
 def _sample(evaluated: Evaluated, suite: str, position: int) -> tuple[FloatArray, FloatArray]:
-    return open_suite(evaluated.suites[suite]).sample(position)
+    return evaluated.suites[suite].sample(position)
 
 
 def _about(evaluated: Evaluated) -> dict[str, str]:

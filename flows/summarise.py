@@ -11,11 +11,13 @@ from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
 from mistworks.networks import AnyNetworkConfig
+from storage.datasets.opening import open_store
 from storage.datasets.statistics import SummaryStore, create_summaries, has_statistics
-from storage.places.location import Location
+from storage.datasets.store import Store
 from tasks.jobs import Job
 from tasks.on_dask import run_on_dask
 from tasks.statistics import summarise_partitions
+from tasks.stores import OpenedStore
 
 
 @dataclass(frozen=True)
@@ -46,44 +48,57 @@ def summarise(store: StoreUrl, workspace: Where = None) -> Summarised:
     Raises:
         MistworksError: there is no complete store, or a partition is damaged.
     """
+    return summarise_store(OpenedStore(store=open_store(store)), workspace or Workspace.of())
+
+
+def summarise_store(opened: OpenedStore, workspace: Workspace) -> Summarised:
+    """Compute the statistics of every dataset of an open store, and keep those that are done.
+
+    Raises:
+        MistworksError: see `summarise`.
+    """
     started = time.monotonic()
-    where, url = workspace or Workspace.of(), Location.parse(store).url
-    with one_writer(url):
-        summaries = create_summaries(url)
+    with one_writer(opened.url):
+        summaries = create_summaries(opened.store)
         numbers = summaries.missing()
         if numbers:
-            with dask_cluster(where.dask_address, where.workers, "tasks.statistics") as address:
+            with dask_cluster(workspace.dask_address, workspace.workers, "tasks.statistics") as address:
                 _compute(summaries, numbers, address)
-    return Summarised(url, len(summaries), len(numbers), time.monotonic() - started)
+    return Summarised(opened.url, len(summaries), len(numbers), time.monotonic() - started)
 
 
-def summarise_all(stores: Sequence[str], workspace: Workspace) -> dict[str, Summarised]:
+summarise_opened = flow("summarise", "summarise-{opened.url}", checked=False)(summarise_store)
+"""Run `summarise_store` as a separate flow."""
+
+
+def summarise_all(stores: Sequence[Store], workspace: Workspace) -> dict[str, Summarised]:
     """Compute the missing statistics of some stores, on one cluster.
 
     Args:
-        stores: URLs of the stores.
+        stores: the stores.
         workspace: where the Dask cluster is.
 
     Returns:
         What was done, by the URLs of the stores that lacked statistics.
 
     Raises:
-        MistworksError: there is no complete store, or a partition is damaged.
+        MistworksError: a store is not complete, or a partition is damaged.
     """
-    lacking = [url for url in stores if not has_statistics(url)]
+    lacking = [store for store in stores if not has_statistics(store)]
     if not lacking:
         return {}
     with dask_cluster(workspace.dask_address, workspace.workers, "tasks.statistics") as address:
-        return {url: summarise(url, workspace.on(address)) for url in lacking}
+        here = workspace.on(address)
+        return {store.url: summarise_opened(OpenedStore(store=store), here) for store in lacking}
 
 
 def make_readable(
-    stores: Sequence[str], network: AnyNetworkConfig, workspace: Workspace
+    stores: Sequence[Store], network: AnyNetworkConfig, workspace: Workspace
 ) -> dict[str, Summarised]:
     """Compute what a network learns from where stores lack it: nothing, if it learns from samples.
 
     Args:
-        stores: their URLs.
+        stores: the stores.
         network: what is to be trained.
         workspace: where the Dask cluster is.
 
@@ -91,9 +106,9 @@ def make_readable(
         What was computed, by the URLs of those stores.
 
     Raises:
-        MistworksError: there is no complete store, or a partition is damaged.
+        MistworksError: a store is not complete, or a partition is damaged.
     """
-    read: Sequence[str] = network.choose(samples=(), statistics=stores)
+    read: Sequence[Store] = network.choose(samples=(), statistics=stores)
     return summarise_all(read, workspace)
 
 

@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated
@@ -45,6 +46,26 @@ class Preset(FrozenConfig):
             raise MistworksError(f"Expected one of the splits {', '.join(self.splits)}, got {name!r}.")
         config = self.splits[name]
         return config if count is None else SplitConfig.parse({**dict(config), "count": count})
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How an estimator is trained.
+
+    Attributes:
+        preset: name of the preset, recorded with the run.
+        network: what is trained.
+        training: how.
+    """
+
+    preset: str
+    network: AnyNetworkConfig
+    training: TrainingConfig
+
+    @property
+    def has_quantiles(self) -> bool:
+        """Whether the estimator has quantiles, which can be calibrated."""
+        return self.training.objective != "squared-error"
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -166,4 +187,4 @@ def preset_name(name: str) -> str:
     return Path(name).name
 
 
-__all__ = ["PRESETS", "Preset", "load_preset", "preset_name"]
+__all__ = ["PRESETS", "Preset", "TrainingPlan", "load_preset", "preset_name"]

@@ -2,56 +2,52 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 
 import mistworks
-from mistworks.estimation.folder import CONFIG_FILE
+from mistworks.estimation.folder import CONFIG_FILE, read_config
 from mistworks.training import calibrate
-from storage.datasets.opening import open_store
 from storage.places.folders import working_folder
 from storage.places.lock import exclusive
-from storage.registry.runs import StoreReference, log_calibration
+from storage.registry.runs import log_calibration
 from tasks.retries import retried
-from tasks.training import readable, store_reference
+from tasks.stores import TrainingData
+from tasks.training import Trained, readable
 
 
 @retried
 def calibrate_estimator(
-    folder: str,
-    store_url: str,
-    seed: int,
-    run_id: str,
-    tracking_uri: str,
-    content_hash: str | None,
-    report: Callable[[float], None],
-) -> tuple[str, StoreReference]:
-    """Calibrate an estimator on a store, or read the result if this was done before.
+    trained: Trained, data: TrainingData, seed: int, tracking_uri: str, report: Callable[[float], None]
+) -> Trained:
+    """Calibrate an estimator on the calibration split, or read the result if this was done before.
 
     Args:
-        folder: path or URL of the estimator.
-        store_url: store of the calibration split.
+        trained: the training, in whose MLflow run the calibration is recorded.
+        data: the stores. Without a calibration split, nothing is done.
         seed: seed of everything that is drawn for calibration.
-        run_id: the MLflow run of the training, where the calibration is recorded.
         tracking_uri: where the run is kept.
-        content_hash: expected content hash of the store; not checked if None.
         report: called with the share of datasets done.
 
     Returns:
-        The folder of the calibrated estimator, beside the given one, and the store.
+        The training with the folder of the calibrated estimator, beside the given one, and the store.
 
     Raises:
-        MistworksError: the store is missing or damaged, has another split or content than expected, or the
+        MistworksError: the store is damaged, has another split or content than expected, or the
             estimator has no quantiles.
     """
-    store, training = open_store(store_url), folder.rpartition("/")[0]
-    reference = store_reference(store, "calibration", content_hash)
+    if (store := data.calibration) is None:
+        return trained
+    reference = data.reference("calibration", store)
+    training, _, model = trained.folder.rpartition("/")
     with exclusive(training, "training folder"), working_folder(training) as work:
-        estimator = mistworks.load(work.path / folder.rpartition("/")[2])
+        estimator = mistworks.load(work.path / model)
         text = f"{estimator.weights_sha256}\n{reference.content_hash}\n{seed}"
         name = f"calibrated-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         if not (work.path / name / CONFIG_FILE).exists():
             source = readable(store, estimator.network_config)
             calibrate(estimator, source, seed, report).save(work.path / name)
             work.save()
-        calibration = mistworks.load(work.path / name).calibration
-    log_calibration(tracking_uri, run_id, reference, "" if calibration is None else calibration.sha256)
-    return f"{training}/{name}", reference
+        calibration = read_config(work.path / name).calibration
+    sha256 = "" if calibration is None else calibration.sha256
+    log_calibration(tracking_uri, trained.run_id, reference, sha256)
+    return replace(trained, folder=f"{training}/{name}", calibration=reference)

@@ -18,7 +18,7 @@ def generate_partitions(url: str, numbers: Sequence[int], terms: Terms) -> Itera
         MistworksError: a partition could not be generated. The message names it.
     """
     store = open_store(url, read_only=False)
-    summaries = None if store.manifest.samples else summaries_to_write(url)
+    summaries = None if store.manifest.samples else summaries_to_write(store)
     for number in numbers:
         if summaries is None:
             generate_partition(store, number, terms.expected)

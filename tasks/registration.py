@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from prefect import task
@@ -11,6 +12,7 @@ from prefect.cache_policies import NO_CACHE
 
 import mistworks
 from mistworks.errors import MistworksError
+from mistworks.estimation.estimator import Estimator
 from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation.gate import Condition, Decision, GateConfig
 from storage.registry.comparison import decide_between
@@ -52,15 +54,26 @@ class Comparison:
 
 @retried
 def register_version(
-    folder: Path, run_id: str, metrics: Mapping[str, float], tracking_uri: str
+    folder: Path,
+    run_id: str,
+    metrics: Mapping[str, float],
+    tracking_uri: str,
+    estimator: Estimator | None = None,
 ) -> RegisteredVersion:
     """Register a trained estimator with its metrics and lineage.
+
+    Args:
+        folder: folder of the estimator.
+        run_id: the MLflow run of its training.
+        metrics: metrics of its evaluation.
+        tracking_uri: where the registry is.
+        estimator: the estimator in the folder; loaded if None.
 
     Raises:
         MistworksError: the training run does not exist, or the folder does not hold its estimator.
     """
     record = training_record(tracking_uri, run_id)
-    estimator = mistworks.load(folder)
+    estimator = mistworks.load(folder) if estimator is None else estimator
     weights, calibration = estimator.weights_sha256, estimator.calibration
     if weights != record.weights_sha256:
         raise MistworksError(
@@ -86,12 +99,18 @@ def register_version(
             calibration=record.calibration if calibration is not None else None,
             metrics=metrics,
             revision=record.revision,
+            estimator=estimator,
         )
 
 
 def shipped_key() -> str:
     """The training key of the estimator that comes with the package."""
-    return f"shipped-{mistworks.load(SHIPPED_FOLDER).sha256[:16]}"
+    return f"shipped-{_shipped().sha256[:16]}"
+
+
+@cache
+def _shipped() -> Estimator:
+    return mistworks.load(SHIPPED_FOLDER)
 
 
 @retried
@@ -107,7 +126,7 @@ def record_shipped(validation: StoreReference, tracking_uri: str) -> str:
     Returns:
         The identifier of the run: always the same one for an estimator.
     """
-    estimator = mistworks.load(SHIPPED_FOLDER)
+    estimator = _shipped()
     card = (SHIPPED_FOLDER / CARD_FILE).read_text()
     made_from = [
         StoreReference(split, NOT_KEPT, content_hash)

@@ -3,22 +3,24 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
+from storage.datasets.opening import open_store
 from storage.datasets.statistics import SummaryStore, create_summaries, summarise_partition
+from storage.datasets.store import Store
 from tasks.worker import Terms
 
 
-def summaries_to_write(url: str) -> SummaryStore:
+def summaries_to_write(store: Store) -> SummaryStore:
     """Open the statistics of a store on a worker: one process per core, so one thread per process.
 
     Raises:
-        MistworksError: there is no store that may have statistics, or it cannot be written.
+        MistworksError: the store may not have statistics, or cannot be written.
     """
     # Compiled statistics do not need torch, but a machine that has it may fall back to it.
     with suppress(ModuleNotFoundError):
         import torch
 
         torch.set_num_threads(1)
-    return create_summaries(url)
+    return create_summaries(store)
 
 
 def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Iterator[int]:
@@ -27,7 +29,7 @@ def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Ite
     Raises:
         MistworksError: a partition is missing or damaged. The message names it.
     """
-    summaries = summaries_to_write(url)
+    summaries = summaries_to_write(open_store(url))
     for number in numbers:
         summarise_partition(summaries, number)
         yield 1

@@ -1,20 +1,20 @@
 """The step that trains an estimator."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from mistworks.errors import MistworksError
 from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.networks import AnyNetworkConfig
-from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
-from storage.datasets.opening import open_store
+from mistworks.presets import TrainingPlan
+from mistworks.training import AnySource, CurvePoint, Progress, TrainingResult, train
 from storage.datasets.statistics import open_summaries
 from storage.datasets.store import Store
 from storage.places.folders import WorkingFolder, working_folder
 from storage.places.lock import exclusive
 from storage.registry.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from tasks.retries import retried
+from tasks.stores import TrainingData
 
 Report = Callable[[float], None]
 
@@ -52,40 +52,25 @@ class Trained:
 
 @retried
 def train_estimator(
-    train_url: str,
-    validation_url: str,
-    network: AnyNetworkConfig,
-    training: TrainingConfig,
-    checkpoints: str,
-    tracking_uri: str,
-    preset: str,
-    content_hashes: Mapping[str, str],
-    report: Report,
+    data: TrainingData, plan: TrainingPlan, checkpoints: str, tracking_uri: str, report: Report
 ) -> Trained:
     """Train a network on a store, or resume a training that was stopped.
 
     The folder of a training is named by a hash of its configuration and of the content of both stores.
 
     Args:
-        train_url: store of the training split.
-        validation_url: store of the validation split.
-        network: configuration of the network.
-        training: configuration of the training.
+        data: the stores.
+        plan: configuration of the network and of the training.
         checkpoints: path or URL below which trainings are kept.
         tracking_uri: where the MLflow run is kept.
-        preset: name of the preset, recorded with the run.
-        content_hashes: expected content hashes by split; not checked for splits that are left out.
         report: called with the share of steps done.
 
     Raises:
         MistworksError: a store is missing or damaged, has another split or content than expected, another run
             does the same training, or the loss diverges.
     """
-    source, validation_source = open_store(train_url), open_store(validation_url)
-    references = (
-        store_reference(source, "train", content_hashes.get("train")),
-        store_reference(validation_source, "validation", content_hashes.get("validation")),
-    )
+    network, training = plan.network, plan.training
+    references = (data.reference("train", data.train), data.reference("validation", data.validation))
     data_hash = "/".join(reference.content_hash for reference in references)
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -96,18 +81,18 @@ def train_estimator(
         start_or_resume(
             tracking_uri,
             training_key=key,
-            name=f"{network.network}-{preset}",
+            name=f"{network.network}-{plan.preset}",
             parameters={
                 "network": network.model_dump(mode="json"),
                 "training": training.model_dump(mode="json"),
             },
             datasets=references,
-            tags={PRESET_TAG: preset},
+            tags={PRESET_TAG: plan.preset},
         ) as run,
     ):
         result = train(
-            readable(source, network),
-            readable(validation_source, network),
+            readable(data.train, network),
+            readable(data.validation, network),
             network,
             training,
             folder.path / "checkpoint",
@@ -164,26 +149,6 @@ def readable(store: Store, network: AnyNetworkConfig) -> AnySource:
         return store
 
     def statistics() -> AnySource:
-        return open_summaries(store.url)
+        return open_summaries(store)
 
     return network.choose(samples=samples, statistics=statistics)()
-
-
-def store_reference(store: Store, split: str, content_hash: str | None) -> StoreReference:
-    """Return a reference to a store after checking its split and, unless None, its content hash.
-
-    Raises:
-        MistworksError: it has another split or other content.
-    """
-    if store.manifest.split != split:
-        raise MistworksError(
-            f"Expected a store of the {split} split, got {store.url} of the {store.manifest.split} split. "
-            "Give another."
-        )
-    held = store.content_hash()
-    if content_hash is not None and content_hash != held:
-        raise MistworksError(
-            f"Expected the store {store.url} with content {content_hash[:12]}…, got {held[:12]}…. Generate "
-            "it again."
-        )
-    return StoreReference(split, store.url, held)

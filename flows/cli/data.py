@@ -43,9 +43,9 @@ def generate(
     plan = plan_store(store, split, preset, count, seed, partition_size)
     require_room([plan])
     with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
-        from flows.generate import generate as run
+        from flows.generate import generate_planned
 
-        made = run(store, split, preset, count, seed, partition_size, workspace.on(address))
+        made = generate_planned(plan, workspace.on(address))
     from flows.cli.console import print_generated, print_json
 
     print_json(made) if as_json else print_generated(made)
@@ -69,16 +69,17 @@ def regenerate(
     from flows.parameters import parse_ranges
     from flows.services import announce, dask_cluster, services
     from storage.datasets.opening import open_store
+    from tasks.stores import OpenedStore
 
     announce(root)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
-    manifest = open_store(store).manifest
+    opened = OpenedStore(store=open_store(store))
     if partitions is not None:
-        parse_ranges(partitions, manifest.partitions)
+        parse_ranges(partitions, opened.store.manifest.partitions)
     with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
-        from flows.generate import regenerate as run
+        from flows.generate import regenerate_opened
 
-        made = run(store, partitions, workspace.on(address))
+        made = regenerate_opened(opened, partitions, workspace.on(address))
     from flows.cli.console import print_generated, print_json
 
     print_json(made) if as_json else print_generated(made)
@@ -110,14 +111,16 @@ def summarise(
     """Compute the statistics of a store's datasets, which some networks read; run again to resume."""
     from flows.services import announce, dask_cluster, services
     from storage.datasets.opening import open_store
+    from tasks.stores import OpenedStore
 
     announce(root)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
-    open_store(store).require_complete()
+    opened = OpenedStore(store=open_store(store))
+    opened.store.require_complete()
     with services(root, dask_cluster(dask_address, workers, "tasks.statistics")) as address:
-        from flows.summarise import summarise as run
+        from flows.summarise import summarise_opened
 
-        made = run(store, workspace.on(address))
+        made = summarise_opened(opened, workspace.on(address))
     from flows.cli.console import print_json, print_summarised
 
     print_json(made) if as_json else print_summarised(made)

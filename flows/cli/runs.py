@@ -51,11 +51,12 @@ def pipeline(
         dask_address=dask_address,
         workers=workers,
     )
-    require_room(plan_pipeline(preset, number, workspace).stores.values())
+    plan = plan_pipeline(preset, number, workspace)
+    require_room(plan.stores.values())
     with services(root):
-        from flows.pipeline import pipeline as run
+        from flows.pipeline import pipeline_planned
 
-        produced = run(preset, number, workspace)
+        produced = pipeline_planned(plan, workspace)
     from flows.cli.console import print_json, print_produced
 
     print_json(produced.registered.as_dict()) if as_json else print_produced(produced, root, workspace)

@@ -48,20 +48,18 @@ def train(
     """Train an estimator on a store; run again to resume."""
     from flows.plans import plan_training
     from flows.services import announce, services
-    from storage.datasets.opening import open_store
+    from tasks.stores import open_data
 
     announce(root, preset)
     workspace = workspace_of(
         root, checkpoints=checkpoints, tracking_uri=tracking_uri, dask_address=dask_address, workers=workers
     )
-    plan_training(preset, objective, seed)
-    for url in (store, validation_store, calibration_store):
-        if url is not None:
-            open_store(url).require_complete()
+    plan = plan_training(preset, objective, seed)
+    data = open_data(store, validation_store, calibration_store)
     with services(root):
-        from flows.train import train as run
+        from flows.train import train_planned
 
-        trained = run(store, validation_store, calibration_store, preset, objective, seed, workspace)
+        trained = train_planned(data, plan, workspace)
     from flows.cli.console import print_json, print_trained
 
     print_json(trained) if as_json else print_trained(trained)

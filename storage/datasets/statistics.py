@@ -20,7 +20,6 @@ from mistworks.errors import MistworksError
 from mistworks.statistics import VERSION, statistic_names
 from mistworks.statistics.table import SummaryBlock, summarise_block
 from storage.datasets.layout import DIGEST_BYTES, consolidate, make_array, open_array
-from storage.datasets.opening import open_store
 from storage.datasets.partitions import generate_partition, writing
 from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store
@@ -154,65 +153,59 @@ def _mark(partition_digest: bytes | None, values: FloatArray) -> bytes:
     return digest.digest()
 
 
-def open_summaries(url: str) -> SummaryStore:
+def open_summaries(store: Store) -> SummaryStore:
     """Open the statistics of a store for reading. No right to write is needed.
 
     Raises:
-        MistworksError: the store is missing or incomplete, or has no statistics.
+        MistworksError: the store is incomplete, or has no statistics.
     """
-    store = _complete(url)
-    with _access(url, "read", "Correct the path."):
-        found = _open(store, read_only=True)
-    if found is None:
+    store.require_complete()
+    with _access(store.url, "read", "Correct the path."):
+        summaries = _open(store, read_only=True)
+    if summaries is None:
         raise MistworksError(
-            f"Expected statistics in the store {url}, got none. Run `mistworks summarise {url}`."
+            f"Expected statistics in the store {store.url}, got none. Run `mistworks summarise {store.url}`."
         )
-    return found
+    return summaries
 
 
-def create_summaries(url: str) -> SummaryStore:
+def create_summaries(store: Store) -> SummaryStore:
     """Open the statistics of a store for writing. Their group is created if needed.
 
     A store without samples gets statistics while it is generated, so it need not be complete.
 
     Raises:
-        MistworksError: the store is missing, incomplete or not writable, or other code computed some but not
-            all of its statistics.
+        MistworksError: the store is incomplete or not writable, or other code computed some but not all of
+            its statistics.
     """
-    store = open_store(url)
+    url = store.url
     if store.manifest.samples:
         store.require_complete()
     with _access(url, "write", "Choose a writable store."):
         target = Location.parse(url).zarr_store(read_only=False)
-        found = _open(store, read_only=False)
-        if found is not None:
-            found.require_same_code()
+        summaries = _open(store, read_only=False)
+        if summaries is not None:
+            summaries.require_same_code()
         else:
             _create(zarr.open_group(target, mode="r+", zarr_format=3, use_consolidated=False), store)
-            found = _open(store, read_only=False)
-        if found is not None and not found.is_consolidated(target):
+            summaries = _open(store, read_only=False)
+        if summaries is not None and not summaries.is_consolidated(target):
             consolidate(target)
-    if found is None:
+    if summaries is None:
         raise MistworksError(f"Expected {_GROUP} in the store {url} to be a group. Remove it and run again.")
-    return found
+    return summaries
 
 
-def has_statistics(url: str) -> bool:
+def has_statistics(store: Store) -> bool:
     """Whether a store has the statistics of all its datasets.
 
     Raises:
-        MistworksError: the store is missing or incomplete.
+        MistworksError: the store is incomplete.
     """
-    store = _complete(url)
-    with _access(url, "read", "Correct the path."):
-        found = _open(store, read_only=True)
-    return found is not None and not found.missing()
-
-
-def _complete(url: str) -> Store:
-    store = open_store(url)
     store.require_complete()
-    return store
+    with _access(store.url, "read", "Correct the path."):
+        summaries = _open(store, read_only=True)
+    return summaries is not None and not summaries.missing()
 
 
 def _open(store: Store, *, read_only: bool) -> SummaryStore | None:

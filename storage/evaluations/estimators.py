@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from typing import TYPE_CHECKING
 
 from mistworks.baselines import BASELINES, GROUPS, Bootstrap, MutualInformationEstimator, Trained, baseline
 from mistworks.baselines.bootstrap import SUFFIX
@@ -10,6 +10,9 @@ from mistworks.errors import MistworksError
 from storage.places.location import Location
 from storage.registry import versions
 from storage.registry.models import is_folder, load_model
+
+if TYPE_CHECKING:
+    from mistworks.estimation.estimator import Estimator
 
 TRAINED = "trained"
 """Name under which results of all trained estimators are kept; the version (their weights) distinguishes
@@ -57,20 +60,40 @@ def find_estimators(texts: Sequence[str], tracking_uri: str) -> list[EstimatorRe
     return list(references.values())
 
 
-@cache
+# What this process has opened, also to find out what a name stands for.
+_opened: dict[EstimatorReference, MutualInformationEstimator] = {}
+
+
 def open_estimator(reference: EstimatorReference) -> MutualInformationEstimator:
     """Open the estimator of a reference, once per process.
 
     Raises:
         MistworksError: it is gone, or another version took its place.
     """
+    if reference in _opened:
+        return _opened[reference]
     opened = _open(reference.text, reference.tracking_uri)
     if (opened.name, opened.version) != (reference.name, reference.version):
         raise MistworksError(
             f"Expected {reference.label} in version {reference.version}, got {opened.version} in another "
             "process. Install the same estimator and the same Mistworks on all workers."
         )
+    _opened[reference] = opened
     return opened
+
+
+def trained_estimator(reference: EstimatorReference) -> "Estimator":
+    """Return the trained estimator of a reference, as `mistworks.load` does.
+
+    Raises:
+        MistworksError: the reference is to a baseline or a bootstrap; or see `open_estimator`.
+    """
+    opened = open_estimator(reference)
+    if not isinstance(opened, Trained):
+        raise MistworksError(
+            f"Expected a trained estimator, got {reference.label}. Give the folder of a trained estimator."
+        )
+    return opened.estimator
 
 
 def _members(text: str) -> list[str]:
@@ -98,9 +121,11 @@ def _find(text: str, tracking_uri: str) -> EstimatorReference:
         version = versions.lookup(bare, tracking_uri)
         exact, label = version.uri, f"{version.name}/{version.version}"
     opened = _open(f"{exact}{suffix}", tracking_uri)
-    return EstimatorReference(
+    reference = EstimatorReference(
         f"{exact}{suffix}", f"{label}{suffix}", tracking_uri, opened.name, opened.version, opened.slow
     )
+    _opened[reference] = opened
+    return reference
 
 
 def _open(text: str, tracking_uri: str) -> MutualInformationEstimator:

@@ -7,6 +7,7 @@ from mistworks.errors import MistworksError
 from mistworks.evaluation.suites import SUITES, Suite, suite
 from mistworks.evaluation.suites.stored import StoredSuite
 from storage.datasets.opening import open_store
+from storage.datasets.store import Store
 from storage.places.location import Location
 
 _OPEN_AT_ONCE = 8
@@ -44,9 +45,17 @@ def find_suite(text: str, sizes: tuple[int, ...] | None = None) -> tuple[SuiteRe
             f"Expected no --sizes with the store {text}, whose datasets have fixed sizes, got n = "
             f"{', '.join(map(str, sizes))}. Leave out --sizes, or evaluate the store by itself."
         )
-    store = open_store(location.url)
+    return suite_of(open_store(location.url))
+
+
+def suite_of(store: Store) -> tuple[SuiteReference, Suite]:
+    """Return the suite of a store's datasets, versioned by its content.
+
+    Raises:
+        MistworksError: the store is incomplete.
+    """
     stored = StoredSuite(store, store.manifest.split, store.content_hash())
-    return SuiteReference(location.url, None, stored.version), stored
+    return SuiteReference(store.url, None, stored.version), stored
 
 
 @lru_cache(maxsize=_OPEN_AT_ONCE)

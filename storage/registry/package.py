@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.models import ModelSignature
 
+    from mistworks.estimation.estimator import Estimator
+
 QUANTILES = (0.05, 0.5, 0.95)
 
 _REQUIREMENTS = ("mlflow", "numpy", "scipy", "pandas", "torch", "pydantic", "safetensors")
@@ -55,20 +57,19 @@ def log_model(folder: Path, run_id: str, name: str) -> str:
     return str(logged.model_id)
 
 
-def check_predictions(folder: Path, model_uri: str) -> None:
-    """Load a logged model back and compare its predictions with those of the folder's estimator.
+def check_predictions(estimator: "Estimator", model_uri: str) -> None:
+    """Load a logged model back and compare its predictions with those of the estimator it was logged from.
 
     Raises:
         MistworksError: a prediction differs in any bit.
     """
     import mlflow
 
-    estimator = mistworks.load(folder)
     expected = np.array([estimator.estimate(x, y).mi for x, y in _probes()])
     served = mlflow.pyfunc.load_model(model_uri).predict(_example())["mi"].to_numpy()
     if not np.array_equal(expected, served, equal_nan=True):
         raise MistworksError(
-            f"Expected the model logged from {folder} to predict {expected.tolist()}, got {served.tolist()}. "
+            f"Expected the logged model {model_uri} to predict {expected.tolist()}, got {served.tolist()}. "
             "Nothing was registered. Save the estimator again and register that."
         )
 

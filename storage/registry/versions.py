@@ -61,6 +61,7 @@ def register(
     metrics: Mapping[str, float] | None = None,
     revision: CodeRevision | None = None,
     name: str = MODEL,
+    estimator: "Estimator | None" = None,
 ) -> RegisteredVersion:
     """Register a saved estimator as a new version. Whether it becomes champion is decided separately.
 
@@ -79,6 +80,7 @@ def register(
         metrics: further metrics to show with the version.
         revision: the code that ran; determined if None.
         name: the registered model.
+        estimator: what the folder holds; loaded if None.
 
     Raises:
         MistworksError: the folder holds no estimator, there is no such run, or the logged model does not
@@ -86,6 +88,9 @@ def register(
     """
     folder = Path(folder)
     code = code_revision() if revision is None else revision
+    weights_sha256 = _weights_sha256(folder)
+    estimator = mistworks.load(folder) if estimator is None else estimator
+    calibrated = estimator.calibration
     lineage = Lineage(
         run_id=run_id,
         preset=preset,
@@ -95,8 +100,8 @@ def register(
         validation_hash=validation.content_hash,
         calibration_store=calibration.url if calibration else "",
         calibration_hash=calibration.content_hash if calibration else "",
-        weights_sha256=_weights_sha256(folder),
-        calibration_sha256=_calibration_sha256(folder),
+        weights_sha256=weights_sha256,
+        calibration_sha256="" if calibrated is None else calibrated.sha256,
         code_commit=code.commit,
         code_dirty=code.dirty,
         code_version=code.version,
@@ -107,7 +112,9 @@ def register(
     with exclusive(tracking_uri), fluent(tracking_uri):
         number = _version_of(client, name, lineage)
         if number is None:
-            _create_version(client, folder, name, lineage, figures)
+            model_id = log_model(folder, lineage.run_id, name)
+            check_predictions(estimator, f"models:/{model_id}")
+            _create_version(client, model_id, name, lineage, figures)
         number = _settle_version(client, name, lineage)
         return read_version(client, client.get_model_version(name, str(number)))
 
@@ -200,12 +207,10 @@ def _explained(version: str, location: str) -> Iterator[None]:
 
 
 def _create_version(
-    client: "MlflowClient", folder: Path, name: str, lineage: Lineage, metrics: Mapping[str, float]
+    client: "MlflowClient", model_id: str, name: str, lineage: Lineage, metrics: Mapping[str, float]
 ) -> None:
     from mlflow.exceptions import MlflowException
 
-    model_id = log_model(folder, lineage.run_id, name)
-    check_predictions(folder, f"models:/{model_id}")
     with suppress(MlflowException):
         # It exists already, or another machine just created it. If not, the next call says why.
         client.create_registered_model(name)
@@ -290,11 +295,6 @@ def _weights_sha256(folder: Path) -> str:
             f"Expected a readable model.safetensors in {folder}, got none. Give the folder that "
             "Estimator.save wrote."
         ) from None
-
-
-def _calibration_sha256(folder: Path) -> str:
-    calibration = mistworks.load(folder).calibration
-    return "" if calibration is None else calibration.sha256
 
 
 __all__ = ["MissingModelError", "is_reference", "load", "lookup", "register", "resolve", "versions"]

@@ -379,7 +379,8 @@ class Stage:
 
     def evaluate(self, *models: str, suites: Sequence[str] = ("grid",), slow_limit: int = 5) -> Evaluated:
         workspace = Workspace.of(self.place).on(self.address)
-        return flows.evaluate.evaluate_in(models, suites, workspace, slow_limit=slow_limit)
+        plan = flows.evaluate.plan_evaluation(models, suites, workspace, slow_limit=slow_limit)
+        return flows.evaluate.evaluate_planned(plan, workspace)
 
 
 # Tasks are pickled with the values that they refer to, but for what can be imported.

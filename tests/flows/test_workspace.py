@@ -9,21 +9,29 @@ from typing import Any, get_args
 import pytest
 from prefect import Flow
 
-from flows.evaluate import evaluate_on_dask
-from flows.generate import generate_split
+from flows.evaluate import EvaluationPlan, evaluate_planned
+from flows.generate import generate_planned
 from flows.parameters import parse_ranges
-from flows.pipeline import pipeline
-from flows.plans import plan_pipeline, plan_store, require_room
-from flows.register import register_measured
+from flows.pipeline import pipeline, pipeline_planned
+from flows.plans import plan_pipeline, plan_store, plan_training, require_room
+from flows.register import Measured, register_measured
 from flows.root import local_root
 from flows.services import PresetName
+from flows.summarise import summarise_opened
+from flows.train import train_planned
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.presets import PRESETS
 from storage.datasets.opening import create_store
 from storage.datasets.partitions import generate_partition
+from storage.evaluations.estimators import find_estimators
+from tasks.registration import SHIPPED_FOLDER
+from tasks.stores import OpenedStore, TrainingData
 from tests.support.commands import InProcess
 
+URI = "postgresql://me:secret@host/mlflow"
+KSG, WEIGHTS = find_estimators(["ksg-3", str(SHIPPED_FOLDER)], URI)
+SHIPPED = EvaluationPlan(estimators=(WEIGHTS,), suites=())
 VARIABLES = ("MISTWORKS_ROOT", "MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
 OTHERS = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MISTWORKS_DASK_ADDRESS", "MISTWORKS_WORKERS")
 
@@ -79,20 +87,30 @@ def test_secrets_are_refused_in_places_and_left_out_where_the_workspace_is_writt
 @pytest.mark.parametrize(
     ("flow", "others"),
     [
-        (evaluate_on_dask, {"dask_address": "tcp://h:1", "models": ["ksg-3"], "suites": ["m-test"]}),
+        (evaluate_planned, {"plan": EvaluationPlan(estimators=(KSG,), suites=())}),
         (pipeline, {"preset": "tiny", "seed": 1}),
-        (register_measured, {"folder": Path("/model"), "run_id": "1", "metrics": {}}),
-        (generate_split, {"plan": plan_store("s.zarr", "train", "tiny")}),
+        (pipeline_planned, {"plan": plan_pipeline("tiny", None, Workspace.of())}),
+        (register_measured, {"measured": Measured.of(SHIPPED_FOLDER, SHIPPED, "1", {})}),
+        (generate_planned, {"plan": plan_store("s.zarr", "train", "tiny")}),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_what_prefect_records_of_a_run_holds_no_password(
     flow: Flow[..., Any], others: dict[str, Any]
 ) -> None:
-    workspace = Workspace.of(tracking_uri="postgresql://me:secret@host/mlflow")
+    workspace = Workspace.of(tracking_uri=URI)
     recorded = json.dumps(flow.serialize_parameters({**others, "workspace": workspace}))
     assert "secret" not in recorded
     assert "postgresql://me:…@host/mlflow" in json.loads(recorded)["workspace"]["tracking_uri"]
+
+
+def test_what_prefect_records_of_a_store_that_is_open_is_its_url(tmp_path: Path) -> None:
+    plan = plan_store(str(tmp_path / "s.zarr"), "train", "tiny")
+    store = create_store(plan.url, plan.manifest)
+    training = {"data": TrainingData(train=store, validation=store), "plan": plan_training("tiny")}
+    recorded = train_planned.serialize_parameters(training)
+    assert (recorded["data"]["train"], recorded["data"]["calibration"]) == (plan.url, None)
+    assert summarise_opened.serialize_parameters({"opened": OpenedStore(store=store)}) == {"opened": plan.url}
 
 
 def test_a_number_of_workers_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -153,6 +171,15 @@ def test_a_pipeline_is_planned_before_anything_is_made(tmp_path: Path) -> None:
     assert plan.training.training.seed == 5
     assert plan.read_in_training == ("train", "validation", "calibration")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_what_prefect_records_of_a_planned_pipeline_is_small(preset: str, tmp_path: Path) -> None:
+    plan = plan_pipeline(preset, 1, Workspace.of(tmp_path))
+    recorded = pipeline_planned.serialize_parameters({"plan": plan})["plan"]
+    assert len(json.dumps(recorded)) < 10_000
+    assert recorded["stores"]["train"]["url"] == plan.stores["train"].url
+    assert recorded["training"]["training"]["seed"] == 1
 
 
 def test_a_pipeline_without_a_validation_split_is_refused(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def whole(object_store: SeaweedFS) -> str:
         for name, value in s3_environment(object_store.endpoint).items():
             patch.setenv(name, value)
         url = filled(f"s3://{BUCKET}/whole/train.zarr").url
-        summaries = create_summaries(url)
+        summaries = create_summaries(open_store(url))
         for number in summaries.missing():
             summarise_partition(summaries, number)
     return url
@@ -195,7 +195,7 @@ def kept(url: str) -> None:
 EVERY_USE = {
     "opening": lambda url: open_store(url),
     "making": lambda url: create_store(url, manifest()),
-    "statistics": lambda url: open_summaries(url),
+    "statistics": lambda url: open_summaries(open_store(url)),
     "results": lambda url: ResultStore(f"{url}-results").read("suite", "1", "estimator", "1"),
     "a folder": fetched,
     "keeping a folder": kept,
@@ -410,8 +410,8 @@ class TestWithoutTheRightToWrite:
         store = open_store(whole)
         assert verify(store).faulty == []
         assert len(store[3].x) == store.index.n[3]
-        assert has_statistics(whole)
-        assert len(open_summaries(whole).partition(1)) == 8
+        assert has_statistics(open_store(whole))
+        assert len(open_summaries(open_store(whole)).partition(1)) == 8
         assert ResultStore(f"{whole}-results").read("suite", "1", "estimator", "1") is None
 
     def test_writing_is_refused(self, whole: str, url: str) -> None:

@@ -31,7 +31,7 @@ def manifest(*, samples: bool) -> Manifest:
 
 def filled(path: Path, *, samples: bool) -> str:
     store = create_store(str(path), manifest(samples=samples))
-    summaries = None if samples else create_summaries(str(path))
+    summaries = None if samples else create_summaries(open_store(str(path)))
     for number in range(store.manifest.partitions):
         if summaries is None:
             generate_partition(store, number)
@@ -43,7 +43,7 @@ def filled(path: Path, *, samples: bool) -> str:
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Store:
     url = filled(tmp_path_factory.mktemp("full") / "train.zarr", samples=True)
-    summaries = create_summaries(url)
+    summaries = create_summaries(open_store(url))
     for number in summaries.missing():
         summarise_partition(summaries, number)
     return open_store(url)
@@ -81,7 +81,7 @@ def test_datasets_and_content_hash_are_those_of_the_store_with_samples(full: Sto
 
 
 def test_statistics_are_those_of_the_store_with_samples(full: Store, made: Path) -> None:
-    bare, stored = open_summaries(str(made)), open_summaries(full.url)
+    bare, stored = open_summaries(open_store(str(made))), open_summaries(open_store(full.url))
     assert bare.missing() == []
     for number in range(3):
         assert np.array_equal(bare.partition(number).statistics, stored.partition(number).statistics)
@@ -91,11 +91,11 @@ def test_what_was_stopped_between_marker_and_statistics_is_made_from_samples_dra
     made: Path, copy: Path
 ) -> None:
     next(copy.glob("statistics-*/mark/c/1/0")).unlink()
-    summaries = create_summaries(str(copy))
+    summaries = create_summaries(open_store(str(copy)))
     assert summaries.missing() == [1]
     summarise_partition(summaries, 1)
-    expected = open_summaries(str(made)).partition(1).statistics
-    assert np.array_equal(open_summaries(str(copy)).partition(1).statistics, expected)
+    expected = open_summaries(open_store(str(made))).partition(1).statistics
+    assert np.array_equal(open_summaries(open_store(str(copy))).partition(1).statistics, expected)
 
 
 def test_a_partition_that_is_missing_is_made_again_with_its_statistics(made: Path, copy: Path) -> None:
@@ -103,9 +103,9 @@ def test_a_partition_that_is_missing_is_made_again_with_its_statistics(made: Pat
     before = store.content_hash()
     store.unmark(2)
     assert store.missing() == [2]
-    generate_and_summarise(create_summaries(str(copy)), store, 2)
+    generate_and_summarise(create_summaries(open_store(str(copy))), store, 2)
     assert open_store(str(copy)).content_hash() == before
-    assert open_summaries(str(copy)).missing() == []
+    assert open_summaries(open_store(str(copy))).missing() == []
 
 
 @pytest.mark.parametrize(

@@ -60,17 +60,17 @@ def test_xarray_opens_the_whole_and_the_index(store: Path) -> None:
 @pytest.mark.usefixtures("strict")
 def test_statistics_are_seen_too_and_as_they_are_now(store: Path) -> None:
     _forget_copy(store)  # As older versions made stores.
-    summaries = create_summaries(str(store))
+    summaries = create_summaries(open_store(str(store)))
     summarise_partition(summaries, 0)
     before = (store / "zarr.json").read_bytes()
-    create_summaries(str(store))
+    create_summaries(open_store(str(store)))
     assert (store / "zarr.json").read_bytes() == before
     name = next(path.name for path in store.glob("statistics-*"))
     group = zarr.open_group(store / name, mode="r+")
     group["table"].update_attributes({"versions": {"statistics": "0" * 16, "build": "baseline"}})  # type: ignore[union-attr]
     group["mark"][:] = 0  # type: ignore[index]
     group["table"][:] = np.nan  # type: ignore[index]
-    create_summaries(str(store))  # Nothing is there, so that this code begins anew.
+    create_summaries(open_store(str(store)))  # Nothing is there, so that this code begins anew.
     assert _versions_seen(store, name) == zarr.open_group(store / name)["table"].attrs["versions"]
 
 

@@ -37,7 +37,7 @@ def filled(path: Path, count: int = 40, seed: int = 0) -> str:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     url = filled(tmp_path_factory.mktemp("summaries") / "train.zarr")
-    summaries = create_summaries(url)
+    summaries = create_summaries(open_store(url))
     for number in summaries.missing():
         summarise_partition(summaries, number)
     return Path(url)
@@ -49,7 +49,7 @@ def copy(whole: Path, tmp_path: Path) -> Path:
 
 
 def test_statistics_are_those_of_the_datasets(whole: Path) -> None:
-    store, summaries = open_store(str(whole)), open_summaries(str(whole))
+    store, summaries = open_store(str(whole)), open_summaries(open_store(str(whole)))
     assert summaries.missing() == []
     assert len(summaries) == len(store) == 40
     block = summaries.partition(2)
@@ -89,43 +89,43 @@ def remove(path: Path, *numbers: int) -> None:
 
 def test_what_other_code_began_is_not_completed(copy: Path) -> None:
     by_code(copy, "abc")
-    assert create_summaries(str(copy)).missing() == []
+    assert create_summaries(open_store(str(copy))).missing() == []
     remove(copy, 1)
     with pytest.raises(
         MistworksError,
         match=r"the code that made the first statistics of .*statistics abc expected, .* found\.",
     ):
-        create_summaries(str(copy))
-    assert open_summaries(str(copy)).missing() == [1]
+        create_summaries(open_store(str(copy)))
+    assert open_summaries(open_store(str(copy))).missing() == [1]
 
 
 def test_code_that_made_none_is_no_hindrance(copy: Path) -> None:
     by_code(copy, "abc")
     remove(copy, 0, 1, 2)
-    create_summaries(str(copy))
+    create_summaries(open_store(str(copy)))
     by_code(copy, None)
-    summarise_partition(create_summaries(str(copy)), 0)
+    summarise_partition(create_summaries(open_store(str(copy))), 0)
 
 
 @pytest.mark.parametrize("code", ["the same", None])
 def test_another_build_of_the_same_code_completes_them(copy: Path, code: str | None) -> None:
     by_code(copy, code and fingerprint().statistics)
     remove(copy, 1)
-    summarise_partition(create_summaries(str(copy)), 1)
-    assert open_summaries(str(copy)).missing() == []
+    summarise_partition(create_summaries(open_store(str(copy))), 1)
+    assert open_summaries(open_store(str(copy))).missing() == []
 
 
 def test_what_is_missing_is_told_and_made_again(copy: Path) -> None:
     chunk = next(copy.glob("statistics-*/table/c/1/0"))
     chunk.unlink()
-    summaries = create_summaries(str(copy))
+    summaries = create_summaries(open_store(str(copy)))
     assert summaries.missing() == [1]
     with pytest.raises(
         MistworksError, match=r"statistics of partition 1 .*, got missing or damaged ones\. Run `mistworks"
     ):
         summaries.partition(1)
     summarise_partition(summaries, 1)
-    assert open_summaries(str(copy)).missing() == []
+    assert open_summaries(open_store(str(copy))).missing() == []
 
 
 def test_a_damaged_chunk_is_missing(copy: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_damaged_chunk_is_missing(copy: Path) -> None:
     content = bytearray(chunk.read_bytes())
     content[100] ^= 1
     chunk.write_bytes(bytes(content))
-    assert open_summaries(str(copy)).missing() == [0]
+    assert open_summaries(open_store(str(copy))).missing() == [0]
 
 
 def test_a_damaged_mark_is_missing(copy: Path) -> None:
@@ -141,29 +141,29 @@ def test_a_damaged_mark_is_missing(copy: Path) -> None:
     content = bytearray(chunk.read_bytes())
     content[3] ^= 1
     chunk.write_bytes(bytes(content))
-    summaries = create_summaries(str(copy))
+    summaries = create_summaries(open_store(str(copy)))
     assert not summaries.is_marked(2)
     assert summaries.missing() == [2]
     summarise_partition(summaries, 2)
-    assert open_summaries(str(copy)).missing() == []
+    assert open_summaries(open_store(str(copy))).missing() == []
 
 
 def test_a_place_that_was_only_begun_is_made_anew(copy: Path) -> None:
     shutil.rmtree(next(copy.glob("statistics-*/mark")))
-    assert not has_statistics(str(copy))
-    assert create_summaries(str(copy)).missing() == [0, 1, 2]
+    assert not has_statistics(open_store(str(copy)))
+    assert create_summaries(open_store(str(copy))).missing() == [0, 1, 2]
 
 
 def test_statistics_of_data_made_anew_are_missing(copy: Path, tmp_path: Path) -> None:
     other = open_store(filled(tmp_path / "other.zarr", seed=1))
     store = open_store(str(copy), read_only=False)
     store.write(1, other.partition(1))
-    assert open_summaries(str(copy)).missing() == [1]
+    assert open_summaries(open_store(str(copy))).missing() == [1]
 
 
 def test_a_full_disk_is_told_in_one_sentence(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.rmtree(next(copy.glob("statistics-*")))
-    summaries = create_summaries(str(copy))
+    summaries = create_summaries(open_store(str(copy)))
 
     def full(number: int, values: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -178,25 +178,25 @@ def test_reading_makes_nothing(tmp_path: Path) -> None:
     url = filled(tmp_path / "s.zarr")
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(
-        MistworksError, match=(rf"Expected statistics in the store {url}, got none. Run `mistworks summarise")
+        MistworksError, match=rf"Expected statistics in the store {url}, got none. Run `mistworks summarise"
     ):
-        open_summaries(url)
-    assert not has_statistics(url)
+        open_summaries(open_store(url))
+    assert not has_statistics(open_store(url))
     assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_all_or_not_all_statistics(copy: Path) -> None:
-    assert has_statistics(str(copy))
+    assert has_statistics(open_store(str(copy)))
     next(copy.glob("statistics-*/mark/c/1/0")).unlink()
-    assert not has_statistics(str(copy))
+    assert not has_statistics(open_store(str(copy)))
 
 
 @pytest.mark.usefixtures("no_right_to_write")
 def test_reading_takes_no_right_to_write(readable_copy: Path) -> None:
     url = str(readable_copy)
     assert verify(open_store(url)).faulty == []
-    assert has_statistics(url)
-    assert len(open_summaries(url).partition(2)) == 8
+    assert has_statistics(open_store(url))
+    assert len(open_summaries(open_store(url)).partition(2)) == 8
     with pytest.raises(MistworksError, match="Expected to write"):
         create_store(url + "-other", open_store(url).manifest)
 
@@ -229,7 +229,7 @@ def test_an_incomplete_store_is_refused(tmp_path: Path) -> None:
     split = load_preset("tiny").split("train", 40)
     create_store(str(tmp_path / "s.zarr"), Manifest.of("train", split, partition_size=16, root_seed=0))
     with pytest.raises(MistworksError, match="3 of 3 partitions missing"):
-        open_summaries(str(tmp_path / "s.zarr"))
+        open_summaries(open_store(str(tmp_path / "s.zarr")))
 
 
 def test_a_network_over_statistics_goes_through_the_whole_pipeline(tmp_path: Path, api: str) -> None:
