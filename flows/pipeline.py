@@ -13,7 +13,7 @@ from flows.evaluate import evaluate_planned
 from flows.generate import Generated, generate_planned
 from flows.parameters import ChosenPreset, DatedSeed, Where, run_name, seed_of
 from flows.plans import PipelinePlan, plan_pipeline, require_room
-from flows.register import Measured, plan_measurement, register_measured
+from flows.register import plan_measurement, register_measured
 from flows.services import dask_cluster
 from flows.summarise import Summarised, make_readable
 from flows.train import train_planned
@@ -21,12 +21,15 @@ from flows.workspace import Workspace
 from mistworks.estimation.card import ModelCard
 from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation import AccuracyRow, metrics
+from mistworks.presets import TrainingPlan
 from mistworks.simulation.splits import SplitName
 from storage.datasets.opening import open_store
 from storage.places.folders import working_folder
 from storage.registry.lineage import RegisteredVersion
+from storage.registry.revision import CodeRevision
 from storage.registry.runs import training_record
 from storage.registry.tracking import require_tracking
+from tasks.registration import Measured
 from tasks.stores import TrainingData
 from tasks.training import Trained
 
@@ -92,17 +95,16 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     before = present_champion(workspace.tracking_uri)
     with dask_cluster(workspace.dask_address, workspace.workers) as address:
         here = workspace.on(address)
-        made = {split: generate_planned(store, here) for split, store in plan.stores.items()}
+        generated = {split: generate_planned(store, here) for split, store in plan.stores.items()}
     # Workers wrote to them: opened once for reading, for all that follows.
-    stores = {split: open_store(each.url) for split, each in made.items()}
-    made_from = {split: made[split] for split in plan.read_in_training}
-    read = [stores[split] for split in made_from]
-    summarised = make_readable(read, plan.training.network, workspace)
+    stores = {split: open_store(each.url) for split, each in generated.items()}
+    read = plan.read_in_training
+    summarised = make_readable([stores[split] for split in read], plan.training.network, workspace)
     data = TrainingData(
         train=stores["train"],
         validation=stores["validation"],
-        calibration=stores["calibration"] if "calibration" in made_from else None,
-        content_hashes={split: each.content_hash for split, each in made.items()},
+        calibration=stores["calibration"] if "calibration" in read else None,
+        content_hashes={split: each.content_hash for split, each in generated.items()},
     )
     trained = train_planned(data, plan.training, workspace)
     prior_mean = float(data.train.index.mi.mean())
@@ -111,16 +113,17 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     )
     evaluated = evaluate_planned(measurement, workspace, run_id=trained.run_id, prior_mean=prior_mean)
     accuracy = evaluated.accuracy(prior_mean)
+    record = training_record(workspace.tracking_uri, trained.run_id)
     with working_folder(trained.folder) as folder:
-        measured = Measured.of(folder.path, measurement, trained.run_id, metrics(accuracy))
+        measured = Measured.of(folder.path, measurement.estimators[0], record, metrics(accuracy))
         if not (folder.path / CARD_FILE).exists():
-            seconds = _seconds(plan, made_from, summarised)
-            card = _model_card(trained, made_from, seconds, accuracy, plan.training.preset, workspace)
+            seconds = _seconds(plan, generated, summarised)
+            card = _model_card(trained, plan.training, seconds, accuracy, _commit(record.revision))
             card.write(folder.path, measured.estimator)
             folder.save()
         registered = register_measured(measured, workspace)
     leave_result(registered, before, workspace.tracking_uri)
-    return Produced(made, trained.run_id, accuracy, registered)
+    return Produced(generated, trained.run_id, accuracy, registered)
 
 
 pipeline_planned = flow("pipeline", "pipeline-{plan.title}", checked=False)(produce)
@@ -128,12 +131,12 @@ pipeline_planned = flow("pipeline", "pipeline-{plan.title}", checked=False)(prod
 
 
 def _seconds(
-    plan: PipelinePlan, made_from: dict[SplitName, Generated], summarised: dict[str, Summarised]
+    plan: PipelinePlan, generated: Mapping[SplitName, Generated], summarised: Mapping[str, Summarised]
 ) -> dict[str, float]:
     """Return the time taken by each step that this run did completely."""
     seconds = {}
-    for split, store in made_from.items():
-        partitions = plan.stores[split].manifest.partitions
+    for split in plan.read_in_training:
+        store, partitions = generated[split], plan.stores[split].manifest.partitions
         if store.made == partitions:
             seconds[f"samples of {split}"] = store.seconds
         if (statistics := summarised.get(store.url)) and statistics.made == partitions:
@@ -143,18 +146,17 @@ def _seconds(
 
 def _model_card(
     trained: Trained,
-    made_from: dict[SplitName, Generated],
-    seconds: dict[str, float],
+    plan: TrainingPlan,
+    seconds: Mapping[str, float],
     accuracy: Sequence[AccuracyRow],
-    preset: str,
-    workspace: Workspace,
+    commit: str,
 ) -> ModelCard:
     """Return the facts about the estimator for its card."""
-    revision = training_record(workspace.tracking_uri, trained.run_id).revision
+    stores = (trained.train, trained.validation, trained.calibration)
     return ModelCard(
-        preset=preset,
-        commit=f"{revision.commit}{', with changes' if revision.dirty else ''}",
-        data={split: store.content_hash for split, store in made_from.items()},
+        preset=plan.preset,
+        commit=commit,
+        data={store.split: store.content_hash for store in stores if store is not None},
         seconds={**seconds, "training": trained.seconds},
         machine=f"{os.cpu_count()} cores",
         results={
@@ -163,3 +165,7 @@ def _model_card(
             if (row.family, row.dimension_bin) == ("all", "all") and row.mse is not None
         },
     )
+
+
+def _commit(revision: CodeRevision) -> str:
+    return f"{revision.commit}{', with changes' if revision.dirty else ''}"

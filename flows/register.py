@@ -1,19 +1,17 @@
 """The flow that registers an estimator."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Self
+from collections.abc import Sequence
+from typing import Annotated
 
-from pydantic import AllowInfNan, ConfigDict, Field, WithJsonSchema
+from pydantic import Field
 
 from flows.declaration import flow
 from flows.evaluate import EvaluationPlan, OpenSuite, evaluate_planned
-from flows.generate import generate
+from flows.generate import generate_planned
 from flows.parameters import Where
+from flows.plans import plan_store, require_room
 from flows.promote import settle
 from flows.workspace import Workspace
-from mistworks.config import FrozenConfig
-from mistworks.estimation.estimator import Estimator
 from mistworks.evaluation import metrics
 from storage.datasets.catalogue import find_by_content
 from storage.datasets.opening import open_store
@@ -25,7 +23,7 @@ from storage.registry.promotion import champion
 from storage.registry.runs import find_run, training_record
 from storage.registry.tracking import database_path
 from storage.registry.versions import versions
-from tasks.registration import SHIPPED_FOLDER, record_shipped, register_version, shipped_key
+from tasks.registration import SHIPPED_FOLDER, Measured, record_shipped, register_version, shipped_key
 from tasks.stores import store_reference
 
 SHIPPED_COUNT = 1_000
@@ -62,7 +60,7 @@ def register(
     evaluated = evaluate_planned(plan, where, run_id=run_id, prior_mean=prior_mean)
     figures = metrics(evaluated.accuracy(prior_mean))
     with fetch_folder(model) as folder:
-        return settle_measured(Measured.of(folder, plan, run_id, figures), where)
+        return settle_measured(Measured.of(folder, plan.estimators[0], record, figures), where)
 
 
 @flow("register-shipped", "register-shipped")
@@ -92,16 +90,18 @@ def register_shipped(
             they were nor in the stores.
     """
     where = workspace or Workspace.of()
-    known = find_run(where.tracking_uri, shipped_key())
+    [reference] = find_estimators([str(SHIPPED_FOLDER)], where.tracking_uri)
+    estimator = trained_estimator(reference)
+    known = find_run(where.tracking_uri, shipped_key(estimator))
     registered = [each for each in _versions(where.tracking_uri) if each.lineage.run_id == known]
     if registered:
         return settle(registered[0], where.tracking_uri, (where.stores,))
     store = _validation_store(validation_store, where)
-    reference = store_reference(store, "validation", None)
-    run_id = record_shipped(reference, where.tracking_uri)
-    plan = plan_measurement(str(SHIPPED_FOLDER), [store], where)
+    run_id = record_shipped(estimator, store_reference(store, "validation", None), where.tracking_uri)
+    plan = EvaluationPlan(estimators=(reference,), suites=(OpenSuite.of_store(store),))
     figures = metrics(evaluate_planned(plan, where, run_id=run_id).accuracy())
-    return settle_measured(Measured.of(SHIPPED_FOLDER, plan, run_id, figures), where)
+    record = training_record(where.tracking_uri, run_id)
+    return settle_measured(Measured.of(SHIPPED_FOLDER, reference, record, figures), where)
 
 
 def _versions(tracking_uri: str) -> list[RegisteredVersion]:
@@ -118,31 +118,9 @@ def _validation_store(given: str | None, where: Workspace) -> Store:
             "validation", lineage.validation_hash, (lineage.validation_store, where.stores)
         )
     url = where.store("shipped", 0, f"validation-{SHIPPED_COUNT}")
-    return open_store(generate(url, "validation", "shipped", SHIPPED_COUNT, workspace=where).url)
-
-
-class Measured(FrozenConfig):
-    """An evaluated estimator. In recorded parameters, its folder stands for it.
-
-    Attributes:
-        folder: folder of the estimator.
-        estimator: the estimator in it.
-        run_id: the MLflow run of its training, which records what it was trained on.
-        metrics: metrics of its evaluation, including ``"validation.mse.all"``.
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True)
-
-    folder: Path
-    estimator: Annotated[Estimator, Field(exclude=True), WithJsonSchema({"type": "string"})]
-    run_id: str
-    metrics: Mapping[str, Annotated[float, AllowInfNan(True)]]
-
-    @classmethod
-    def of(cls, folder: Path, plan: EvaluationPlan, run_id: str, metrics: Mapping[str, float]) -> Self:
-        """Take the one estimator of a plan that was carried out."""
-        [reference] = plan.estimators
-        return cls(folder=folder, estimator=trained_estimator(reference), run_id=run_id, metrics=metrics)
+    plan = plan_store(url, "validation", "shipped", SHIPPED_COUNT)
+    require_room([plan])
+    return open_store(generate_planned(plan, where).url)
 
 
 def plan_measurement(folder: str, stores: Sequence[Store], workspace: Workspace) -> EvaluationPlan:
@@ -165,19 +143,18 @@ def plan_measurement(folder: str, stores: Sequence[Store], workspace: Workspace)
 
 
 def settle_measured(measured: Measured, workspace: Workspace) -> RegisteredVersion:
-    """Register an estimator that was evaluated, with its metrics and lineage, and let the gate decide.
+    """Register an evaluated estimator with its metrics and lineage, and let the gate decide.
 
     Args:
-        measured: the estimator, its metrics and its run.
+        measured: the estimator, its training and its metrics.
         workspace: where the registry is.
 
     Raises:
-        MistworksError: the training run does not exist, or the folder does not hold its estimator.
+        MistworksError: the folder does not hold the estimator of the training.
     """
     uri = workspace.tracking_uri
-    version = register_version(measured.folder, measured.run_id, measured.metrics, uri, measured.estimator)
-    return settle(version, uri, (workspace.stores,))
+    return settle(register_version(measured, uri), uri, (workspace.stores,))
 
 
-register_measured = flow("register", "register-{measured.run_id}", checked=False)(settle_measured)
+register_measured = flow("register", "register-{measured.record.run_id}", checked=False)(settle_measured)
 """Run `settle_measured` as a separate flow."""

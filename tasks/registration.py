@@ -4,17 +4,20 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
+from typing import Annotated, Any, Self
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from pydantic import AllowInfNan, ConfigDict, WithJsonSchema, model_serializer
 
 import mistworks
+from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimator
 from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation.gate import Condition, Decision, GateConfig
+from storage.evaluations.estimators import EstimatorReference, trained_estimator
 from storage.registry.comparison import decide_between
 from storage.registry.lineage import MODEL, RegisteredVersion
 from storage.registry.promotion import champion, promote
@@ -24,8 +27,8 @@ from storage.registry.runs import (
     PRESET_TAG,
     WEIGHTS_TAG,
     StoreReference,
+    TrainingRecord,
     start_or_resume,
-    training_record,
 )
 from storage.registry.versions import load, lookup, register
 from tasks.alone import alone
@@ -52,81 +55,95 @@ class Comparison:
     decision: Decision
 
 
+class Measured(FrozenConfig):
+    """An evaluated estimator. In recorded parameters, its folder and its run stand for it.
+
+    Attributes:
+        folder: local folder of the estimator.
+        estimator: the estimator in it.
+        record: the record of its training.
+        metrics: metrics of its evaluation, including ``"validation.mse.all"``.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    folder: Path
+    estimator: Annotated[Estimator, WithJsonSchema({"type": "string"})]
+    record: TrainingRecord
+    metrics: Mapping[str, Annotated[float, AllowInfNan(True)]]
+
+    @classmethod
+    def of(
+        cls, folder: Path, reference: EstimatorReference, record: TrainingRecord, metrics: Mapping[str, float]
+    ) -> Self:
+        """Take the estimator of a reference, which this process has opened to evaluate it.
+
+        Raises:
+            MistworksError: the reference is to a baseline or a bootstrap.
+        """
+        return cls(folder=folder, estimator=trained_estimator(reference), record=record, metrics=metrics)
+
+    @model_serializer
+    def _names(self) -> dict[str, Any]:
+        return {"folder": str(self.folder), "run_id": self.record.run_id, "metrics": dict(self.metrics)}
+
+
 @retried
-def register_version(
-    folder: Path,
-    run_id: str,
-    metrics: Mapping[str, float],
-    tracking_uri: str,
-    estimator: Estimator | None = None,
-) -> RegisteredVersion:
+def register_version(measured: Measured, tracking_uri: str) -> RegisteredVersion:
     """Register a trained estimator with its metrics and lineage.
 
     Args:
-        folder: folder of the estimator.
-        run_id: the MLflow run of its training.
-        metrics: metrics of its evaluation.
+        measured: the estimator, its training and its metrics.
         tracking_uri: where the registry is.
-        estimator: the estimator in the folder; loaded if None.
 
     Raises:
-        MistworksError: the training run does not exist, or the folder does not hold its estimator.
+        MistworksError: the folder does not hold the estimator of the training.
     """
-    record = training_record(tracking_uri, run_id)
-    estimator = mistworks.load(folder) if estimator is None else estimator
-    weights, calibration = estimator.weights_sha256, estimator.calibration
+    record, metrics = measured.record, measured.metrics
+    weights, calibration = measured.estimator.weights_sha256, measured.estimator.calibration
     if weights != record.weights_sha256:
         raise MistworksError(
-            f"Expected weights {record.weights_sha256[:12]}… of run {run_id}, got {weights[:12]}… in "
-            f"{folder}. Give the run and the folder of one training."
+            f"Expected weights {record.weights_sha256[:12]}… of run {record.run_id}, got {weights[:12]}… in "
+            f"{measured.folder}. Give the run and the folder of one training."
         )
     if calibration is not None and calibration.sha256 != record.calibration_sha256:
         raise MistworksError(
-            f"Expected calibration {record.calibration_sha256[:12] or 'none'}… of run {run_id}, got "
-            f"{calibration.sha256[:12]}… in {folder}. Give the run and the folder of one calibration."
+            f"Expected calibration {record.calibration_sha256[:12] or 'none'}… of run {record.run_id}, got "
+            f"{calibration.sha256[:12]}… in {measured.folder}. Give the run and the folder of one "
+            "calibration."
         )
     complete = metrics.get("validation.failures.all") == 0
     with alone(tracking_uri, MODEL):
         return register(
-            folder,
+            measured.folder,
+            measured.estimator,
+            record,
             tracking_uri=tracking_uri,
-            run_id=run_id,
-            train=record.train,
-            validation=record.validation,
             # A mean without the failures is not comparable.
             validation_mse=metrics["validation.mse.all"] if complete else math.nan,
-            preset=record.preset,
-            calibration=record.calibration if calibration is not None else None,
             metrics=metrics,
-            revision=record.revision,
-            estimator=estimator,
         )
 
 
-def shipped_key() -> str:
-    """The training key of the estimator that comes with the package."""
-    return f"shipped-{_shipped().sha256[:16]}"
-
-
-@cache
-def _shipped() -> Estimator:
-    return mistworks.load(SHIPPED_FOLDER)
+def shipped_key(estimator: Estimator) -> str:
+    """Return the training key of the estimator that comes with the package."""
+    return f"shipped-{estimator.sha256[:16]}"
 
 
 @retried
-def record_shipped(validation: StoreReference, tracking_uri: str) -> str:
+def record_shipped(estimator: Estimator, validation: StoreReference, tracking_uri: str) -> str:
     """Make the run that stands for the training of the estimator that comes with the package.
 
     Its model card says what it was made from. Its data are known only by their content hash.
 
     Args:
+        estimator: the estimator that comes with the package.
         validation: the store that it is measured on.
         tracking_uri: where runs are kept.
 
     Returns:
         The identifier of the run: always the same one for an estimator.
     """
-    estimator = _shipped()
     card = (SHIPPED_FOLDER / CARD_FILE).read_text()
     made_from = [
         StoreReference(split, NOT_KEPT, content_hash)
@@ -135,7 +152,7 @@ def record_shipped(validation: StoreReference, tracking_uri: str) -> str:
     commit = re.search(r"at commit `(\w+)`", card)
     with start_or_resume(
         tracking_uri,
-        training_key=shipped_key(),
+        training_key=shipped_key(estimator),
         name="shipped",
         parameters={"network": estimator.network_config.model_dump(mode="json")},
         datasets=[*made_from, validation],

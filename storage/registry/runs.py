@@ -238,6 +238,7 @@ class TrainingRecord:
     """The record of a finished training run.
 
     Attributes:
+        run_id: MLflow's identifier of the run.
         train: the store it was trained on.
         validation: the store it was validated on.
         weights_sha256: SHA-256 of its estimator's weights.
@@ -247,6 +248,7 @@ class TrainingRecord:
         revision: the code that ran it.
     """
 
+    run_id: str
     train: StoreReference
     validation: StoreReference
     weights_sha256: str
@@ -266,6 +268,7 @@ def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
     try:
         calibrated = CALIBRATION_TAG in tags
         return TrainingRecord(
+            run_id=run_id,
             train=_tagged_store(tags, "train"),
             validation=_tagged_store(tags, "validation"),
             weights_sha256=tags[WEIGHTS_TAG],

@@ -29,8 +29,7 @@ from storage.registry.lineage import (
 from storage.registry.moved import current_location
 from storage.registry.outage import TrackingUnreachableError, shown
 from storage.registry.package import check_predictions, estimator_folder, log_model
-from storage.registry.revision import CodeRevision, code_revision
-from storage.registry.runs import StoreReference, existing_run
+from storage.registry.runs import TrainingRecord, existing_run
 from storage.registry.tracking import database_path, default_tracking_uri, exclusive, fluent, open_client
 
 if TYPE_CHECKING:
@@ -50,18 +49,12 @@ class MissingModelError(MistworksError):
 
 def register(
     folder: str | Path,
+    estimator: "Estimator",
+    record: TrainingRecord,
     *,
     tracking_uri: str,
-    run_id: str,
-    train: StoreReference,
-    validation: StoreReference,
     validation_mse: float,
-    preset: str,
-    calibration: StoreReference | None = None,
     metrics: Mapping[str, float] | None = None,
-    revision: CodeRevision | None = None,
-    name: str = MODEL,
-    estimator: "Estimator | None" = None,
 ) -> RegisteredVersion:
     """Register a saved estimator as a new version. Whether it becomes champion is decided separately.
 
@@ -70,53 +63,50 @@ def register(
 
     Args:
         folder: the folder that `Estimator.save` wrote.
+        estimator: the estimator in it.
+        record: the record of its training.
         tracking_uri: where runs and models are kept.
-        run_id: the run of its training.
-        train: the store it was trained on.
-        validation: the store that ``validation_mse`` was measured on.
-        validation_mse: mean squared error in nats².
-        preset: name of the preset.
-        calibration: the store it was calibrated on, if any.
+        validation_mse: mean squared error in nats² on the validation store of its training.
         metrics: further metrics to show with the version.
-        revision: the code that ran; determined if None.
-        name: the registered model.
-        estimator: what the folder holds; loaded if None.
 
     Raises:
         MistworksError: the folder holds no estimator, there is no such run, or the logged model does not
-            predict what the folder's estimator does.
+            predict what the estimator does.
     """
     folder = Path(folder)
-    code = code_revision() if revision is None else revision
-    weights_sha256 = _weights_sha256(folder)
-    estimator = mistworks.load(folder) if estimator is None else estimator
-    calibrated = estimator.calibration
-    lineage = Lineage(
-        run_id=run_id,
-        preset=preset,
-        train_store=train.url,
-        train_hash=train.content_hash,
-        validation_store=validation.url,
-        validation_hash=validation.content_hash,
-        calibration_store=calibration.url if calibration else "",
-        calibration_hash=calibration.content_hash if calibration else "",
-        weights_sha256=weights_sha256,
-        calibration_sha256="" if calibrated is None else calibrated.sha256,
-        code_commit=code.commit,
-        code_dirty=code.dirty,
-        code_version=code.version,
-    )
+    lineage = _lineage(folder, estimator, record)
     figures = {**(metrics or {}), VALIDATION_MSE: validation_mse}
     client = open_client(tracking_uri)
-    existing_run(client, run_id, tracking_uri)
+    existing_run(client, record.run_id, tracking_uri)
     with exclusive(tracking_uri), fluent(tracking_uri):
-        number = _version_of(client, name, lineage)
+        number = _version_of(client, MODEL, lineage)
         if number is None:
-            model_id = log_model(folder, lineage.run_id, name)
+            model_id = log_model(folder, lineage.run_id, MODEL)
             check_predictions(estimator, f"models:/{model_id}")
-            _create_version(client, model_id, name, lineage, figures)
-        number = _settle_version(client, name, lineage)
-        return read_version(client, client.get_model_version(name, str(number)))
+            _create_version(client, model_id, MODEL, lineage, figures)
+        number = _settle_version(client, MODEL, lineage)
+        return read_version(client, client.get_model_version(MODEL, str(number)))
+
+
+def _lineage(folder: Path, estimator: "Estimator", record: TrainingRecord) -> Lineage:
+    calibrated, calibration = estimator.calibration, record.calibration
+    if calibrated is None:
+        calibration = None
+    return Lineage(
+        run_id=record.run_id,
+        preset=record.preset,
+        train_store=record.train.url,
+        train_hash=record.train.content_hash,
+        validation_store=record.validation.url,
+        validation_hash=record.validation.content_hash,
+        calibration_store=calibration.url if calibration else "",
+        calibration_hash=calibration.content_hash if calibration else "",
+        weights_sha256=_weights_sha256(folder),
+        calibration_sha256=calibrated.sha256 if calibrated else "",
+        code_commit=record.revision.commit,
+        code_dirty=record.revision.dirty,
+        code_version=record.revision.version,
+    )
 
 
 def is_reference(text: str) -> bool:

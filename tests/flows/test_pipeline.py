@@ -16,8 +16,15 @@ import mistworks
 from mistworks.errors import MistworksError
 from mistworks.evaluation.gate import GateConfig
 from storage import registry
+from storage.registry.runs import training_record
 from storage.registry.tracking import local_tracking_uri
-from tasks.registration import SHIPPED_FOLDER, compare_with_champion, promote_version, register_version
+from tasks.registration import (
+    SHIPPED_FOLDER,
+    Measured,
+    compare_with_champion,
+    promote_version,
+    register_version,
+)
 from tests.support.commands import InProcess, Run, one_sentence, outputs, run_all, until
 
 FOREIGN = ("PREFECT_", "MLFLOW_", "MISTWORKS_")
@@ -30,6 +37,16 @@ def output(*arguments: object, root: Path) -> Any:
     assert code == 0, err[-3000:]
     until(lambda: not run.left())
     return json.loads(out)
+
+
+def as_measured(folder: Path, run_id: str, mse: float, tracking_uri: str) -> Measured:
+    """An estimator as if it had been evaluated on its validation data."""
+    return Measured(
+        folder=folder,
+        estimator=mistworks.load(folder),
+        record=training_record(tracking_uri, run_id),
+        metrics={"validation.mse.all": mse, "validation.failures.all": 0.0},
+    )
 
 
 @pytest.fixture
@@ -230,8 +247,8 @@ def test_what_passes_the_gate_becomes_champion_and_what_does_not_changes_nothing
     stores = ("--store", lineage["train_store"], "--validation-store", lineage["validation_store"])
     [trained] = outputs(("train", *stores, "--preset", tmp_path / "better.json"), root=root, api=api)
     uri = local_tracking_uri(root)
-    metrics = {"validation.mse.all": trained["validation_mse"], "validation.failures.all": 0.0}
-    assert register_version.fn(Path(trained["folder"]), trained["run_id"], metrics, uri).version == 2
+    measured = as_measured(Path(trained["folder"]), trained["run_id"], trained["validation_mse"], uri)
+    assert register_version.fn(measured, uri).version == 2
     # What seconds of training leave to chance is left out: how often the intervals hold the truth.
     comparison = compare_with_champion.fn("mist/2", uri, config=GateConfig(coverage=(0.2, 1.0)))
     promoted = promote_version.fn(comparison, uri)
@@ -267,13 +284,10 @@ def test_register_refuses_weights_of_another_run(root: Path, registered: Any, tm
     with torch.no_grad():
         next(estimator.network.parameters()).add_(1.0)
     estimator.save(tmp_path / "other")
+    uri = local_tracking_uri(root)
+    measured = as_measured(tmp_path / "other", registered["lineage"]["run_id"], 0.0, uri)
     with pytest.raises(MistworksError, match="Give the run and the folder of one training"):
-        register_version.fn(
-            tmp_path / "other",
-            registered["lineage"]["run_id"],
-            {"validation.mse.all": 0.0, "validation.failures.all": 0.0},
-            local_tracking_uri(root),
-        )
+        register_version.fn(measured, uri)
 
 
 def test_training_refuses_stores_of_another_split(

@@ -14,7 +14,7 @@ from flows.generate import generate_planned
 from flows.parameters import parse_ranges
 from flows.pipeline import pipeline, pipeline_planned
 from flows.plans import plan_pipeline, plan_store, plan_training, require_room
-from flows.register import Measured, register_measured
+from flows.register import register_measured
 from flows.root import local_root
 from flows.services import PresetName
 from flows.summarise import summarise_opened
@@ -25,13 +25,16 @@ from mistworks.presets import PRESETS
 from storage.datasets.opening import create_store
 from storage.datasets.partitions import generate_partition
 from storage.evaluations.estimators import find_estimators
-from tasks.registration import SHIPPED_FOLDER
+from storage.registry.revision import CodeRevision
+from storage.registry.runs import StoreReference, TrainingRecord
+from tasks.registration import SHIPPED_FOLDER, Measured
 from tasks.stores import OpenedStore, TrainingData
 from tests.support.commands import InProcess
 
 URI = "postgresql://me:secret@host/mlflow"
 KSG, WEIGHTS = find_estimators(["ksg-3", str(SHIPPED_FOLDER)], URI)
-SHIPPED = EvaluationPlan(estimators=(WEIGHTS,), suites=())
+STORE = StoreReference("train", "s.zarr", "0" * 64)
+RECORD = TrainingRecord("1", STORE, STORE, "0" * 64, None, "", "tiny", CodeRevision("unknown", False, "1"))
 VARIABLES = ("MISTWORKS_ROOT", "MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
 OTHERS = ("PREFECT_API_URL", "MLFLOW_TRACKING_URI", "MISTWORKS_DASK_ADDRESS", "MISTWORKS_WORKERS")
 
@@ -90,7 +93,7 @@ def test_secrets_are_refused_in_places_and_left_out_where_the_workspace_is_writt
         (evaluate_planned, {"plan": EvaluationPlan(estimators=(KSG,), suites=())}),
         (pipeline, {"preset": "tiny", "seed": 1}),
         (pipeline_planned, {"plan": plan_pipeline("tiny", None, Workspace.of())}),
-        (register_measured, {"measured": Measured.of(SHIPPED_FOLDER, SHIPPED, "1", {})}),
+        (register_measured, {"measured": Measured.of(SHIPPED_FOLDER, WEIGHTS, RECORD, {})}),
         (generate_planned, {"plan": plan_store("s.zarr", "train", "tiny")}),
     ],
     ids=lambda value: getattr(value, "name", ""),

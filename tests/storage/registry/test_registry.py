@@ -31,7 +31,7 @@ from storage.registry.lineage import RegisteredVersion, champions
 from storage.registry.package import estimator_folder
 from storage.registry.promotion import ChampionMovedError, champion, promote, rollback
 from storage.registry.revision import CodeRevision
-from storage.registry.runs import StoreReference, find_run, start_or_resume
+from storage.registry.runs import StoreReference, TrainingRecord, find_run, start_or_resume
 from storage.registry.tracking import local_tracking_uri, open_client
 from storage.registry.versions import MissingModelError, load, lookup, register, versions
 from tasks.registration import compare_with_champion
@@ -98,6 +98,10 @@ def run_of(tracking_uri: str, key: str) -> str:
         return run.run_id
 
 
+def record(run_id: str, validation: StoreReference = VALIDATION) -> TrainingRecord:
+    return TrainingRecord(run_id, TRAIN, validation, "", None, "", "tiny", REVISION)
+
+
 def registered(
     tracking_uri: str,
     folder: Path,
@@ -108,16 +112,14 @@ def registered(
     validation: StoreReference = VALIDATION,
     objective: str = "pinball",
 ) -> RegisteredVersion:
+    place = saved(folder / f"estimator-{seed}", seed, objective)
     return register(
-        saved(folder / f"estimator-{seed}", seed, objective),
+        place,
+        mistworks.load(place),
+        record(run_of(tracking_uri, key), validation),
         tracking_uri=tracking_uri,
-        run_id=run_of(tracking_uri, key),
-        train=TRAIN,
-        validation=validation,
         validation_mse=mse,
-        preset="tiny",
         metrics={"test-imd.mse.all": 0.1 + mse},
-        revision=REVISION,
     )
 
 
@@ -565,22 +567,18 @@ def test_what_cannot_be_registered_is_refused(tracking_uri: str, tmp_path: Path)
     with pytest.raises(MistworksError, match=r"Expected a readable model.safetensors"):
         register(
             tmp_path / "nothing",
+            estimator(),
+            record(run_of(tracking_uri, "key")),
             tracking_uri=tracking_uri,
-            run_id=run_of(tracking_uri, "key"),
-            train=TRAIN,
-            validation=VALIDATION,
             validation_mse=1.0,
-            preset="tiny",
         )
     with pytest.raises(MistworksError, match=r"Expected a run at .*, got 'nothing'"):
         register(
             saved(tmp_path / "estimator"),
+            estimator(),
+            record("nothing"),
             tracking_uri=tracking_uri,
-            run_id="nothing",
-            train=TRAIN,
-            validation=VALIDATION,
             validation_mse=1.0,
-            preset="tiny",
         )
 
 

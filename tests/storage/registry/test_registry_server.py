@@ -58,8 +58,7 @@ with start_or_resume(uri, training_key=key, name="tiny", parameters={"a": 1}, da
     run.log_curves(1, {"loss": 1.0})
     run.set_tag(WEIGHTS_TAG, mistworks.load(folder).weights_sha256)
 record = training_record(uri, run.run_id)
-version = register(folder, tracking_uri=uri, run_id=run.run_id, train=record.train,
-                   validation=record.validation, validation_mse=0.5, preset=record.preset)
+version = register(folder, mistworks.load(folder), record, tracking_uri=uri, validation_mse=0.5)
 print(version.version, flush=True)
 """
 PROMOTE = """
