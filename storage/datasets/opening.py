@@ -30,17 +30,17 @@ def create_store(url: str, manifest: Manifest) -> Store:
             other code.
     """
     location = Location.parse(url)
-    if existing := find_manifest(url):
-        existing.require_same(manifest, url)
-        return to_be_completed(open_store(url, read_only=False))
-    with _making(url):
+    if existing := _find_manifest(location):
+        existing.require_same(manifest, location.url)
+        return to_be_completed(_open_store(location, read_only=False))
+    with _making(location):
         # Marks the place as ours, so that a later run may create the arrays again.
         mark: dict[str, Any] = {ATTRIBUTE: {"format": manifest.format}}
         target = location.zarr_store(read_only=False)
         group = zarr.open_group(target, mode="a", zarr_format=3, attributes=mark, use_consolidated=False)
         create_arrays(group, manifest)
         consolidate(target).update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
-    return open_store(url, read_only=False)
+    return _open_store(location, read_only=False)
 
 
 def to_be_completed(store: Store) -> Store:
@@ -62,18 +62,18 @@ def to_be_completed(store: Store) -> Store:
             f"{'; '.join(manifest.other_code)}. Run that code, or delete the store and run again."
         )
     updated = manifest.model_copy(update={"versions": library_versions()})
-    with _making(store.url):
-        group = zarr.open_group(Location.parse(store.url).zarr_store(read_only=False), mode="r+")
+    with _making(store.location):
+        group = zarr.open_group(store.location.zarr_store(read_only=False), mode="r+")
         group.update_attributes({ATTRIBUTE: updated.model_dump(mode="json")})
-    return open_store(store.url, read_only=False)
+    return _open_store(store.location, read_only=False)
 
 
 @contextmanager
-def _making(url: str) -> Iterator[None]:
+def _making(place: Location) -> Iterator[None]:
     try:
         yield
     except ACCESS_ERRORS as error:
-        raise access_error(f"write the store {url}", error, "Choose a writable --store.") from None
+        raise access_error(f"write the store {place.url}", error, "Choose a writable --store.") from None
 
 
 def open_store(url: str, *, read_only: bool = True) -> Store:
@@ -82,16 +82,19 @@ def open_store(url: str, *, read_only: bool = True) -> Store:
     Raises:
         MistworksError: there is no store, or it has another format version.
     """
-    manifest = find_manifest(url)
+    return _open_store(Location.parse(url), read_only=read_only)
+
+
+def _open_store(location: Location, *, read_only: bool) -> Store:
+    manifest, url = _find_manifest(location), location.url
     if manifest is None:
         raise MistworksError(
             f"Expected a store at {url}, got none. Make one with `mistworks generate --store {url}`."
         )
-    location = Location.parse(url)
     try:
         target = location.zarr_store(read_only=read_only)
         mode: Literal["r", "r+"] = "r" if read_only else "r+"
-        return patiently(lambda: Store(location.url, manifest, _open_group(target, mode)))
+        return patiently(lambda: Store(location, manifest, _open_group(target, mode)))
     except MistworksError:
         raise
     except _METADATA_ERRORS as error:
@@ -115,7 +118,11 @@ def find_manifest(url: str) -> Manifest | None:
         MistworksError: the place cannot be read, holds something else, or holds a store of another format
             version.
     """
-    location = Location.parse(url)
+    return _find_manifest(Location.parse(url))
+
+
+def _find_manifest(location: Location) -> Manifest | None:
+    url = location.url
     try:
         target = location.zarr_store(read_only=True)
         present = {name for name in entries(target) if not _is_leftover(name)}

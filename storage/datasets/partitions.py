@@ -52,7 +52,7 @@ def generate_partition(
         require_same_code(expected)
     manifest = store.manifest
     start, stop = manifest.bounds(number)
-    with writing(f"partition {number} of the store {store.url}"), partition_lock(store.url, number):
+    with writing(f"partition {number} of the store {store.url}"), partition_lock(store.location, number):
         if store.is_done(number):
             return
         block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)

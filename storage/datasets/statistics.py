@@ -24,7 +24,7 @@ from storage.datasets.partitions import generate_partition, writing
 from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store
 from storage.fingerprint import SUMMARISING, Fingerprint, fingerprint
-from storage.places.location import Location, patiently
+from storage.places.location import patiently
 from storage.places.lock import partition_lock
 
 _GROUP = f"statistics-{VERSION}"
@@ -41,7 +41,7 @@ class SummaryStore:
     def __init__(self, store: Store, group: zarr.Group) -> None:
         self.store = store
         manifest = store.manifest
-        with zarr.config.set(Location.parse(store.url).codec_pipeline(writable=False)):
+        with zarr.config.set(store.location.codec_pipeline(writable=False)):
             self._table = open_array(group, "table", (manifest.count, len(statistic_names())))
             self._marks = open_array(group, "mark", (manifest.partitions, DIGEST_BYTES))
 
@@ -182,7 +182,7 @@ def create_summaries(store: Store) -> SummaryStore:
     if store.manifest.samples:
         store.require_complete()
     with _access(url, "write", "Choose a writable store."):
-        target = Location.parse(url).zarr_store(read_only=False)
+        target = store.location.zarr_store(read_only=False)
         summaries = _open(store, read_only=False)
         if summaries is not None:
             summaries.require_same_code()
@@ -210,7 +210,7 @@ def has_statistics(store: Store) -> bool:
 
 def _open(store: Store, *, read_only: bool) -> SummaryStore | None:
     """Open the statistics of a store; None if there are none. The array of marks is created last."""
-    target = Location.parse(store.url).zarr_store(read_only=read_only)
+    target = store.location.zarr_store(read_only=read_only)
 
     def open_group() -> SummaryStore | None:
         group = zarr.open_group(
@@ -241,8 +241,9 @@ def summarise_partition(summaries: SummaryStore, number: int) -> None:
 
 
 def _summarise(summaries: SummaryStore, number: int, block: Block) -> None:
-    values, url = summarise_block(block), summaries.store.url
-    with writing(f"the statistics of partition {number} of the store {url}"), partition_lock(url, number):
+    values, store = summarise_block(block), summaries.store
+    what = f"the statistics of partition {number} of the store {store.url}"
+    with writing(what), partition_lock(store.location, number):
         summaries.write(number, values)
 
 

@@ -30,14 +30,14 @@ class Store:
     """A split on disk or in an object store: ``len(store)``, ``store[i]``, ``store[a:b]``, iteration.
 
     Attributes:
-        url: path or URL of the store.
+        location: where the store is.
         manifest: description of its content.
     """
 
-    def __init__(self, url: str, manifest: Manifest, group: zarr.Group) -> None:
-        self.url = url
+    def __init__(self, location: Location, manifest: Manifest, group: zarr.Group) -> None:
+        self.location = location
         self.manifest = manifest
-        with zarr.config.set(Location.parse(url).codec_pipeline(writable=not group.read_only)):
+        with zarr.config.set(location.codec_pipeline(writable=not group.read_only)):
             if manifest.samples:
                 self._values = open_array(group, "values", (manifest.partitions * manifest.capacity,))
             self._columns = {
@@ -48,6 +48,11 @@ class Store:
             self._partition_digest = open_array(
                 group, "partition_digest", (manifest.partitions, DIGEST_BYTES)
             )
+
+    @property
+    def url(self) -> str:
+        """Absolute path or URL of the store."""
+        return self.location.url
 
     def __len__(self) -> int:
         return self.manifest.count

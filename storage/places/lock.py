@@ -47,7 +47,7 @@ def exclusive(url: str, what: str = "store") -> Iterator[None]:
 
 
 @contextmanager
-def partition_lock(url: str, number: int) -> Iterator[None]:
+def partition_lock(place: Location, number: int) -> Iterator[None]:
     """Wait until no other worker writes a partition of a local store, then lock it.
 
     One run at a time does not mean one worker per partition: Dask may take a slow worker for dead, and
@@ -56,11 +56,10 @@ def partition_lock(url: str, number: int) -> Iterator[None]:
     Raises:
         OSError: the store cannot be written.
     """
-    path = Location.parse(url).path
-    if path is None:
+    if place.path is None:
         yield
         return
-    descriptor = _open(path / PARTITION_LOCKS_NAME / str(number % _PARTITION_LOCKS))
+    descriptor = _open(place.path / PARTITION_LOCKS_NAME / str(number % _PARTITION_LOCKS))
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

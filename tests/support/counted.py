@@ -23,7 +23,7 @@ def main(file: str, preset: str, *command: str) -> None:
     from mistworks.estimation import estimator
     from storage.datasets.store import Store
 
-    _before(Store, "__init__", lambda _self, url, *_: counts["stores"].update([url]))
+    _before(Store, "__init__", lambda _self, place, *_: counts["stores"].update([place.url]))
     _before(estimator, "read_model", lambda path, *_: counts["estimators"].update([str(path)]))
     _count_readings(Path(preset), counts["presets"])
     from flows.cli.commands import main as run

@@ -818,7 +818,7 @@ class TestLock:
     def test_one_worker_a_partition(self, tmp_path: Path) -> None:
         store = create_store(str(tmp_path / "s.zarr"), manifest())
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-            with partition_lock(store.url, 1):
+            with partition_lock(store.location, 1):
                 other, same_one = pool.submit(_generate, store.url, 0), None
                 other.result(timeout=60)
                 same_one = pool.submit(_generate, store.url, 1)
