@@ -111,11 +111,11 @@ def _end_as_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> 
 
 def _note(declared: Flow[..., Any], run: FlowRun, state: State) -> str:
     error = state.result(raise_on_failure=False)
-    told = str(error) if isinstance(error, MistworksError) else state.message or state.name
+    message = str(error) if isinstance(error, MistworksError) else state.message or state.name
     given = json.dumps(run.parameters, indent=2, default=str)
     about = inspect.getdoc(declared.fn) or ""
     return (
-        f"# {run.name} failed\n\n{told}\n\n## How to go on\n\n"
+        f"# {run.name} failed\n\n{message}\n\n## How to go on\n\n"
         "Correct what the sentence names, then retry this run on its page, or start another with the same "
         "parameters: what is done is kept, and the rest is done with the same content hash.\n\n"
         f"## What was run\n\n{declared.name}: {about.splitlines()[0] if about else ''}\n\n"

@@ -47,12 +47,12 @@ def nightly(
     require_room(plan.stores.values())
     before = _registered(where)
     produced = produce(plan, where)
-    told = verdict(produced, before)
+    outcome = verdict(produced, before)
     if keep is not None and seed == "date":
         removed = remove_old_nights(where, plan.training.preset, number or 0, keep)
-        told += f" Removed the stores of {len(removed)} earlier nights." if removed else ""
-    leave_note("nightly", told, f"Outcome of {flow_run.name or 'the run'}")
-    return Completed(message=told, data=produced)
+        outcome += f" Removed the stores of {len(removed)} earlier nights." if removed else ""
+    leave_note("nightly", outcome, f"Outcome of {flow_run.name or 'the run'}")
+    return Completed(message=outcome, data=produced)
 
 
 def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
@@ -64,11 +64,11 @@ def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
     """
     version = produced.registered
     reference = f"{version.name}/{version.version}"
-    made = sum(store.made for store in produced.stores.values())
+    partitions = sum(store.made for store in produced.stores.values())
     if version.version not in {each.version for each in before}:
         return f"{reference} is {version.promotion}"
-    if made:
-        return f"Made {made} missing partitions again; {reference} is as it was."
+    if partitions:
+        return f"Made {partitions} missing partitions again; {reference} is as it was."
     return (
         f"Nothing new: {reference} was made from this data with this seed before, and is as it was. Another "
         "seed makes another challenger."

@@ -33,7 +33,7 @@ def make_databases(server: str, names: list[str]) -> list[str]:
     if bad := [name for name in names if not _NAME.fullmatch(name)]:
         raise MistworksError(f"Expected lower-case names of databases, got {bad[0]!r}. Choose another name.")
     try:
-        made = [name for name in names if _make_database(server, name)]
+        missing = [name for name in names if _make_database(server, name)]
         for name in names:
             _execute(urlunsplit(urlsplit(server)._replace(path=f"/{name}")), _EXTENSION)
     except psycopg2.Error as error:
@@ -42,7 +42,7 @@ def make_databases(server: str, names: list[str]) -> list[str]:
             f"Expected a PostgreSQL server at {server}, got: {reason}. Start it, or correct the user "
             "and PGPASSWORD."
         ) from None
-    return made
+    return missing
 
 
 def make_bucket(name: str) -> bool:
@@ -78,11 +78,11 @@ def main() -> None:
     log = logging.getLogger("flows.prepare")
     log.setLevel(logging.INFO)
     try:
-        made = make_databases(options.server, options.database)
-        made += [bucket for bucket in options.bucket if make_bucket(bucket)]
+        created = make_databases(options.server, options.database)
+        created += [bucket for bucket in options.bucket if make_bucket(bucket)]
     except MistworksError as error:
         parser.exit(1, f"error: {error}\n")
-    log.info("made %s", ", ".join(made) or "nothing: all were there")
+    log.info("made %s", ", ".join(created) or "nothing: all were there")
 
 
 _EXTENSION = "CREATE EXTENSION IF NOT EXISTS pg_trgm"

@@ -58,14 +58,14 @@ def report_on(
 
 
 def _costs(evaluated: Evaluated, folder: Path) -> tuple[Cost, ...]:
-    found: list[Cost] = []
+    costs: list[Cost] = []
     with progress("measure costs", len(evaluated.estimators) * len(SHAPES)) as report:
         for reference in evaluated.estimators:
             for shape in SHAPES:
                 measured = cost(open_estimator(reference), *shape, folder)
-                found.append(replace(measured, estimator=reference.label))
-                report(len(found))
-    return tuple(found)
+                costs.append(replace(measured, estimator=reference.label))
+                report(len(costs))
+    return tuple(costs)
 
 
 def _violations(results: tuple[Results, ...]) -> Mapping[str, tuple[Violation, ...]]:

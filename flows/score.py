@@ -74,10 +74,10 @@ class Scored:
     @property
     def sentence(self) -> str:
         """The outcome in one sentence."""
-        made = f"{self.computed:,} parts made" if self.computed else "nothing new"
+        parts = f"{self.computed:,} parts made" if self.computed else "nothing new"
         return (
             f"{self.pairs:,} pairs of {self.source} estimated by {self.model}, but for {self.failures:,} "
-            f"that could not be ({made}); see {self.target}"
+            f"that could not be ({parts}); see {self.target}"
         )
 
 
@@ -149,10 +149,10 @@ def score_pairs(
 
 
 def _one_estimator(model: str, tracking_uri: str) -> EstimatorReference:
-    found = find_estimators([model], tracking_uri)
-    if len(found) != 1:
+    references = find_estimators([model], tracking_uri)
+    if len(references) != 1:
         raise MistworksError(f"Expected one estimator, got the group {model}. Choose one of its members.")
-    return found[0]
+    return references[0]
 
 
 def _target(target: str | None, workspace: Workspace) -> str:

@@ -302,8 +302,8 @@ def _require_answer(url: str) -> None:
 
 def _cause(error: Exception) -> str:
     """Return the message of the system, without the names of libraries' classes."""
-    told = error.reason if isinstance(error, URLError) else error
-    return str(getattr(told, "strerror", None) or told)
+    cause = error.reason if isinstance(error, URLError) else error
+    return str(getattr(cause, "strerror", None) or cause)
 
 
 def _require_scheduler(address: str) -> None:

@@ -123,8 +123,8 @@ def quiet() -> Iterator[None]:
 def threads(client: distributed.Client) -> dict[str, int]:
     """Return the number of threads of each worker, by its address."""
     scheduler: Any = client.scheduler
-    found: dict[str, int] = client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
-    return found
+    number: dict[str, int] = client.sync(scheduler.ncores, callback_timeout=CONNECT_SECONDS)
+    return number
 
 
 def address_of(client: distributed.Client) -> str:
@@ -187,13 +187,13 @@ def require_alike(
                     client._run_on_scheduler, alone, callback_timeout=within
                 )
             }
-            told = client.sync(client._run, each, on_error="return", callback_timeout=within)
+            of_workers = client.sync(client._run, each, on_error="return", callback_timeout=within)
         except TimeoutError:
             raise MistworksError(
                 f"Expected the Dask cluster at {scheduler} to answer, got nothing in "
                 f"{within:g} s. Restart the workers that hang."
             ) from None
-    answers |= {f"Dask worker {worker}": answer for worker, answer in told.items()}
+    answers |= {f"Dask worker {worker}": answer for worker, answer in of_workers.items()}
     complaints = [text for who, answer in answers.items() if (text := _complaint(who, answer, probes))]
     if complaints:
         more = f" ({len(complaints) - 1} more machines are refused.)" if len(complaints) > 1 else ""
@@ -231,16 +231,16 @@ def _question(module: str, probes: Mapping[str, str]) -> Callable[[], Answer]:
 def _complaint(who: str, answer: Answer | Exception, probes: Mapping[str, tuple[str, str]]) -> str | None:
     if isinstance(answer, Exception):
         return f"Expected the {who} to describe itself, got {_line(answer)}. Restart or remove it."
-    host, found = answer
-    if isinstance(found, str):
+    host, description = answer
+    if isinstance(description, str):
         return (
-            f"Expected the {who} on {host} to import mistworks and what it needs, got {found}. Install the "
-            "same packages there and restart it."
+            f"Expected the {who} on {host} to import mistworks and what it needs, got {description}. Install "
+            "the same packages there and restart it."
         )
-    if differences := fingerprint().differences(Fingerprint.of_versions(found["versions"])):
+    if differences := fingerprint().differences(Fingerprint.of_versions(description["versions"])):
         return differs(who, host, differences)
-    if found["unseen"]:
-        place, _ = probes[found["unseen"][0]]
+    if description["unseen"]:
+        place, _ = probes[description["unseen"][0]]
         return (
             f"Expected the {who} on {host} to see {place}, got a machine with other files there. Give a URL "
             "such as s3://bucket/name, or share the folder."

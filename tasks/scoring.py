@@ -64,21 +64,21 @@ def _estimate(estimator: MutualInformationEstimator, pairs: Pairs, row: int) -> 
 def _table(
     scoring: Scoring, estimator: MutualInformationEstimator, pairs: Pairs, estimates: Sequence[Estimate | str]
 ) -> Any:
-    found = [None if isinstance(estimate, str) else estimate for estimate in estimates]
+    successes = [None if isinstance(estimate, str) else estimate for estimate in estimates]
     columns: dict[str, Any] = {} if pairs.identifiers is None else {"id": pairs.identifiers}
-    columns["file"] = pa.array([scoring.folder.file.path] * len(found), pa.string())
-    columns["row"] = pa.array(range(pairs.first, pairs.first + len(found)), pa.int64())
-    columns["mi"] = pa.array([None if each is None else each.mi for each in found], pa.float64())
+    columns["file"] = pa.array([scoring.folder.file.path] * len(successes), pa.string())
+    columns["row"] = pa.array(range(pairs.first, pairs.first + len(successes)), pa.int64())
+    columns["mi"] = pa.array([None if each is None else each.mi for each in successes], pa.float64())
     for level in scoring.folder.levels:
         for side, name in enumerate(("low", "high")):
-            values = [_bound(each, level, side) for each in found]
+            values = [_bound(each, level, side) for each in successes]
             columns[f"{name}_{100 * level:g}"] = pa.array(values, pa.float64())
-    outside = [_outside(estimator, pairs, row) if each else None for row, each in enumerate(found)]
+    outside = [_outside(estimator, pairs, row) if each else None for row, each in enumerate(successes)]
     columns["outside"] = pa.array(outside, pa.string())
     failures = [estimate if isinstance(estimate, str) else None for estimate in estimates]
     columns["failure"] = pa.array(failures, pa.string())
     for name, value in _provenance(scoring, estimator).items():
-        columns[name] = pa.array([value] * len(found), pa.string())
+        columns[name] = pa.array([value] * len(successes), pa.string())
     return pa.table(columns)
 
 

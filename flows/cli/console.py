@@ -46,47 +46,53 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
         console.print(Text(f"  {name:<{width}}  "), Text(str(value)), sep="")
 
 
-def print_generated(made: "Generated") -> None:
+def _count(number: int, seconds: float) -> str:
+    return f"{number:,} in {seconds:,.1f} s" if number else "none: all were there"
+
+
+def print_generated(generated: "Generated") -> None:
     """A store that was completed."""
     facts = {
-        "store": made.url,
-        "split": made.split,
-        "datasets": f"{made.datasets:,}",
-        "partitions made": f"{made.made:,} in {made.seconds:,.1f} s" if made.made else "none: all were there",
-        "content hash": made.content_hash,
+        "store": generated.url,
+        "split": generated.split,
+        "datasets": f"{generated.datasets:,}",
+        "partitions made": _count(generated.made, generated.seconds),
+        "content hash": generated.content_hash,
     }
-    if made.changed:
+    if generated.changed:
         facts["warning"] = (
-            f"partitions {', '.join(map(str, made.changed))} differ from what was marked done before: their "
-            "marker was damaged, or other library versions made them"
+            f"partitions {', '.join(map(str, generated.changed))} differ from what was marked done before: "
+            "their marker was damaged, or other library versions made them"
         )
     print_facts("generated", facts)
 
 
-def print_summarised(made: "Summarised") -> None:
+def print_summarised(summarised: "Summarised") -> None:
     """A store whose statistics were computed."""
-    told = f"{made.made:,} in {made.seconds:,.1f} s" if made.made else "none: all were there"
-    print_facts(
-        "summarised", {"store": made.url, "datasets": f"{made.datasets:,}", "partitions computed": told}
-    )
-
-
-def print_verification(found: "Verification") -> None:
-    """What the check of a store found, headed by the verdict."""
-    verdict = "damaged" if found.damaged else "incomplete" if found.missing else "verified"
     facts = {
-        "store": found.url,
-        "datasets": f"{found.datasets:,}",
-        "partitions": f"{found.partitions:,}",
-        "missing": ", ".join(map(str, found.missing)) or "none",
-        "damaged": ", ".join(map(str, found.damaged)) or "none",
+        "store": summarised.url,
+        "datasets": f"{summarised.datasets:,}",
+        "partitions computed": _count(summarised.made, summarised.seconds),
     }
-    facts |= {f"partition {number}": reason for number, reason in found.damaged.items()}
-    facts["content hash"] = found.content_hash or "none: the store is not whole"
-    if found.made_by_other_code:
+    print_facts("summarised", facts)
+
+
+def print_verification(verification: "Verification") -> None:
+    """What the check of a store found, headed by the verdict."""
+    verdict = "damaged" if verification.damaged else "incomplete" if verification.missing else "verified"
+    facts = {
+        "store": verification.url,
+        "datasets": f"{verification.datasets:,}",
+        "partitions": f"{verification.partitions:,}",
+        "missing": ", ".join(map(str, verification.missing)) or "none",
+        "damaged": ", ".join(map(str, verification.damaged)) or "none",
+    }
+    facts |= {f"partition {number}": reason for number, reason in verification.damaged.items()}
+    facts["content hash"] = verification.content_hash or "none: the store is not whole"
+    if verification.made_by_other_code:
         facts["warning"] = (
-            f"made by other code than runs here ({'; '.join(found.made_by_other_code)}); what is there is as "
-            "sound, and partitions made anew here may come out different"
+            f"made by other code than runs here ({'; '.join(verification.made_by_other_code)}); what is "
+            "there is as sound, and partitions made anew here may come out different"
         )
     print_facts(verdict, facts)
 
@@ -195,10 +201,9 @@ def print_evaluated(
             ]
         )
     print_columns(headings, rows, keys=2, width=width)
-    made = f"{evaluated.computed:,} in {evaluated.seconds:,.1f} s"
     facts = {
         "figures": "in nats and nats², ± standard error; ms: median time of an estimate",
-        "estimates made": made if evaluated.computed else "none: all were there",
+        "estimates made": _count(evaluated.computed, evaluated.seconds),
         "results": results,
         "report": report.absolute() if report else "none; run again with --report report.html to have one",
     }
@@ -207,9 +212,9 @@ def print_evaluated(
 
 def print_produced(produced: "Produced", root: Path | None, workspace: "Workspace") -> None:
     """What the pipeline made, and where to look."""
-    for made in produced.stores.values():
+    for store in produced.stores.values():
         print_facts(
-            made.split, {"store": made.url, "datasets": f"{made.datasets:,}", "hash": made.content_hash}
+            store.split, {"store": store.url, "datasets": f"{store.datasets:,}", "hash": store.content_hash}
         )
     print_accuracy(produced.accuracy)
     version = produced.registered

@@ -45,10 +45,10 @@ def generate(
     with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
         from flows.generate import generate_planned
 
-        made = generate_planned(plan, workspace.on(address))
+        generated = generate_planned(plan, workspace.on(address))
     from flows.cli.console import print_generated, print_json
 
-    print_json(made) if as_json else print_generated(made)
+    print_json(generated) if as_json else print_generated(generated)
 
 
 @app.command()
@@ -79,10 +79,10 @@ def regenerate(
     with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
         from flows.generate import regenerate_opened
 
-        made = regenerate_opened(opened, partitions, workspace.on(address))
+        generated = regenerate_opened(opened, partitions, workspace.on(address))
     from flows.cli.console import print_generated, print_json
 
-    print_json(made) if as_json else print_generated(made)
+    print_json(generated) if as_json else print_generated(generated)
 
 
 @app.command()
@@ -120,7 +120,7 @@ def summarise(
     with services(root, dask_cluster(dask_address, workers, "tasks.statistics")) as address:
         from flows.summarise import summarise_opened
 
-        made = summarise_opened(opened, workspace.on(address))
+        summarised = summarise_opened(opened, workspace.on(address))
     from flows.cli.console import print_json, print_summarised
 
-    print_json(made) if as_json else print_summarised(made)
+    print_json(summarised) if as_json else print_summarised(summarised)

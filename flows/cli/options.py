@@ -131,12 +131,12 @@ def shares(text: str, option: str) -> list[float]:
         MistworksError: it holds something else.
     """
     try:
-        found = [float(part) for part in text.split(",")]
+        levels = [float(part) for part in text.split(",")]
     except ValueError:
-        found = []
-    if not found or not all(0 < each < 1 for each in found):
+        levels = []
+    if not levels or not all(0 < each < 1 for each in levels):
         raise MistworksError(f"Expected numbers between 0 and 1 such as 0.5,0.9 as {option}, got {text!r}.")
-    return found
+    return levels
 
 
 def dated_seed(text: str | None) -> int | None:

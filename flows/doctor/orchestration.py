@@ -57,8 +57,8 @@ def _unready(url: str, answer: httpx.Response) -> Check | None:
 
 def _found(answer: httpx.Response) -> list[dict[str, Any]]:
     answer.raise_for_status()
-    found: list[dict[str, Any]] = answer.json()
-    return found
+    objects: list[dict[str, Any]] = answer.json()
+    return objects
 
 
 def _workers(ask: _Ask, deployments: Sequence[Mapping[str, Any]]) -> Check:

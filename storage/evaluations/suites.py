@@ -35,8 +35,8 @@ def find_suite(text: str, sizes: tuple[int, ...] | None = None) -> tuple[SuiteRe
         MistworksError: neither exists, the store is incomplete, or it cannot be evaluated at other sizes.
     """
     if text in SUITES:
-        found = suite(text, sizes)
-        return SuiteReference(text, sizes, found.version), found
+        named = suite(text, sizes)
+        return SuiteReference(text, sizes, named.version), named
     location = Location.parse(text)
     if location.path is not None and not location.path.exists():
         raise MistworksError(f"Expected a suite ({', '.join(SUITES)}) or an existing store, got {text!r}.")
@@ -65,10 +65,10 @@ def open_suite(reference: SuiteReference) -> Suite:
     Raises:
         MistworksError: it is gone, or another version took its place.
     """
-    reopened, found = find_suite(reference.text, reference.sizes)
+    reopened, opened = find_suite(reference.text, reference.sizes)
     if reopened != reference:
         raise MistworksError(
             f"Expected the suite {reference.text} in version {reference.version}, got {reopened.version} in "
             "another process. Install the same data and the same Mistworks on all workers."
         )
-    return found
+    return opened

@@ -74,13 +74,13 @@ class WorkingFolder:
 
     def _stamps(self) -> dict[str, _Stamp]:
         """Size and modification time of each file, except unfinished ones, whose names begin with a dot."""
-        found = {}
+        stamps = {}
         for path in self.path.rglob("*"):
             name = path.relative_to(self.path)
             if path.is_file() and not any(part.startswith(".") for part in name.parts):
                 status = path.stat()
-                found[name.as_posix()] = (status.st_size, status.st_mtime_ns)
-        return found
+                stamps[name.as_posix()] = (status.st_size, status.st_mtime_ns)
+        return stamps
 
 
 @contextmanager

@@ -45,11 +45,11 @@ def decide_between(
         Trained(f"{version.name}/{version.version}", load(version.uri, tracking_uri)) for version in compared
     ]
     suites = _validation_suites(compared, stores)
-    found = [[run_chunk(each, suite, range(len(suite))) for suite in suites] for each in entrants]
+    results = [[run_chunk(each, suite, range(len(suite))) for suite in suites] for each in entrants]
     estimator = entrants[0].estimator
     checks = check_invariances(estimator.estimate, estimator.network.invariances, estimator.training_range)
     share = 1.0 if present is None else _time_share(entrants[0], entrants[1], suites[0])
-    return decide(found[0], None if present is None else found[1], checks, config, time_share=share)
+    return decide(results[0], None if present is None else results[1], checks, config, time_share=share)
 
 
 def _time_share(challenger: Trained, present: Trained, suite: StoredSuite) -> float:

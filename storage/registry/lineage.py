@@ -119,31 +119,31 @@ def champions(model: "RegisteredModel") -> tuple[int, ...]:
 def model_versions(client: "MlflowClient", name: str) -> list["ModelVersion"]:
     """List the versions that this package registered, oldest first."""
     quoted = name.replace("'", "''")
-    found: list[ModelVersion] = []
+    versions: list[ModelVersion] = []
     token = None
     while True:
         page = client.search_model_versions(f"name = '{quoted}'", page_token=token)
-        found += [version for version in page if f"{_LINEAGE}weights_sha256" in version.tags]
+        versions += [version for version in page if f"{_LINEAGE}weights_sha256" in version.tags]
         token = page.token
         if not token:
-            return sorted(found, key=lambda version: int(version.version))
+            return sorted(versions, key=lambda version: int(version.version))
 
 
-def read_version(client: "MlflowClient", found: "ModelVersion") -> RegisteredVersion:
+def read_version(client: "MlflowClient", version: "ModelVersion") -> RegisteredVersion:
     """Read a version of the registry with everything in its tags."""
-    number = int(found.version)
-    model = client.get_registered_model(found.name)
-    promoted, promotion, decided = _standing(number, found.tags, champions(model))
+    number = int(version.version)
+    model = client.get_registered_model(version.name)
+    promoted, promotion, decided = _standing(number, version.tags, champions(model))
     return RegisteredVersion(
-        name=found.name,
+        name=version.name,
         version=number,
         aliases=tuple(sorted(alias for alias, of in model.aliases.items() if int(of) == number)),
-        metrics=_metrics(found.tags),
-        lineage=read_lineage(found.tags),
+        metrics=_metrics(version.tags),
+        lineage=read_lineage(version.tags),
         promoted=promoted,
         promotion=promotion,
         decided=decided,
-        created=datetime.fromtimestamp(found.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
+        created=datetime.fromtimestamp(version.creation_timestamp / 1000, UTC).isoformat(timespec="seconds"),
     )
 
 

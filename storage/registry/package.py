@@ -80,12 +80,12 @@ def estimator_folder(model: Path) -> Path:
     Raises:
         MistworksError: there is none.
     """
-    found = sorted(model.glob("artifacts/*/model.safetensors"))
-    if not found:
+    weights = sorted(model.glob("artifacts/*/model.safetensors"))
+    if not weights:
         raise MistworksError(
             f"Expected model.safetensors in the registered model at {model}, got none. Register it again."
         )
-    return found[0].parent
+    return weights[0].parent
 
 
 def _signature() -> "ModelSignature":

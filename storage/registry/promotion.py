@@ -75,21 +75,21 @@ def promote(
         MistworksError: there is no such version.
     """
     client = open_client(tracking_uri)
-    found = resolve(client, reference, tracking_uri)
+    version = resolve(client, reference, tracking_uri)
     with exclusive(tracking_uri):
-        order = champions(client.get_registered_model(found.name))
+        order = champions(client.get_registered_model(version.name))
         present = order[-1] if order else None
         if present != against:
-            raise _moved(found, against, present)
-        if present != int(found.version):
+            raise _moved(version, against, present)
+        if present != int(version.version):
             promoted = decision.passed or force
             # A former champion stays recorded as such if it does not become champion again.
-            verdict = promoted or int(found.version) not in order
-            _record(client, found, decision, against, force=force, verdict=verdict)
+            verdict = promoted or int(version.version) not in order
+            _record(client, version, decision, against, force=force, verdict=verdict)
             if promoted:
-                _await_turn(client, found, against, spans_machines=not is_server(tracking_uri))
-                _set_champion(client, found, against, (*order, int(found.version)))
-        return read_version(client, client.get_model_version(found.name, found.version))
+                _await_turn(client, version, against, spans_machines=not is_server(tracking_uri))
+                _set_champion(client, version, against, (*order, int(version.version)))
+        return read_version(client, client.get_model_version(version.name, version.version))
 
 
 def rollback(tracking_uri: str, name: str = MODEL) -> RegisteredVersion:
@@ -120,22 +120,22 @@ def rollback(tracking_uri: str, name: str = MODEL) -> RegisteredVersion:
 
 
 def _set_champion(
-    client: "MlflowClient", found: "ModelVersion", against: int | None, order: tuple[int, ...]
+    client: "MlflowClient", version: "ModelVersion", against: int | None, order: tuple[int, ...]
 ) -> None:
-    client.set_registered_model_tag(found.name, CHAMPIONS_TAG, ",".join(map(str, order)))
-    client.set_registered_model_alias(found.name, CHAMPION, str(order[-1]))
-    if (present := _present(client, found.name)) != order[-1]:
-        raise _moved(found, against, present)
+    client.set_registered_model_tag(version.name, CHAMPIONS_TAG, ",".join(map(str, order)))
+    client.set_registered_model_alias(version.name, CHAMPION, str(order[-1]))
+    if (present := _present(client, version.name)) != order[-1]:
+        raise _moved(version, against, present)
 
 
 def _await_turn(
-    client: "MlflowClient", found: "ModelVersion", against: int | None, *, spans_machines: bool
+    client: "MlflowClient", version: "ModelVersion", against: int | None, *, spans_machines: bool
 ) -> None:
     """Give way to a promotion with the same claim if its version is earlier, or if it is finished.
 
     Args:
         client: client of the registry.
-        found: the version whose verdict was just written.
+        version: the version whose verdict was just written.
         against: the champion that it is to succeed.
         spans_machines: whether the lock that is held spans machines. Then any other claim is a dead
             process's.
@@ -144,38 +144,38 @@ def _await_turn(
         ChampionMovedError: the other one goes first, and the verdict is withdrawn.
     """
     while True:
-        present, rivals = _standing(client, found, against)
+        present, rivals = _standing(client, version, against)
         if present != against:
-            _withdraw(client, found)
-            raise _moved(found, against, present)
+            _withdraw(client, version)
+            raise _moved(version, against, present)
         if not rivals:
             return
-        if spans_machines or not _cleared(client, found, against, rivals):
+        if spans_machines or not _cleared(client, version, against, rivals):
             for rival in rivals:
                 _withdraw(client, rival)
 
 
 def _cleared(
-    client: "MlflowClient", found: "ModelVersion", against: int | None, rivals: Sequence["ModelVersion"]
+    client: "MlflowClient", version: "ModelVersion", against: int | None, rivals: Sequence["ModelVersion"]
 ) -> bool:
     """Whether all rivals finish within the time that a living one takes. Earlier ones go first."""
-    gives_way = any(int(rival.version) < int(found.version) for rival in rivals)
+    gives_way = any(int(rival.version) < int(version.version) for rival in rivals)
     if gives_way:
-        _withdraw(client, found)
+        _withdraw(client, version)
     try:
         for _ in range(_TURNS_TO_WAIT):
-            present, remaining = _standing(client, found, against)
+            present, remaining = _standing(client, version, against)
             if present != against or not remaining:
                 return True
             time.sleep(_SECONDS_A_TURN)
         return False
     finally:
         if gives_way:
-            _tag(client, found, {PROMOTED_TAG: "true"})
+            _tag(client, version, {PROMOTED_TAG: "true"})
 
 
 def _standing(
-    client: "MlflowClient", found: "ModelVersion", against: int | None
+    client: "MlflowClient", version: "ModelVersion", against: int | None
 ) -> tuple[int | None, list["ModelVersion"]]:
     """Return the champion, and other versions whose verdict says that they succeed ``against`` but never did.
 
@@ -183,11 +183,11 @@ def _standing(
     rival, and the next call sees that the champion moved. What the tag of champions says beyond the alias is
     ignored here, since a rival writes it first.
     """
-    order = champions(client.get_registered_model(found.name))
-    known = {*map(str, order), found.version}
+    order = champions(client.get_registered_model(version.name))
+    known = {*map(str, order), version.version}
     rivals = [
         other
-        for other in model_versions(client, found.name)
+        for other in model_versions(client, version.name)
         if other.version not in known
         and other.tags.get(PROMOTED_TAG) == "true"
         and other.tags.get(_AGAINST) == _version(against)
@@ -196,9 +196,9 @@ def _standing(
     return (order[-1] if order else None), rivals
 
 
-def _withdraw(client: "MlflowClient", found: "ModelVersion") -> None:
+def _withdraw(client: "MlflowClient", version: "ModelVersion") -> None:
     """Leave a version undecided by removing the part of its verdict that counts."""
-    client.delete_model_version_tag(found.name, found.version, PROMOTED_TAG)
+    client.delete_model_version_tag(version.name, version.version, PROMOTED_TAG)
 
 
 def _present(client: "MlflowClient", name: str) -> int | None:
@@ -206,17 +206,17 @@ def _present(client: "MlflowClient", name: str) -> int | None:
     return order[-1] if order else None
 
 
-def _moved(found: "ModelVersion", against: int | None, present: int | None) -> ChampionMovedError:
+def _moved(version: "ModelVersion", against: int | None, present: int | None) -> ChampionMovedError:
     return ChampionMovedError(
-        f"Expected the champion of {found.name} to stay {_version(against)} while "
-        f"{found.name}/{found.version} was compared with it, got {_version(present)}. Nothing was changed. "
-        "Promote again."
+        f"Expected the champion of {version.name} to stay {_version(against)} while "
+        f"{version.name}/{version.version} was compared with it, got {_version(present)}. Nothing was "
+        "changed. Promote again."
     )
 
 
 def _record(
     client: "MlflowClient",
-    found: "ModelVersion",
+    version: "ModelVersion",
     decision: Decision,
     against: int | None,
     *,
@@ -224,11 +224,11 @@ def _record(
     verdict: bool,
 ) -> None:
     """Replace the record of a version. The old verdict is removed first, and a new one is written last."""
-    replaced = [key for key in found.tags if key.startswith(_GATE) and key != _FORCED]
+    replaced = [key for key in version.tags if key.startswith(_GATE) and key != _FORCED]
     if verdict:
-        replaced = [*(key for key in _VERDICT if key in found.tags), *replaced]
+        replaced = [*(key for key in _VERDICT if key in version.tags), *replaced]
     for key in replaced:
-        client.delete_model_version_tag(found.name, found.version, key)
+        client.delete_model_version_tag(version.name, version.version, key)
     tags = {
         f"{_GATE}decided": _now(),
         _AGAINST: _version(against),
@@ -244,7 +244,7 @@ def _record(
     if verdict:
         tags[PROMOTION_TAG] = _sentence(decision, force=force)
         tags[PROMOTED_TAG] = str(decision.passed or force).lower()
-    _tag(client, found, tags)
+    _tag(client, version, tags)
 
 
 def _sentence(decision: Decision, *, force: bool) -> str:
@@ -253,9 +253,9 @@ def _sentence(decision: Decision, *, force: bool) -> str:
     return f"{'champion by force, although' if force else 'not champion:'} {decision.sentence}"
 
 
-def _tag(client: "MlflowClient", found: "ModelVersion", tags: Mapping[str, str]) -> None:
+def _tag(client: "MlflowClient", version: "ModelVersion", tags: Mapping[str, str]) -> None:
     for key, value in tags.items():
-        client.set_model_version_tag(found.name, found.version, key, value)
+        client.set_model_version_tag(version.name, version.version, key, value)
 
 
 def _exists(client: "MlflowClient", name: str, number: int) -> bool:

@@ -61,10 +61,10 @@ class MistModel(PythonModel):
         self, x: NDArray[np.float64], y: NDArray[np.float64], levels: list[float]
     ) -> dict[str, float]:
         estimate = self._estimator.estimate(x, y)
-        found = {"mi": float(estimate.mi)}
+        row = {"mi": float(estimate.mi)}
         if estimate.quantiles is not None:
-            found |= {quantile_column(level): float(estimate.quantile(level)) for level in levels}
-        return found
+            row |= {quantile_column(level): float(estimate.quantile(level)) for level in levels}
+        return row
 
 
 def quantile_column(level: float) -> str:

@@ -178,21 +178,21 @@ def start_or_resume(
         raise MistworksError(f"Expected a training key without quotes, got {training_key!r}.")
     client = open_client(tracking_uri, create=True)
     experiment_of_run = experiment_id(client, tracking_uri, experiment)
-    found = code_revision() if revision is None else revision
+    code = code_revision() if revision is None else revision
     own_tags = {
         **(tags or {}),
         KEY_TAG: training_key,
-        COMMIT_TAG: found.commit,
-        DIRTY_TAG: str(found.dirty).lower(),
-        VERSION_TAG: found.version,
+        COMMIT_TAG: code.commit,
+        DIRTY_TAG: str(code.dirty).lower(),
+        VERSION_TAG: code.version,
     }
     data_tags = _data_tags(datasets)
     with exclusive(tracking_uri):
         former = _run_with_key(client, experiment_of_run, training_key)
         if former is None:
-            made = client.create_run(experiment_of_run, run_name=name, tags=own_tags | data_tags)
-            former = _other_run(client, made, training_key)
-            run_id = (made if former is None else former).info.run_id
+            created = client.create_run(experiment_of_run, run_name=name, tags=own_tags | data_tags)
+            former = _other_run(client, created, training_key)
+            run_id = (created if former is None else former).info.run_id
         else:
             run_id = former.info.run_id
     run = TrainingRun(client, run_id, resumed=former is not None)
@@ -228,8 +228,8 @@ def find_run(tracking_uri: str, training_key: str, experiment: str = EXPERIMENT)
         client = open_client(tracking_uri)
     except MistworksError:
         return None
-    found = client.get_experiment_by_name(experiment)
-    run = None if found is None else _run_with_key(client, found.experiment_id, training_key)
+    existing = client.get_experiment_by_name(experiment)
+    run = None if existing is None else _run_with_key(client, existing.experiment_id, training_key)
     return None if run is None else str(run.info.run_id)
 
 

@@ -127,10 +127,10 @@ def load(reference: str, tracking_uri: str | None = None) -> "Estimator":
     """
     tracking_uri = tracking_uri or default_tracking_uri()
     client = open_client(tracking_uri)
-    found = resolve(client, reference, tracking_uri)
-    location = _location(client, found, tracking_uri)
+    version = resolve(client, reference, tracking_uri)
+    location = _location(client, version, tracking_uri)
     with (
-        _explained(f"{found.name}/{found.version}", location),
+        _explained(f"{version.name}/{version.version}", location),
         fluent(tracking_uri),
         tempfile.TemporaryDirectory() as scratch,
     ):
@@ -157,20 +157,20 @@ def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
         MistworksError: there is no registry at the tracking URI.
     """
     client = open_client(tracking_uri)
-    return [read_version(client, found) for found in model_versions(client, name)]
+    return [read_version(client, version) for version in model_versions(client, name)]
 
 
-def _location(client: "MlflowClient", found: "ModelVersion", tracking_uri: str) -> str:
+def _location(client: "MlflowClient", version: "ModelVersion", tracking_uri: str) -> str:
     """Locate the model of a version: beside the database, even if that was moved and is read-only."""
     path = database_path(tracking_uri)
     if path is None:
-        return f"models:/{found.name}/{found.version}"
-    return current_location(client.get_logged_model(_model_id(found)).artifact_location, path)
+        return f"models:/{version.name}/{version.version}"
+    return current_location(client.get_logged_model(_model_id(version)).artifact_location, path)
 
 
-def _model_id(found: "ModelVersion") -> str:
+def _model_id(version: "ModelVersion") -> str:
     """The identifier of the logged model that a version was made from."""
-    return str(found.source).removeprefix("models:/")
+    return str(version.source).removeprefix("models:/")
 
 
 @contextmanager
@@ -245,7 +245,7 @@ def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Model
             f"without models:/, got {reference!r}."
         )
     name, alias = match["name"], match["alias"]
-    numbers = [int(found.version) for found in model_versions(client, name)]
+    numbers = [int(version.version) for version in model_versions(client, name)]
     if not numbers:
         known = ", ".join(sorted(model.name for model in client.search_registered_models())) or "none"
         raise MistworksError(
@@ -265,15 +265,15 @@ def resolve(client: "MlflowClient", reference: str, tracking_uri: str) -> "Model
 
 def _version_of(client: "MlflowClient", name: str, lineage: Lineage) -> int | None:
     """Return the number of the version with the same run, weights and calibration, or None."""
-    return next((int(found.version) for found in _alike(client, name, lineage)), None)
+    return next((int(version.version) for version in _alike(client, name, lineage)), None)
 
 
 def _alike(client: "MlflowClient", name: str, lineage: Lineage) -> list["ModelVersion"]:
     """List the versions with the same run, weights and calibration, oldest first."""
     return [
-        found
-        for found in model_versions(client, name)
-        if all(getattr(read_lineage(found.tags), part) == getattr(lineage, part) for part in _IDENTITY)
+        version
+        for version in model_versions(client, name)
+        if all(getattr(read_lineage(version.tags), part) == getattr(lineage, part) for part in _IDENTITY)
     ]
 
 

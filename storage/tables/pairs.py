@@ -183,7 +183,7 @@ class EstimateFolder:
             names = [str(entry["path"]).rsplit("/", 1)[-1] for batch in listed for entry in batch]
         except ACCESS_ERRORS as error:
             raise _unreachable(self.target, error) from error
-        found: dict[int, int] = {}
+        failures: dict[int, int] = {}
         for name in names:
             part, _, rest = name.partition("-")
             if (
@@ -191,8 +191,8 @@ class EstimateFolder:
                 and int(part) < len(self.file.parts)
                 and rest.startswith(self._key(int(part)))
             ):
-                found[int(part)] = int(rest.removesuffix(_SUFFIX).rsplit("-", 1)[-1])
-        return found
+                failures[int(part)] = int(rest.removesuffix(_SUFFIX).rsplit("-", 1)[-1])
+        return failures
 
     def missing(self) -> list[int]:
         """List the parts that are not finished."""
