@@ -22,7 +22,7 @@ from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
 from mistworks.simulation.splits import SplitName
-from storage.datasets.opening import create_store, find_manifest, open_store, to_be_completed
+from storage.datasets.opening import create_store, open_store, to_be_completed
 from storage.datasets.statistics import create_summaries
 from storage.datasets.store import Store
 from storage.datasets.verification import verify
@@ -92,10 +92,9 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
         MistworksError: see `generate`.
     """
     # Before the lock, which would create a file in a place that holds something else.
-    if (existing := find_manifest(plan.url)) is not None:
-        existing.require_same(plan.manifest, plan.url)
-        if not (store := open_store(plan.url)).missing():
-            return _fill(store, [], None)
+    store = plan.existing()
+    if store is not None and not store.missing():
+        return _fill(store, [], None)
     with _alike(workspace, plan.url) as address, one_writer(plan.url):
         target = create_store(plan.url, plan.manifest)
         return _fill(target, target.missing(), address)

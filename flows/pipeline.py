@@ -12,7 +12,7 @@ from flows.declaration import flow
 from flows.evaluate import evaluate_planned
 from flows.generate import Generated, generate_planned
 from flows.parameters import ChosenPreset, DatedSeed, Where, run_name, seed_of
-from flows.plans import PipelinePlan, plan_pipeline, require_room
+from flows.plans import PipelinePlan, StorePlan, plan_pipeline, require_room
 from flows.register import plan_measurement, register_measured
 from flows.services import dask_cluster
 from flows.summarise import Summarised, make_readable
@@ -24,6 +24,7 @@ from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.presets import TrainingPlan
 from mistworks.simulation.splits import SplitName
 from storage.datasets.opening import open_store
+from storage.datasets.store import Store
 from storage.places.folders import working_folder
 from storage.registry.lineage import RegisteredVersion
 from storage.registry.revision import CodeRevision
@@ -96,8 +97,7 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     with dask_cluster(workspace.dask_address, workspace.workers) as address:
         here = workspace.on(address)
         generated = {split: generate_planned(store, here) for split, store in plan.stores.items()}
-    # Workers wrote to them: opened once for reading, for all that follows.
-    stores = {split: open_store(each.url) for split, each in generated.items()}
+    stores = {split: _to_read(plan.stores[split], each) for split, each in generated.items()}
     read = plan.read_in_training
     summarised = make_readable([stores[split] for split in read], plan.training.network, workspace)
     data = TrainingData(
@@ -128,6 +128,12 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
 
 pipeline_planned = flow("pipeline", "pipeline-{plan.title}", checked=False)(produce)
 """Run `produce` as a separate flow."""
+
+
+def _to_read(plan: StorePlan, generated: Generated) -> Store:
+    """Return a store for reading, reopened only if this run has written to it."""
+    store = None if generated.made else plan.existing()
+    return open_store(generated.url) if store is None else store
 
 
 def _seconds(

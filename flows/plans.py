@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import model_serializer
+from pydantic import PrivateAttr, model_serializer
 
 from flows.workspace import Workspace
 from mistworks.config import FrozenConfig
@@ -16,6 +16,7 @@ from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
 from storage.datasets.opening import find_manifest, open_store
+from storage.datasets.store import Store
 from storage.places.location import Location
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class StorePlan(FrozenConfig):
     url: str
     manifest: Manifest
     preset: str
+    _opened: Store | None = PrivateAttr(None)
 
     @model_serializer
     def _facts(self) -> dict[str, Any]:
@@ -70,18 +72,26 @@ class StorePlan(FrozenConfig):
         chunks = manifest.partitions * math.ceil(values / manifest.partitions / CHUNK_VALUES)
         return int(_OVERHEAD * _VALUE_BYTES * CHUNK_VALUES * chunks)
 
+    def existing(self) -> Store | None:
+        """Return the store if it exists, opened for reading once.
+
+        Raises:
+            MistworksError: the place holds something else, or cannot be read.
+        """
+        if self._opened is None and (manifest := find_manifest(self.url)) is not None:
+            manifest.require_same(self.manifest, self.url)
+            self._opened = open_store(self.url)
+        return self._opened
+
     def missing_bytes(self) -> int:
         """Estimate the size of the missing partitions.
 
         Raises:
             MistworksError: the place holds something else, or cannot be read.
         """
-        existing = find_manifest(self.url)
-        if existing is None:
-            return self.expected_bytes
-        existing.require_same(self.manifest, self.url)
-        store = open_store(self.url)
-        return int(self.expected_bytes * len(store.missing()) / store.manifest.partitions)
+        store = self.existing()
+        missing = self.manifest.partitions if store is None else len(store.missing())
+        return int(self.expected_bytes * missing / self.manifest.partitions)
 
 
 @dataclass(frozen=True)

@@ -114,6 +114,22 @@ def test_a_training_opens_each_store_once(stores: dict[str, str], trained: Count
     assert trained.stores == dict.fromkeys(stores.values(), 1)
 
 
+def test_a_store_that_is_complete_is_opened_once_and_kept(command: Command, root: Path) -> None:
+    place = root.with_name("again.zarr")
+    generate = ("generate", "--store", place, "--preset", "tiny", "--count", 8)
+    assert command(*generate).stores == {str(place): 1}
+    again = command(*generate)
+    assert (again.answer["made"], again.stores) == (0, {str(place): 1})
+
+
+def test_an_evaluation_opens_each_store_and_loads_each_folder_once(
+    command: Command, stores: dict[str, str], trained: Counted
+) -> None:
+    folder, store = trained.answer["folder"], stores["validation"]
+    evaluated = command("evaluate", "--models", folder, "--suites", store)
+    assert (evaluated.stores, evaluated.estimators) == ({store: 1}, {folder: 1})
+
+
 def test_a_registration_loads_the_folder_of_the_estimator_once(
     trained: Counted, command: Command, stores: dict[str, str]
 ) -> None:
