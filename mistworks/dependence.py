@@ -62,7 +62,7 @@ def estimate(
         # The first plain estimate of a process need not wait for what it does not use.
         from mistworks.conditional import conditional
 
-        return conditional(*sides, model=model)
+        return conditional(sides[0], sides[1], sides[2], model)
     if not isinstance(model, Estimator):
         model = shipped() if model is None else load(model)
     return model.estimate(*_random_part(sides, model.network.max_points, rng))

@@ -1,7 +1,7 @@
 """Configurations of networks, without torch. A network is registered by its configuration."""
 
 from abc import abstractmethod
-from typing import Annotated, ClassVar, Literal, Self, TypeVar
+from typing import Annotated, ClassVar, Literal, Protocol, Self, TypeVar
 
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import override
@@ -175,3 +175,25 @@ class SummaryNetworkConfig(NetworkConfig):
 
 AnyNetworkConfig = Annotated[SetTransformerConfig | SummaryNetworkConfig, Field(discriminator="network")]
 """All networks. Add a network of your own here."""
+
+
+class MemberSizes(Protocol):
+    """Sizes of members: what they read, mix and compute with."""
+
+    @property
+    def members(self) -> int:
+        """How many they are."""
+
+    @property
+    def hidden(self) -> int:
+        """Width of a residual block."""
+
+    @property
+    def blocks(self) -> int:
+        """Number of residual blocks."""
+
+    def columns(self) -> list[int]:
+        """Positions of the numbers that they read."""
+
+    def candidates(self) -> list[int]:
+        """Positions of the estimates that they mix."""

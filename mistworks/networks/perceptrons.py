@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, Self, cast
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 from typing_extensions import override
@@ -12,7 +12,7 @@ from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.entropy_cap import candidate_caps
 from mistworks.estimation.estimate import LEVELS
-from mistworks.networks.config import NetworkConfig, SummaryNetworkConfig
+from mistworks.networks.config import MemberSizes, NetworkConfig, SummaryNetworkConfig
 from mistworks.networks.predictor import Array, Invariance, Prediction, Predictor
 from mistworks.networks.scale import KNOTS, MOST_NATS, from_scale, knot_mass, mixture_quantiles, to_scale
 from mistworks.preparation.prepare import Prepared
@@ -242,28 +242,6 @@ def shapes(config: SummaryNetworkConfig) -> dict[str, tuple[int, ...]]:
         "whitening": (columns, columns),
         **member_shapes(config),
     }
-
-
-class MemberSizes(Protocol):
-    """Sizes of members: what they read, mix and compute with."""
-
-    @property
-    def members(self) -> int:
-        """How many they are."""
-
-    @property
-    def hidden(self) -> int:
-        """Width of a residual block."""
-
-    @property
-    def blocks(self) -> int:
-        """Number of residual blocks."""
-
-    def columns(self) -> list[int]:
-        """Positions of the numbers that they read."""
-
-    def candidates(self) -> list[int]:
-        """Positions of the estimates that they mix."""
 
 
 def member_shapes(config: MemberSizes) -> dict[str, tuple[int, ...]]:

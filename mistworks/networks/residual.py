@@ -11,8 +11,7 @@ from torch.nn import functional
 from mistworks.dataset import FloatArray
 from mistworks.estimation.entropy_cap import cap_columns
 from mistworks.estimation.estimate import LEVELS_Z
-from mistworks.networks.config import SummaryNetworkConfig
-from mistworks.networks.perceptrons import MemberSizes
+from mistworks.networks.config import MemberSizes, SummaryNetworkConfig
 from mistworks.networks.scale import KNOTS, MOST_NATS, OFFSET, knot_mass
 from mistworks.statistics.layout import statistic_names
 

@@ -196,7 +196,7 @@ def test_estimate_takes_the_shipped_estimator_if_none_is_named(
         (("data.csv", "--x", "a,z", "--y", "c"), "(a, b, c, gap), got 'z'"),
         (
             ("data.csv", "--x", "a", "--y", "gap", "--model", "mist@champion"),
-            "Expected no missing values in y, got 1, the first in row 3",
+            "Expected no missing values in y, got 1 in column 'gap', the first in row 3",
         ),
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist@nobody"), "got alias 'nobody'"),
         (("data.csv", "--x", "a", "--y", "c", "--model", "mist/9"), "got version 9"),
