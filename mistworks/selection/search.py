@@ -17,8 +17,8 @@ from mistworks.selection.result import SelectedColumn
 from mistworks.selection.sequential import SequentialTest, sequential_test
 from mistworks.tables.progress import Advance
 
-SHARE_OF_PAIRS = 0.2
-"""Share of the level that is kept for pairs; the rest is for single columns."""
+SHARE_OF_SINGLES, SHARE_OF_PAIRS = 0.7, 0.2
+"""Shares of the level of the tests of single columns and of pairs; together with a margin below the level."""
 
 _UNTESTED = SequentialTest(1.0, 0, False)
 
@@ -78,9 +78,11 @@ class Search:
             return None, _Found(((left or rest)[0],), _UNTESTED)
         question = self._ask(self._chosen, left)
         gains = question.gains([question.target])[0]
-        test = self._test(
-            float(gains.max()), lambda targets: question.gains(targets).max(axis=1), question, single=True
-        )
+
+        def best_of(targets: Sequence[Side]) -> NDArray[np.float64]:
+            return np.asarray(question.gains(targets).max(axis=1))
+
+        test = self._test(float(gains.max()), best_of, question, SHARE_OF_SINGLES)
         best = _Found((left[int(gains.argmax())],), test)
         if test.significant:
             return best, best
@@ -97,7 +99,7 @@ class Search:
             likely = [question.likely_pairs(target) for target in targets]
             return np.array([each.max() for each in question.joint_gains(targets, likely)])
 
-        test = self._test(float(gains.max()), best_of, question, single=False)
+        test = self._test(float(gains.max()), best_of, question, SHARE_OF_PAIRS)
         if not test.significant:
             return None
         pair = [int(question.positions[column]) for column in pairs[int(gains.argmax())]]
@@ -118,10 +120,8 @@ class Search:
         observed: float,
         statistics: Callable[[Sequence[Side]], NDArray[np.float64]],
         question: Question,
-        *,
-        single: bool | None = None,
+        share: float = 1.0,
     ) -> SequentialTest:
-        share = 1.0 if single is None else 1 - SHARE_OF_PAIRS if single else SHARE_OF_PAIRS
         return sequential_test(
             observed, lambda count: statistics(question.permuted(count, self.rng)), share * self.alpha
         )
@@ -175,4 +175,4 @@ def _is_infinite(estimate: Estimate) -> bool:
     return estimate.quantiles is not None and estimate.quantiles[-1] == np.inf
 
 
-__all__ = ["SHARE_OF_PAIRS", "Search"]
+__all__ = ["SHARE_OF_PAIRS", "SHARE_OF_SINGLES", "Search"]
