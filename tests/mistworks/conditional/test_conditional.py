@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -146,6 +148,19 @@ def test_another_estimator_is_warned_of() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", MistworksWarning)
         conditional(x, y, z, model=mistworks.shipped())
+
+
+def test_an_estimate_needs_neither_scipy_nor_torch() -> None:
+    code = """
+import sys
+import numpy as np
+from mistworks.conditional import conditional
+
+conditional(*np.random.default_rng(0).standard_normal((3, 60)))
+print({"scipy", "torch"} & set(sys.modules))
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "set()"
 
 
 def test_shipped_weights_are_of_the_shipped_estimator_and_small() -> None:
