@@ -122,9 +122,15 @@ class Search:
         question: Question,
         share: float = 1.0,
     ) -> SequentialTest:
-        return sequential_test(
-            observed, lambda count: statistics(question.permuted(count, self.rng)), share * self.alpha
-        )
+        drawn = 0
+
+        def draw(count: int) -> NDArray[np.float64]:
+            nonlocal drawn
+            self.advance(len(self.selected), f"permutation {drawn}")
+            drawn += count
+            return statistics(question.permuted(count, self.rng))
+
+        return sequential_test(observed, draw, share * self.alpha)
 
     def _select(self, found: _Found) -> None:
         for position in found.positions:

@@ -77,6 +77,11 @@ class MutualInformationSelector(SelectorMixin, BaseEstimator):  # type: ignore[m
             MistworksError: as for `mistworks.select`; it is a ValueError too.
         """
         validate_data(self, X, y, skip_check_array=True)
+        if isinstance(y, str):
+            raise MistworksError(
+                f"Expected the values of y, got the name {y!r}. Pass X without this column, and its values "
+                "as y."
+            )
         if not _is_frame(X):
             finite = "allow-nan" if self._allows_missing else True
             X = validate_data(  # noqa: N806

@@ -81,6 +81,12 @@ class TestBadInput:
         with pytest.raises(ValueError, match="requires y to be passed, but the target y is None"):
             MutualInformationSelector().fit(X, None)
 
+    def test_the_name_of_a_column_is_no_target(self) -> None:
+        with pytest.raises(
+            MistworksError, match=r"Expected the values of y, got the name 'a'\. Pass X without"
+        ):
+            MutualInformationSelector().fit(FRAME, "a")
+
     def test_parameters_are_those_of_select(self) -> None:
         with pytest.raises(MistworksError, match=r"Expected k from 1 to 5"):
             MutualInformationSelector(k=9).fit(X, Y)
