@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mistworks.estimation.independence import IndependenceTest, independence_test
     from mistworks.estimation.many import estimate_many
     from mistworks.estimation.selection import FeatureScore, FeatureScores, feature_scores
+    from mistworks.plots.composition import plot
     from mistworks.selection import SelectedColumn, Selection, select
     from mistworks.selection.selector import MutualInformationSelector
     from mistworks.stores import open_store
@@ -40,6 +41,7 @@ __all__ = [
     "load",
     "matrix",
     "open_store",
+    "plot",
     "select",
     "shipped",
 ]
@@ -63,6 +65,7 @@ _HOMES = {
     "load": "mistworks.estimation.estimator",
     "matrix": "mistworks.tables.matrix",
     "open_store": "mistworks.stores",
+    "plot": "mistworks.plots.composition",
     "select": "mistworks.selection",
     "shipped": "mistworks.estimation.estimator",
 }

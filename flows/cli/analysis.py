@@ -13,6 +13,7 @@ from flows.cli.options import (
     JsonOption,
     MissingOption,
     ModelOption,
+    PlotOption,
     RootOption,
     SeparatorOption,
     TableArgument,
@@ -43,6 +44,7 @@ def estimate(
     classes: ClassesOption = None,
     unit: Annotated[Unit, typer.Option(help="Unit of what is printed.")] = "nats",
     level: IntervalOption = 0.9,
+    plot: PlotOption = None,
     model: ModelOption = None,
     separator: SeparatorOption = None,
     decimal: DecimalOption = None,
@@ -67,7 +69,11 @@ def estimate(
         if given is not None:
             options["given"] = sides["given"]
         result = mistworks.estimate(sides["x"], sides["y"], estimator, **options)
-    print_estimate(result, Question(columns, len(frame), missing), level, unit, as_json=as_json)
+        if plot is not None:
+            from flows.cli.pictures import save_plot
+
+            save_plot(plot, sides["x"], sides["y"], estimator, level=level, unit=unit, **options)
+    print_estimate(result, Question(columns, len(frame), plot), level, unit, as_json=as_json)
 
 
 def _estimator(model: str | None, root: Path | None, tracking_uri: str | None) -> "Estimator | None":

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.console import print_facts, print_json
@@ -28,12 +29,12 @@ class Question:
     Attributes:
         columns: names by option: x, y and given.
         rows: how many rows the table has.
-        missing: what happens to missing values.
+        plot: where a picture was drawn to.
     """
 
     columns: Mapping[str, Sequence[str]]
     rows: int
-    missing: str
+    plot: Path | None = None
 
 
 def print_estimate(
@@ -68,6 +69,8 @@ def print_estimate(
     shown["normalized"] = f"{estimate.normalized:.4f}"
     shown |= {_SYMBOLS[option]: listed(chosen) for option, chosen in question.columns.items()}
     shown["rows"] = rows_used(used, question.rows)
+    if question.plot is not None:
+        shown["picture"] = str(question.plot)
     print_facts("mutual information", shown)
 
 

@@ -90,6 +90,12 @@ ClassesOption = Annotated[
     typer.Option(help="Columns of numbers that are class labels, such as zip,code.", show_default=False),
 ]
 IntervalOption = Annotated[float, typer.Option(help="Level of the interval, between 0 and 1.")]
+PlotOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Draw a picture to this file, such as out.png, out.svg or out.pdf.", show_default=False
+    ),
+]
 SeparatorOption = Annotated[
     str | None,
     typer.Option(

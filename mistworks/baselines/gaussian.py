@@ -15,7 +15,7 @@ from mistworks.dataset import FloatArray
 from mistworks.distributions.elliptical import factorise, gaussian_mutual_information
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
-from mistworks.statistics.gaussian import bias
+from mistworks.statistics.bias import bias
 
 
 class CanonicalCorrelation(Baseline):

@@ -2,11 +2,10 @@
 
 import math
 
-import numpy as np
 import torch
-from scipy.special import psi
 from torch import Tensor
 
+from mistworks.statistics.bias import bias
 from mistworks.statistics.sample import Samples, empirical_quantiles, leading, with_unit_diagonal
 
 _SHRINKAGES = (0.003, 0.01, 0.03, 0.08, 0.16, 0.3, 0.45, 0.6, 0.8)
@@ -84,12 +83,6 @@ def _oracle_approximating(correlation: Tensor, n: int) -> Tensor:
     numerator = (1 - 2 / d) * square + d**2
     denominator = (n + 1 - 2 / d) * (square - d)
     return (numerator / denominator.clamp_min(1e-12)).clamp(0.0, 1.0)
-
-
-def bias(n: int, dx: int, dy: int) -> float:
-    """Return the expected Gaussian MI in nats of the covariance of n independent normals, n > dx + dy."""
-    j = np.arange(1, dy + 1)
-    return float(0.5 * (psi((n - j) / 2) - psi((n - dx - j) / 2)).sum())
 
 
 def spectra(samples: Samples) -> dict[str, Tensor]:

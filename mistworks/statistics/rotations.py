@@ -5,7 +5,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from mistworks.statistics.gaussian import bias, both_sides, gaussian_mi
+from mistworks.statistics.bias import bias
+from mistworks.statistics.gaussian import both_sides, gaussian_mi
 from mistworks.statistics.sample import POINTS, Samples, with_unit_diagonal
 
 SPEEDS = (0.0, 0.3, 0.6, 0.9)

@@ -137,3 +137,23 @@ def test_a_word_among_numbers_is_told(file: Path, frame: pd.DataFrame, in_proces
         "warning: Column 'sensor_1' is read as class labels: 299 of its 300 values are numbers, but row 5"
         in err
     )
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.svg"])
+def test_a_picture(file: Path, read: Read, name: str) -> None:
+    out = read(file, "--x", "sensor_*,zip", "--y", "colour", "--missing", "drop", "--plot", name)
+    assert out.splitlines()[-1].split() == ["picture", name]
+    assert Path(name).stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("out.doc", "Expected a file of a picture, such as out.png, out.svg or out.pdf, got out.doc"),
+        ("none/out.png", "Expected to write none/out.png, got: No such file or directory. Correct the path."),
+    ],
+)
+def test_pictures_that_cannot_be_written(file: Path, in_process: InProcess, name: str, sentence: str) -> None:
+    status, out, err = in_process("estimate", file, "--x", "sensor_1", "--y", "answer", "--plot", name)
+    assert (status, out) == (1, "")
+    assert sentence in one_sentence(err)

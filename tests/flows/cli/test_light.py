@@ -22,7 +22,7 @@ atexit.register(lambda: sys.stderr.write(" ".join({name.partition(".")[0] for na
 """
 
 COMMANDS = {
-    "estimate": ("--x", "a,c", "--y", "b", "--classes", "c", "--missing", "drop"),
+    "estimate": ("--x", "a,c", "--y", "b", "--classes", "c", "--missing", "drop", "--plot", "out.png"),
 }
 
 

@@ -40,7 +40,7 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import LEVELS, Estimate, Estimator, TrainingRange
 from mistworks.networks import SetTransformerConfig, build_network
 from mistworks.presets import PRESETS
-from mistworks.statistics.gaussian import bias
+from mistworks.statistics.bias import bias
 
 # Statistical tests allow four standard errors, a false alarm in 16,000, at fixed seeds.
 FOUR_SIGMA = 4.0

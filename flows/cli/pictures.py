@@ -1,0 +1,77 @@
+"""Pictures that commands write to files, drawn without a screen."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mistworks.errors import MistworksError, MistworksWarning
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+_DOTS_PER_INCH = 150
+
+
+def save_plot(path: Path, x: "DataFrame", y: "DataFrame", model: Any, **options: Any) -> None:
+    """Draw `mistworks.plot` of a sample to a file; its warnings are those of the estimate, told before.
+
+    Raises:
+        MistworksError: the file cannot be written, or its ending is that of no format of pictures.
+    """
+    from matplotlib.figure import Figure
+
+    import mistworks
+    from mistworks.plots.composition import SIZE, arranged
+
+    require_format(path)
+    figure = Figure(figsize=SIZE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MistworksWarning)
+        mistworks.plot(x, y, model=model, ax=arranged(figure), **options)
+    save(figure, path)
+
+
+def require_format(path: Path) -> None:
+    """Check that the name of a file ends in that of a format of pictures.
+
+    Raises:
+        MistworksError: it does not.
+    """
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = FigureCanvasBase.get_supported_filetypes()
+    if path.suffix.lower().removeprefix(".") not in known:
+        raise MistworksError(
+            f"Expected a file of a picture, such as out.png, out.svg or out.pdf, got {path}. Name it so."
+        )
+
+
+def save(figure: "Figure", path: Path) -> None:
+    """Write a figure to a file.
+
+    Raises:
+        MistworksError: it cannot be written.
+    """
+    with writing(path):
+        figure.savefig(path, dpi=_DOTS_PER_INCH)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong when a file is written into one sentence.
+
+    Raises:
+        MistworksError: it cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise MistworksError(
+            f"Expected to write {path}, got: {error.strerror or error}. Correct the path."
+        ) from None
+
+
+__all__ = ["require_format", "save", "save_plot", "writing"]
