@@ -29,10 +29,10 @@ from mistworks.baselines import (
     Trained,
     baseline,
     baselines,
+    critics,
 )
-from mistworks.baselines import neural as neural_module
+from mistworks.baselines.critics import MINE, NWJ, SMILE, Bound, DonskerVaradhan, InfoNCE, _cross_chosen
 from mistworks.baselines.neighbours import _count_in_blocks, _count_in_trees
-from mistworks.baselines.neural import MINE, NWJ, SMILE, Bound, DonskerVaradhan, InfoNCE, _cross_chosen
 from mistworks.dataset import FloatArray
 from mistworks.distributions import Normal, Student
 from mistworks.distributions.elliptical import gaussian_mutual_information
@@ -429,9 +429,7 @@ class TestNeural:
 
     def test_ends_when_held_out_points_gain_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
         readings = []
-        monkeypatch.setattr(
-            neural_module, "_cross_chosen", lambda values: readings.append(len(values)) or 0.0
-        )
+        monkeypatch.setattr(critics, "_cross_chosen", lambda values: readings.append(len(values)) or 0.0)
         Neural(bound="smile", reading_interval=5, patience=3, steps=5000).estimate(*draw(pairs(5, 0), 40))
         assert 4 <= readings[0] < 500
 
