@@ -55,8 +55,11 @@ def estimate(
     """Estimate the mutual information of columns of a table, with an interval."""
     import mistworks
     from flows.cli.findings import Question, for_people, print_estimate
+    from flows.cli.pictures import require_format, save_plot
     from storage.tables.opening import open_table
 
+    if plot is not None:
+        require_format(plot)
     table = open_table(file, separator=separator, decimal=decimal)
     wanted = {"x": names(x, table.columns), "y": names(y, table.columns)}
     if given is not None:
@@ -70,8 +73,6 @@ def estimate(
             options["given"] = sides["given"]
         result = mistworks.estimate(sides["x"], sides["y"], estimator, **options)
         if plot is not None:
-            from flows.cli.pictures import save_plot
-
             save_plot(plot, sides["x"], sides["y"], estimator, level=level, unit=unit, **options)
     print_estimate(result, Question(columns, len(frame), plot), level, unit, as_json=as_json)
 
@@ -106,3 +107,103 @@ def _read(
     frame = table.read(used)
     warn_of_numbers_among_labels(frame, labels)
     return frame, columns, labels
+
+
+@app.command()
+def matrix(
+    file: TableArgument,
+    columns: Annotated[
+        str | None, typer.Option(help="Columns to compare, such as 'sensor_*,colour'; all if left out.")
+    ] = None,
+    missing: MissingOption = "raise",
+    classes: ClassesOption = None,
+    fdr: Annotated[float, typer.Option(help="False discovery rate of the pairs called dependent.")] = 0.05,
+    level: IntervalOption = 0.9,
+    html: Annotated[
+        Path | None, typer.Option(help="Write a page to this file, sortable.", show_default=False)
+    ] = None,
+    plot: PlotOption = None,
+    model: ModelOption = None,
+    separator: SeparatorOption = None,
+    decimal: DecimalOption = None,
+    root: RootOption = None,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Estimate the mutual information of every pair of columns of a table, in nats."""
+    import mistworks
+    from flows.cli.findings import for_people, print_matrix
+    from flows.cli.pictures import require_format, save_matrix, writing
+    from storage.tables.opening import open_table
+
+    if plot is not None:
+        require_format(plot)
+    table = open_table(file, separator=separator, decimal=decimal)
+    wanted = {"columns": ["*"] if columns is None else names(columns, table.columns)}
+    estimator = _estimator(model, root, tracking_uri)
+    with for_people():
+        frame, _, labels = _read(table, wanted, classes)
+        result = mistworks.matrix(frame, model=estimator, missing=missing, classes=labels, level=level)
+        result.significant(fdr)
+        if plot is not None:
+            save_matrix(result, plot)
+        if html is not None:
+            with writing(html):
+                result.to_html(html)
+    print_matrix(result, len(frame), fdr, [path for path in (html, plot) if path], as_json=as_json)
+
+
+@app.command()
+def select(
+    file: TableArgument,
+    target: Annotated[str, typer.Option(help="Column to know about, such as c.")],
+    columns: Annotated[
+        str | None,
+        typer.Option(help="Columns to select among, such as 'sensor_*'; all others if left out."),
+    ] = None,
+    k: Annotated[
+        int | None,
+        typer.Option(min=1, help="How many columns to select; those with a significant gain if left out."),
+    ] = None,
+    missing: MissingOption = "raise",
+    classes: ClassesOption = None,
+    alpha: Annotated[float, typer.Option(help="Level of the tests of gains.")] = 0.05,
+    level: IntervalOption = 0.9,
+    plot: PlotOption = None,
+    model: ModelOption = None,
+    separator: SeparatorOption = None,
+    decimal: DecimalOption = None,
+    root: RootOption = None,
+    tracking_uri: TrackingOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Select the columns of a table that tell about a target and do not repeat one another."""
+    import mistworks
+    from flows.cli.findings import for_people, print_selection
+    from flows.cli.pictures import require_format, save_selection
+    from storage.tables.opening import open_table
+
+    if plot is not None:
+        require_format(plot)
+    table = open_table(file, separator=separator, decimal=decimal)
+    wanted = {
+        "target": names(target, table.columns),
+        "columns": ["*"] if columns is None else names(columns, table.columns),
+    }
+    estimator = _estimator(model, root, tracking_uri)
+    with for_people():
+        frame, chosen, labels = _read(table, wanted, classes)
+        result = mistworks.select(
+            frame[chosen["columns"]],
+            frame[chosen["target"]],
+            k,
+            model=estimator,
+            missing=missing,
+            classes=labels,
+            alpha=alpha,
+            level=level,
+            progress=True,
+        )
+        if plot is not None:
+            save_selection(result, plot)
+    print_selection(result, chosen["target"], len(frame), [plot] if plot else [], as_json=as_json)

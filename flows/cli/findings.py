@@ -11,14 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.cli.console import print_facts, print_json
+from flows.cli.tables import print_columns
 from mistworks.errors import MistworksError
 
 if TYPE_CHECKING:
     from flows.cli.options import Unit
-    from mistworks.estimation.estimator import Estimate
+    from mistworks.estimation.estimate import Estimate
+    from mistworks.selection import Selection
+    from mistworks.tables.result import Matrix
 
 _ARGUMENT = re.compile(r"\b(missing|classes)='?(\w+)'?")
-_MOST_NAMED = 4
+_MOST_NAMED, _MOST_PAIRS = 4, 30
 _SYMBOLS = {"x": "X", "y": "Y", "given": "Z"}
 
 
@@ -69,9 +72,108 @@ def print_estimate(
     shown["normalized"] = f"{estimate.normalized:.4f}"
     shown |= {_SYMBOLS[option]: listed(chosen) for option, chosen in question.columns.items()}
     shown["rows"] = rows_used(used, question.rows)
-    if question.plot is not None:
-        shown["picture"] = str(question.plot)
+    shown |= _written([question.plot] if question.plot else [])
     print_facts("mutual information", shown)
+
+
+def print_matrix(matrix: "Matrix", rows: int, fdr: float, written: Sequence[Path], *, as_json: bool) -> None:
+    """Every pair for programs, for people the first ones; those called dependent are marked."""
+    table = matrix.table()
+    pairs = table.to_dict("records")
+    dependent = int(table["significant"].sum())
+    if as_json:
+        facts = {
+            "rows": rows,
+            "columns": list(matrix.names),
+            "unit": "nats",
+            "level": matrix.level,
+            "fdr": fdr,
+            "dependent": dependent,
+            "pairs": pairs,
+        }
+        print_json(finite(facts))
+        return
+    shown = [
+        [
+            str(pair["a"]),
+            str(pair["b"]),
+            *_with_interval(pair["mi"], pair["lower"], pair["upper"]),
+            f"{pair['n']:,}",
+            "yes" if pair["significant"] else "no",
+        ]
+        for pair in pairs[:_MOST_PAIRS]
+    ]
+    headings = ["column", "with", "nats", f"{matrix.level:.0%} interval", "rows", "dependent"]
+    print_columns(headings, shown, keys=2, ruled=False)
+    print_facts(
+        "matrix",
+        {
+            "pairs": f"{len(pairs):,}" + f", the first {_MOST_PAIRS} above" * (len(pairs) > _MOST_PAIRS),
+            "dependent": f"{dependent:,}, of which at most {fdr:.0%} by chance on average",
+            "rows": _rows_of_pairs(table["n"].min(), table["n"].max(), rows),
+            **_written(written),
+        },
+    )
+
+
+def print_selection(
+    selection: "Selection", target: Sequence[str], rows: int, written: Sequence[Path], *, as_json: bool
+) -> None:
+    """The selected columns in order, with their gains."""
+    columns = selection.to_frame().reset_index().to_dict("records")
+    if as_json:
+        facts = {
+            "target": list(target),
+            "selected": list(selection.names),
+            "stopped": selection.stopped,
+            "columns": columns,
+            "candidates": selection.n_columns,
+            "unit": "nats",
+            "level": selection.level,
+            "alpha": selection.alpha,
+            "rows": rows,
+            "n_used": selection.n_used,
+        }
+        print_json(finite(facts))
+        return
+    shown = [
+        [
+            str(column["column"]),
+            *_with_interval(column["gain"], column["lower"], column["upper"]),
+            f"{column['total']:.3f}",
+            f"{column['p_value']:.2g}",
+        ]
+        for column in columns
+    ]
+    if shown:
+        headings = ["column", "gain, nats", f"{selection.level:.0%} interval", "total, nats", "p"]
+        print_columns(headings, shown, keys=1, ruled=False)
+    print_facts(
+        "selection",
+        {
+            "target": listed(target),
+            "selected": f"{len(selection):,} of {selection.n_columns:,}",
+            "stopped": selection.stopped,
+            "rows": rows_used(selection.n_used, rows),
+            **_written(written),
+        },
+    )
+
+
+def _with_interval(value: float, low: float, high: float) -> tuple[str, str]:
+    """Two fields of a table; a pair without an estimate has none."""
+    return ("—", "—") if math.isnan(value) else (f"{value:.3f}", f"[{low:.3f}, {high:.3f}]")
+
+
+def _rows_of_pairs(fewest: int, most: int, rows: int) -> str:
+    if fewest == rows:
+        return f"{rows:,}"
+    used = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{used} of {rows:,}; the others have missing values"
+
+
+def _written(paths: Sequence[Path]) -> dict[str, str]:
+    return {"page" if path.suffix.startswith(".htm") else "picture": str(path) for path in paths}
 
 
 def rows_used(used: int, rows: int) -> str:
@@ -112,4 +214,13 @@ def for_people() -> Iterator[None]:
                 sys.stderr.write(f"warning: {warning.message}\n")
 
 
-__all__ = ["Question", "finite", "for_people", "listed", "print_estimate", "rows_used"]
+__all__ = [
+    "Question",
+    "finite",
+    "for_people",
+    "listed",
+    "print_estimate",
+    "print_matrix",
+    "print_selection",
+    "rows_used",
+]

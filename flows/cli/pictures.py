@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-_DOTS_PER_INCH = 150
+    from mistworks.selection import Selection
+    from mistworks.tables.result import Matrix
+
+_DOTS_PER_INCH, _MOST_INCHES = 150, 30.0
 
 
 def save_plot(path: Path, x: "DataFrame", y: "DataFrame", model: Any, **options: Any) -> None:
@@ -26,11 +29,37 @@ def save_plot(path: Path, x: "DataFrame", y: "DataFrame", model: Any, **options:
     import mistworks
     from mistworks.plots.composition import SIZE, arranged
 
-    require_format(path)
     figure = Figure(figsize=SIZE)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MistworksWarning)
         mistworks.plot(x, y, model=model, ax=arranged(figure), **options)
+    save(figure, path)
+
+
+def save_matrix(matrix: "Matrix", path: Path) -> None:
+    """Draw the heat map of a matrix to a file.
+
+    Raises:
+        MistworksError: it cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    side = min(max(4.0, 2.0 + 0.35 * len(matrix.names)), _MOST_INCHES)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    matrix.plot(figure.subplots())
+    save(figure, path)
+
+
+def save_selection(selection: "Selection", path: Path) -> None:
+    """Draw the gains of a selection to a file.
+
+    Raises:
+        MistworksError: it cannot be written.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, min(1.6 + 0.35 * len(selection), _MOST_INCHES)), layout="constrained")
+    selection.plot(figure.subplots())
     save(figure, path)
 
 
@@ -74,4 +103,4 @@ def writing(path: Path) -> Iterator[None]:
         ) from None
 
 
-__all__ = ["require_format", "save", "save_plot", "writing"]
+__all__ = ["require_format", "save", "save_matrix", "save_plot", "save_selection", "writing"]

@@ -13,7 +13,12 @@ _ANY_WIDTH = 10_000
 
 
 def print_columns(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], *, keys: int, width: int | None = None
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    keys: int,
+    width: int | None = None,
+    ruled: bool = True,
 ) -> None:
     """Print rows as one table if the screen is wide enough, else as several, each with a part of the columns.
 
@@ -24,24 +29,25 @@ def print_columns(
             several, a line is drawn where the first changes.
         width: of the screen, in characters; that of the terminal if None, or as wide as the table is where
             the output is not a terminal.
+        ruled: whether lines are drawn where the first column changes.
     """
     if width is None:
         width = Console().width if sys.stdout.isatty() else _ANY_WIDTH
     named = list(range(keys))
     parts: list[list[int]] = []
     for column in range(keys, len(headings)):
-        if parts and _needs(_table(headings, rows, [*named, *parts[-1], column], keys)) <= width:
+        if parts and _needs(_table(headings, rows, [*named, *parts[-1], column], keys, ruled)) <= width:
             parts[-1].append(column)
         else:
             parts.append([column])
     for part in parts:
-        table = _table(headings, rows, [*named, *part], keys)
+        table = _table(headings, rows, [*named, *part], keys, ruled)
         # A screen that is too narrow even for one figure breaks names into lines.
         Console(width=min(width, _needs(table)), highlight=False).print(table)
 
 
 def _table(
-    headings: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[int], keys: int
+    headings: Sequence[str], rows: Sequence[Sequence[str]], columns: Sequence[int], keys: int, ruled: bool
 ) -> Table:
     table = Table(box=SIMPLE)
     for column in columns:
@@ -49,7 +55,8 @@ def _table(
     for _, section in groupby(rows, key=lambda row: row[: keys - 1][:1]):
         for row in section:
             table.add_row(*(Text(row[column]) for column in columns))
-        table.add_section()
+        if ruled:
+            table.add_section()
     return table
 
 

@@ -14,7 +14,7 @@ from mistworks.baselines.plug_in import miller_madow, states
 from mistworks.baselines.preparation import Points, normal_scores, standardised
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
-from mistworks.statistics.gaussian import bias
+from mistworks.statistics.bias import bias
 
 _NOISE = 1e-10
 _CELLS = 2**20

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import psi
 from torch import Tensor
 
+from mistworks.statistics.bias import bias
 from mistworks.statistics.gaussian import (
     RIDGE,
-    bias,
     canonical_correlations,
     gaussian_mi,
     least_residual,

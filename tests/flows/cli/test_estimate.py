@@ -16,31 +16,6 @@ from tests.support.commands import InProcess, one_sentence
 Read = Callable[..., str]
 
 
-@pytest.fixture(scope="module")
-def frame() -> pd.DataFrame:
-    rng = np.random.default_rng(0)
-    a = rng.standard_normal(300)
-    zipped = rng.integers(3, size=300)
-    frame = pd.DataFrame(
-        {
-            "sensor_1": a,
-            "sensor_2": rng.standard_normal(300),
-            "colour": np.where(a + rng.standard_normal(300) > 0, "red", "blue"),
-            "zip": np.array([30, 10, 20])[zipped],
-            "answer": a + (zipped == 1) + rng.standard_normal(300),
-        }
-    )
-    frame.loc[:9, "sensor_2"] = np.nan
-    return frame
-
-
-@pytest.fixture
-def file(tmp_path: Path, frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    frame.to_csv("data.csv", index=False)
-    return Path("data.csv")
-
-
 @pytest.fixture
 def read(in_process: InProcess) -> Read:
     def read(*arguments: object) -> str:
@@ -74,6 +49,14 @@ def test_units_and_levels(file: Path, frame: pd.DataFrame, read: Read) -> None:
     told, expected = json.loads(read(*asked)), mistworks.estimate(frame["sensor_1"], frame["answer"])
     assert told["mi"] == pytest.approx(expected.mi / np.log(2))
     assert (told["low"], told["high"]) == pytest.approx(np.array(expected.interval(0.5)) / np.log(2))
+
+
+def test_given(file: Path, frame: pd.DataFrame, read: Read) -> None:
+    asked = (file, "--x", "sensor_1", "--y", "answer", "--given", "colour")
+    expected = mistworks.estimate(frame["sensor_1"], frame["answer"], given=frame["colour"])
+    told = json.loads(read(*asked, "--json"))
+    assert (told["mi"], told["low"], told["given"]) == (expected.mi, expected.interval(0.9)[0], ["colour"])
+    assert "I(X;Y|Z)" in read(*asked)
 
 
 def test_classes(file: Path, frame: pd.DataFrame, read: Read) -> None:

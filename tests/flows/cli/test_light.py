@@ -23,6 +23,8 @@ atexit.register(lambda: sys.stderr.write(" ".join({name.partition(".")[0] for na
 
 COMMANDS = {
     "estimate": ("--x", "a,c", "--y", "b", "--classes", "c", "--missing", "drop", "--plot", "out.png"),
+    "matrix": ("--missing", "drop", "--html", "out.html", "--plot", "matrix.png"),
+    "select": ("--target", "b", "--plot", "selection.png"),
 }
 
 

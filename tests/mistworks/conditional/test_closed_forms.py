@@ -18,7 +18,7 @@ from mistworks.conditional.rivals import frenzel_pompe, gaussian_copula, plug_in
 from mistworks.errors import MistworksError
 from mistworks.preparation.prepare import half_ranks
 from mistworks.preparation.reading import read_side
-from mistworks.statistics.gaussian import bias
+from mistworks.statistics.bias import bias
 
 FOUR_SIGMA = 4.0
 
