@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mistworks.plots.composition import plot
     from mistworks.selection import SelectedColumn, Selection, select
     from mistworks.selection.selector import MutualInformationSelector
+    from mistworks.series.lag_profile import LagProfile, lag_profile
+    from mistworks.series.transfer_entropy import TransferEntropy, transfer_entropy
     from mistworks.stores import open_store
     from mistworks.tables.matrix import matrix
     from mistworks.tables.result import Matrix
@@ -27,23 +29,27 @@ __all__ = [
     "FeatureScore",
     "FeatureScores",
     "IndependenceTest",
+    "LagProfile",
     "Matrix",
     "MistworksError",
     "MistworksWarning",
     "MutualInformationSelector",
     "SelectedColumn",
     "Selection",
+    "TransferEntropy",
     "__version__",
     "estimate",
     "estimate_many",
     "feature_scores",
     "independence_test",
+    "lag_profile",
     "load",
     "matrix",
     "open_store",
     "plot",
     "select",
     "shipped",
+    "transfer_entropy",
 ]
 
 _HOMES = {
@@ -52,22 +58,26 @@ _HOMES = {
     "FeatureScore": "mistworks.estimation.selection",
     "FeatureScores": "mistworks.estimation.selection",
     "IndependenceTest": "mistworks.estimation.independence",
+    "LagProfile": "mistworks.series.lag_profile",
     "Matrix": "mistworks.tables.result",
     "MistworksError": "mistworks.errors",
     "MistworksWarning": "mistworks.errors",
     "MutualInformationSelector": "mistworks.selection.selector",
     "SelectedColumn": "mistworks.selection",
     "Selection": "mistworks.selection",
+    "TransferEntropy": "mistworks.series.transfer_entropy",
     "estimate": "mistworks.dependence",
     "estimate_many": "mistworks.estimation.many",
     "feature_scores": "mistworks.estimation.selection",
     "independence_test": "mistworks.estimation.independence",
+    "lag_profile": "mistworks.series.lag_profile",
     "load": "mistworks.estimation.estimator",
     "matrix": "mistworks.tables.matrix",
     "open_store": "mistworks.stores",
     "plot": "mistworks.plots.composition",
     "select": "mistworks.selection",
     "shipped": "mistworks.estimation.estimator",
+    "transfer_entropy": "mistworks.series.transfer_entropy",
 }
 
 

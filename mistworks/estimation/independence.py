@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mistworks.conditional import conditional_many
 from mistworks.errors import MistworksError, warn
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.many import Model, estimate_many
 from mistworks.permutation.conditional import Residuals, residuals_given
 from mistworks.permutation.statistics import larger, means, p_value, squared_correlations
+from mistworks.permutation.strata import Rows
 from mistworks.preparation.prepare import prepare
 from mistworks.preparation.reading import Missing, Side, read_sides
 from mistworks.preparation.table import joined
@@ -105,7 +107,7 @@ def independence_test(
         return IndependenceTest(float(statistics[0]), p_value(statistics), permutations, estimates[0])
     x, y, given = _independent_rows([("x", x), ("y", y), ("given", given)], missing, classes)
     statistic, p = _test_given(x, y, given, permutations, model, rng)
-    estimate = Estimate(max(0.0, statistic), n_used=len(x))
+    estimate = conditional_many([(x, y, given)], model)[0]
     return IndependenceTest(statistic, p, permutations, estimate, given.labels)
 
 
@@ -115,26 +117,41 @@ def _test_given(
     """The statistic of I(X;Y|Z) in nats and its p-value by local permutations."""
     left = residuals_given(x, y, given, rng)
     orders = [np.arange(len(x)), *left.orders(permutations, rng)]
-    xs = [left.x.side.rows(order) for order in orders]
-    by_class = left.within_classes
-    estimated = _within_classes(xs, left, model) if by_class else _by_chain_rule(xs, left, model)
-    groups = left.groups if by_class else [orders[0]]
-    correlated = squared_correlations(left.x.residuals, left.y.residuals, orders, groups)
+    estimated, correlated = statistics_given(left, orders, model)
     return float(estimated[0]), p_value(larger(estimated, correlated))
 
 
-def _within_classes(xs: Sequence[Side], left: Residuals, model: Model) -> NDArray[np.float64]:
+def statistics_given(
+    left: Residuals, orders: Sequence[Rows], model: Model
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Estimates of I(X;Y|Z) in nats and squared correlations, with the rows of X in each of B orders.
+
+    Returns:
+        Two arrays of shape (B,).
+    """
+    own = np.arange(len(left.given))
+    reordered = [left.x.in_order(order) for order in orders]
+    xs = [side for side, _ in reordered]
+    # As the rows of X in their own order.
+    y, residuals = left.y.in_order(own)
+    by_class = left.within_classes
+    estimated = (_within_classes if by_class else _by_chain_rule)(xs, y, left, model)
+    groups = left.groups if by_class else [own]
+    return estimated, np.array([squared_correlations(each, residuals, groups) for _, each in reordered])
+
+
+def _within_classes(xs: Sequence[Side], y: Side, left: Residuals, model: Model) -> NDArray[np.float64]:
     """Σ P(Z = z) I(X;Y|Z = z) for each X."""
-    ys = [left.y.side.rows(rows) for rows in left.groups]
+    ys = [y.rows(rows) for rows in left.groups]
     pairs = ((x.rows(rows), y) for x in xs for rows, y in zip(left.groups, ys, strict=True))
     estimates = means(estimate_many(pairs, model)).reshape(len(xs), -1)
     weights = np.array([len(rows) for rows in left.groups]) / len(left.given)
     return np.asarray(estimates @ weights)
 
 
-def _by_chain_rule(xs: Sequence[Side], left: Residuals, model: Model) -> NDArray[np.float64]:
+def _by_chain_rule(xs: Sequence[Side], y: Side, left: Residuals, model: Model) -> NDArray[np.float64]:
     """(I(X;Y,Z) − I(X;Z) + I(Y;X,Z) − I(Y;Z)) / 2 for each X."""
-    y, given = left.y.side, left.given
+    given = left.given
     with_y = joined([y, given])
 
     def pairs() -> Iterator[tuple[Side, Side]]:
@@ -166,4 +183,4 @@ def _permuted(x: Side, y: Side, permutations: int, rng: np.random.Generator) -> 
         yield x, y.rows(rng.permutation(len(y)))
 
 
-__all__ = ["IndependenceTest", "independence_test"]
+__all__ = ["IndependenceTest", "independence_test", "statistics_given"]

@@ -7,7 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.errors import MistworksError
-from mistworks.permutation.smoothing import Smoother, indicators, is_continuous, normal_scores, regressors
+from mistworks.permutation.smoothing import (
+    Fit,
+    Smoother,
+    indicators,
+    is_continuous,
+    normal_scores,
+    scored_columns,
+)
 from mistworks.permutation.strata import Rows, groups_of_equal, permuted_within, random_strata
 from mistworks.preparation.table import Side
 
@@ -27,13 +34,30 @@ class Left:
     Attributes:
         side: continuous columns as the residuals of their normal scores, all others as they were read.
         residuals: the residuals of every column, those of each class for class labels, shape (p, n).
-        predicted: normal scores of what Z predicts: of each of these columns, and of the size of the
-            residuals of continuous ones; without what hardly depends on Z; shape (q, n).
+        fits: the regression behind each of these rows.
+        continuous: the columns of ``side`` that are residuals, each with its row of ``residuals``.
+        predicted: normal scores of what Z predicts: of each row of ``residuals``, and of the size of those of
+            continuous columns; without what hardly depends on Z; shape (q, n).
     """
 
     side: Side
     residuals: NDArray[np.float64]
+    fits: tuple[Fit, ...]
+    continuous: tuple[tuple[int, int], ...]
     predicted: NDArray[np.float64]
+
+    def in_order(self, order: Rows) -> tuple[Side, NDArray[np.float64]]:
+        """Return ``side`` and ``residuals`` with their rows in another order.
+
+        The regression is subtracted anew. Residuals are orthogonal to the functions that were fitted, and
+        so vary more between the others than permuted ones, which would raise the level of a test.
+        """
+        rows = zip(self.fits, self.residuals[:, order], strict=True)
+        residuals = np.array([fit.left_of(row) for fit, row in rows])
+        values = self.side.values[:, order]
+        for column, row in self.continuous:
+            values[column] = residuals[row]
+        return replace(self.side, values=values), residuals
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -72,8 +96,17 @@ class Residuals:
             yield permuted_within(strata, n, rng)
 
 
-def residuals_given(x: Side, y: Side, given: Side, rng: np.random.Generator) -> Residuals:
-    """Subtract what Z predicts from X and Y; the two may change places, since I(X;Y|Z) is symmetric.
+def residuals_given(
+    x: Side, y: Side, given: Side, rng: np.random.Generator, *, may_swap: bool = True
+) -> Residuals:
+    """Subtract what Z predicts from X and Y.
+
+    Args:
+        x: X, whose rows are permuted.
+        y: Y.
+        given: Z.
+        rng: chooses points of the regression.
+        may_swap: whether X and Y may change places, since I(X;Y|Z) is symmetric.
 
     Raises:
         MistworksError: no two rows have the same classes of Z.
@@ -84,10 +117,10 @@ def residuals_given(x: Side, y: Side, given: Side, rng: np.random.Generator) -> 
             f"Expected classes of given that several rows have, got {len(groups):,} classes in {len(x):,} "
             "rows. Leave out columns that number the rows."
         )
-    if _all_continuous(y) and not _all_continuous(x):
+    if may_swap and _all_continuous(y) and not _all_continuous(x):
         # Residuals depend on Z less than classes and tied numbers do.
         x, y = y, x
-    smoother = Smoother.of(regressors(given), rng)
+    smoother = Smoother.of(scored_columns(given).T, rng)
     x_left, y_left = _left(x, smoother), _left(y, smoother)
     coordinates = normal_scores(given.values[~given.nominal])
     if len(coordinates) and len(x_left.predicted):
@@ -98,7 +131,7 @@ def residuals_given(x: Side, y: Side, given: Side, rng: np.random.Generator) -> 
 
 def left_of(side: Side, condition: Side, rng: np.random.Generator) -> Left:
     """Return a side less what a condition predicts of it."""
-    return _left(side, Smoother.of(regressors(condition), rng))
+    return _left(side, Smoother.of(scored_columns(condition).T, rng))
 
 
 def _all_continuous(side: Side) -> bool:
@@ -106,28 +139,27 @@ def _all_continuous(side: Side) -> bool:
 
 
 def _left(side: Side, smoother: Smoother) -> Left:
-    columns, residuals, predicted = [], [], list[NDArray[np.float64]]()
+    columns, fits, residuals, continuous, predicted = [], [], [], [], list[NDArray[np.float64]]()
 
-    def residual(column: NDArray[np.float64]) -> NDArray[np.float64]:
-        prediction = smoother.predict(column)
-        if prediction.std() > _LEAST_PREDICTED * column.std():
-            predicted.append(prediction)
-        return column - prediction
+    def predict(column: NDArray[np.float64]) -> Fit:
+        fit = smoother.fit(column)
+        if fit.prediction.std() > _LEAST_PREDICTED * column.std():
+            predicted.append(fit.prediction)
+        return fit
 
     for values, nominal in zip(side.values, side.nominal, strict=True):
-        if nominal:
-            residuals += [residual(each) for each in indicators(values)]
+        for column in indicators(values) if nominal else normal_scores(values[None]):
+            fits.append(predict(column))
+            residuals.append(column - column.mean() - fits[-1].prediction)
+        if nominal or not is_continuous(values):
             columns.append(values)
-            continue
-        residuals.append(residual(normal_scores(values[None])[0]))
-        if is_continuous(values):
-            columns.append(residuals[-1])
-            residual(np.abs(residuals[-1]))
         else:
-            columns.append(values)
+            continuous.append((len(columns), len(residuals) - 1))
+            columns.append(residuals[-1])
+            predict(np.abs(residuals[-1]))
     left = replace(side, values=np.array(columns))
     scored = normal_scores(np.array(predicted).reshape(len(predicted), len(side)))
-    return Left(left, np.array(residuals), scored)
+    return Left(left, np.array(residuals), tuple(fits), tuple(continuous), scored)
 
 
 __all__ = ["Left", "Residuals", "left_of", "residuals_given"]

@@ -8,7 +8,7 @@ among points of similar Z changes far less than permuting X would.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mistworks.normal import inverse_cdf
 from mistworks.preparation.prepare import half_ranks
@@ -20,12 +20,11 @@ _LANDMARKS = 200
 _BENDS = 20
 _OF_LINEAR = 3.0
 _PENALTIES = 10.0 ** np.arange(-3, 4.1, 0.5)
-# Generalised cross-validation with a factor above 1 on the degrees of freedom seldom overfits: Cantoni and
-# Ronchetti, "Resistant selection of the smoothing parameter for smoothing splines", Statistics and Computing
-# 11 (2001).
-_CAUTION = 1.4
+# Degrees of freedom count less than in generalised cross-validation. What the regressions of X and of Y miss
+# of Z is alike in both and looks like dependence; what they follow of the noise is not.
+_CAUTION = 0.6
+_MOST_SPENT = 0.3
 _MAX_LEVELS = 32
-_MOST_SPENT = 0.7
 _SMALLEST = 1e-10
 # A column with more distinct values than this share of its rows is continuous.
 _CONTINUOUS = 0.5
@@ -45,15 +44,12 @@ def is_continuous(column: NDArray[np.float64]) -> bool:
     return len(np.unique(column)) > _CONTINUOUS * len(column)
 
 
-def regressors(table: Table) -> NDArray[np.float64]:
-    """Columns to predict from, shape (n, p): normal scores of numbers, and an indicator per class."""
-    columns = []
+def scored_columns(table: Table) -> NDArray[np.float64]:
+    """Normal scores of numbers, and an indicator per class: shape (p, n)."""
+    columns: list[NDArray[np.float64]] = []
     for values, nominal in zip(table.values, table.nominal, strict=True):
-        if nominal:
-            columns += indicators(values)
-        else:
-            columns.append(normal_scores(values[None])[0])
-    return np.array(columns).reshape(len(columns), -1).T
+        columns += indicators(values) if nominal else list(normal_scores(values[None]))
+    return np.array(columns).reshape(len(columns), len(table))
 
 
 def indicators(codes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -100,19 +96,35 @@ class Basis:
         spent = freedom + shrinkage.sum(axis=1)
         scores = _scores(errors, spent, len(column))
         best = int(scores.argmin())
-        return Fit(self.functions @ (shrinkage[best] * parts), float(scores[best]), float(spent[best]))
+        step = self.functions, shrinkage[best]
+        return Fit(
+            self.functions @ (shrinkage[best] * parts), float(scores[best]), float(spent[best]), (step,)
+        )
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fit:
-    """Predictions, shape (n,), with their score and the degrees of freedom spent on them.
+    """What was predicted of a centred column.
 
-    The score is that of generalised cross-validation (Golub, Heath and Wahba, Technometrics 21, 1979).
+    Attributes:
+        prediction: shape (n,).
+        score: of generalised cross-validation (Golub, Heath and Wahba, Technometrics 21, 1979).
+        freedom: degrees of freedom that were spent.
+        steps: orthonormal functions, shape (n, m), with the share of each that was predicted, shape (m,);
+            one after the other.
     """
 
     prediction: NDArray[np.float64]
     score: float
     freedom: float
+    steps: tuple[tuple[NDArray[np.float64], NDArray[np.float64]], ...] = ()
+
+    def left_of(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return another column of shape (n,) less what this regression, without choosing anew, predicts."""
+        left = column - column.mean()
+        for functions, share in self.steps:
+            left = left - functions @ (share * (functions.T @ left))
+        return np.asarray(left)
 
     def bent(self, column: NDArray[np.float64]) -> "Fit":
         """The fit with a smooth function of its predictions added, where that is better.
@@ -127,7 +139,7 @@ class Fit:
         more = Basis.of(np.exp(-2 * distances**2)).fit(column - self.prediction, self.freedom)
         if more.score >= self.score:
             return self
-        return Fit(self.prediction + more.prediction, more.score, more.freedom)
+        return Fit(self.prediction + more.prediction, more.score, more.freedom, (*self.steps, *more.steps))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -171,21 +183,21 @@ class Smoother:
             bases.append(Basis.of(np.column_stack([kernel, linear])))
         return cls(tuple(bases))
 
-    def predict(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return what the condition predicts of a column of shape (n,)."""
-        mean = column.mean()
-        fits = [basis.fit(column - mean).bent(column - mean) for basis in self.bases]
-        nothing = Fit(
-            np.zeros(len(column)), float(_scores(column.var() * len(column), 1.0, len(column))), 1.0
-        )
-        return np.asarray(min([nothing, *fits], key=lambda fit: fit.score).prediction + mean)
+    def fit(self, column: NDArray[np.float64]) -> Fit:
+        """Predict a column of shape (n,), less its mean, by the basis of the lowest score."""
+        n, centred = len(column), column - column.mean()
+        fits = [basis.fit(centred).bent(centred) for basis in self.bases]
+        nothing = Fit(np.zeros(n), float(_scores(centred @ centred, 1.0, n)), 1.0)
+        return min([nothing, *fits], key=lambda fit: fit.score)
 
 
-def _scores(errors: ArrayLike, freedom: ArrayLike, n: int) -> NDArray[np.float64]:
-    """The scores of generalised cross-validation; infinite where most degrees of freedom are spent."""
-    share = _CAUTION * np.asarray(freedom) / n
+def _scores(
+    errors: float | NDArray[np.float64], freedom: float | NDArray[np.float64], n: int
+) -> NDArray[np.float64]:
+    """The scores of generalised cross-validation; infinite where too many degrees of freedom are spent."""
+    share = np.asarray(freedom) / n
     return np.asarray(
-        np.where(share < _MOST_SPENT, errors / (1 - np.minimum(share, _MOST_SPENT)) ** 2, np.inf)
+        np.where(share <= _MOST_SPENT, errors / (1 - _CAUTION * np.minimum(share, 1)) ** 2, np.inf)
     )
 
 
@@ -194,4 +206,4 @@ def _squared_distances(points: NDArray[np.float64], others: NDArray[np.float64])
     return np.asarray(np.maximum(lengths - 2 * points @ others.T, 0.0))
 
 
-__all__ = ["Smoother", "indicators", "is_continuous", "normal_scores", "regressors"]
+__all__ = ["Smoother", "indicators", "is_continuous", "normal_scores", "scored_columns"]

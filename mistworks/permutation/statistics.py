@@ -24,29 +24,21 @@ def means(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
     )
 
 
-def squared_correlations(
-    x: NDArray[np.float64], y: NDArray[np.float64], orders: Sequence[Rows], groups: Sequence[Rows]
-) -> NDArray[np.float64]:
-    """Σ ρ² / 2 over all pairs of columns, averaged over groups of rows, for each order of the rows of x.
+def squared_correlations(x: NDArray[np.float64], y: NDArray[np.float64], groups: Sequence[Rows]) -> float:
+    """Σ ρ² / 2 over all pairs of columns, averaged over groups of rows.
 
     It is the mutual information of weakly dependent Gaussians, in nats.
 
     Args:
         x: shape (p, n).
         y: shape (q, n).
-        orders: B orders of the rows of x.
         groups: rows whose correlations are computed by themselves.
-
-    Returns:
-        Shape (B,).
     """
-    totals = np.zeros(len(orders))
+    total = 0.0
     for rows in groups:
-        other = _standardised(y[:, rows])
-        for position, order in enumerate(orders):
-            correlations = _standardised(x[:, order[rows]]) @ other.T
-            totals[position] += len(rows) / y.shape[1] * (correlations**2).sum() / 2
-    return totals
+        correlations = _standardised(x[:, rows]) @ _standardised(y[:, rows]).T
+        total += len(rows) / y.shape[1] * float((correlations**2).sum()) / 2
+    return total
 
 
 def larger(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,9 @@ from mistworks.estimation.estimate import Estimate
 from tests.mistworks.estimation.test_estimator import ESTIMATOR
 from tests.support.stand_ins import GaussianStandIn
 
+# The conditional estimate says that it was calibrated with another estimator than the stand-in.
+pytestmark = pytest.mark.filterwarnings("ignore::mistworks.errors.MistworksWarning")
+
 STAND_IN = GaussianStandIn()
 RNG = np.random.default_rng(1)
 X, Y, Z = RNG.standard_normal((40, 2)), RNG.standard_normal((40, 1)), RNG.standard_normal((40, 1))

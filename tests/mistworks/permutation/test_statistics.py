@@ -15,17 +15,17 @@ def test_the_mean_is_that_of_the_quantiles_or_the_point() -> None:
 
 def test_correlations_are_those_of_numpy() -> None:
     x, y = RNG.standard_normal((2, 40)), RNG.standard_normal((3, 40))
-    order, groups = RNG.permutation(40), [np.arange(15), np.arange(15, 40)]
+    groups = [np.arange(15), np.arange(15, 40)]
     expected = 0.0
     for rows in groups:
-        correlations = np.corrcoef(x[:, order[rows]], y[:, rows])[:2, 2:]
+        correlations = np.corrcoef(x[:, rows], y[:, rows])[:2, 2:]
         expected += len(rows) / 40 * (correlations**2).sum() / 2
-    assert squared_correlations(x, y, [order], groups) == pytest.approx([expected])
+    assert squared_correlations(x, y, groups) == pytest.approx(expected)
 
 
 def test_a_constant_column_correlates_with_nothing() -> None:
     x = np.full((1, 40), 0.1)
-    assert squared_correlations(x, RNG.standard_normal((1, 40)), [np.arange(40)], [np.arange(40)]) == [0]
+    assert squared_correlations(x, RNG.standard_normal((1, 40)), [np.arange(40)]) == 0
 
 
 def test_the_larger_is_in_units_of_deviations() -> None:
