@@ -20,7 +20,7 @@ from mistworks.conditional.fitting import Fitted, FittingConfig, fit, groups_of
 from mistworks.conditional.law import Array, Law, Triple
 from mistworks.conditional.rivals import RIVALS
 from mistworks.conditional.table import TripleTable, summarise_split
-from mistworks.conditional.triples import GROUPS, WEIGHTS, draw_triple
+from mistworks.conditional.triples import FURTHER, GROUPS, WEIGHTS, draw_triple
 from mistworks.estimation.estimate import LEVELS
 from mistworks.randomness import stream
 
@@ -155,7 +155,12 @@ def _figures(estimator: ConditionalEstimator, part: TripleTable) -> tuple[str, s
 
 def fit_anew(folder: Path, count: int, processes: int, test: int) -> None:
     """Simulate, fit, save the weights into the package, and print how families that were left out do."""
-    learnt = summarise_split(folder, SEED, "train", count, processes)
+    learnt = TripleTable.joined(
+        [
+            summarise_split(folder, SEED, "train", count, processes),
+            summarise_split(folder, SEED, "further", count // 15, processes, families=list(FURTHER)),
+        ]
+    )
     fitted = fit(learnt, mistworks.shipped().sha256, FittingConfig())
     fitted.estimator.save(WEIGHTS_FOLDER)
     head = ["group", "triples", "error", "coverage", "error, left out", "coverage, left out"]
@@ -167,10 +172,10 @@ def main() -> None:
     """Read the command line and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", type=Path, help="folder for the training table; fits the weights anew")
-    parser.add_argument("--triples", type=int, default=24_000, help="how many to fit on")
-    parser.add_argument("--test", type=int, default=2_000, help="how many to test what is left out on")
+    parser.add_argument("--triples", type=int, default=15_000, help="how many to fit on")
+    parser.add_argument("--test", type=int, default=600, help="how many to test what is left out on")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--count", type=int, default=200, help="triples a group")
+    parser.add_argument("--count", type=int, default=80, help="triples a group")
     parser.add_argument("--n", type=int, default=POINTS, help="points a triple")
     parser.add_argument("--groups", nargs="*", default=[*WEIGHTS, *ELSEWHERE])
     arguments = parser.parse_args()

@@ -14,7 +14,7 @@ from torch import Tensor
 from mistworks.conditional.estimator import ConditionalEstimator
 from mistworks.conditional.network import ConditionalConfig, ConditionalNetwork, shapes, swapped
 from mistworks.conditional.table import TripleTable
-from mistworks.conditional.triples import GROUPS
+from mistworks.conditional.triples import FURTHER, GROUPS
 from mistworks.config import FrozenConfig
 from mistworks.estimation.calibration import Calibration, pit_z
 from mistworks.estimation.widening import Scores, Widening
@@ -173,8 +173,9 @@ def _joined(parts: Sequence[_Predicted]) -> _Predicted:
 
 
 def groups_of(table: TripleTable) -> NDArray[np.str_]:
-    """The group of the family of each triple, shape (N,)."""
+    """The group of the family of each triple, shape (N,): ``"further"`` for those that are never left out."""
     group = {family: name for name, families in GROUPS.items() for family in families}
+    group |= dict.fromkeys(FURTHER, "further")
     return np.array([group[family] for family in table.family.tolist()], dtype=np.str_)
 
 

@@ -82,7 +82,13 @@ def summarise(triples: Iterable[Triple], estimator: Estimator) -> TripleTable:
 
 
 def summarise_split(
-    folder: Path, root_seed: int, split: str, count: int, processes: int = 1, first: int = 0
+    folder: Path,
+    root_seed: int,
+    split: str,
+    count: int,
+    processes: int = 1,
+    first: int = 0,
+    families: Sequence[str] | None = None,
 ) -> TripleTable:
     """The table of the first triples of a split; parts that are in the folder already are read from it.
 
@@ -93,6 +99,7 @@ def summarise_split(
         count: number of triples.
         processes: how many compute at a time.
         first: the triple to begin with.
+        families: names of families to draw from, always the same for a split; None for all.
 
     Raises:
         MistworksError: a part in the folder is of other statistics or another estimator.
@@ -100,21 +107,24 @@ def summarise_split(
     with naming(folder):
         folder.mkdir(parents=True, exist_ok=True)
     starts = range(first, first + count, _PART)
-    work = partial(_part, folder, root_seed, split, first + count)
+    work = partial(_part, folder, root_seed, split, first + count, families)
     if processes == 1:
         return TripleTable.joined([work(start) for start in starts])
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         return TripleTable.joined(list(pool.map(work, starts)))
 
 
-def _part(folder: Path, root_seed: int, split: str, end: int, start: int) -> TripleTable:
+def _part(
+    folder: Path, root_seed: int, split: str, end: int, families: Sequence[str] | None, start: int
+) -> TripleTable:
     stop = min(start + _PART, end)
     path = folder / f"{split}-{root_seed}-{start}-{stop}.npz"
     estimator = shipped()
     stamp = f"{VERSION}/{estimator.sha256}"
     if path.is_file():
         return _read_part(path, stamp)
-    table = summarise((draw_triple(root_seed, split, index) for index in range(start, stop)), estimator)
+    triples = (draw_triple(root_seed, split, index, families=families) for index in range(start, stop))
+    table = summarise(triples, estimator)
     content = BytesIO()
     np.savez(content, stamp=np.array(stamp), **{name: getattr(table, name) for name in _COLUMNS})
     write_whole(path, content.getvalue())

@@ -26,6 +26,7 @@ from mistworks.conditional.linear import (
     draw_student,
 )
 from mistworks.conditional.mixed import draw_outcomes, draw_readings, draw_switched, draw_turned_classes
+from mistworks.conditional.modulated import draw_modulated, draw_shares
 from mistworks.distributions.block_maps import BlockMap, BlockMaps
 from mistworks.distributions.priors import log_uniform
 from mistworks.errors import MistworksError
@@ -70,6 +71,9 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
     }
 )
 """How often each family is drawn; that of ``blocks`` joins two laws of other families."""
+
+FURTHER: Mapping[str, Draw] = MappingProxyType({"modulated": draw_modulated, "shares": draw_shares})
+"""Families that are drawn only where they are asked for by name, equally often."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -122,13 +126,13 @@ def draw_law(rng: np.random.Generator, families: Sequence[str] | None = None) ->
         MistworksError: there is no family of that name.
     """
     names = list(WEIGHTS if families is None else families)
-    unknown = [name for name in names if name not in WEIGHTS]
+    unknown = [name for name in names if name not in WEIGHTS and name not in FURTHER]
     if unknown or not names:
         raise MistworksError(
-            f"Expected families among {', '.join(WEIGHTS)}, got {', '.join(unknown) or 'none'}. Choose "
-            "others."
+            f"Expected families among {', '.join([*WEIGHTS, *FURTHER])}, got {', '.join(unknown) or 'none'}. "
+            "Choose others."
         )
-    weights = np.array([WEIGHTS[name] for name in names])
+    weights = np.array([WEIGHTS.get(name, 1.0) for name in names])
     family = str(rng.choice(names, p=weights / weights.sum()))
     if family == "blocks":
         return _draw_blocks(rng)
@@ -153,6 +157,8 @@ def draw_sizes(rng: np.random.Generator) -> Sizes:
 
 
 def _draw_family(family: str, sizes: Sizes, rng: np.random.Generator) -> Law:
+    if family in FURTHER:
+        return FURTHER[family](sizes, rng)
     draws = FAMILIES[family]
     weights = np.array([weight for _, weight in draws])
     law = draws[int(rng.choice(len(draws), p=weights / weights.sum()))][0](sizes, rng)
@@ -235,6 +241,7 @@ def _padded(law: Law, rng: np.random.Generator) -> Law:
 
 __all__ = [
     "FAMILIES",
+    "FURTHER",
     "GROUPS",
     "MOST_POINTS",
     "WEIGHTS",

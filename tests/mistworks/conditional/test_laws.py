@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import multivariate_normal, multivariate_t
+from scipy.stats import beta, dirichlet, multivariate_normal, multivariate_t
 
 from mistworks.conditional.confounded import (
     binary_information,
@@ -27,6 +27,7 @@ from mistworks.conditional.linear import (
     student_information,
 )
 from mistworks.conditional.mixed import draw_outcomes, draw_readings, draw_switched, draw_turned_classes
+from mistworks.conditional.modulated import draw_modulated, draw_shares, shares_information
 from mistworks.conditional.rivals import frenzel_pompe, gaussian_copula, plug_in
 from mistworks.conditional.triples import FAMILIES, GROUPS, WEIGHTS, draw_law, draw_triple
 from mistworks.errors import MistworksError
@@ -227,6 +228,27 @@ def test_laws_of_classes_do_not_lose_information_in_z(
     assert np.isfinite(truths).all()
     assert (truths >= 0).all()
     assert 0.1 < (truths == 0).mean() < 0.6
+
+
+@pytest.mark.parametrize("alpha", [(1.0, 1.0, 1.0), (0.7, 2.0, 3.5)])
+def test_shares_have_the_information_of_dirichlet_densities(alpha: tuple[float, float, float]) -> None:
+    points = np.random.default_rng(14).dirichlet(alpha, size=50_000)
+    a, b, c = alpha
+    x, y = points[:, 0], points[:, 1]
+    values = dirichlet(alpha).logpdf(points.T) - beta(a, b + c).logpdf(x) - beta(b, a + c).logpdf(y)
+    assert abs(values.mean() - shares_information(*alpha)) < FOUR_SIGMA * values.std() / np.sqrt(50_000)
+
+
+@pytest.mark.parametrize("draw", [draw_modulated, draw_shares])
+def test_modulated_laws_have_the_information_that_neighbours_see(
+    draw: Callable[[Sizes, np.random.Generator], Law],
+) -> None:
+    rng = np.random.default_rng(15)
+    values = []
+    for _ in range(9):
+        law = draw(ONE_EACH, rng)
+        values.append(frenzel_pompe(*law.sampler(1_200, rng), neighbours=4) - law.cmi)
+    assert abs(np.median(values)) < 0.06
 
 
 def test_a_class_of_few_states_given_a_class_has_the_information_of_many_points() -> None:
