@@ -87,6 +87,11 @@ def blocks_of(
     if columns is None and groups is None:
         columns = table.labels
         _require_different(columns)
+    if groups is not None and not isinstance(groups, Mapping):
+        raise MistworksError(
+            f"Expected groups as names of columns by name of the group, got a {type(groups).__name__}. Pass "
+            "a dict, such as {'weather': ['wind', 'rain']}."
+        )
     listed = _names(columns or (), "columns")
     named = [(label, [label]) for label in listed]
     named += [(name, _names(members, f"group {name!r}")) for name, members in (groups or {}).items()]

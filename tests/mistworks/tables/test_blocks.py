@@ -79,6 +79,7 @@ def test_a_missing_class_is_a_class_of_its_own() -> None:
         (None, {"a": ["hail"], "b": ["wind"]}, "got 'hail', which is none"),
         (None, {"a": [], "b": ["wind"]}, "at least one column in group 'a', got none"),
         (None, {"a": 3, "b": ["wind"]}, "Expected a list of names of columns for group 'a', got 3"),
+        (None, [["wind"], ["rain"]], "Expected groups as names of columns by name of the group, got a list"),
         (None, {"a": ["wind"]}, "Expected at least two columns or groups to compare, got 1"),
         (["wind"], None, "at least two columns or groups to compare, got 1"),
         ([], None, "at least two columns or groups to compare, got 0"),

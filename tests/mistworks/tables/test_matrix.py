@@ -225,8 +225,12 @@ def test_a_bar_is_shown_on_a_terminal_only(
     monkeypatch.setenv("TERM", "xterm")
     matrix(FRAME, model=STAND_IN, progress=False)
     assert capsys.readouterr().err == ""
-    matrix(FRAME, model=STAND_IN)
+    found = matrix(FRAME, model=STAND_IN)
     assert "Estimating pairs" in capsys.readouterr().err
+    found.p_values(permutations=20, progress=False)
+    assert capsys.readouterr().err == ""
+    found.p_values(permutations=30)
+    assert "Testing pairs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
