@@ -47,7 +47,7 @@ def select(
     **The test** compares the largest gain with those of samples in which y is permuted, among all points for
     the first column, then among points where S is alike and predicts alike (see
     `mistworks.independence_test`). One permutation serves all columns, so that the test accounts for their
-    number and their dependence. It draws 28 to 57 permutations at alpha = 0.05, or stops after two that reach
+    number and their dependence. It draws 33 to 66 permutations at alpha = 0.05, or stops after two that reach
     the observed gain (see `mistworks.selection.sequential`).
 
     **Pairs.** If no single column is significant, the step looks at two at once, of which each alone tells
@@ -56,7 +56,7 @@ def select(
     pair is selected, or the one of the two that the other does not make needless. Three columns of which no
     two tell anything are not looked for.
 
-    **False alarms.** If no column tells about y, the probability that any is selected is below alpha: 0.7
+    **False alarms.** If no column tells about y, the probability that any is selected is below alpha: 0.6
     alpha for single columns and 0.2 alpha for pairs. Each further step errs with about that probability
     again; given S, permutations are approximate.
 

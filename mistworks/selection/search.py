@@ -17,7 +17,7 @@ from mistworks.selection.result import SelectedColumn
 from mistworks.selection.sequential import SequentialTest, sequential_test
 from mistworks.tables.progress import Advance
 
-SHARE_OF_SINGLES, SHARE_OF_PAIRS = 0.7, 0.2
+SHARE_OF_SINGLES, SHARE_OF_PAIRS = 0.6, 0.2
 """Shares of the level of the tests of single columns and of pairs; together with a margin below the level."""
 
 _UNTESTED = SequentialTest(1.0, 0, False)
