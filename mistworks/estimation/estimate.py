@@ -175,6 +175,24 @@ class Estimate:
         return self.familiarity is not None and self.familiarity < UNFAMILIAR
 
 
+def averaged(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the average of estimates of disjoint parts of one sample, quantile by quantile.
+
+    The interval is as wide as those of the parts: it leaves room for an error that all parts share. The
+    familiarity is that of the least familiar part.
+    """
+    quantiles = [each.quantiles for each in estimates if each.quantiles is not None]
+    familiarity = [each.familiarity for each in estimates if each.familiarity is not None]
+    entropies = [each.joint_entropy for each in estimates if each.joint_entropy is not None]
+    return Estimate(
+        float(np.mean([each.mi for each in estimates])),
+        tuple(np.mean(quantiles, axis=0).tolist()) if quantiles else None,
+        min(familiarity, default=None),
+        sum(each.n_used or 0 for each in estimates),
+        float(np.mean(entropies)) if entropies else None,
+    )
+
+
 def _drawn(estimate: Estimate) -> str:
     """The 90 % interval and the median as an SVG picture; nothing without a finite interval."""
     if estimate.quantiles is None or not math.isfinite(estimate.interval()[1]):
@@ -193,4 +211,4 @@ def _drawn(estimate: Estimate) -> str:
     )
 
 
-__all__ = ["LEVELS", "LEVELS_Z", "UNFAMILIAR", "Estimate", "Unit"]
+__all__ = ["LEVELS", "LEVELS_Z", "UNFAMILIAR", "Estimate", "Unit", "averaged"]

@@ -1,10 +1,15 @@
 """The one question with its options together: given Z, missing values, classes, random parts."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import mistworks
+from benchmarks.many_points import KINDS
+from mistworks import dependence
 from mistworks.conditional import conditional
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.networks.predictor import Predictor
@@ -62,3 +67,25 @@ def test_a_network_that_reads_fewer_rows_reads_a_random_part(monkeypatch: pytest
     with pytest.warns(MistworksWarning):
         assert mistworks.estimate(X, Y, ESTIMATOR, rng=1) == first
     assert first.n_used == 100
+
+
+@pytest.mark.filterwarnings("error")
+def test_of_very_many_rows_random_parts_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dependence, "_MOST_IN_PART", 100)
+    monkeypatch.setattr(dependence, "_MOST_PARTS", 3)
+    whole = mistworks.estimate(X[:300], Y[:300])
+    assert whole.n_used == 300
+    assert whole.quantiles is not None
+    assert list(whole.quantiles) == sorted(whole.quantiles)
+    assert whole.mi == pytest.approx(0.5, abs=0.3)
+    assert mistworks.estimate(X, Y).n_used == 300
+    assert mistworks.estimate(X, Y, rng=1) == mistworks.estimate(X, Y, rng=1) != mistworks.estimate(X, Y)
+    assert mistworks.estimate(X[:100], Y[:100]) == mistworks.shipped().estimate(X[:100], Y[:100])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_the_truth_lies_in_the_interval_for_a_million_rows(kind: Callable[..., Any]) -> None:
+    x, y, truth = kind(1_000_000, np.random.default_rng(1))
+    # 99.8 % intervals: a false alarm in one of 80 sets of six, and the seed is fixed.
+    low, high = mistworks.estimate(x, y).interval(0.998)
+    assert low <= truth <= high

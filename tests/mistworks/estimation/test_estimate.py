@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import mistworks
 from mistworks.errors import MistworksError, MistworksWarning
-from mistworks.estimation.estimate import LEVELS, Estimate
+from mistworks.estimation.estimate import LEVELS, Estimate, averaged
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal(400)
@@ -91,6 +91,15 @@ class TestRows:
             MistworksError, match=r"missing values in x, got \d+, the first in row \d+\. Fill them"
         ):
             mistworks.estimate(labels, CLASSES)
+
+
+def test_an_average_keeps_what_its_parts_have() -> None:
+    one = Estimate(0.2, tuple(LEVELS), 0.5, 10, 1.0)
+    other = Estimate(0.4, tuple(2 * level for level in LEVELS), 0.1, 20, 2.0)
+    both = averaged([one, other])
+    assert (both.mi, both.familiarity, both.n_used, both.joint_entropy) == (pytest.approx(0.3), 0.1, 30, 1.5)
+    np.testing.assert_allclose(both.quantiles, 1.5 * np.array(LEVELS))
+    assert averaged([Estimate(0.2), Estimate(0.4)]).quantiles is None
 
 
 class TestShown:
