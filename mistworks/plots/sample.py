@@ -231,7 +231,7 @@ def _mark(axis: "Axis", column: Column) -> None:
         return
     ticker = require("matplotlib.ticker")
     whole = bool((column.values == np.round(column.values)).all())
-    axis.set_major_locator(ticker.MaxNLocator(6, integer=whole))
+    axis.set_major_locator(ticker.MaxNLocator(6, steps=[1, 2, 5, 10], integer=whole))
     low, high = sorted(axis.get_view_interval())
     largest = max(abs(low), abs(high))
     if not 1e-2 < largest < 1e5 or high - low < 1e-3 * largest:

@@ -23,6 +23,7 @@ TOLD = {
     "own_family.py": "of the 90 % intervals hold the truth",
     "own_network.py": "quantiles at 5, 50 and 95 %",
     "read_store.py": "its digest: ",
+    "table_file.py": "left of the picture: sample of 600 rows",
     "read_table.py": "from 526 of 600 rows",
     "select_columns.py": "3 of 8 columns",
 }
@@ -34,6 +35,7 @@ WRITTEN = {
     "matrix.py": ["matrix.html", "matrix.svg"],
     "own_family.py": ["own_family.svg"],
     "read_store.py": ["validation.zarr"],
+    "table_file.py": ["ozone.csv", "ozone.png"],
 }
 """What each leaves in the folder where it is run."""
 
