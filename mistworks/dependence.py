@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mistworks.errors import warn
 from mistworks.estimation.estimate import Estimate, averaged
 from mistworks.estimation.estimator import Estimator, load, shipped
 from mistworks.preparation.reading import MAX_COLUMNS, Missing, Side, read_sides
 from mistworks.preparation.reduction import Reduction, reduced
+from mistworks.preparation.table import random_part
 
 # Intervals hold up to here, as benchmarks/many_points.py shows, although the estimator was trained on fewer.
 _MOST_IN_PART, _MOST_PARTS = 100_000, 10
@@ -70,10 +70,13 @@ def estimate(
         return conditional(sides[0], sides[1], sides[2], model)
     if not isinstance(model, Estimator):
         model = shipped() if model is None else load(model)
-    x_side, y_side = _random_part(sides, model.network.max_points, rng)
+    rng = np.random.default_rng(rng)
+    if (most := model.network.max_points) is not None:
+        sides = random_part(sides, most, f"the network {model.network_config.network}", rng)
+    x_side, y_side = sides
     if len(x_side) <= _MOST_IN_PART:
         return model.estimate(x_side, y_side)
-    return averaged(model.estimate_many(_parts(x_side, y_side, np.random.default_rng(rng))))
+    return averaged(model.estimate_many(_parts(x_side, y_side, rng)))
 
 
 def _parts(x: Side, y: Side, rng: np.random.Generator) -> list[tuple[Side, Side]]:
@@ -82,15 +85,6 @@ def _parts(x: Side, y: Side, rng: np.random.Generator) -> list[tuple[Side, Side]
     rows = rng.permutation(n)[: count * _MOST_IN_PART]
     # In the order of the sample, whose own ties and copies stay next to each other.
     return [(x.rows(part), y.rows(part)) for part in map(np.sort, np.array_split(rows, count))]
-
-
-def _random_part(sides: list[Side], most: int | None, rng: np.random.Generator | int) -> list[Side]:
-    n = len(sides[0])
-    if most is None or n <= most:
-        return sides
-    warn(f"the network reads up to {most:,} points, and a random part of the {n:,} was used")
-    rows = np.sort(np.random.default_rng(rng).choice(n, most, replace=False))
-    return [side.rows(rows) for side in sides]
 
 
 __all__ = ["estimate"]

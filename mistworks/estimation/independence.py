@@ -15,7 +15,10 @@ from mistworks.permutation.statistics import larger, means, p_value, squared_cor
 from mistworks.permutation.strata import Rows
 from mistworks.preparation.prepare import prepare
 from mistworks.preparation.reading import Missing, Side, read_sides
-from mistworks.preparation.table import joined
+from mistworks.preparation.table import joined, random_part
+
+MOST_ROWS = 20_000
+"""Number of rows beyond which a random part is tested: so many show any dependence worth knowing of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,8 @@ def independence_test(
         classes: names of columns of numbers that are class labels.
         permutations: how many, at least 1; the least possible p is 1 / (permutations + 1).
         model: an estimator, what `mistworks.load` takes, or None for the weights that come with the package.
-        rng: where the permutations come from: a generator or a seed. By default a fixed seed, so that equal
+        rng: where the permutations come from, and the part of the rows that is tested where there are more
+            than 20,000: a generator or a seed. By default a fixed seed, so that equal
             input gives an equal answer.
 
     Raises:
@@ -101,11 +105,11 @@ def independence_test(
         raise MistworksError(f"Expected at least 1 permutation, got {permutations}. Use 200.")
     rng = np.random.default_rng(rng)
     if given is None:
-        x, y = _independent_rows([("x", x), ("y", y)], missing, classes)
+        x, y = _independent_rows([("x", x), ("y", y)], missing, classes, rng)
         estimates = estimate_many(_permuted(x, y, permutations, rng), model)
         statistics = means(estimates)
         return IndependenceTest(float(statistics[0]), p_value(statistics), permutations, estimates[0])
-    x, y, given = _independent_rows([("x", x), ("y", y), ("given", given)], missing, classes)
+    x, y, given = _independent_rows([("x", x), ("y", y), ("given", given)], missing, classes, rng)
     statistic, p = _test_given(x, y, given, permutations, model, rng)
     estimate = conditional_many([(x, y, given)], model)[0]
     return IndependenceTest(statistic, p, permutations, estimate, given.labels)
@@ -167,10 +171,14 @@ def _by_chain_rule(xs: Sequence[Side], y: Side, left: Residuals, model: Model) -
 
 
 def _independent_rows(
-    sides: Sequence[tuple[str, object]], missing: Missing, classes: Collection[Hashable]
+    sides: Sequence[tuple[str, object]],
+    missing: Missing,
+    classes: Collection[Hashable],
+    rng: np.random.Generator,
 ) -> list[Side]:
     """The sides without copies of points, which permuting would tear apart and so make dependence of."""
     read = read_sides(sides, missing=missing, classes=classes)
+    read = random_part(read, MOST_ROWS, "a test", rng)
     prepared = prepare(read[0], read[1] if len(read) == 2 else joined(read[1:]))
     for note in prepared.notes:
         warn(note)

@@ -2,12 +2,12 @@
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Self, get_args, overload
+from typing import Any, Literal, Self, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mistworks.errors import MistworksError
+from mistworks.errors import MistworksError, warn
 
 MIN_POINTS = 5
 DOUBLE_ROUNDING = float(np.finfo(np.float64).eps)
@@ -107,6 +107,9 @@ class Side(Table):
         return np.array(self.values.T, dtype=dtype, copy=copy)
 
 
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
 @overload
 def joined(tables: Sequence[Side]) -> Side: ...
 @overload
@@ -120,6 +123,26 @@ def joined(tables: Sequence[Table]) -> Table:
         tuple(label for table in tables for label in table.labels),
         max(table.rounding for table in tables),
     )
+
+
+def random_part(tables: Sequence[AnyTable], most: int, what: str, rng: np.random.Generator) -> list[AnyTable]:
+    """Return at most so many rows of tables of the same rows, in their order.
+
+    Args:
+        tables: each of n rows.
+        most: number of rows beyond which a random part is taken.
+        what: what uses no more, in the warning.
+        rng: chooses the part.
+
+    Warns:
+        MistworksWarning: a part was taken.
+    """
+    n = len(tables[0])
+    if n <= most:
+        return list(tables)
+    warn(f"{what} uses up to {most:,} rows, and a random part of the {n:,} was used")
+    rows = np.sort(rng.choice(n, most, replace=False))
+    return [table.rows(rows) for table in tables]
 
 
 def complete(
@@ -218,4 +241,4 @@ def _listed(labels: Sequence[Hashable]) -> str:
     return f"{', '.join(map(repr, labels[:10]))}{', …' * (len(labels) > 10)}"
 
 
-__all__ = ["DOUBLE_ROUNDING", "MIN_POINTS", "Missing", "Side", "Table", "complete", "joined"]
+__all__ = ["DOUBLE_ROUNDING", "MIN_POINTS", "Missing", "Side", "Table", "complete", "joined", "random_part"]

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mistworks.errors import MistworksError, warn
+from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import load, shipped
 from mistworks.estimation.many import Model
 from mistworks.preparation.prepare import prepare
 from mistworks.preparation.reading import MAX_COLUMNS, read_table, read_tables
-from mistworks.preparation.table import Missing, Side, Table, complete
+from mistworks.preparation.table import Missing, Side, Table, complete, random_part
 from mistworks.selection.result import Selection
 from mistworks.selection.search import Search
 from mistworks.tables.progress import progress_bar
@@ -91,7 +91,7 @@ def select(
     _require_count(k, features)
     estimator = shipped() if model is None else load(model) if isinstance(model, str | Path) else model
     rng = np.random.default_rng(rng)
-    features, target = _unrepeated(*_random_part(features, target, rng))
+    features, target = _unrepeated(*random_part([features, target], MOST_ROWS, "a selection", rng))
     d = features.shape[1]
     with progress_bar("Selecting columns", k or d, progress) as advance:
         search = Search(features, target, estimator, alpha, rng, advance)
@@ -161,15 +161,6 @@ def _unrepeated(features: Side, target: Side) -> tuple[Side, Side]:
     """Both without copies of points, which permuting would tear apart and so make dependence of."""
     rows = prepare(features.columns(np.arange(features.shape[1])[:MAX_COLUMNS]), target).rows
     return (features, target) if rows is None else (features.rows(rows), target.rows(rows))
-
-
-def _random_part(features: Side, target: Side, rng: np.random.Generator) -> tuple[Side, Side]:
-    n = len(target)
-    if n <= MOST_ROWS:
-        return features, target
-    warn(f"a selection uses up to {MOST_ROWS:,} rows, and a random part of the {n:,} was used")
-    rows = np.sort(rng.choice(n, MOST_ROWS, replace=False))
-    return features.rows(rows), target.rows(rows)
 
 
 __all__ = ["MOST_ROWS", "select"]

@@ -12,12 +12,15 @@ from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.evidence import evidence
 from mistworks.estimation.many import BatchEstimator, Model, estimate_many, estimator_of
 from mistworks.preparation.reading import Side, read_table
-from mistworks.preparation.table import MIN_POINTS, Missing
+from mistworks.preparation.table import MIN_POINTS, Missing, random_part
 from mistworks.tables.blocks import Blocks, Groups, blocks_of
 from mistworks.tables.packages import imported
 from mistworks.tables.progress import Advance, progress_bar
 from mistworks.tables.result import Matrix, PairEstimates
 from mistworks.tables.significance import PairTests
+
+MOST_ROWS = 20_000
+"""Number of rows beyond which a random part is used: more would cost time, and change estimates little."""
 
 _CHUNK = 64
 _MOST_NAMED = 3
@@ -32,6 +35,7 @@ def matrix(
     missing: Missing = "raise",
     classes: Collection[Hashable] = (),
     level: float = 0.9,
+    rng: np.random.Generator | int = 0,
     progress: bool = True,
 ) -> Matrix:
     """Mutual information of every pair of columns, in nats, each with its interval.
@@ -52,6 +56,7 @@ def matrix(
             by pair, or make missing class labels a ``"category"`` of their own.
         classes: names of columns of numbers that are class labels.
         level: level of each interval by itself; the probability that all hold is lower.
+        rng: chooses a random part of the rows of a frame with more than 20,000, which is used for all pairs.
         progress: show a progress bar if standard error is a terminal.
 
     Raises:
@@ -59,12 +64,15 @@ def matrix(
             two columns or five rows, values are missing, the level is none, or pandas is not installed.
 
     Warns:
-        MistworksWarning: pairs have no estimate, or samples are unlike what the model was trained on.
+        MistworksWarning: pairs have no estimate, samples are unlike what the model was trained on, or a part
+            of the rows was used.
     """
     imported("pandas", "a matrix")
     if not 0 < level < 1:
         raise MistworksError(f"Expected a level between 0 and 1, got {level}. Use 0.9.")
-    blocks = blocks_of(read_table(frame, "the frame", classes=classes), columns, groups, missing)
+    table = read_table(frame, "the frame", classes=classes)
+    (table,) = random_part([table], MOST_ROWS, "a matrix", np.random.default_rng(rng))
+    blocks = blocks_of(table, columns, groups, missing)
     estimator = estimator_of(model)
     pairs = np.column_stack(np.triu_indices(len(blocks), 1))
     notes = _Notes(blocks)
@@ -166,4 +174,4 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown}; and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else shown
 
 
-__all__ = ["matrix"]
+__all__ = ["MOST_ROWS", "matrix"]

@@ -61,7 +61,7 @@ def test_z_is_paired_by_its_index() -> None:
 def test_a_network_that_reads_fewer_rows_reads_a_random_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Predictor, "max_points", 100)
     with pytest.warns(
-        MistworksWarning, match="reads up to 100 points, and a random part of the 400 was used"
+        MistworksWarning, match=r"the network \S+ uses up to 100 rows, and a random part of the 400 was used"
     ):
         first = mistworks.estimate(X, Y, ESTIMATOR, rng=1)
     with pytest.warns(MistworksWarning):

@@ -152,6 +152,14 @@ def test_many_such_pairs_are_not_all_named() -> None:
         matrix(frame, missing="drop", model=STAND_IN)
 
 
+def test_of_very_many_rows_a_part_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mistworks.tables.matrix.MOST_ROWS", 60)
+    rows = np.random.default_rng(0).standard_normal((100, 3))
+    with pytest.warns(MistworksWarning, match="a matrix uses up to 60 rows, and a random part of the 100"):
+        found = mistworks.matrix(rows, progress=False, rng=1)
+    assert (found.n.to_numpy()[np.triu_indices(3, 1)] == 60).all()
+
+
 def test_a_constant_column_tells_nothing() -> None:
     found = matrix(FRAME.assign(same=3.0))
     assert (found.mi["same"].dropna() == 0).all()
