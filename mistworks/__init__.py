@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mistworks.decomposition import Decomposition, decompose
     from mistworks.dependence import estimate
     from mistworks.errors import MistworksError, MistworksWarning
     from mistworks.estimation.estimator import Estimate, Estimator, load, shipped
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Decomposition",
     "Estimate",
     "Estimator",
     "FeatureScore",
@@ -38,6 +40,7 @@ __all__ = [
     "Selection",
     "TransferEntropy",
     "__version__",
+    "decompose",
     "estimate",
     "estimate_many",
     "feature_scores",
@@ -53,6 +56,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Decomposition": "mistworks.decomposition",
     "Estimate": "mistworks.estimation.estimator",
     "Estimator": "mistworks.estimation.estimator",
     "FeatureScore": "mistworks.estimation.selection",
@@ -66,6 +70,7 @@ _HOMES = {
     "SelectedColumn": "mistworks.selection",
     "Selection": "mistworks.selection",
     "TransferEntropy": "mistworks.series.transfer_entropy",
+    "decompose": "mistworks.decomposition",
     "estimate": "mistworks.dependence",
     "estimate_many": "mistworks.estimation.many",
     "feature_scores": "mistworks.estimation.selection",
