@@ -175,7 +175,7 @@ def main() -> None:
     parser.add_argument("--triples", type=int, default=15_000, help="how many to fit on")
     parser.add_argument("--test", type=int, default=600, help="how many to test what is left out on")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--count", type=int, default=80, help="triples a group")
+    parser.add_argument("--count", type=int, default=60, help="triples a group")
     parser.add_argument("--n", type=int, default=POINTS, help="points a triple")
     parser.add_argument("--groups", nargs="*", default=[*WEIGHTS, *ELSEWHERE])
     arguments = parser.parse_args()
