@@ -51,21 +51,24 @@ class Column:
 
 
 def read_columns(
-    x: object, y: object, missing: Missing, classes: Collection[Hashable]
-) -> tuple[Column, Column, Side, Side]:
-    """Read a sample; return what is drawn of X and of Y, and both sides whole.
+    x: object, y: object, missing: Missing, classes: Collection[Hashable], given: object | None = None
+) -> tuple[Column, Column, list[Side]]:
+    """Read a sample; return what is drawn of X and of Y, and all sides whole.
 
     Raises:
         MistworksError: x and y are not a sample, or values are missing.
     """
     y = paired(x, y, "x", "y")
     tables = [read_table(x, "x"), read_table(y, "y")]
-    sides = read_sides([("x", tables[0]), ("y", tables[1])], missing=missing, classes=classes)
+    named: list[tuple[str, object]] = [("x", tables[0]), ("y", tables[1])]
+    if given is not None:
+        named.append(("given", read_table(paired(x, given, "x", "given"), "given")))
+    sides = read_sides(named, missing=missing, classes=classes)
     drawn = [
         _drawn(side, table.with_classes(classes), values, name)
-        for side, table, values, name in zip(sides, tables, (x, y), "xy", strict=True)
+        for side, table, values, name in zip(sides[:2], tables, (x, y), "xy", strict=True)
     ]
-    return drawn[0], drawn[1], sides[0], sides[1]
+    return drawn[0], drawn[1], sides
 
 
 def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:

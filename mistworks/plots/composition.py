@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mistworks.dependence import estimate
 from mistworks.errors import MistworksError
-from mistworks.estimation.estimate import Unit
+from mistworks.estimation.estimate import Estimate, Unit
 from mistworks.estimation.estimator import Estimator
 from mistworks.plots.classical import classical_estimates
 from mistworks.plots.columns import read_columns
@@ -30,6 +30,7 @@ def plot(
     x: object,
     y: object,
     *,
+    given: object | None = None,
     model: Estimator | str | Path | None = None,
     level: float = 0.9,
     unit: Unit = "nats",
@@ -45,6 +46,8 @@ def plot(
     Args:
         x: n points of X, as for `mistworks.estimate`.
         y: n points of Y.
+        given: n points of Z: the first estimate is then I(X;Y|Z), and I(X;Y) is drawn below it. The pictures
+            of the sample and the classical estimates are those of X and Y alone.
         model: an estimator, or what `mistworks.load` takes; None for the weights of the package.
         level: of the interval.
         unit: ``"nats"`` or ``"bits"``.
@@ -62,13 +65,17 @@ def plot(
     Warns:
         MistworksWarning: as for `mistworks.estimate`.
     """
-    x_column, y_column, x_side, y_side = read_columns(x, y, missing, classes)
+    x_column, y_column, (x_side, y_side, *z_side) = read_columns(x, y, missing, classes, given)
     if ax is None:
         ax = arranged(require("matplotlib.pyplot").figure(figsize=SIZE))
     if len(ax) != 3:
         raise MistworksError(f"Expected three axes to draw on, got {len(ax)}. Pass ax=None for new ones.")
     sample, scores, forest = (new_axes(each) for each in ax)
-    estimates = {"Mistworks": estimate(x_side, y_side, model), **classical_estimates(x_side, y_side)}
+    estimates: dict[str, Estimate | None] = {"Mistworks": estimate(x_side, y_side, model)}
+    if z_side:
+        conditional = estimate(x_side, y_side, model, given=z_side[0])
+        estimates = {"I(X;Y|Z), Mistworks": conditional, "I(X;Y), Mistworks": estimates["Mistworks"]}
+    estimates |= classical_estimates(x_side, y_side)
     draw_sample(x_column, y_column, sample)
     draw_normal_scores(x_column, y_column, scores)
     plot_forest(estimates, forest, level=level, unit=unit)

@@ -46,7 +46,7 @@ def plot_sample(
     Raises:
         MistworksError: x and y are not a sample, values are missing, or matplotlib is not installed.
     """
-    x_column, y_column, _, _ = read_columns(x, y, missing, classes)
+    x_column, y_column, _ = read_columns(x, y, missing, classes)
     return draw_sample(x_column, y_column, new_axes(ax))
 
 
@@ -74,7 +74,7 @@ def plot_normal_scores(
     Raises:
         MistworksError: as for `plot_sample`.
     """
-    x_column, y_column, _, _ = read_columns(x, y, missing, classes)
+    x_column, y_column, _ = read_columns(x, y, missing, classes)
     return draw_normal_scores(x_column, y_column, new_axes(ax))
 
 

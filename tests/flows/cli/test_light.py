@@ -22,7 +22,20 @@ atexit.register(lambda: sys.stderr.write(" ".join({name.partition(".")[0] for na
 """
 
 COMMANDS = {
-    "estimate": ("--x", "a,c", "--y", "b", "--classes", "c", "--missing", "drop", "--plot", "out.png"),
+    "estimate": (
+        "--x",
+        "a,c",
+        "--y",
+        "b",
+        "--given",
+        "d",
+        "--classes",
+        "c",
+        "--missing",
+        "drop",
+        "--plot",
+        "out.png",
+    ),
     "matrix": ("--missing", "drop", "--html", "out.html", "--plot", "matrix.png"),
     "select": ("--target", "b", "--plot", "selection.png"),
 }
@@ -43,7 +56,7 @@ def refused() -> set[str]:
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     path = tmp_path_factory.mktemp("table") / "data.csv"
-    frame = pd.DataFrame(rng.standard_normal((60, 2)), columns=["a", "b"])
+    frame = pd.DataFrame(rng.standard_normal((60, 3)), columns=["a", "b", "d"])
     frame.assign(c=rng.integers(3, size=60)).to_csv(path, index=False)
     return path
 

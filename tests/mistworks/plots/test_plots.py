@@ -282,6 +282,13 @@ def test_a_figure_of_its_own_shows_the_estimate(monkeypatch: pytest.MonkeyPatch)
     plt.close(sample.figure)
 
 
+def test_given_is_drawn_above_what_it_is_compared_with() -> None:
+    drawn = plot(FRAME["answer"], FRAME["outcome"], given=FRAME[["arm"]], ax=arranged(Figure(figsize=SIZE)))
+    expected = mistworks.estimate(FRAME["answer"], FRAME["outcome"], given=FRAME[["arm"]])
+    assert ticks(drawn[2].yaxis)[:2] == ["I(X;Y|Z), Mistworks", "I(X;Y), Mistworks"]
+    assert drawn[2].texts[0].get_text().startswith(f"{expected.mi:.3f}  [")
+
+
 def test_axes_of_another_number_are_refused(ax: Axes) -> None:
     with pytest.raises(MistworksError, match=r"Expected three axes to draw on, got 1\. Pass ax=None"):
         plot(range(9), range(9), ax=[ax])
