@@ -142,10 +142,8 @@ def _information(task: Task) -> Callable[..., Array]:
 
 
 def print_shares(names: Sequence[str], runs: int, rows: int) -> None:
-    """Print in how many runs each selects the right columns, and the mean seconds of processor time it takes."""
-    print(
-        f"Share of {runs} runs with the right columns, {rows:,} rows; mean seconds of one processor in brackets"
-    )
+    """Print in how many runs each selects the right columns, and the mean processor seconds."""
+    print(f"Share of {runs} runs with the right columns, {rows:,} rows; processor seconds in brackets")
     print(f"{'':<11}" + "".join(f"{name:>28}" for name in SELECTORS))
     for make in TASKS:
         if make.__name__ not in names:
