@@ -105,3 +105,6 @@ def _beside(version: RegisteredVersion, before: RegisteredVersion | None) -> lis
 
 def _figure(value: float | None) -> str:
     return "—" if value is None else f"{value:.5g}"
+
+
+__all__ = ["MLFLOW_PAGE_VARIABLE", "key_of", "leave_note", "leave_result", "leave_table", "present_champion"]

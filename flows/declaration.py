@@ -121,3 +121,6 @@ def _note(declared: Flow[..., Any], run: FlowRun, state: State) -> str:
         f"## What was run\n\n{declared.name}: {about.splitlines()[0] if about else ''}\n\n"
         f"```json\n{given}\n```\n"
     )
+
+
+__all__ = ["P", "R", "flow"]

@@ -307,3 +307,15 @@ def _labelled(pairing: _Pairing, store: ResultStore) -> Results:
             "place."
         )
     return replace(kept, estimator=pairing.estimator.label)
+
+
+__all__ = [
+    "SLOW_LIMIT",
+    "Evaluated",
+    "EvaluationPlan",
+    "OpenSuite",
+    "evaluate",
+    "evaluate_in",
+    "evaluate_planned",
+    "plan_evaluation",
+]

@@ -183,3 +183,14 @@ def _fill(target: Store, numbers: list[int], dask_address: str | None) -> Genera
         changed=tuple(n for n in numbers if before[n] is not None and before[n] != after[n]),
         seconds=time.monotonic() - started,
     )
+
+
+__all__ = [
+    "Generated",
+    "generate",
+    "generate_planned",
+    "make_store",
+    "rebuild",
+    "regenerate",
+    "regenerate_opened",
+]

@@ -81,3 +81,6 @@ def _registered(workspace: Workspace) -> list[RegisteredVersion]:
     except MistworksError:
         # There is no registry yet. A broken one is reported by the first step that needs it.
         return []
+
+
+__all__ = ["Keep", "nightly", "verdict"]

@@ -121,3 +121,21 @@ def parse_ranges(text: str, partitions: int) -> list[int]:
                 f"Expected partitions from 0 to {partitions - 1}, got {first if first == last else text}."
             )
     return sorted({number for first, last in ends for number in range(first, last + 1)})
+
+
+__all__ = [
+    "ChosenPreset",
+    "Count",
+    "DatedSeed",
+    "Models",
+    "PartitionSize",
+    "Partitions",
+    "Seed",
+    "StoreUrl",
+    "Suites",
+    "Where",
+    "named",
+    "parse_ranges",
+    "run_name",
+    "seed_of",
+]

@@ -175,3 +175,6 @@ def _model_card(
 
 def _commit(revision: CodeRevision) -> str:
     return f"{revision.commit}{', with changes' if revision.dirty else ''}"
+
+
+__all__ = ["Produced", "dated_name", "pipeline", "pipeline_planned", "produce"]

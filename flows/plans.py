@@ -249,3 +249,6 @@ def _plan_training(
 
 def _gigabytes(size: int) -> str:
     return f"{size / 1e9:,.1f} GB"
+
+
+__all__ = ["PipelinePlan", "StorePlan", "plan_pipeline", "plan_store", "plan_training", "require_room"]

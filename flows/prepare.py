@@ -111,3 +111,6 @@ def _execute(url: str, statement: str) -> bool:
 
 if __name__ == "__main__":
     main()
+
+
+__all__ = ["main", "make_bucket", "make_databases"]

@@ -85,3 +85,6 @@ def _artifact(description: str, total: float) -> Report:
             logging.getLogger(__name__).warning("progress is no longer reported", exc_info=True)
 
     return report
+
+
+__all__ = ["Report", "progress"]

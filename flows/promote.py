@@ -118,3 +118,6 @@ def _promoted(comparison: Comparison, tracking_uri: str, *, force: bool = False)
             },
         )
     return outcome
+
+
+__all__ = ["PROMOTED_EVENT", "promote", "settle"]

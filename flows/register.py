@@ -158,3 +158,13 @@ def settle_measured(measured: Measured, workspace: Workspace) -> RegisteredVersi
 
 register_measured = flow("register", "register-{measured.record.run_id}", checked=False)(settle_measured)
 """Run `settle_measured` as a separate flow."""
+
+
+__all__ = [
+    "SHIPPED_COUNT",
+    "plan_measurement",
+    "register",
+    "register_measured",
+    "register_shipped",
+    "settle_measured",
+]

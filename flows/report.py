@@ -92,3 +92,6 @@ def _about(evaluated: Evaluated) -> dict[str, str]:
             f"{least:,} datasets of {name} at random" for name, least in reduced.items()
         )
     return facts
+
+
+__all__ = ["CONSISTENCY", "SHAPES", "report_on"]

@@ -131,3 +131,6 @@ def _remove_empty(folder: Path) -> None:
             path.rmdir()
     with suppress(OSError):
         folder.rmdir()
+
+
+__all__ = ["remove_old_nights"]

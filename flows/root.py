@@ -32,3 +32,6 @@ def local_root(root: Path | None = None) -> Path:
             "--stores, --checkpoints and --results instead."
         )
     return Path(chosen).expanduser().absolute()
+
+
+__all__ = ["DEFAULT_ROOT", "ROOT_VARIABLE", "local_root"]

@@ -169,3 +169,16 @@ def _folder(
 def _job(scoring: Scoring, parts: list[int]) -> Job:
     path = scoring.folder.file.path
     return Job(scoring, parts, lambda part: f"part {part} of {path}", scoring.folder.missing)
+
+
+__all__ = [
+    "SOURCE_VARIABLE",
+    "TARGET_VARIABLE",
+    "Levels",
+    "ModelName",
+    "Scored",
+    "Source",
+    "Target",
+    "score",
+    "score_pairs",
+]

@@ -368,3 +368,19 @@ def _stop(guard: "subprocess.Popen[bytes]") -> None:
     if guard.stdin is not None:
         guard.stdin.close()
     guard.wait()
+
+
+__all__ = [
+    "CONNECT_TIMEOUT_SECONDS",
+    "ROOM_FOR_DATABASES",
+    "START_TIMEOUT_SECONDS",
+    "WORKER_ENVIRONMENT",
+    "PresetName",
+    "announce",
+    "configure",
+    "dask_cluster",
+    "is_embedded",
+    "quieten",
+    "require_server",
+    "services",
+]

@@ -123,3 +123,6 @@ def _compute(summaries: SummaryStore, numbers: list[int], dask_address: str) -> 
     )
     with progress(f"statistics of {split}", len(numbers)) as report:
         run_on_dask(summarise_partitions, [job], f"statistics-of-{split}", dask_address, report, [url])
+
+
+__all__ = ["Summarised", "make_readable", "summarise", "summarise_all", "summarise_opened", "summarise_store"]

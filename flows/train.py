@@ -77,3 +77,6 @@ def train_on(data: TrainingData, plan: TrainingPlan, workspace: Workspace) -> Tr
 
 train_planned = flow("train", "train-{plan.preset}", checked=False)(train_on)
 """Run `train_on` as a separate flow."""
+
+
+__all__ = ["train", "train_on", "train_planned"]

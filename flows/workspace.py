@@ -136,3 +136,6 @@ class Workspace(FrozenConfig):
     def store(self, preset: str, seed: int, split: str) -> str:
         """Where the pipeline keeps the store of one split."""
         return f"{self.stores}/{preset}-seed-{seed}/{split}.zarr"
+
+
+__all__ = ["Workspace"]

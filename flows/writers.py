@@ -97,3 +97,6 @@ def _warn(text: str) -> None:
     sys.stderr.write(f"warning: {text}\n")
     with suppress(MissingContextError):
         get_run_logger().warning(text)
+
+
+__all__ = ["LEASE_SECONDS", "WAIT_SECONDS", "forget_limit", "limit_of", "one_writer"]

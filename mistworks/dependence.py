@@ -24,7 +24,7 @@ def estimate(
     missing: Missing = "raise",
     classes: Collection[Hashable] = (),
     reduce: Reduction | None = None,
-    rng: np.random.Generator | int = 0,
+    rng: "np.random.Generator | int" = 0,
 ) -> Estimate:
     """Mutual information I(X;Y) in nats of a sample, or I(X;Y|Z) given Z.
 
@@ -70,16 +70,16 @@ def estimate(
         return conditional(sides[0], sides[1], sides[2], model)
     if not isinstance(model, Estimator):
         model = shipped() if model is None else load(model)
+    n, most = len(sides[0]), model.network.max_points
+    if n <= min(most or n, _MOST_IN_PART):
+        return model.estimate(*sides)
     rng = np.random.default_rng(rng)
-    if (most := model.network.max_points) is not None:
+    if most is not None:
         sides = random_part(sides, most, f"the network {model.network_config.network}", rng)
-    x_side, y_side = sides
-    if len(x_side) <= _MOST_IN_PART:
-        return model.estimate(x_side, y_side)
-    return averaged(model.estimate_many(_parts(x_side, y_side, rng)))
+    return averaged(model.estimate_many(_parts(sides[0], sides[1], rng)))
 
 
-def _parts(x: Side, y: Side, rng: np.random.Generator) -> list[tuple[Side, Side]]:
+def _parts(x: Side, y: Side, rng: "np.random.Generator") -> list[tuple[Side, Side]]:
     n = len(x)
     count = min(-(-n // _MOST_IN_PART), _MOST_PARTS)
     rows = rng.permutation(n)[: count * _MOST_IN_PART]

@@ -52,3 +52,6 @@ def flush_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+__all__ = ["flush_folder", "naming", "write_whole"]

@@ -100,3 +100,6 @@ def _polynomial(coefficients: tuple[float, ...], r: NDArray[Any]) -> NDArray[Any
         value *= r
         value += coefficient
     return value
+
+
+__all__ = ["inverse_cdf"]

@@ -123,3 +123,16 @@ def _code(text: str) -> str:
 def _between(tag: str, text: str) -> str:
     element = re.search(rf"<{tag}>(.*?)</{tag}>", text, flags=re.DOTALL)
     return " ".join(element[1].split()) if element else ""
+
+
+__all__ = [
+    "ACCESS_ERRORS",
+    "Cause",
+    "StoreRefusedError",
+    "StoreUnreachableError",
+    "access_error",
+    "cause_of",
+    "chain",
+    "from_object_store",
+    "reason",
+]

@@ -211,3 +211,15 @@ def _version_if_any(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return ""
+
+
+__all__ = [
+    "GENERATING",
+    "SUMMARISING",
+    "Fingerprint",
+    "code_hash",
+    "fingerprint",
+    "require_same_code",
+    "statistics_hash",
+    "this_process",
+]

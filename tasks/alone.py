@@ -41,3 +41,6 @@ def alone(tracking_uri: str, name: str) -> Iterator[None]:
         client.upsert_global_concurrency_limit_by_name(limit, 1)
     with concurrency(limit, strict=True, lease_duration=LEASE_SECONDS):
         yield
+
+
+__all__ = ["LEASE_SECONDS", "alone", "limit_of"]

@@ -51,3 +51,6 @@ def calibrate_estimator(
     sha256 = "" if calibration is None else calibration.sha256
     log_calibration(tracking_uri, trained.run_id, reference, sha256)
     return replace(trained, folder=f"{training}/{name}", calibration=reference)
+
+
+__all__ = ["calibrate_estimator"]

@@ -274,3 +274,20 @@ def _nearest_folder(path: Path) -> Path:
 
 def _line(error: BaseException) -> str:
     return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+__all__ = [
+    "CONNECT_SECONDS",
+    "Answer",
+    "Limits",
+    "Warn",
+    "address_of",
+    "await_workers",
+    "connected",
+    "differs",
+    "no_workers",
+    "quiet",
+    "require_alike",
+    "require_encryption",
+    "threads",
+]

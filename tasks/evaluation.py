@@ -36,3 +36,6 @@ def evaluate_positions(pairing: Pairing, positions: Sequence[int], terms: Terms)
     done = run_chunk(estimator, suite, positions, seconds=terms.seconds)
     ResultStore(pairing.results).write(done)
     yield len(done)
+
+
+__all__ = ["Pairing", "evaluate_positions"]

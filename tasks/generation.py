@@ -25,3 +25,6 @@ def generate_partitions(url: str, numbers: Sequence[int], terms: Terms) -> Itera
         else:
             generate_and_summarise(summaries, store, number, terms.expected)
         yield 1
+
+
+__all__ = ["generate_partitions"]

@@ -226,3 +226,17 @@ def promote_version(comparison: Comparison, tracking_uri: str, *, force: bool = 
         return promote(
             comparison.reference, comparison.decision, comparison.against, tracking_uri, force=force
         )
+
+
+__all__ = [
+    "NOT_KEPT",
+    "SHIPPED_FOLDER",
+    "Comparison",
+    "Measured",
+    "compare_with_champion",
+    "compare_with_nobody",
+    "promote_version",
+    "record_shipped",
+    "register_version",
+    "shipped_key",
+]

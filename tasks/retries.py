@@ -28,3 +28,6 @@ def retried(function: Callable[P, R]) -> Task[P, R]:
 
 def _failure_may_pass(_task: Any, _task_run: Any, state: Any) -> bool:
     return may_pass(state.result(raise_on_failure=False))
+
+
+__all__ = ["P", "R", "retried"]

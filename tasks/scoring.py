@@ -101,3 +101,6 @@ def _provenance(scoring: Scoring, estimator: MutualInformationEstimator) -> dict
         "weights_sha256": "" if trained is None else trained.weights_sha256,
         "calibration_sha256": "" if calibration is None else calibration.sha256,
     }
+
+
+__all__ = ["Scoring", "score_parts"]

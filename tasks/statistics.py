@@ -33,3 +33,6 @@ def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Ite
     for number in numbers:
         summarise_partition(summaries, number)
         yield 1
+
+
+__all__ = ["summaries_to_write", "summarise_partitions"]

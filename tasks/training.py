@@ -152,3 +152,6 @@ def readable(store: Store, network: AnyNetworkConfig) -> AnySource:
         return open_summaries(store)
 
     return network.choose(samples=samples, statistics=statistics)()
+
+
+__all__ = ["Report", "Trained", "readable", "train_estimator"]

@@ -147,3 +147,6 @@ def _is_taken_back() -> bool:
     worker = distributed.get_worker()
     task = worker.state.tasks.get(worker.get_current_task())
     return worker.status != distributed.Status.running or task is None or task.state != "executing"
+
+
+__all__ = ["Description", "Failure", "Outcome", "Step", "Terms", "describe", "do_share", "may_pass"]

@@ -58,3 +58,6 @@ def _sentence(error: BaseException) -> str:
 def _end(number: int, _frame: FrameType | None) -> None:
     # As an exception, so that what was started is stopped on the way out.
     sys.exit(128 + number)
+
+
+__all__ = ["INTERRUPTED", "app", "main"]

@@ -290,3 +290,20 @@ def _with_error(value: float | None, error: float | None) -> str:
 
 def _figure(metrics: Mapping[str, float], name: str) -> str:
     return f"{metrics[name]:.4g}" if name in metrics else "—"
+
+
+__all__ = [
+    "print_accuracy",
+    "print_changes",
+    "print_evaluated",
+    "print_facts",
+    "print_generated",
+    "print_json",
+    "print_produced",
+    "print_scored",
+    "print_summarised",
+    "print_trained",
+    "print_verification",
+    "print_version",
+    "print_versions",
+]

@@ -12,3 +12,6 @@ def not_installed(error: ModuleNotFoundError) -> str:
         f"Expected {error.name} for the command line, which is not installed. {how_to_install(extra)}; "
         "from Python, mistworks.estimate(x, y) works without it."
     )
+
+
+__all__ = ["not_installed"]

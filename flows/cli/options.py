@@ -171,3 +171,36 @@ def workspace_of(root: Path | None, **given: str | int | None) -> "Workspace":
     from flows.workspace import Workspace
 
     return Workspace.of(root, **given)
+
+
+__all__ = [
+    "AddressOption",
+    "CheckpointsOption",
+    "ClassesOption",
+    "DecimalOption",
+    "IntervalOption",
+    "JsonOption",
+    "Missing",
+    "MissingOption",
+    "ModelOption",
+    "PlotOption",
+    "PresetOption",
+    "ResultsOption",
+    "RootOption",
+    "SeedOption",
+    "SeparatorOption",
+    "Split",
+    "StoreArgument",
+    "StoreOption",
+    "StoresOption",
+    "TableArgument",
+    "TrackingOption",
+    "Unit",
+    "WorkersOption",
+    "dated_seed",
+    "names",
+    "numbers",
+    "shares",
+    "tracking_uri_of",
+    "workspace_of",
+]

@@ -62,3 +62,6 @@ def _table(
 
 def _needs(table: Table) -> int:
     return Console(width=_ANY_WIDTH).measure(table).maximum
+
+
+__all__ = ["print_columns"]

@@ -59,3 +59,6 @@ def seconds_off(there: float, before: float, after: float | None = None) -> floa
 def clock(name: str, where: str, off: float) -> Check:
     """Whether a clock agrees with this machine's."""
     return Check.of(name, off <= CLOCK_SECONDS, f"{where} is {off:.1f} s off", "Set both clocks by NTP.")
+
+
+__all__ = ["CLOCK_SECONDS", "CONNECT_SECONDS", "Check", "clock", "http_client", "same_version", "seconds_off"]

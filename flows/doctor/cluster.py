@@ -98,3 +98,6 @@ def reach(url: str) -> str:
     except httpx.HTTPError as error:
         return reason(error)
     return ""
+
+
+__all__ = ["dask_checks", "no_step", "reach"]

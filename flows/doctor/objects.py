@@ -95,3 +95,6 @@ def _clock_of(endpoint: str) -> Check:
     # In whole seconds.
     there = email.utils.parsedate_to_datetime(date).timestamp()
     return clock("clock of the store", endpoint, seconds_off(there, before - 1))
+
+
+__all__ = ["list_one", "object_store_checks", "remote_places"]

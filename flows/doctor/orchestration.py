@@ -95,3 +95,6 @@ def _limits(ask: _Ask) -> Check:
     written = f"written now: {', '.join(held)}" if held else "none is being written"
     what = f"{len(stores)} stores, {written}"
     return Check("writers", True, what)
+
+
+__all__ = ["STORE_LIMIT", "prefect_checks"]

@@ -83,3 +83,6 @@ def _champion(client: httpx.Client) -> Check:
     if answer.status_code in (400, 404):
         return Check("champion", True, f"{MODEL} has none yet: the first run that passes the gate is one")
     return Check("champion", False, f"the server answers {answer.status_code}", "See what it logs.")
+
+
+__all__ = ["mlflow_checks"]

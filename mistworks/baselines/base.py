@@ -63,3 +63,6 @@ class Baseline(FrozenConfig, ABC):
         Raises:
             MistworksError: the estimator is not defined for such a sample; it counts as a failure.
         """
+
+
+__all__ = ["Baseline", "MutualInformationEstimator"]

@@ -71,3 +71,6 @@ class Bootstrap:
             return self.estimator.estimate(x[rows], y[rows]).mi
         except MistworksError as error:
             raise MistworksError(f"resample {number + 1} of {self.resamples}: {error}") from None
+
+
+__all__ = ["SUFFIX", "Bootstrap"]

@@ -257,3 +257,6 @@ _BOUNDS: dict[str, type[Bound]] = {
     "smile": SMILE,
     "donsker-varadhan": DonskerVaradhan,
 }
+
+
+__all__ = ["MINE", "NWJ", "SMILE", "Bound", "Critic", "DonskerVaradhan", "Fit", "InfoNCE", "held_out_bound"]

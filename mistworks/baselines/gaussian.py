@@ -126,3 +126,6 @@ def _gaussian(covariance: Points, dx: int) -> float:
             "Expected linearly independent columns, but the normal scores of x and y together are dependent. "
             "Drop copies of columns, or use an estimator with shrinkage."
         ) from None
+
+
+__all__ = ["CanonicalCorrelation", "GaussianCopula", "ShrunkGaussianCopula"]

@@ -124,3 +124,6 @@ def _count_in_rows(x: Points, y: Points, rows: slice, k: int, algorithm: int) ->
         np.count_nonzero(x_distance <= x_radius, axis=1) - 1,
         np.count_nonzero(y_distance <= y_radius, axis=1) - 1,
     )
+
+
+__all__ = ["KSG"]

@@ -86,3 +86,6 @@ class Neural(Baseline):
         from mistworks.baselines.critics import held_out_bound
 
         return Estimate(held_out_bound(x_scores, y_scores, **self.model_dump()))
+
+
+__all__ = ["Neural", "NeuralBound"]

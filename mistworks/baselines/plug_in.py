@@ -54,3 +54,6 @@ def miller_madow(numbers: NDArray[np.int64]) -> float:
     counts = np.bincount(numbers)
     shares = counts / len(numbers)
     return float(-(shares * np.log(shares)).sum() + (len(counts) - 1) / (2 * len(numbers)))
+
+
+__all__ = ["PlugIn", "miller_madow", "states"]

@@ -70,3 +70,13 @@ def uniform_scores(points: Points) -> Points:
 def normal_scores(points: Points) -> Points:
     """Φ⁻¹(rank / (n + 1)) column by column, shape (n, d)."""
     return np.asarray(ndtri(uniform_scores(points)))
+
+
+__all__ = [
+    "Points",
+    "checked",
+    "normal_scores",
+    "require_more_points_than_dimensions",
+    "standardised",
+    "uniform_scores",
+]

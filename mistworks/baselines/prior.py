@@ -47,3 +47,6 @@ def _mean() -> float:
     meta = _meta_distribution()
     draws = (meta.draw(_ROOT_SEED, "train", index) for index in range(_DRAWS))
     return float(np.mean([draw.joint.mutual_information for draw in draws]))
+
+
+__all__ = ["PriorMean"]

@@ -120,3 +120,6 @@ def _correlation(scatter: Points) -> Points:
     scaled = scatter / np.outer(scale, scale)
     np.fill_diagonal(scaled, 1.0)
     return np.asarray((scaled + scaled.T) / 2)
+
+
+__all__ = ["StudentCopula"]

@@ -56,3 +56,6 @@ class Trained:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MistworksWarning)
             return self.estimator.estimate_many(pairs)
+
+
+__all__ = ["Trained"]

@@ -83,3 +83,6 @@ class AdditiveNoiseFamily(Family):
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> AdditiveNoise:
         self.require_dimensions(dx, dy)
         return AdditiveNoise(self.noise.low + (self.noise.high - self.noise.low) * rng.random(dx))
+
+
+__all__ = ["AdditiveNoise", "AdditiveNoiseFamily"]

@@ -121,3 +121,6 @@ def _draw_switches(rng: np.random.Generator) -> Array:
         return np.outer([1.0 - x_on, x_on], [1.0 - y_on, y_on])
     table = rng.gamma(1.0, size=(2, 2)) + 0.05
     return np.asarray(table / table.sum())
+
+
+__all__ = ["Atoms", "AtomsFamily"]

@@ -77,3 +77,6 @@ def require_at_least(name: str, value: int, least: int) -> None:
     """
     if value < least:
         raise MistworksError(f"Expected {name} ≥ {least}, got {value}. Raise it.")
+
+
+__all__ = ["Array", "Family", "JointDistribution", "require_at_least"]

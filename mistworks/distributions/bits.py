@@ -160,3 +160,6 @@ class BitsFamily(Family):
 
 _SIGN = 4
 """The position of ±1 in `mistworks.distributions.coordinates.MARGINS`."""
+
+
+__all__ = ["Bits", "BitsFamily"]

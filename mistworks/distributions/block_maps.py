@@ -322,3 +322,20 @@ class BlockMaps(FrozenConfig):
         position = bisect_right(cumulative.tolist(), rng.random() * cumulative[-1])
         scale = log_uniform(0.1, 2.0, rng)
         return Squashed(scale, list(_DRAWS.values())[position](d, rng))
+
+
+__all__ = [
+    "BlockMap",
+    "BlockMaps",
+    "Coupling",
+    "Couplings",
+    "Flow",
+    "Linear",
+    "NormRotation",
+    "Squashed",
+    "Weight",
+    "haar",
+    "identity",
+    "linear",
+    "rotation",
+]

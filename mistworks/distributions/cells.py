@@ -171,3 +171,6 @@ def _choice(places: Places, choices: int, rng: np.random.Generator) -> NDArray[n
     function = draw_function(places.shape[1], rng)
     levels, level = np.unique(function(standard.astype(np.float32)), return_inverse=True)
     return np.asarray(level * choices // len(levels), dtype=np.int64)
+
+
+__all__ = ["Cells", "CellsFamily", "Places"]

@@ -139,3 +139,6 @@ def _draw_readout(source: Coordinates, columns: NDArray[np.int64], rng: np.rando
     inputs, function = source.restricted(columns), draw_function(len(columns), rng)
     values = function(inputs.sample(_PILOT_POINTS, rng)).astype(np.float64)
     return Readout(function, columns, float(values.mean()), float(values.std()) or 1.0)
+
+
+__all__ = ["Channel", "ChannelFamily", "Readout"]

@@ -124,3 +124,6 @@ def _cells(atomic: bool, rng: np.random.Generator) -> int:
     if atomic:
         return min(_MOST_ATOMS, 1 + int(rng.geometric(0.2)))
     return int(_MOST_CELLS * max(1 / 16, np.sqrt(rng.random())))
+
+
+__all__ = ["Checkerboard", "CheckerboardFamily"]

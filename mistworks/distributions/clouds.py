@@ -334,3 +334,6 @@ def _draw_means(classes: int, size: int, rng: np.random.Generator) -> Array:
         moved = variances > 1e-12
         wanted, present = log_uniform(0.2, 3.0, rng), variances.sum() / max(1, int(moved.sum()))
     return np.asarray(means * (wanted / np.sqrt(max(float(present), 1e-3))))
+
+
+__all__ = ["Cloud", "Clouds", "CloudsFamily", "cloud_label", "draw_cloud"]

@@ -300,3 +300,6 @@ def _all_atoms(cuts: NDArray[np.floating], order: NDArray[np.int64] | None = Non
         cuts = np.zeros(1, dtype=np.float64)
     codes = np.arange(len(cuts) + 1) if order is None or len(order) != len(cuts) + 1 else order
     return Coarsening(np.asarray(cuts), np.ones(len(cuts) + 1, dtype=np.bool_), codes.astype(np.float32))
+
+
+__all__ = ["EXACT", "Coarsening", "coarse_information", "draw_coarsening", "draw_discrete", "joint"]

@@ -90,3 +90,6 @@ def _integer(z: FloatArray) -> FloatArray:
 
 
 MARGINS: tuple[CoordinateMap, ...] = (_normal, _uniform, _heavy, np.exp, _sign, _integer)
+
+
+__all__ = ["MARGINS", "Coordinates", "draw_coordinates", "place"]

@@ -139,3 +139,6 @@ class CopiesFamily(Family):
             weights[read, copy] = np.where(rng.random(len(read)) < 0.5, -1.0, 1.0)
         scale = self.noise.draw(rng)
         return Repeats(draw_coordinates(noise, rng), weights, np.full(copies, scale), rng.permutation(size))
+
+
+__all__ = ["CopiedFamily", "Copies", "CopiesFamily", "Repeats"]

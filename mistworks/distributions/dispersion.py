@@ -267,3 +267,22 @@ def cholesky_factor(matrix: Matrix) -> Matrix:
             factor[stop:, stop:] -= panel @ panel.T
             factor[start:stop, stop:] = 0.0
     return factor
+
+
+__all__ = [
+    "Dense",
+    "Dispersion",
+    "DispersionPrior",
+    "Factor",
+    "FactorLoading",
+    "LatentVariable",
+    "Loading",
+    "Matrix",
+    "RandomPairs",
+    "Sparse",
+    "TwoPair",
+    "cholesky_factor",
+    "factor_matrix",
+    "latent_variable_matrix",
+    "sparse_matrix",
+]

@@ -68,3 +68,6 @@ def correlated_normals(
     factor = cholesky.astype(np.float32)
     z = rng.standard_normal((n, len(factor)), dtype=np.float32)
     return z[:, :dx] @ factor[:dx, :dx].T, z @ factor[dx:].T
+
+
+__all__ = ["EllipticalFamily", "correlated_normals", "factorise", "gaussian_mutual_information"]

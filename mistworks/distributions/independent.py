@@ -116,3 +116,6 @@ class IndependentFamily(Family):
         self.require_dimensions(dx, dy)
         x_kind, y_kind = (self.kinds[number] for number in rng.integers(len(self.kinds), size=2))
         return Independent(x_kind.draw_unlabelled(dx, 1, rng), y_kind.draw_unlabelled(1, dy, rng))
+
+
+__all__ = ["BlockFamily", "Independent", "IndependentFamily"]

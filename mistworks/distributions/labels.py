@@ -317,3 +317,17 @@ def _scatter(rng: np.random.Generator, constant: float) -> tuple[float, int]:
         return 0.0, 0
     steps = 0 if rng.random() < 0.6 else int(log_uniform(2.0, 32.0, rng))
     return float(rng.uniform(0.05, 0.99)), steps
+
+
+__all__ = [
+    "Clusters",
+    "Codes",
+    "Encoder",
+    "Labels",
+    "LabelsFamily",
+    "Template",
+    "draw_encoder",
+    "draw_shares",
+    "merged",
+    "noisy_copy",
+]

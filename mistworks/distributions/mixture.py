@@ -206,3 +206,6 @@ def _couple(matrix: Array, dx: int, coupling: float) -> Array:
     matrix[:dx, dx:] *= coupling
     matrix[dx:, :dx] *= coupling
     return matrix
+
+
+__all__ = ["Mixture", "MixtureFamily", "MixtureKind", "mixture_label"]

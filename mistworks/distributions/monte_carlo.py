@@ -89,3 +89,15 @@ def class_entropy(log_joint: FloatArray) -> Array:
     joint *= log_joint
     entropy = np.log(total) - joint.sum(axis=0) / total
     return np.asarray(np.maximum(entropy, 0.0), dtype=np.float64)
+
+
+__all__ = [
+    "LARGEST_STANDARD_ERROR",
+    "MOST_POINTS",
+    "UNKNOWN",
+    "Label",
+    "Labelled",
+    "Points",
+    "class_entropy",
+    "precise_label",
+]

@@ -59,3 +59,6 @@ class NormalFamily(EllipticalFamily):
     @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Normal:
         return Normal(self.dispersion.draw(dx, dy, rng), dx)
+
+
+__all__ = ["Normal", "NormalFamily"]

@@ -259,3 +259,6 @@ def _draw_pairs(most: int, rng: np.random.Generator) -> int:
     if kind < 0.3:
         return 1
     return most if kind < 0.55 else int(log_uniform(1.0, most + 1.0, rng))
+
+
+__all__ = ["Column", "Observed", "ObservedFamily", "Side", "observed_information"]

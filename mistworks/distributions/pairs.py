@@ -105,3 +105,6 @@ class PairsFamily(Family):
             draw_coordinates(dx - count, rng),
             draw_coordinates(dy - count, rng),
         )
+
+
+__all__ = ["PairFamily", "Pairs", "PairsFamily"]

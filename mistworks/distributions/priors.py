@@ -106,3 +106,17 @@ def within(prior: AnyInterval, low: float, high: float, name: str) -> AnyInterva
             f"Expected {name} within [{low:g}, {high:g}], got [{prior.low:g}, {prior.high:g}]. Narrow it."
         )
     return prior
+
+
+__all__ = [
+    "AnyInterval",
+    "IntegerPrior",
+    "Interval",
+    "LogUniform",
+    "LogUniformInteger",
+    "Probability",
+    "Uniform",
+    "UniformInteger",
+    "log_uniform",
+    "within",
+]

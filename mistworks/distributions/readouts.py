@@ -218,3 +218,6 @@ def _spirals(t: Array, readers: int, rng: np.random.Generator) -> Array:
     angle, radius = speed * t[:, None] + phase, 1.0 + growth * t[:, None]
     planes = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
     return np.ascontiguousarray(planes.reshape(len(t), 2 * pairs)[:, :readers])
+
+
+__all__ = ["Latent", "Readouts", "ReadoutsFamily", "readouts_label"]

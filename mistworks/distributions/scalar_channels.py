@@ -198,3 +198,6 @@ def _mean_label(weights: Array, divergence: Array, points: int) -> Label:
     mean = float((weights * divergence).sum())
     variance = float((weights * np.square(divergence - mean)).sum())
     return Label(max(0.0, mean), float(np.sqrt(variance / points)))
+
+
+__all__ = ["LARGEST_INPUT", "DiscreteChannel", "NormalChannel", "ScalarChannel", "draw_channel"]

@@ -78,3 +78,6 @@ def _float32(values: NDArray[np.float64]) -> FloatArray:
 def _weighted_sum(values: FloatArray, weights: FloatArray) -> FloatArray:
     # Not values @ weights: BLAS may split that sum by its number of threads.
     return np.asarray((values * weights).sum(axis=1))
+
+
+__all__ = ["ScalarFunction", "draw_function"]

@@ -296,3 +296,6 @@ def _draw_matrix(size: int, mixed: bool, rng: np.random.Generator) -> Array:
     if rng.random() < 0.7:
         return haar(size, rng)
     return (haar(size, rng) * np.exp(rng.uniform(-np.log(3.0), np.log(3.0), size))) @ haar(size, rng)
+
+
+__all__ = ["PairKind", "SharpPair", "Strong", "StrongFamily", "banded_information", "draw_pair"]

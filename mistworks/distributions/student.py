@@ -105,3 +105,6 @@ class StudentFamily(EllipticalFamily):
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Student:
         dispersion = self.dispersion.draw(dx, dy, rng)
         return Student(dispersion, dx, self.degrees_of_freedom.draw(rng))
+
+
+__all__ = ["MAX_DEGREES_OF_FREEDOM", "Student", "StudentFamily", "tail_mutual_information"]

@@ -178,3 +178,6 @@ def _curve(x: Array, rng: np.random.Generator) -> Array:
         values = (rng.standard_normal(waves) * np.sin(frequency * x + phase)).sum(axis=1, keepdims=True)
     low, high = values.min(), values.max()
     return np.asarray(2.0 * (values - low) / (high - low + 1e-12) - 1.0)
+
+
+__all__ = ["PATTERNS", "assign", "draw_cells", "draw_table", "table_information", "weaken"]

@@ -64,3 +64,6 @@ def _known(name: str) -> str:
 
 
 TransformName = Annotated[str, AfterValidator(_known)]
+
+
+__all__ = ["TRANSFORMS", "CoordinateMap", "Transform", "TransformName"]

@@ -293,3 +293,6 @@ def _cells(hats: list[Array]) -> Iterator[Array]:
         for of_size in size.T:
             for of_dimension in log_d.T:
                 yield near * of_size * of_dimension + _SHRINKAGE * near / near.sum()
+
+
+__all__ = ["MIN_DATASETS", "Calibration", "pit_z"]

@@ -221,3 +221,21 @@ def _readable_json(values: Mapping[str, Any]) -> str:
     """Format JSON in lines, each list of numbers on one line."""
     text = json.dumps(values, indent=1)
     return re.sub(r"\[([^][{}\"]+)\]", lambda match: f"[{' '.join(match[1].split())}]", text) + "\n"
+
+
+__all__ = [
+    "CARD_FILE",
+    "CONFIG_FILE",
+    "FORMAT_VERSION",
+    "READABLE_VERSIONS",
+    "WEIGHTS_FILE",
+    "WITNESSES_FILE",
+    "ModelConfig",
+    "Objective",
+    "pack",
+    "read_config",
+    "read_model",
+    "read_witnesses",
+    "unpack",
+    "write_model",
+]

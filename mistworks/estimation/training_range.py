@@ -61,3 +61,6 @@ class TrainingRange(FrozenConfig):
     def __str__(self) -> str:
         ranges = (("n", self.n), ("dx", self.dx), ("dy", self.dy))
         return ", ".join(f"{name} {low}…{high}" for name, (low, high) in ranges)
+
+
+__all__ = ["TrainingRange"]

@@ -288,3 +288,6 @@ def _require_comparable(results: Results, rival: Results | None) -> None:
             f"Expected results of challenger and champion on the same datasets of {results.suite}, got "
             f"{len(results)} and {len(rival)}. Evaluate both on the whole suite."
         )
+
+
+__all__ = ["FORBIDDEN_SUITES", "Condition", "Decision", "GateConfig", "decide"]

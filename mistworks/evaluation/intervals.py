@@ -267,3 +267,20 @@ def clopper_pearson(successes: int, trials: int, confidence: float = 0.95) -> tu
 def _width(results: Results, level: float) -> NDArray[np.float64]:
     low, high = results.interval(level)
     return high - low
+
+
+__all__ = [
+    "LEVELS",
+    "PIT_BINS",
+    "CoverageRow",
+    "FalseAlarmRow",
+    "clopper_pearson",
+    "coverage",
+    "covered",
+    "false_alarms",
+    "interval_score",
+    "pinball_loss",
+    "pit",
+    "pit_counts",
+    "pit_p_value",
+]

@@ -217,3 +217,6 @@ _CHANGES: Mapping[Invariance, Callable[[Pair, np.random.Generator], Pair]] = Map
         "swap": _swap,
     }
 )
+
+
+__all__ = ["Array", "Estimates", "InvarianceCheck", "InvarianceConfig", "Pair", "check_invariances"]

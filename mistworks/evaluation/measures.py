@@ -268,3 +268,19 @@ def _assign(values: IntArray, edges: tuple[int, ...]) -> NDArray[np.str_]:
     position = np.searchsorted(edges, values, side="left")
     position[values == edges[0]] = 1
     return names[position]
+
+
+__all__ = [
+    "ALL",
+    "DEFAULT_BINS",
+    "OTHER",
+    "AccuracyRow",
+    "Bins",
+    "accuracy",
+    "find",
+    "groups",
+    "mean_and_error",
+    "metrics",
+    "rank_correlation",
+    "to_csv",
+]

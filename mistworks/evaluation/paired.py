@@ -167,3 +167,6 @@ def _losses(results: Results, loss: Loss, level: float, fallback: float | None) 
 
 def _failed(results: Results, loss: Loss) -> NDArray[np.bool_]:
     return ~(results.has_quantiles if loss == "interval-score" else results.succeeded)
+
+
+__all__ = ["Difference", "Loss", "bootstrap_interval", "matched", "paired_difference"]

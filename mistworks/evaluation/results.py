@@ -127,3 +127,6 @@ def join(parts: "list[Results]") -> Results:
         column: np.concatenate([getattr(part, column) for part in parts])[order] for column in COLUMNS
     }
     return Results(*keys.pop(), **joined)
+
+
+__all__ = ["COLUMNS", "QUANTILE_LEVELS", "Results", "join"]

@@ -228,3 +228,6 @@ def _results(
         seconds=np.array([outcome.seconds for outcome in outcomes], dtype=np.float64),
         failure=np.array([outcome.failure for outcome in outcomes], dtype=np.str_),
     )
+
+
+__all__ = ["Identity", "Pair", "aligned", "identities", "random_part", "run_chunk"]

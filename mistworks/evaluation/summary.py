@@ -71,3 +71,6 @@ def summarise(results: Results) -> SummaryRow:
         coverage_90=intervals[0].coverage if intervals else None,
         seconds=float(np.median(results.seconds)),
     )
+
+
+__all__ = ["LEVEL", "SummaryRow", "summarise"]

@@ -242,3 +242,18 @@ def head_scores(inducing: Tensor, points: Tensor) -> Tensor:
 def _per_head(cells: Tensor, heads: int) -> Tensor:
     """Split channels into heads: (B, H·k, …) → (B, H, k, …)."""
     return cells.reshape(len(cells), heads, -1, *cells.shape[2:])
+
+
+__all__ = [
+    "TYPICAL_DIMENSION",
+    "CellFeedForward",
+    "CellLinear",
+    "CoordinateAttention",
+    "CrossAttention",
+    "FeedForward",
+    "InducedAttention",
+    "Relate",
+    "RelationAttention",
+    "Spread",
+    "head_scores",
+]

@@ -113,3 +113,6 @@ def _fill(
 
 def _mask(sizes: Tensor, width: int) -> Tensor:
     return torch.arange(width, device=sizes.device) < sizes[:, None]
+
+
+__all__ = ["Batch", "group_by_shape", "pad"]

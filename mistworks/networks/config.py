@@ -197,3 +197,14 @@ class MemberSizes(Protocol):
 
     def candidates(self) -> list[int]:
         """Positions of the estimates that they mix."""
+
+
+__all__ = [
+    "AnyNetworkConfig",
+    "MemberSizes",
+    "NetworkConfig",
+    "SampleNetworkConfig",
+    "SetTransformerConfig",
+    "SummaryNetworkConfig",
+    "T",
+]

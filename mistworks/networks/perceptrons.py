@@ -274,3 +274,14 @@ def require_shapes(tensors: Mapping[str, FloatArray], expected: Mapping[str, tup
                 f"Expected the tensor {name} of shape {expected.get(name)}, got {actual.get(name)}. Load "
                 "weights that fit the configuration."
             )
+
+
+__all__ = [
+    "NOT_TRAINED",
+    "UNUSUAL",
+    "Perceptrons",
+    "member_knots",
+    "member_shapes",
+    "require_shapes",
+    "shapes",
+]

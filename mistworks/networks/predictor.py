@@ -174,3 +174,6 @@ class Predictor(ABC):
             "Expected a network that reads statistics, got one without a smooth version. Use a network over "
             "statistics, such as the one that comes with the package."
         )
+
+
+__all__ = ["Array", "Invariance", "Prediction", "Predictor"]

@@ -176,3 +176,6 @@ def from_scale(values: Tensor, leak: float) -> Tensor:
     positive = values.clamp_min(0.0)
     above = positive * (positive / 4.0 + math.sqrt(OFFSET))
     return above + leak * math.sqrt(OFFSET) * values.clamp_max(0.0)
+
+
+__all__ = ["MOMENTS", "Members", "ResidualNetwork", "from_scale", "square_root_scale"]

@@ -74,3 +74,15 @@ def mixture_quantiles(knots: NDArray[Any], z: NDArray[np.float64] = LEVELS_Z) ->
 _MASS = knot_mass()
 _TABLE_Z = np.linspace(-4.75, 4.75, 1901)
 _TABLE_LEVELS = _cdf(_TABLE_Z)
+
+
+__all__ = [
+    "KNOTS",
+    "MOST_NATS",
+    "OFFSET",
+    "from_scale",
+    "knot_mass",
+    "middle_z",
+    "mixture_quantiles",
+    "to_scale",
+]

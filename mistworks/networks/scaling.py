@@ -61,3 +61,6 @@ def _to_unit_variance(columns: Tensor, mask: Tensor, n: Tensor) -> Tensor:
     variance = centred.square().sum(dim=-1, keepdim=True) / n[:, None, None]
     constant = variance < _TINY
     return torch.where(constant, 0.0, centred * torch.where(constant, 1.0, variance).rsqrt())
+
+
+__all__ = ["normal_scores", "standardized"]

@@ -146,3 +146,6 @@ def _head_layers(config: SetTransformerConfig) -> list[nn.Module]:
     for _ in range(config.head_layers - 1):
         layers += [nn.GELU(), nn.Linear(config.head_hidden, config.head_hidden)]
     return [*layers, nn.GELU(), nn.Linear(config.head_hidden, 1)]
+
+
+__all__ = ["SetTransformer"]

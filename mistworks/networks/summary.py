@@ -105,3 +105,6 @@ def whitening_of(inputs: Tensor) -> tuple[Tensor, Tensor]:
 def leaky(values: Tensor) -> Tensor:
     """Convert values from the scale t to the scale of the loss, with the slope ``LEAK`` below 0."""
     return functional.leaky_relu(values, LEAK)
+
+
+__all__ = ["LEAK", "SummaryNetwork", "leaky", "scaling_of", "whitening_of"]

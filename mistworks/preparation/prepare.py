@@ -150,7 +150,7 @@ def _largest(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _is_binary(ranks: NDArray[np.int32]) -> bool:
     # Most columns of numbers show more than two values at once.
-    if len(np.unique(ranks[:8])) > 2:
+    if len(set(ranks[:8].tolist())) > 2:
         return False
     return bool(((ranks == ranks.min()) | (ranks == ranks.max())).all())
 

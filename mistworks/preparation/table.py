@@ -125,7 +125,9 @@ def joined(tables: Sequence[Table]) -> Table:
     )
 
 
-def random_part(tables: Sequence[AnyTable], most: int, what: str, rng: np.random.Generator) -> list[AnyTable]:
+def random_part(
+    tables: Sequence[AnyTable], most: int, what: str, rng: "np.random.Generator"
+) -> list[AnyTable]:
     """Return at most so many rows of tables of the same rows, in their order.
 
     Args:

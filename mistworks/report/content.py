@@ -144,3 +144,18 @@ def listed(names: Sequence[str], most: int = 4) -> str:
     if len(names) > most:
         return f"{', '.join(names[:most])} and {len(names) - most} more"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+__all__ = [
+    "EVERY_SUITE",
+    "Cell",
+    "Figure",
+    "Panel",
+    "Section",
+    "Table",
+    "Trace",
+    "listed",
+    "numbers",
+    "percent",
+    "shown",
+]

@@ -80,3 +80,6 @@ def reference(x: list[float], y: list[float]) -> Trace:
 def vertical(x: float) -> dict[str, Any]:
     """A vertical line that marks the ideal."""
     return {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "meta": "reference"}
+
+
+__all__ = ["PERCENT_TICKS", "by_row", "dot", "line_with_band", "reference", "scale", "vertical"]

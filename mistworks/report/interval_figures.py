@@ -332,3 +332,6 @@ def _null_alarms(alarms: dict[str, tuple[int, int, int, float, float]]) -> Figur
         f"{percent(alarms[order[0]][0] / alarms[order[0]][1])}."
     )
     return Figure(sentence, [Panel(traces, layout)])
+
+
+__all__ = ["CURVE_LEVELS", "LEVEL", "NULL_LEVEL", "SIGNIFICANT", "calibration", "null", "sharpness"]

@@ -109,3 +109,6 @@ def _panels(count: int, width: float, height: float) -> tuple["Figure", list["Ax
         axis.set_axisbelow(True)
         axis.tick_params(labelsize=8)
     return figure, axes[:count]
+
+
+__all__ = ["pictures"]

@@ -223,3 +223,6 @@ def _titled(row: AccuracyRow) -> str:
 def _title(suite: str, count: int, failures: int) -> str:
     failed = f", {failures} without an estimate" if failures else ""
     return f"{suite} ({count:,} datasets{failed})"
+
+
+__all__ = ["figures", "plot_bias", "plot_families", "plot_mse", "plot_truth"]

@@ -147,3 +147,6 @@ def _first_number(name: str) -> float:
     """Sort key of bins: "all" first, then by lower edge, "other" last."""
     low = name.split("-")[0]
     return float(low) if low.isdigit() else (-1.0 if name == ALL else float(10**9))
+
+
+__all__ = ["accuracy_table", "all_tables", "by_cause", "failure_table", "interval_table"]

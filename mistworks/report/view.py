@@ -200,3 +200,6 @@ def evenly(count: int, most: int) -> NDArray[np.int64]:
 
 def _place(ranked: Ranked) -> float:
     return np.inf if ranked.mae is None else ranked.mae
+
+
+__all__ = ["BOOTSTRAP", "SHOWN_AT_FIRST", "Ranked", "Style", "View", "absolute_errors", "evenly"]

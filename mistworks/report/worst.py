@@ -97,3 +97,6 @@ def _central(values: NDArray[np.floating]) -> list[float]:
     low, high = (float(end) for end in np.quantile(values.astype(np.float64), [0.01, 0.99]))
     margin = 0.06 * (high - low) or max(abs(high), 1.0) * 0.06
     return [float(f"{low - margin:.4g}"), float(f"{high + margin:.4g}")]
+
+
+__all__ = ["CASES", "Sample", "Scatters", "worst"]

@@ -374,3 +374,6 @@ def _large() -> list[Member]:
             for family in turned
         ),
     ]
+
+
+__all__ = ["FAMILY_GROUPS", "general_meta_distribution", "group_of"]

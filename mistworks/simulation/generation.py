@@ -56,3 +56,6 @@ def digests(block: Block) -> list[bytes]:
         digest.update(np.ascontiguousarray(block.values[offset : offset + size], dtype="<f4").data)
         result.append(digest.digest())
     return result
+
+
+__all__ = ["digests", "generate_block"]

@@ -149,3 +149,6 @@ def tiny_splits() -> Mapping[SplitName, SplitConfig]:
         "test-imd": _grid(_TEST_IMD, high=60, steps=2, dimension=4, repetitions=1),
         "test-oomd": _grid(_TEST_OOMD, high=60, steps=2, dimension=4, repetitions=1),
     }
+
+
+__all__ = ["SPLITS", "SplitConfig", "SplitName", "general_splits", "published_splits", "tiny_splits"]

@@ -142,3 +142,6 @@ def nearest(scores: Tensor, labels: Tensor) -> Tensor:
     own = torch.special.digamma(neighbours.double()) - torch.special.digamma(own_count.double())
     mean: Tensor = (own - torch.cat(terms)).mean()
     return mean + float(psi(len(scores)))
+
+
+__all__ = ["classes", "discriminant", "nearest"]

@@ -216,3 +216,6 @@ def _cell(a: int, b: int, n: int) -> float:
     known = gammaln(np.array([a, b, n - a, n - b]) + 1.0).sum() - gammaln(n + 1.0)
     probabilities = np.exp(known - np.sum(logs, axis=0))
     return float((probabilities * counts * np.log(n * counts / (a * b))).sum()) / n
+
+
+__all__ = ["Counts", "Floats", "cap", "discrete", "entropies", "permuted_mi", "rounded", "states"]

@@ -208,3 +208,22 @@ def factor_models(samples: Samples) -> dict[str, Tensor]:
         loadings = loadings * (0.97 / communality.clamp_min(0.97)).sqrt()
         models.append(with_unit_diagonal(loadings @ loadings.mT))
     return {"mi": gaussian_mi(torch.stack(models, dim=1), samples.dx)}
+
+
+__all__ = [
+    "RIDGE",
+    "both_sides",
+    "canonical",
+    "canonical_correlations",
+    "canonical_summary",
+    "correlations",
+    "factor_models",
+    "gaussian_mi",
+    "least_residual",
+    "many_points",
+    "matched",
+    "mutually_best",
+    "shrunk",
+    "spectra",
+    "thresholded",
+]

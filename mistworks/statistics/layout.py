@@ -70,3 +70,6 @@ def statistic_names() -> tuple[str, ...]:
         for name, count in statistics.items()
         for position in range(count)
     )
+
+
+__all__ = ["GROUPS", "VERSION", "statistic_names"]

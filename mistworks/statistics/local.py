@@ -204,3 +204,6 @@ def canonical(samples: Samples) -> dict[str, Tensor]:
     matrices = with_unit_diagonal((1 - RIDGE) * samples.correlation)
     rho = canonical_correlations(matrices, samples.dx, math.sqrt(1 - least_residual(n)))
     return {"canonical": leading(-0.5 * torch.log1p(-rho.square()), _LEADING)}
+
+
+__all__ = ["canonical", "corrected", "inversions", "monotone"]

@@ -268,3 +268,18 @@ def _centred(products: Tensor, a_rows: Tensor, b_rows: Tensor) -> Tensor:
     margins = (a_rows * b_rows).sum(dim=1)
     totals = a_rows.sum(dim=1) * b_rows.sum(dim=1)
     return products.double().sum(dim=1) - 2 * margins / (m - 2) + totals / ((m - 1) * (m - 2))
+
+
+__all__ = [
+    "NEIGHBOURS",
+    "TOLERANCE",
+    "between",
+    "digamma",
+    "ksg_terms",
+    "metric",
+    "nearest",
+    "nearest_in_plane",
+    "query_distances",
+    "smallest",
+    "whitened_blocks",
+]

@@ -110,3 +110,6 @@ def _ksg_in_plane(points: NDArray[np.float64]) -> NDArray[np.float64]:
     x, y = (between(axis, radii) for axis in points.T)
     estimates = (psi(used) - psi(x + 1) - psi(y + 1)).mean(axis=0) + psi(m)
     return np.asarray(estimates.clip(min=0.0))
+
+
+__all__ = ["planes"]

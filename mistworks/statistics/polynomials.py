@@ -100,3 +100,6 @@ def _strongest(levels: Tensor) -> dict[str, Tensor]:
 
 def _signed_log(values: Tensor) -> Tensor:
     return torch.sign(values) * values.abs().log1p()
+
+
+__all__ = ["ORDERS", "legendre", "nonlinear", "pair_divergence"]

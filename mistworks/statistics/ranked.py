@@ -107,3 +107,6 @@ def _are_ranks(columns: NDArray[Any]) -> bool:
     seen = np.zeros(columns.shape, dtype=np.bool_)
     np.put_along_axis(seen, whole, True, axis=1)
     return bool(seen.all() and (whole == columns).all())
+
+
+__all__ = ["MAX_POINTS", "Ranked", "columns", "half_ranks", "varying"]

@@ -96,3 +96,6 @@ def _kept(sides: tuple[Tensor, Tensor], norms: list[Tensor], most: int) -> list[
 def _standardised(values: Tensor) -> Tensor:
     centred = values - values.mean(dim=1, keepdim=True)
     return centred * centred.square().mean(dim=1, keepdim=True).clamp_min(1e-12).rsqrt()
+
+
+__all__ = ["SPEEDS", "rotated"]

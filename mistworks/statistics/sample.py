@@ -255,3 +255,21 @@ def hashed(values: Tensor) -> Tensor:
     for shift, factor in _MIXERS:
         mixed = (mixed ^ ((mixed >> shift) & ((1 << (64 - shift)) - 1))) * factor
     return mixed ^ ((mixed >> 31) & ((1 << 33) - 1))
+
+
+__all__ = [
+    "DEGREES_OF_FREEDOM",
+    "PAIR_SUBSET",
+    "POINTS",
+    "SUBSET",
+    "Samples",
+    "empirical_quantiles",
+    "half_ranks",
+    "hashed",
+    "interpolated",
+    "leading",
+    "partly_smooth",
+    "quantile_tables",
+    "smooth_half_ranks",
+    "with_unit_diagonal",
+]

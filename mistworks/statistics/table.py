@@ -68,3 +68,6 @@ class SummarySource(Protocol):
         """
 
     def __len__(self) -> int: ...
+
+
+__all__ = ["Summary", "SummaryBlock", "SummarySource", "summarise_block"]

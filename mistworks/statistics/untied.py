@@ -141,3 +141,6 @@ def copies(rows: Keys) -> tuple[Keys, Keys]:
     number[order] = np.arange(len(rows)) - np.repeat(first, counts)
     multiplicity[order] = np.repeat(counts, counts)
     return number, multiplicity
+
+
+__all__ = ["Keys", "copies", "hashed", "untied"]

@@ -55,3 +55,6 @@ class ArraySummaries:
 
     def __len__(self) -> int:
         return len(self.index)
+
+
+__all__ = ["ArraySummaries"]

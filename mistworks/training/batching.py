@@ -94,3 +94,6 @@ def _last_use(plan: EpochPlan) -> NDArray[np.int64]:
     last = np.full(len(plan.starts), -1)
     np.maximum.at(last, plan.partition, np.arange(len(plan.order)) // plan.batch_size)
     return last
+
+
+__all__ = ["AnySource", "EpochPlan", "plan_epoch", "read_batches"]

@@ -130,3 +130,6 @@ def _predict(network: Predictor, source: AnySource, on_progress: Callable[[float
         np.concatenate([np.empty(0, np.int64), *(part.d for part in parts)]),
         np.concatenate(strangeness) if strangeness else None,
     )
+
+
+__all__ = ["Array", "calibrate"]

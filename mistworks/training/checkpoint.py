@@ -173,3 +173,16 @@ def _require_same(saved: Identity, expected: Identity, folder: Path) -> None:
             f"Expected the checkpoint of this run in {folder}, got one of another, which differs in "
             f"{', '.join(differing)}. Choose another folder, or remove this one."
         )
+
+
+__all__ = [
+    "CHECKPOINT_FILE",
+    "FORMAT_VERSION",
+    "Checkpoint",
+    "CurvePoint",
+    "Identity",
+    "pack",
+    "read_checkpoint",
+    "unpack",
+    "write_checkpoint",
+]

@@ -66,3 +66,6 @@ class TrainingConfig(FrozenConfig):
     # Left out of the JSON if it is 1, so that older hashes stay valid.
     left_out_share: float = Field(default=1.0, gt=0, le=1, exclude_if=lambda share: share == 1.0)
     seed: Annotated[int, Field(ge=0)] = 0
+
+
+__all__ = ["Objective", "TrainingConfig"]

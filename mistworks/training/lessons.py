@@ -51,3 +51,6 @@ def lesson_of(config: AnyNetworkConfig, training: TrainingConfig, source: AnySou
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(stream(training.seed, "train", "weights", 0).integers(2**63)))
         return lesson(config, training, source)
+
+
+__all__ = ["Lesson", "lesson_of"]

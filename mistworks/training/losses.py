@@ -33,3 +33,6 @@ def pinball(quantiles: Tensor, target: Tensor, tau: Tensor) -> Tensor:
     """
     error = target[:, None] - quantiles
     return torch.maximum(tau * error, (tau - 1) * error).mean(dim=1)
+
+
+__all__ = ["pinball", "squared_error"]

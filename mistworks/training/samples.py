@@ -68,3 +68,6 @@ def stratified_levels(config: TrainingConfig, step: int, count: int) -> Tensor:
     uniform = stream(config.seed, "train", "levels", step).random((count, config.levels))
     tau = (np.arange(config.levels) + uniform) / config.levels
     return torch.from_numpy(tau.clip(_LEAST_LEVEL, 1 - _LEAST_LEVEL)).float()
+
+
+__all__ = ["SampleLesson", "stratified_levels"]

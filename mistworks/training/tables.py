@@ -198,3 +198,6 @@ def _device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise MistworksError("Expected a GPU for training, got none. Set device to auto or cpu.")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+__all__ = ["Table", "TableLesson"]

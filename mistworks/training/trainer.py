@@ -318,3 +318,6 @@ def _held_interrupt() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+__all__ = ["Progress", "TrainingResult", "learning_rate", "train"]

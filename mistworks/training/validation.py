@@ -62,3 +62,6 @@ def _pinball(estimates: list[Estimate], target: NDArray[np.float64]) -> NDArray[
     quantiles = torch.tensor([estimate.quantiles for estimate in estimates], dtype=torch.float64)
     levels = torch.tensor(LEVELS, dtype=torch.float64).expand_as(quantiles)
     return np.asarray(pinball(quantiles, torch.from_numpy(target), levels))
+
+
+__all__ = ["ValidationFigures", "validate"]

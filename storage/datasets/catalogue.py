@@ -115,3 +115,6 @@ def _is_root(content: bytes) -> bool:
         return "mistworks" in json.loads(content)["attributes"]
     except (ValueError, KeyError, TypeError):
         return False
+
+
+__all__ = ["find_by_content", "stores_below"]

@@ -120,3 +120,14 @@ def open_array(group: zarr.Group, path: str, shape: tuple[int, ...]) -> "zarr.Ar
     if not isinstance(array, zarr.Array) or array.shape != shape:
         raise ValueError(f"Expected {path} to be an array of shape {shape}.")
     return array
+
+
+__all__ = [
+    "COLUMNS",
+    "DIGEST_BYTES",
+    "columns_of",
+    "consolidate",
+    "create_arrays",
+    "make_array",
+    "open_array",
+]

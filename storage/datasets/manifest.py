@@ -153,3 +153,13 @@ def library_versions() -> dict[str, str]:
     """Return the versions of everything that determines or writes the bytes of a store."""
     versions = {**fingerprint().model_dump(), "zarr": version("zarr"), "machine": platform.machine()}
     return {name: text for name, text in versions.items() if text}
+
+
+__all__ = [
+    "CHUNK_VALUES",
+    "FORMAT_VERSION",
+    "READABLE_VERSIONS",
+    "WITHOUT_SAMPLES_VERSION",
+    "Manifest",
+    "library_versions",
+]

@@ -91,3 +91,6 @@ def _is_lasting(error: BaseException) -> bool:
     if isinstance(error, OSError) and error.errno in _LASTING:
         return True
     return any(f"(os error {number})" in str(error) for number in _LASTING)
+
+
+__all__ = ["TransientPartitionError", "generate_partition", "writing"]

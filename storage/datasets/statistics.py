@@ -296,3 +296,13 @@ def _create(root: zarr.Group, store: Store) -> None:
         fill_value=0,
         dimension_names=("partition", "byte"),
     )
+
+
+__all__ = [
+    "SummaryStore",
+    "create_summaries",
+    "generate_and_summarise",
+    "has_statistics",
+    "open_summaries",
+    "summarise_partition",
+]

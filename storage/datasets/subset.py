@@ -48,3 +48,6 @@ class Subset:
 
     def __iter__(self) -> Iterator[Dataset]:
         return (self.store[position] for position in self.positions.tolist())
+
+
+__all__ = ["Datasets", "Subset"]

@@ -89,3 +89,6 @@ def _fault(store: Store, partition: int) -> str | None:
     except StoreDamagedError as error:
         return str(error)
     return None
+
+
+__all__ = ["Verification", "verify"]

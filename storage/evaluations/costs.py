@@ -28,3 +28,6 @@ def cost(estimator: MutualInformationEstimator, n: int, dx: int, dy: int, folder
     place.mkdir(parents=True, exist_ok=True)
     write_whole(kept, json.dumps(asdict(measured)).encode())
     return measured
+
+
+__all__ = ["BUDGET_SECONDS", "cost"]

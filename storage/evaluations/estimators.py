@@ -134,3 +134,6 @@ def _open(text: str, tracking_uri: str) -> MutualInformationEstimator:
         return baseline(text)
     trained = Trained(TRAINED, load_model(bare, tracking_uri))
     return Bootstrap(trained) if suffix else trained
+
+
+__all__ = ["TRAINED", "EstimatorReference", "find_estimators", "open_estimator", "trained_estimator"]

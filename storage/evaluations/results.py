@@ -174,3 +174,6 @@ def file_name(text: str) -> str:
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:_HASH_LENGTH]
+
+
+__all__ = ["FORMAT_VERSION", "Key", "ResultStore", "file_name", "to_parquet"]

@@ -99,3 +99,6 @@ def _log_new_metrics(client: "MlflowClient", run_id: str, metrics: Mapping[str, 
     points = [Metric(name, value, now, 0) for name, value in metrics.items()]
     for first in range(0, len(points), _METRICS_A_BATCH):
         client.log_batch(run_id, metrics=points[first : first + _METRICS_A_BATCH])
+
+
+__all__ = ["log_evaluation", "log_file"]

@@ -72,3 +72,6 @@ def open_suite(reference: SuiteReference) -> Suite:
             "another process. Install the same data and the same Mistworks on all workers."
         )
     return opened
+
+
+__all__ = ["SuiteReference", "find_suite", "open_suite", "suite_of"]

@@ -120,3 +120,6 @@ def fetch_folder(url: str) -> Iterator[Path]:
     """
     with working_folder(url) as folder:
         yield folder.path
+
+
+__all__ = ["WorkingFolder", "fetch_folder", "working_folder"]

@@ -186,3 +186,6 @@ def patiently(request: Callable[[], Answer]) -> Answer:
                 raise
         time.sleep(pause)
         pause = min(2 * pause, 10.0)
+
+
+__all__ = ["PATIENCE_VARIABLE", "Answer", "Location", "entries", "patience", "patiently"]

@@ -85,3 +85,6 @@ def _take(descriptor: int, url: str, what: str) -> None:
     with suppress(OSError):
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+
+
+__all__ = ["LOCK_NAME", "PARTITION_LOCKS_NAME", "exclusive", "partition_lock"]

@@ -19,3 +19,6 @@ def seconds(variable: str, default: float) -> float:
     if not 0 <= value < float("inf"):
         raise MistworksError(f"Expected {variable} in seconds, got {text!r}. Set a number such as 300.")
     return value
+
+
+__all__ = ["seconds"]

@@ -86,3 +86,6 @@ def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[s
         name = "validation" if not suites else f"validation-of-{version.name}-{version.version}"
         suites.append(StoredSuite(store, name, content_hash))
     return suites
+
+
+__all__ = ["decide_between"]

@@ -38,3 +38,6 @@ def load_model(name: str, tracking_uri: str) -> "Estimator":
             f"{name!r}."
         )
     return versions.load(name, tracking_uri)
+
+
+__all__ = ["is_folder", "load_model"]

@@ -78,3 +78,6 @@ def _moved(location: str, here: Path) -> bool:
         return not Path(unquote(parts.path)).samefile(here)
     except OSError:
         return True
+
+
+__all__ = ["ARTIFACTS", "current_location", "rebase"]

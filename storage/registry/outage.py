@@ -217,3 +217,15 @@ def _reason(text: str) -> str:
             return reason
     status = re.search(r"(?:too many|error code) (5\d\d)", text)
     return f"HTTP {status[1]}" if status else "no answer"
+
+
+__all__ = [
+    "PATIENCE_VARIABLE",
+    "TrackingRefusedError",
+    "TrackingUnreachableError",
+    "require_server",
+    "set_patience",
+    "shown",
+    "translated",
+    "translating",
+]

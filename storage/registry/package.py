@@ -132,3 +132,6 @@ def _requirements() -> Iterator[str]:
             yield f"{package}=={version(package).split('+')[0]}"
         except PackageNotFoundError:
             yield package
+
+
+__all__ = ["QUANTILES", "check_predictions", "estimator_folder", "log_model"]

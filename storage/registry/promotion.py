@@ -268,3 +268,6 @@ def _version(number: int | None) -> str:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+__all__ = ["ChampionMovedError", "champion", "promote", "rollback"]

@@ -49,3 +49,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
+
+
+__all__ = ["CodeRevision", "code_revision"]

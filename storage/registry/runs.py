@@ -383,3 +383,22 @@ def _flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, str]:
         else:
             flat[f"{prefix}{name}"] = value if isinstance(value, str) else json.dumps(value, default=str)
     return flat
+
+
+__all__ = [
+    "CALIBRATION_TAG",
+    "COMMIT_TAG",
+    "DIRTY_TAG",
+    "KEY_TAG",
+    "PRESET_TAG",
+    "VERSION_TAG",
+    "WEIGHTS_TAG",
+    "StoreReference",
+    "TrainingRecord",
+    "TrainingRun",
+    "existing_run",
+    "find_run",
+    "log_calibration",
+    "start_or_resume",
+    "training_record",
+]

@@ -268,3 +268,18 @@ def _quieten() -> None:
     set_patience()
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+__all__ = [
+    "EXPERIMENT",
+    "database_path",
+    "default_tracking_uri",
+    "exclusive",
+    "experiment_id",
+    "fluent",
+    "is_server",
+    "local_tracking_uri",
+    "open_client",
+    "require_tracking",
+    "shown",
+]

@@ -85,3 +85,6 @@ class Directions(PointwiseJoint):
 
 def _direction(angle: Array) -> Array:
     return np.stack([np.cos(angle), np.sin(angle)], axis=1)
+
+
+__all__ = ["Directions", "NoisyRing"]

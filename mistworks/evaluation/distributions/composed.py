@@ -151,3 +151,6 @@ def _widened(values: FloatArray, copies: int, sums: int, noise: NDArray[np.float
 
 def _float32(values: FloatArray | NDArray[np.float64]) -> FloatArray:
     return np.ascontiguousarray(values, dtype=np.float32)
+
+
+__all__ = ["COPY_MAPS", "Mapped", "Product", "Widened"]

@@ -196,3 +196,14 @@ class CopulaJoint(PointwiseJoint):
         """log c(F(x), G(y)) in nats, shape (n,)."""
         u, v = MARGINS[self.x_margin].cdf(x[:, 0]), MARGINS[self.y_margin].cdf(y[:, 0])
         return self.copula.log_density(u, v)
+
+
+__all__ = [
+    "MARGINS",
+    "Clayton",
+    "Copula",
+    "CopulaJoint",
+    "FarlieGumbelMorgenstern",
+    "Frank",
+    "GumbelHougaard",
+]

@@ -281,3 +281,6 @@ def _interval(low: Array, high: Array) -> Array:
     flipped = low > 0
     low, high = np.where(flipped, -high, low), np.where(flipped, -low, high)
     return np.asarray(ndtr(high) - ndtr(low))
+
+
+__all__ = ["Censored", "Classes", "Counts", "Decisions", "Parity", "Rounded", "SharedDropout", "Table"]

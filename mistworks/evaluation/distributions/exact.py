@@ -132,3 +132,6 @@ def normal_cells(rho: float, x_edges: Array, y_edges: Array) -> Array:
         density = weights * np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
         rows.append(density @ np.diff(below, axis=1))
     return np.stack(rows)
+
+
+__all__ = ["ByTable", "Tabled", "entropy", "nodes", "normal_cells", "numbered", "table_information"]

@@ -139,3 +139,6 @@ DISCRETE_MARGINS: Mapping[str, Margin] = MappingProxyType(
     }
 )
 """Margins for the groups of integers, classes and pixels; images are square."""
+
+
+__all__ = ["DISCRETE_MARGINS", "MARGINS", "Array", "IndependentBlocks", "Margin"]

@@ -101,3 +101,6 @@ class Wave:
         sheared = values.copy()
         sheared[:, 0] += np.float32(self.amplitude) * np.sin(np.float32(self.frequency) * values[:, 1])
         return sheared
+
+
+__all__ = ["MixtureQuantile", "Spiral", "Wave", "swiss_roll"]

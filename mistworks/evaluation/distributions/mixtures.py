@@ -124,3 +124,6 @@ def diagonal(variances: tuple[float, ...]) -> tuple[tuple[float, ...], ...]:
 def rows(matrix: Array) -> tuple[tuple[float, ...], ...]:
     """Return the rows of a matrix as tuples, as in `Component`."""
     return tuple(tuple(float(value) for value in row) for row in matrix)
+
+
+__all__ = ["Component", "GaussianMixture", "SharedVolatility", "clusters", "diagonal", "rows"]

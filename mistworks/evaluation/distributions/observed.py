@@ -232,3 +232,14 @@ class IndependentIntegers(JointDistribution):
             rng.integers(1, np.array(each) + 1, (n, len(each))) for each in (self.x_states, self.y_states)
         )
         return x.astype(np.float32), y.astype(np.float32)
+
+
+__all__ = [
+    "Claims",
+    "ClassesOnALine",
+    "CountedDose",
+    "GammaClasses",
+    "Hurdle",
+    "IndependentIntegers",
+    "Survival",
+]

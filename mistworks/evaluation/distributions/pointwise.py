@@ -140,3 +140,16 @@ def normal_pairs(n: int, rho: float, rng: np.random.Generator) -> tuple[Array, A
     """Draw n pairs of standard normals with correlation ρ, shape (n, 1) each."""
     x, noise = rng.standard_normal((2, n, 1))
     return x, rho * x + np.sqrt(1 - rho**2) * noise
+
+
+__all__ = [
+    "TRUTHS_FILE",
+    "Array",
+    "PointwiseJoint",
+    "Truth",
+    "monte_carlo",
+    "normal_log_density",
+    "normal_pairs",
+    "stored_truths",
+    "write_truths",
+]

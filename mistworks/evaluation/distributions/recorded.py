@@ -150,3 +150,6 @@ def _edges(step: float) -> Array:
 def _significant(values: Array) -> Array:
     power = 10.0 ** np.floor(np.log10(values))
     return np.rint(values / power) * power
+
+
+__all__ = ["CensoredNormals", "RoundedDelays", "RoundedNormals", "SignificantDigits"]

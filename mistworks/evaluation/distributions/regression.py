@@ -93,3 +93,6 @@ class Interaction(PointwiseJoint):
         at_nodes = normal_log_density(y, 0.0, np.hypot(node, self.noise))
         given = normal_log_density(y[:, 0], x.prod(axis=1), self.noise)
         return np.asarray(given - logsumexp(at_nodes, axis=1, b=weight / weight.sum()))
+
+
+__all__ = ["CURVES", "Interaction", "Regression"]

@@ -99,3 +99,6 @@ MARGINS: Mapping[str, Callable[[Array], Array]] = MappingProxyType(
     }
 )
 """Quantile functions by name."""
+
+
+__all__ = ["MARGINS", "AdditiveUniform", "StrongNormal", "half_width"]

@@ -103,3 +103,18 @@ def _within_reach(table: Array) -> Array:
     """Drop trailing states with a probability below 1e-12."""
     rows, columns = table.sum(axis=1) > 1e-12, table.sum(axis=0) > 1e-12
     return table[: rows.nonzero()[0][-1] + 1, : columns.nonzero()[0][-1] + 1]
+
+
+__all__ = [
+    "bit_table",
+    "confusion_table",
+    "cycle_table",
+    "dice_table",
+    "inflated_count_table",
+    "poisson_probabilities",
+    "score_table",
+    "shared_count_table",
+    "shared_rate_table",
+    "thinned_count_table",
+    "zipf",
+]

@@ -169,3 +169,6 @@ def labelled(values: FloatArray, classes: Sequence[int]) -> object:
 
     columns = range(values.shape[1])
     return pd.DataFrame({f"column {column}": names.get(column, values[:, column]) for column in columns})
+
+
+__all__ = ["ROOT_SEED", "Case", "Entry", "GridSuite", "Suite", "labelled"]

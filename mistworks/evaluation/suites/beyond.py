@@ -186,3 +186,6 @@ def _readouts(sensors: int, correlation: float) -> np.ndarray:
 def _autoregression(steps: int, memory: float) -> np.ndarray:
     """Consecutive values of a stationary AR(1) process: correlation φ^|i − j|."""
     return memory ** np.abs(np.subtract.outer(np.arange(steps), np.arange(steps))).astype(np.float64)
+
+
+__all__ = ["NAME", "REPLICATES", "SIZES", "VERSION", "Member", "beyond", "pointwise_distributions"]

@@ -98,3 +98,6 @@ def _two_pair(d: int) -> Normal:
 
 def _two_pair_name(d: int) -> str:
     return f"multinormal-sparse-{d}-{d}-2-{_STRENGTH}"
+
+
+__all__ = ["NAME", "REPLICATES", "SIZES", "VERSION", "bmi_40", "transformed"]

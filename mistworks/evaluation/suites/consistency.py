@@ -297,3 +297,22 @@ RELATIONS: tuple[Relation, ...] = (
     Relation("additivity", ("original", "first", "second"), _defect, 0.05),
 )
 """Relations that mutual information satisfies for every distribution."""
+
+
+__all__ = [
+    "NAME",
+    "RELATIONS",
+    "REPLICATES",
+    "SIZES",
+    "VARIANTS",
+    "VERSION",
+    "ConsistencySuite",
+    "Group",
+    "Pair",
+    "Relation",
+    "Variant",
+    "Variation",
+    "Violation",
+    "self_consistency",
+    "violations",
+]

@@ -117,3 +117,6 @@ def _denser(meta: MetaDistribution) -> MetaDistribution:
         n=UniformInteger(low=meta.design.n.low, high=meta.design.n.high), steps=_EXTENDED_STEPS
     )
     return MetaDistribution(members=meta.members, design=design, dimensions=meta.dimensions)
+
+
+__all__ = ["Part", "SplitSuite", "m_test", "m_test_extended"]

@@ -101,3 +101,6 @@ def _pixels() -> Iterator[Entry]:
 def _entry(x_margin: str, y_margin: str, dx: int, dy: int) -> Entry:
     margins = x_margin if x_margin == y_margin else f"{x_margin}-{y_margin}"
     return Entry(f"{margins}-{dx}x{dy}", margins, IndependentBlocks(x_margin, y_margin, dx, dy))
+
+
+__all__ = ["GROUPS", "NAME", "REPLICATES", "SIZES", "VERSION", "null"]

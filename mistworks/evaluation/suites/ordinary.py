@@ -197,3 +197,6 @@ def _colour_and_size() -> Tabled:
     colours, sizes = np.divmod(np.arange(12.0), 3)
     values: Array = np.column_stack([colours, sizes])
     return Tabled(pairs[:, None] * law, values, np.arange(5.0)[:, None])
+
+
+__all__ = ["NAME", "REPLICATES", "SIZES", "VERSION", "Member", "ordinary"]

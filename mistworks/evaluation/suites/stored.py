@@ -64,3 +64,6 @@ class StoredSuite(Suite):
         dataset = self._block[1][position - self._starts[number]]
         # Copies, so that an estimator cannot change the partition in memory.
         return dataset.x.copy(), dataset.y.copy()
+
+
+__all__ = ["StoredSuite"]

@@ -48,3 +48,6 @@ def _entries() -> Iterator[Entry]:
 def least_size(nats: float) -> int:
     """The n at which pairs with this information exchange their order a hundred times."""
     return math.ceil(math.sqrt(350 * math.exp(nats)))
+
+
+__all__ = ["DIMENSIONS", "LEVELS", "NAME", "SIZES", "VERSION", "least_size", "strong"]
