@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mistworks.conditional import conditional_many
 from mistworks.errors import MistworksError, warn
 from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.evidence import evidence
 from mistworks.estimation.many import Model, estimate_many
 from mistworks.permutation.conditional import Residuals, residuals_given
 from mistworks.permutation.statistics import larger, means, p_value, squared_correlations
@@ -28,7 +29,7 @@ class IndependenceTest:
     Attributes:
         statistic: the mean of the estimated distribution of the mutual information, in nats; given Z, a
             difference of such means, which can be negative.
-        p_value: the probability under independence of a statistic at least as large, within (0, 1].
+        p_value: the probability under independence of as much evidence of dependence, within (0, 1].
         permutations: how many permuted samples the statistic was compared with.
         estimate: mutual information of the sample, with its quantiles; given Z, the conditional one.
         given: names of the columns of Z, its positions where they have none; empty without Z.
@@ -59,13 +60,13 @@ def independence_test(
     """Test whether X and Y are independent, or independent given Z, by permuting rows.
 
     Under independence every pairing of the rows is as likely as the observed one, so that
-    p = (1 + #{permuted statistic ≥ observed}) / (permutations + 1) keeps its level with any estimator:
+    p = (1 + #{permuted evidence ≥ observed}) / (permutations + 1) keeps its level with any estimator:
     P(p ≤ α) ≤ α (Phipson and Smyth, "Permutation p-values should never be zero", Stat. Appl. Genet. Mol.
     Biol. 9, 2010). Ties, also ties but for rounding, count for independence. A good estimator makes the test
     powerful; it does not have to make it valid.
 
-    The statistic is the mean of the quantiles, since the median is often exactly 0 for weak dependence and
-    would tie; a model without quantiles is compared by its point estimate.
+    Samples are compared by how much the quantiles speak for any dependence at all, see
+    `mistworks.estimation.evidence`; a model without quantiles is compared by its point estimate.
 
     **Given Z**, rows are permuted among points of similar Z only (Runge, "Conditional independence testing
     based on a nearest-neighbor estimator of conditional mutual information", AISTATS 2018), here within the
@@ -107,8 +108,8 @@ def independence_test(
     if given is None:
         x, y = _independent_rows([("x", x), ("y", y)], missing, classes, rng)
         estimates = estimate_many(_permuted(x, y, permutations, rng), model)
-        statistics = means(estimates)
-        return IndependenceTest(float(statistics[0]), p_value(statistics), permutations, estimates[0])
+        evident = np.array([evidence(each, len(x)) for each in estimates])
+        return IndependenceTest(float(means(estimates[:1])[0]), p_value(evident), permutations, estimates[0])
     x, y, given = _independent_rows([("x", x), ("y", y), ("given", given)], missing, classes, rng)
     statistic, p = _test_given(x, y, given, permutations, model, rng)
     estimate = conditional_many([(x, y, given)], model)[0]
