@@ -25,11 +25,6 @@ print(f"s4 about the progression:        {alone}")
 print(f"s4 about it, given s5 and bmi:   {beyond}; p = {test.p_value:.2f}")
 # --8<-- [end:given]
 
-# --8<-- [start:select]
-selection = mistworks.select(patients, progression)
-print(selection)
-# --8<-- [end:select]
-
 # --8<-- [start:matrix]
 matrix = mistworks.matrix(patients.assign(progression=progression), progress=False)
 significant = matrix.significant(fdr=0.05, progress=False)
@@ -37,3 +32,8 @@ print(f"{int(significant.to_numpy().sum()) // 2} of 55 pairs are dependent")
 figure = matrix.plot().figure
 # --8<-- [end:matrix]
 figure.savefig("real_diabetes.svg", bbox_inches="tight")
+
+# --8<-- [start:select]
+selection = mistworks.select(patients, progression)
+print(selection)
+# --8<-- [end:select]

@@ -28,6 +28,6 @@ print(f"given the digit:         {mistworks.estimate(middle, beside, given=digit
 # --8<-- [end:given]
 
 # --8<-- [start:select]
-selection = mistworks.select(images, digit, k=6)
+selection = mistworks.select(images, digit)
 print(selection)
 # --8<-- [end:select]
