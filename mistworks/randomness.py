@@ -30,9 +30,7 @@ def stream(root_seed: int, split: str, purpose: str, index: int) -> np.random.Ge
         MistworksError: root_seed or index is out of range, or a name has a slash in it.
     """
     if not 0 <= index <= MAX_INDEX:
-        raise MistworksError(
-            f"an index lies between 0 and 2⁶⁴ − 1, and {index} came; ask for another dataset"
-        )
+        raise MistworksError(f"Expected an index from 0 to 2⁶⁴ − 1, got {index}. Ask for another dataset.")
     key = _key(root_seed, split, purpose)
     return np.random.Generator(np.random.Philox(key=key, counter=np.array([0, 0, index, 0], dtype=np.uint64)))
 
@@ -41,11 +39,11 @@ def stream(root_seed: int, split: str, purpose: str, index: int) -> np.random.Ge
 def _key(root_seed: int, split: str, purpose: str) -> NDArray[np.uint64]:
     if root_seed < 0:
         raise MistworksError(
-            f"a root seed is an integer of at least 0, and {root_seed} came; choose another seed"
+            f"Expected an integer of at least 0 as root seed, got {root_seed}. Choose another seed."
         )
     if "/" in split or "/" in purpose:
         raise MistworksError(
-            f"a split and a purpose are named without '/', and {split!r} and {purpose!r} came; rename either"
+            f"Expected names of split and purpose without '/', got {split!r} and {purpose!r}. Rename either."
         )
     digest = hashlib.sha256(f"mistworks/{root_seed}/{split}/{purpose}".encode()).digest()
     return np.frombuffer(digest[:16], dtype="<u8").astype(np.uint64)

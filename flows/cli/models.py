@@ -89,7 +89,7 @@ def lookup(
     tracking_uri: TrackingOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Print where a registered version came from: data, run, code, metrics."""
+    """Print the origin of a registered version: data, run, code, metrics."""
     from flows.cli.console import print_json, print_version
     from storage.registry.versions import lookup as find
 

@@ -100,11 +100,11 @@ def test_first_draws_of_consecutive_streams_are_independent_uniforms() -> None:
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ((-1, "train", "sample", 0), "root seed is an integer of at least 0, and -1 came"),
-        ((0, "train", "sample", -1), "index lies between 0 and 2⁶⁴ − 1, and -1 came"),
-        ((0, "train", "sample", 2**64), "index lies between 0 and 2⁶⁴ − 1, and 18446744073709551616 came"),
-        ((0, "a/b", "c", 0), "named without '/', and 'a/b' and 'c' came"),
-        ((0, "a", "b/c", 0), "named without '/', and 'a' and 'b/c' came"),
+        ((-1, "train", "sample", 0), "Expected an integer of at least 0 as root seed, got -1"),
+        ((0, "train", "sample", -1), "Expected an index from 0 to 2⁶⁴ − 1, got -1"),
+        ((0, "train", "sample", 2**64), "Expected an index from 0 to 2⁶⁴ − 1, got 18446744073709551616"),
+        ((0, "a/b", "c", 0), "without '/', got 'a/b' and 'c'"),
+        ((0, "a", "b/c", 0), "without '/', got 'a' and 'b/c'"),
     ],
 )
 def test_keys_out_of_range_are_refused(key: tuple[int, str, str, int], message: str) -> None:
