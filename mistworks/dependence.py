@@ -9,7 +9,7 @@ from mistworks.estimation.estimate import Estimate, averaged
 from mistworks.estimation.estimator import Estimator, load, shipped
 from mistworks.preparation.reading import MAX_COLUMNS, Missing, Side, read_sides
 from mistworks.preparation.reduction import Reduction, reduced
-from mistworks.preparation.table import random_part
+from mistworks.preparation.table import random_part, require_repeated_classes
 
 # Intervals hold up to here, as benchmarks/many_points.py shows, although the estimator was trained on fewer.
 _MOST_IN_PART, _MOST_PARTS = 100_000, 10
@@ -52,7 +52,8 @@ def estimate(
             read fewer, one part is used, and a warning says so.
 
     Raises:
-        MistworksError: x, y and given are not a sample, values are missing, or there are no weights.
+        MistworksError: x, y and given are not a sample, values are missing, a column of class labels numbers
+            the rows, or there are no weights.
 
     Warns:
         MistworksWarning: the sample is far outside what the model was trained on, rows were moved to match an
@@ -61,6 +62,7 @@ def estimate(
     named = {"x": x, "y": y} | ({} if given is None else {"given": given})
     limit = None if reduce else MAX_COLUMNS
     sides = read_sides([*named.items()], missing=missing, classes=classes, max_columns=limit)
+    require_repeated_classes(sides, [*named])
     if reduce is not None:
         sides = [reduced(side, name, reduce) for name, side in zip(named, sides, strict=True)]
     if given is not None:

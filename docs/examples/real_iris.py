@@ -29,9 +29,9 @@ print(scores.to_string(float_format="{:.3f}".format))
 # --8<-- [start:given]
 species = iris["species"]
 sepal, petal = iris[["sepal length", "sepal width"]], iris[["petal length", "petal width"]]
-print(f"sepal length about the species:           {mistworks.estimate(iris['sepal length'], species)}")
-within = mistworks.estimate(iris["sepal length"], species, given=petal["petal length"])
-print(f"the same, given the petal length:         {within}")
+print(f"petal length about the species:           {mistworks.estimate(iris['petal length'], species)}")
+beyond = mistworks.estimate(iris["petal length"], species, given=sepal["sepal length"])
+print(f"the same, given the sepal length:         {beyond}")
 print(f"sepal and petal:                          {mistworks.estimate(sepal, petal)}")
 within = mistworks.estimate(sepal, petal, given=species)
 print(f"sepal and petal, within a species:        {within}")

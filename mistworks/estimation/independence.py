@@ -16,7 +16,7 @@ from mistworks.permutation.statistics import larger, means, p_value, squared_cor
 from mistworks.permutation.strata import Rows
 from mistworks.preparation.prepare import prepare
 from mistworks.preparation.reading import Missing, Side, read_sides
-from mistworks.preparation.table import joined, random_part
+from mistworks.preparation.table import joined, random_part, require_repeated_classes
 
 MOST_ROWS = 20_000
 """Number of rows beyond which a random part is tested: so many show any dependence worth knowing of."""
@@ -179,6 +179,7 @@ def _independent_rows(
 ) -> list[Side]:
     """The sides without copies of points, which permuting would tear apart and so make dependence of."""
     read = read_sides(sides, missing=missing, classes=classes)
+    require_repeated_classes(read, [name for name, _ in sides])
     read = random_part(read, MOST_ROWS, "a test", rng)
     prepared = prepare(read[0], read[1] if len(read) == 2 else joined(read[1:]))
     for note in prepared.notes:

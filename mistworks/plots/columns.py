@@ -11,7 +11,7 @@ from mistworks.normal import inverse_cdf
 from mistworks.plots.style import require, short
 from mistworks.preparation.pairing import paired
 from mistworks.preparation.reading import read_sides, read_table
-from mistworks.preparation.table import Missing, Side, Table
+from mistworks.preparation.table import Missing, Side, Table, require_repeated_classes
 
 MOST_CLASSES = 10
 """Of more classes, the most frequent are drawn, and the others together."""
@@ -64,6 +64,7 @@ def read_columns(
     if given is not None:
         named.append(("given", read_table(paired(x, given, "x", "given"), "given")))
     sides = read_sides(named, missing=missing, classes=classes)
+    require_repeated_classes(sides, [name for name, _ in named])
     drawn = [
         _drawn(side, table.with_classes(classes), values, name)
         for side, table, values, name in zip(sides[:2], tables, (x, y), "xy", strict=True)

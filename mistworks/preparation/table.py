@@ -187,6 +187,26 @@ def complete(
     return [_side(table.rows(rows)) for table in tables], rows
 
 
+def require_repeated_classes(sides: Sequence[Side], names: Sequence[str]) -> None:
+    """Refuse columns of class labels that differ in every row: they number the rows, and tell nothing.
+
+    Args:
+        sides: each of n rows.
+        names: what errors call each.
+
+    Raises:
+        MistworksError: a column of class labels has n classes.
+    """
+    for side, name in zip(sides, names, strict=True):
+        for column in np.flatnonzero(side.nominal).tolist():
+            if len(set(side.values[column].tolist())) == len(side):
+                where = name if side.labels == (0,) else f"column {side.labels[column]!r} of {name}"
+                raise MistworksError(
+                    f"Expected classes that several rows have in {where}, got {len(side):,} classes in "
+                    f"{len(side):,} rows. Leave out columns that number the rows, or pass them as numbers."
+                )
+
+
 def _side(table: Table) -> Side:
     return (
         table if isinstance(table, Side) else Side(table.values, table.nominal, table.labels, table.rounding)
@@ -243,4 +263,14 @@ def _listed(labels: Sequence[Hashable]) -> str:
     return f"{', '.join(map(repr, labels[:10]))}{', …' * (len(labels) > 10)}"
 
 
-__all__ = ["DOUBLE_ROUNDING", "MIN_POINTS", "Missing", "Side", "Table", "complete", "joined", "random_part"]
+__all__ = [
+    "DOUBLE_ROUNDING",
+    "MIN_POINTS",
+    "Missing",
+    "Side",
+    "Table",
+    "complete",
+    "joined",
+    "random_part",
+    "require_repeated_classes",
+]

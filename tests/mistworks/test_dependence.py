@@ -89,3 +89,22 @@ def test_the_truth_lies_in_the_interval_for_a_million_rows(kind: Callable[..., A
     # 99.8 % intervals: a false alarm in one of 80 sets of six, and the seed is fixed.
     low, high = mistworks.estimate(x, y).interval(0.998)
     assert low <= truth <= high
+
+
+@pytest.mark.parametrize(
+    ("question", "where"),
+    [
+        (lambda ids: mistworks.estimate(ids, X), "in column 'id' of x"),
+        (lambda ids: mistworks.estimate(X, ids), "in column 'id' of y"),
+        (lambda ids: mistworks.estimate(X, Y, given=ids), "in column 'id' of given"),
+        (lambda ids: mistworks.estimate(X, ids.tolist()), "in y"),
+        (lambda ids: mistworks.independence_test(ids, Y), "in column 'id' of x"),
+        (lambda ids: mistworks.independence_test(X, Y, given=ids), "in column 'id' of given"),
+        (lambda ids: mistworks.plot(ids, Y), "in column 'id' of x"),
+    ],
+)
+def test_labels_that_number_the_rows_are_refused(question: Callable[..., Any], where: str) -> None:
+    ids = pd.Series([f"u{row}" for row in range(N)], name="id")
+    message = f"Expected classes that several rows have {where}, got 400 classes in 400 rows. Leave out"
+    with pytest.raises(MistworksError, match=message):
+        question(ids)

@@ -179,7 +179,7 @@ def test_missing_values_are_dropped_on_demand_and_classes_named() -> None:
     [
         (Z[:30], "Expected x and given with the same number of rows, got 40 and 30"),
         (np.where(Z[3] == Z, np.nan, Z), "Expected no missing values in given, got 1"),
-        (np.arange(40).astype(str), "Expected classes of given that several rows have, got 40 classes in 40"),
+        (np.arange(40).astype(str), "Expected classes that several rows have in given, got 40 classes in 40"),
         (np.empty((40, 0)), "Expected given with at least one column"),
     ],
 )
