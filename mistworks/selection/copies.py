@@ -13,7 +13,9 @@ _FEW_VALUES = 32
 
 
 def content_keys(side: Side) -> list[bytes | None]:
-    """Return a key for each column, equal for columns that determine each other; None for a constant column.
+    """Return a key for each column, equal for columns that determine each other; None for what tells nothing.
+
+    That is a constant column, and one of class labels that number the rows.
 
     Keys are equal for columns of equal or reversed ranks, and for columns of classes or of up to 32 values
     that are each a relabelling of the other.
@@ -29,6 +31,8 @@ def _key(ranks: NDArray[np.int32], nominal: bool) -> bytes | None:
     if (ranks == ranks[0]).all():
         return None
     values, first, codes = np.unique(ranks, return_index=True, return_inverse=True)
+    if nominal and len(values) == len(ranks):
+        return None
     if nominal or len(values) <= _FEW_VALUES:
         # Numbered in the order in which they first occur.
         order = np.argsort(np.argsort(first))

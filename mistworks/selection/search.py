@@ -61,7 +61,7 @@ class Search:
         while k is None or len(self.selected) < k:
             left = self._informative()
             if k is None and not left:
-                return "all other columns are constant or copies of selected ones"
+                return "all other columns are constant, number the rows, or copy selected ones"
             if k is None and self._is_determined:
                 return "the selected columns determine the target"
             significant, best = self._step(left, None if k is None else k - len(self.selected))

@@ -107,7 +107,7 @@ class TestNothing:
     @pytest.mark.parametrize("y", [np.ones(N), np.arange(N) % 2])
     def test_constant_columns_are_not_selected(self, y: np.ndarray) -> None:
         found = mistworks.select(np.ones((N, 2)), y)
-        assert found.stopped == "all other columns are constant or copies of selected ones"
+        assert found.stopped == "all other columns are constant, number the rows, or copy selected ones"
 
     def test_a_constant_target_has_no_columns(self) -> None:
         assert len(mistworks.select(draw(8, 2)[1], np.ones(N))) == 0
@@ -227,3 +227,11 @@ class TestBadInput:
     def test_each_is_one_clear_sentence(self, arguments: dict[str, Any], match: str) -> None:
         with pytest.raises(MistworksError, match=match):
             mistworks.select(**{"X": self.FRAME, "y": self.Y, **arguments})
+
+
+def test_labels_that_number_the_rows_are_left_out() -> None:
+    rng = np.random.default_rng(0)
+    features = pd.DataFrame({"id": [f"u{row}" for row in range(120)], "a": rng.standard_normal(120)})
+    found = mistworks.select(features, features["a"] + 0.3 * rng.standard_normal(120))
+    assert found.names == ("a",)
+    assert found.stopped == "all other columns are constant, number the rows, or copy selected ones"
