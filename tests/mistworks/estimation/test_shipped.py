@@ -106,9 +106,13 @@ def test_it_warns_far_outside_in_one_sentence_and_nowhere_else() -> None:
         warnings.simplefilter("error")
         mistworks.estimate(x, np.sign(x) * rng.integers(0, 3, 200))
         mistworks.estimate(["a", "b", "c", "d"] * 50, rng.integers(0, 100, 200))
-    many = rng.standard_normal(50_000)
-    with pytest.warns(MistworksWarning, match="has 50,000 points, and the estimator was trained on") as told:
+        many = rng.standard_normal(50_000)
         mistworks.estimate(many, many + rng.standard_normal(50_000))
+    wide = rng.standard_normal((200, 150))
+    with pytest.warns(
+        MistworksWarning, match="has 150 columns in x, and the estimator was trained on"
+    ) as told:
+        mistworks.estimate(wide, x)
     assert len(told) == 1
 
 

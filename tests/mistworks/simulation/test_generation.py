@@ -196,7 +196,7 @@ def test_empty_block_keeps_its_types() -> None:
 
 
 def test_datasets_before_the_first_are_refused() -> None:
-    with pytest.raises(MistworksError, match="index lies between 0"):
+    with pytest.raises(MistworksError, match="Expected an index from 0 to"):
         generate_block(TRAIN, SEED, "train", -1, 3)
     with pytest.raises(MistworksError, match="root seed"):
         TRAIN.dataset(-1, "train", 0)
