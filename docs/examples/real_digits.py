@@ -26,8 +26,3 @@ middle, beside = images["pixel_4_2"], images["pixel_4_3"]
 print(f"two pixels side by side: {mistworks.estimate(middle, beside)}")
 print(f"given the digit:         {mistworks.estimate(middle, beside, given=digit)}")
 # --8<-- [end:given]
-
-# --8<-- [start:select]
-selection = mistworks.select(images, digit)
-print(selection)
-# --8<-- [end:select]
