@@ -85,11 +85,17 @@ def tests(columns: int) -> str:
             data = frame((few[0], few[1], few[2]), strength, np.random.default_rng(0))
             if strength == 0:
                 data.iloc[:, 1] = data.iloc[:, 0].where(np.arange(ROWS) < ROWS // 2, data.iloc[:, 1])
-            found = mistworks.matrix(data)
-            taken = seconds(found.significant)
-            count = int(found.table()["significant"].sum())
+            result = mistworks.matrix(data)
+            taken = seconds(result.significant)
+            count = int(result.table()["significant"].sum())
             rows.append(
-                [f"{name}, {what}", str(len(found.table())), f"{taken[0]:.1f}", f"{taken[1]:.1f}", str(count)]
+                [
+                    f"{name}, {what}",
+                    str(len(result.table())),
+                    f"{taken[0]:.1f}",
+                    f"{taken[1]:.1f}",
+                    str(count),
+                ]
             )
     return table(["columns", "pairs", "s", "s of processor", "significant"], rows)
 

@@ -1,7 +1,7 @@
 """How often a selection finds the right columns, how long it takes, and what a classifier does with them.
 
-Run ``python benchmarks/selection.py [--runs 20] [--rows 500] [--only copies,noise]``. The rivals are told
-how many columns are right; `mistworks.select` finds it out.
+Run ``python benchmarks/selection.py [--runs 20] [--rows 500] [--only copies,noise]``. The rivals know
+how many columns are right; `mistworks.select` does not.
 """
 
 import argparse

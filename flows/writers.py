@@ -60,7 +60,7 @@ def limit_of(url: str) -> str:
 @contextmanager
 def _limit(url: str, wait: float) -> Iterator[None]:
     name = limit_of(url)
-    # Of two that make it at once, one is told that it is there.
+    # Of two that make it at once, one sees that it exists.
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         client.upsert_global_concurrency_limit_by_name(name, 1)
     with ExitStack() as held:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.many import Model, estimate_many
-from mistworks.extras import how_to_install
+from mistworks.extras import imported
 from mistworks.preparation.reading import Missing, Side, read_sides
 from mistworks.preparation.table import joined
-from mistworks.series.optional import imported_pandas, new_axes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +78,7 @@ class Decomposition:
         Raises:
             MistworksError: pandas is not installed.
         """
-        pandas = imported_pandas()
+        pandas = imported("pandas", "a DataFrame")
         columns = {"nats": list(self.parts.values()), "bits": list(self.bits.values())}
         frame: pd.DataFrame = pandas.DataFrame(columns, index=pandas.Index(_PARTS, name="part"))
         return frame
@@ -88,12 +87,14 @@ class Decomposition:
         """Draw the four parts as bars.
 
         Args:
-            ax: where to draw; new axes by default.
+            ax: where to draw; None for new axes in a new figure of pyplot.
 
         Raises:
             MistworksError: matplotlib is not installed.
         """
-        ax = new_axes() if ax is None else ax
+        from mistworks.plots.style import new_axes
+
+        ax = new_axes(ax)
         bars = ax.bar(["redundancy", "only X₁", "only X₂", "synergy"], list(self.parts.values()), color="C0")
         ax.bar_label(bars, fmt="%.3f", padding=2)
         ax.margins(y=0.15)
@@ -187,7 +188,7 @@ def _broja(levels: list[NDArray[np.intp]]) -> Decomposition:
     shape = tuple(int(each.max()) + 1 for each in levels)
     counts = np.zeros(shape)
     np.add.at(counts, tuple(levels), 1.0)
-    # A side of one level says nothing and is told nothing; dit needs two.
+    # A side of one level says nothing, and nothing says anything about it; dit needs two.
     bits = [0.0] * 4 if shape[2] == 1 or shape[:2] == (1, 1) else _broja_bits(counts / n)
     nats = [max(0.0, value) / _BITS_PER_NAT for value in bits]
     together = np.count_nonzero(counts.sum(axis=2))
@@ -197,24 +198,13 @@ def _broja(levels: list[NDArray[np.intp]]) -> Decomposition:
 
 def _broja_bits(probabilities: NDArray[np.float64]) -> list[float]:
     """Redundancy, both unique parts and synergy in bits, of a table over X₁, X₂ and Y."""
-    dit = _imported_dit()
+    purpose = "method='broja' (method='minimum' needs no package)"
+    dit, pid = (imported(module, purpose, "decompose") for module in ("dit", "dit.pid"))
     outcomes = [cell for cell in product(*map(range, probabilities.shape)) if probabilities[cell] > 0]
     table = dit.Distribution(outcomes, [float(probabilities[cell]) for cell in outcomes])
-    parts = dit.pid.PID_BROJA(table, [[0], [1]], [2])
+    parts = pid.PID_BROJA(table, [[0], [1]], [2])
     nodes = (((0,), (1,)), ((0,),), ((1,),), ((0, 1),))
     return [float(parts.get_pi(node)) for node in nodes]
-
-
-def _imported_dit() -> Any:
-    try:
-        import dit
-        import dit.pid
-    except ModuleNotFoundError:
-        raise MistworksError(
-            f"Expected dit for method broja, which is not installed. {how_to_install('decompose')}, or pass "
-            "method='minimum'."
-        ) from None
-    return dit
 
 
 def _levels(side: Side) -> NDArray[np.intp]:

@@ -45,7 +45,8 @@ def estimate(
             rows were used.
         classes: names of columns of numbers that are class labels, such as ``["zip"]``.
         reduce: ``"pca"`` replaces the columns of a side of more than 64 by their principal components, see
-            `mistworks.preparation.reduction`; the estimate is a lower bound then.
+            `mistworks.preparation.reduction`. The estimate is a lower bound then, unless a wide Z is reduced
+            too: I(X;Y|Z) is then asked for the components of Z alone.
         rng: chooses random parts of the rows, where there are many: a generator or a seed. Beyond 100,000
             rows, the estimates of up to ten random parts of at most 100,000 are averaged, quantile by
             quantile; `Estimate.n_used` is the number of rows in them together. Given Z, and for networks that

@@ -40,7 +40,7 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise MistworksError(
-            f"Expected to write {path}, got: {error.strerror or error}. Free space or mend permissions "
+            f"Expected to write {path}, got: {error.strerror or error}. Free space or correct permissions "
             "there, then run again."
         ) from error
 

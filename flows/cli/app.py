@@ -24,7 +24,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line: 0 on success, 1 on a failure told in one sentence, 2 on a usage error."""
+    """Run the command line: 0 on success, 1 on a failure, with one sentence about it, 2 on a usage error."""
     signal.signal(signal.SIGTERM, _end)
     # Where Prefect cannot take a log record, that is not the error to tell.
     logging.raiseExceptions = False

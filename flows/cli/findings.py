@@ -71,7 +71,7 @@ def print_estimate(
         shown[f"{level:.0%} interval"] = f"[{interval[0]:.4f}, {interval[1]:.4f}] {unit}"
     shown["normalized"] = f"{estimate.normalized:.4f}"
     shown |= {_SYMBOLS[option]: listed(chosen) for option, chosen in question.columns.items()}
-    shown["rows"] = rows_used(used, question.rows)
+    shown["rows"] = rows_used(used, used, question.rows)
     shown |= _written([question.plot] if question.plot else [])
     print_facts("mutual information", shown)
 
@@ -110,7 +110,7 @@ def print_matrix(matrix: "Matrix", rows: int, fdr: float, written: Sequence[Path
         {
             "pairs": f"{len(pairs):,}" + f", the first {_MOST_PAIRS} above" * (len(pairs) > _MOST_PAIRS),
             "dependent": f"{dependent:,}, of which at most {fdr:.0%} by chance on average",
-            "rows": _rows_of_pairs(table["n"].min(), table["n"].max(), rows),
+            "rows": rows_used(table["n"].min(), table["n"].max(), rows),
             **_written(written),
         },
     )
@@ -154,7 +154,7 @@ def print_selection(
             "target": listed(target),
             "selected": f"{len(selection):,} of {selection.n_columns:,}",
             "stopped": selection.stopped,
-            "rows": rows_used(selection.n_used, rows),
+            "rows": rows_used(selection.n_used, selection.n_used, rows),
             **_written(written),
         },
     )
@@ -165,22 +165,16 @@ def _with_interval(value: float, low: float, high: float) -> tuple[str, str]:
     return ("—", "—") if math.isnan(value) else (f"{value:.3f}", f"[{low:.3f}, {high:.3f}]")
 
 
-def _rows_of_pairs(fewest: int, most: int, rows: int) -> str:
-    if fewest == rows:
-        return f"{rows:,}"
-    used = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
-    return f"{used} of {rows:,}; the others have missing values"
-
-
 def _written(paths: Sequence[Path]) -> dict[str, str]:
     return {"page" if path.suffix.startswith(".htm") else "picture": str(path) for path in paths}
 
 
-def rows_used(used: int, rows: int) -> str:
-    """How many rows of a table an answer is made of."""
-    if used == rows:
+def rows_used(fewest: int, most: int, rows: int) -> str:
+    """Say how many of the rows of a table answers use; warnings and options say why not all."""
+    if fewest == rows:
         return f"{rows:,}"
-    return f"{used:,} of {rows:,}; the others have missing values"
+    used = f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    return f"{used} of {rows:,}"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ _DOTS_PER_INCH, _MOST_INCHES = 150, 30.0
 
 
 def save_plot(path: Path, x: "DataFrame", y: "DataFrame", model: Any, **options: Any) -> None:
-    """Draw `mistworks.plot` of a sample to a file; its warnings are those of the estimate, told before.
+    """Draw `mistworks.plot` of a sample to a file, without warnings: the estimate has shown them.
 
     Raises:
         MistworksError: the file cannot be written, or its ending is that of no format of pictures.

@@ -20,7 +20,7 @@ def mlflow_checks(url: str) -> Iterator[Check]:
     """Ask an MLflow server what a run will ask of it."""
     with http_client(base_url=url, auth=_credentials()) as client:
         try:
-            # The version is told to everybody; host names and passwords count from here on.
+            # Anybody may ask for the version; host names and passwords count from here on.
             there = client.get("/version").text
             answer = client.get(f"{_API}/experiments/get-by-name", params={"experiment_name": EXPERIMENT})
         except httpx.HTTPError as error:

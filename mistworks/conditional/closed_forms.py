@@ -52,6 +52,7 @@ def gaussian_conditional_information(scores: Array, dx: int, dy: int) -> tuple[f
 def gaussian_bias(freedom: int, dx: int, dy: int) -> float:
     """Expectation of −½ Σ log(1 − ρᵢ²) for independent X and Y, in nats.
 
+    The same as `mistworks.statistics.bias.bias` of m + 1 points, which needs SciPy; a test holds them equal.
     ½ Σⱼ (ψ((m + 1 − j)/2) − ψ((m + 1 − dx − j)/2)) over j = 1, …, dy, from the
     expectations of log determinants of Wishart matrices (Misra, Singh, Demchuk, "Estimation of the entropy
     of a multivariate normal distribution", Journal of Multivariate Analysis 2005).
@@ -88,7 +89,7 @@ def _lifted(block: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Table:
+class StateTable:
     """What a table of the states of X, Y and Z says.
 
     Attributes:
@@ -116,7 +117,7 @@ class Table:
     entropy_y_given: float
 
 
-def read_table(x: Numbers, y: Numbers, z: Numbers) -> Table:
+def tabulate(x: Numbers, y: Numbers, z: Numbers) -> StateTable:
     """Estimates from the numbers of the states of n points, shape (n,) each.
 
     The bias of entropies: Miller, "Note on the bias of information estimates", 1955. Under independence 2n
@@ -135,7 +136,7 @@ def read_table(x: Numbers, y: Numbers, z: Numbers) -> Table:
     freedom = int(((x_in - 1) * (y_in - 1)).sum())
     plug_in = max(0.0, plain[3] + plain[4] - plain[2] - plain[5])
     excess = plug_in - freedom / (2 * n)
-    return Table(
+    return StateTable(
         plug_in=plug_in,
         miller_madow=corrected[3] + corrected[4] - corrected[2] - corrected[5],
         corrected=excess,
@@ -176,11 +177,11 @@ def _entropy(counts: NDArray[np.int64]) -> float:
 
 
 __all__ = [
-    "Table",
+    "StateTable",
     "digamma",
     "gaussian_bias",
     "gaussian_conditional_information",
     "joint_states",
-    "read_table",
     "states_of",
+    "tabulate",
 ]

@@ -67,7 +67,7 @@ class Reduced:
         """Positions of a part of the points, in their order: ``count`` chosen by a hash of their ranks.
 
         The part does not depend on the order of points and columns, nor on names of classes, and a reversed
-        column has the same. Copies of a point are told apart by their number, so that the shares of states
+        column has the same. Copies of a point are distinguished by their number, so that the shares of states
         are kept.
         """
         n = self.n

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.conditional.reduction import Ranked
-from mistworks.normal import inverse_cdf
 from mistworks.preparation.reading import Side
+from mistworks.preparation.scores import scores_of_ranks
 
 Array = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class Regression:
         values = part.side.values.copy()
         explained, scaled = np.zeros(part.d), np.zeros(part.d)
         if len(numbers):
-            scores = normal_scores(part.ranks[numbers]).T
+            scores = scores_of_ranks(part.ranks[numbers]).T
             scores = (scores - scores.mean(axis=0)) / np.maximum(scores.std(axis=0), 1e-9)
             errors, explained[numbers] = self._predict(scores)
             logs = np.log(np.square(errors) + _LEAST_LOG)
@@ -122,14 +122,6 @@ class _Design:
         return errors
 
 
-def normal_scores(ranks: NDArray[np.int32]) -> Array:
-    """Φ⁻¹(rank / (n + 1)) of half ranks of shape (d, n)."""
-    n = ranks.shape[1]
-    # Each of the 2n − 1 values that a half rank can take is looked up.
-    table = inverse_cdf((np.arange(2 * n - 1) / 2.0 + 1.0) / (n + 1))
-    return np.asarray(table[ranks])
-
-
 def _is_class(part: Ranked) -> NDArray[np.bool_]:
     """Columns of labels; two labels are numbers as well as any."""
     classes = part.side.nominal.copy()
@@ -143,7 +135,7 @@ def _features(z: Ranked) -> tuple[Array, Array]:
     n = z.ranks.shape[1]
     classes = _is_class(z)
     numbers = z.ranks[~classes]
-    linear = [row[:, None] for row in normal_scores(numbers)]
+    linear = [row[:, None] for row in scores_of_ranks(numbers)]
     linear += [_indicators(row) for row in z.ranks[classes]]
     d = len(numbers)
     count = _allowed(_FREQUENCIES, d, n) if d else 0
@@ -176,4 +168,4 @@ def _allowed(table: dict[int, int], d: int, n: int) -> int:
     return count if n >= 200 else (count + 1) // 2
 
 
-__all__ = ["Regression", "Residuals", "normal_scores"]
+__all__ = ["Regression", "Residuals"]

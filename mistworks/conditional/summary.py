@@ -14,17 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.conditional.closed_forms import (
-    Table,
+    StateTable,
     gaussian_conditional_information,
-    read_table,
     states_of,
+    tabulate,
 )
 from mistworks.conditional.neighbours import block_distances, neighbour_information
 from mistworks.conditional.reduction import Ranked, Reduced
-from mistworks.conditional.residuals import Regression, Residuals, normal_scores
+from mistworks.conditional.residuals import Regression, Residuals
 from mistworks.estimation.estimate import Estimate
 from mistworks.networks.scale import to_scale
 from mistworks.preparation.reading import MIN_POINTS, Side
+from mistworks.preparation.scores import scores_of_ranks
 from mistworks.preparation.table import joined
 
 VERSION: Literal["1"] = "1"
@@ -124,7 +125,7 @@ def ask(sample: Reduced) -> Question:
             "rest_y_z": (b, z.side),
         }
     states = [states_of(part.ranks) for part in (x, y, z)]
-    table = read_table(*states)
+    table = tabulate(*states)
     numbers = _sizes(sample, table) | _tables(sample, table) | _regressions(rest_x, rest_y)
     numbers |= _gaussian(sample, rest_x, rest_y) | _near(sample, rest_x, rest_y)
     by_class, weights = _classes(sample, states[2])
@@ -177,7 +178,7 @@ def _helps(rest: Residuals) -> bool:
     return bool((rest.explained > 0).any() or (rest.scaled > 0).any())
 
 
-def _sizes(sample: Reduced, table: Table) -> dict[str, float]:
+def _sizes(sample: Reduced, table: StateTable) -> dict[str, float]:
     dx, dy, dz = sample.sizes
     n = sample.n
     distinct = [
@@ -206,7 +207,7 @@ def _distinct(row: NDArray[np.int32]) -> float:
     return len(np.unique(row)) / len(row)
 
 
-def _tables(sample: Reduced, table: Table) -> dict[str, float]:
+def _tables(sample: Reduced, table: StateTable) -> dict[str, float]:
     entropies = {
         "entropy_x": table.entropy_x,
         "entropy_y": table.entropy_y,
@@ -240,7 +241,7 @@ def _regressions(x: Residuals, y: Residuals) -> dict[str, float]:
 
 def _gaussian(sample: Reduced, x: Residuals, y: Residuals) -> dict[str, float]:
     dx, dy, _ = sample.sizes
-    scores = [normal_scores(part.ranks) for part in (sample.x, sample.y, sample.z)]
+    scores = [scores_of_ranks(part.ranks) for part in (sample.x, sample.y, sample.z)]
     plain = gaussian_conditional_information(np.concatenate(scores), dx, dy)
     rest = [_standardised(part.side.values) for part in (x, y)]
     left = gaussian_conditional_information(np.concatenate([*rest, scores[2]]), dx, dy)
@@ -265,7 +266,7 @@ def _near(sample: Reduced, x: Residuals, y: Residuals) -> dict[str, float]:
     rows = sample.some_rows(_NEAR_POINTS)
     if len(rows) <= 2 * _NEIGHBOURS:
         return {"neighbours": 0.0, "rest_neighbours": 0.0}
-    z = block_distances(_standardised(normal_scores(sample.z.ranks))[:, rows], sample.z.side.nominal)
+    z = block_distances(_standardised(scores_of_ranks(sample.z.ranks))[:, rows], sample.z.side.nominal)
 
     def information(first: NDArray[Any], second: NDArray[Any]) -> float:
         a = block_distances(_standardised(first)[:, rows], sample.x.side.nominal)
@@ -273,7 +274,7 @@ def _near(sample: Reduced, x: Residuals, y: Residuals) -> dict[str, float]:
         return neighbour_information(a, b, z, _NEIGHBOURS)
 
     return {
-        "neighbours": information(normal_scores(sample.x.ranks), normal_scores(sample.y.ranks)),
+        "neighbours": information(scores_of_ranks(sample.x.ranks), scores_of_ranks(sample.y.ranks)),
         "rest_neighbours": information(x.side.values, y.side.values),
     }
 
@@ -305,7 +306,7 @@ def _of_classes(quantiles: NDArray[np.float64], weights: tuple[float, ...]) -> d
     }
 
 
-def _cap(sample: Reduced, table: Table) -> tuple[float, float] | None:
+def _cap(sample: Reduced, table: StateTable) -> tuple[float, float] | None:
     """min(H(X), H(Y)) over the sides that take few states, and its standard error."""
     n = sample.n
     sides = zip((sample.x, sample.y), (table.entropy_x, table.entropy_y), table.states, strict=False)

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from mistworks.errors import MistworksError
 from mistworks.estimation.many import Model, estimate_many
+from mistworks.extras import imported
 from mistworks.preparation.reading import Missing, read_tables
 from mistworks.preparation.table import complete
 
@@ -96,17 +97,12 @@ class FeatureScores:
         Raises:
             MistworksError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError:
-            raise MistworksError(
-                "Expected pandas for a DataFrame, which is not installed. Run pip install pandas, or iterate "
-                "over the scores."
-            ) from None
+        pandas = imported("pandas", "a DataFrame")
         rows = [(score.score, score.lower, score.upper) for score in self]
         # Otherwise, names that are tuples would become several levels.
-        index = pd.Index(self.names, name="column", tupleize_cols=False)
-        return pd.DataFrame(rows, index=index, columns=["score", "lower", "upper"])
+        index = pandas.Index(self.names, name="column", tupleize_cols=False)
+        frame: pd.DataFrame = pandas.DataFrame(rows, index=index, columns=["score", "lower", "upper"])
+        return frame
 
     def __str__(self) -> str:
         width = max(len(str(name)) for name in self.names)

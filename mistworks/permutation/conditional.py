@@ -7,15 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.errors import MistworksError
-from mistworks.permutation.smoothing import (
-    Fit,
-    Smoother,
-    indicators,
-    is_continuous,
-    normal_scores,
-    scored_columns,
-)
+from mistworks.permutation.smoothing import Fit, Smoother, indicators, is_continuous, scored_columns
 from mistworks.permutation.strata import Rows, groups_of_equal, permuted_within, random_strata
+from mistworks.preparation.scores import normal_scores
 from mistworks.preparation.table import Side
 
 _LEAST_IN_STRATUM = 8

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.normal import inverse_cdf
-from mistworks.preparation.prepare import half_ranks
+from mistworks.preparation.scores import normal_scores
 from mistworks.preparation.table import Table
 
 # Widths of the Gaussian kernel in units of √(number of columns); the smallest follows a few oscillations.
@@ -28,15 +27,6 @@ _MAX_LEVELS = 32
 _SMALLEST = 1e-10
 # A column with more distinct values than this share of its rows is continuous.
 _CONTINUOUS = 0.5
-
-
-def normal_scores(columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Φ⁻¹((rank − ½) / n) of each row of shape (d, n), tied values with their mean rank."""
-    n = columns.shape[1]
-    if not columns.size:
-        return np.empty(columns.shape)
-    ranks = half_ranks(np.ascontiguousarray(columns, dtype=np.float64))
-    return np.asarray(inverse_cdf((ranks / 2 + 0.5) / n).reshape(columns.shape))
 
 
 def is_continuous(column: NDArray[np.float64]) -> bool:
@@ -206,4 +196,4 @@ def _squared_distances(points: NDArray[np.float64], others: NDArray[np.float64])
     return np.asarray(np.maximum(lengths - 2 * points @ others.T, 0.0))
 
 
-__all__ = ["Smoother", "indicators", "is_continuous", "normal_scores", "scored_columns"]
+__all__ = ["Smoother", "indicators", "is_continuous", "scored_columns"]

@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 from mistworks.estimation.estimate import Estimate
 from mistworks.permutation.strata import Rows
 
-# Levels in the middle of a hundred equal parts: the mean of the quantiles there is the midpoint rule.
-_LEVELS = (np.arange(100) + 0.5) / 100
 # Estimates of equal samples differ by rounding when batches differ.
 _ROUNDING = 1e-5
 
@@ -19,9 +17,7 @@ def means(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
 
     The median is often exactly 0 for weak dependence and would tie.
     """
-    return np.array(
-        [each.mi if each.quantiles is None else np.mean(each.quantile(_LEVELS)) for each in estimates]
-    )
+    return np.array([each.mean for each in estimates])
 
 
 def squared_correlations(x: NDArray[np.float64], y: NDArray[np.float64], groups: Sequence[Rows]) -> float:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import Estimate
-from mistworks.plots.style import require
+from mistworks.extras import imported
 from mistworks.preparation.table import Side
 
 _MOST_ROWS = 5_000
@@ -36,23 +36,25 @@ def classical_estimates(x: Side, y: Side) -> dict[str, Estimate | None]:
     Raises:
         MistworksError: SciPy or scikit-learn is not installed.
     """
-    require("scipy")
-    baselines = require("mistworks.baselines")
-    found: dict[str, Estimate | None] = {}
+    imported("scipy", "a plot")
+    baselines = imported("mistworks.baselines", "a plot")
+    estimates: dict[str, Estimate | None] = {}
     if not (x.nominal.any() or y.nominal.any()):
         columns = len(x.nominal) + len(y.nominal)
         most = _MOST_ROWS if columns <= _FEW_COLUMNS else _MOST_ROWS_OF_MANY_COLUMNS
         part = _part(len(x), most)
-        found[_named("KSG, k = 3", part, len(x))] = _try(baselines.KSG().estimate, x.rows(part), y.rows(part))
-        found["Gaussian copula"] = _try(baselines.GaussianCopula().estimate, x, y)
+        estimates[_named("KSG, k = 3", part, len(x))] = _try(
+            baselines.KSG().estimate, x.rows(part), y.rows(part)
+        )
+        estimates["Gaussian copula"] = _try(baselines.GaussianCopula().estimate, x, y)
     elif len(x.nominal) == len(y.nominal) == 1 and x.nominal[0] != y.nominal[0]:
         part = _part(len(x), _MOST_ROWS)
         classes, numbers = (x, y) if x.nominal[0] else (y, x)
         name = _named("k-NN (Ross), k = 3", part, len(x))
-        found[name] = _try(_ross, classes.rows(part), numbers.rows(part))
+        estimates[name] = _try(_ross, classes.rows(part), numbers.rows(part))
     if _has_few_states(x) and _has_few_states(y):
-        found["plug-in (Miller–Madow)"] = _try(baselines.PlugIn().estimate, x, y)
-    return found
+        estimates["plug-in (Miller–Madow)"] = _try(baselines.PlugIn().estimate, x, y)
+    return estimates
 
 
 def _try(estimate: Callable[..., Estimate], x: Side, y: Side) -> Estimate | None:
@@ -63,7 +65,7 @@ def _try(estimate: Callable[..., Estimate], x: Side, y: Side) -> Estimate | None
 
 
 def _ross(classes: FloatArray, numbers: FloatArray) -> Estimate:
-    selection = require("sklearn.feature_selection")
+    selection = imported("sklearn.feature_selection", "a plot")
     value = selection.mutual_info_classif(numbers, classes[:, 0], discrete_features=False, random_state=0)
     return Estimate(float(value[0]))
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.normal import inverse_cdf
-from mistworks.plots.style import require, short
+from mistworks.extras import imported
+from mistworks.plots.style import short
 from mistworks.preparation.pairing import paired
 from mistworks.preparation.reading import read_sides, read_table
+from mistworks.preparation.scores import normal_scores
 from mistworks.preparation.table import Missing, Side, Table, require_repeated_classes
 
 MOST_CLASSES = 10
@@ -46,7 +47,7 @@ class Column:
         if self.classes is not None:
             return self
         return replace(
-            self, values=normal_scores(self.values), name=f"normal score of {self.name}", dates=False
+            self, values=normal_scores(self.values[None])[0], name=f"normal score of {self.name}", dates=False
         )
 
 
@@ -72,13 +73,6 @@ def read_columns(
     return drawn[0], drawn[1], sides
 
 
-def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Φ⁻¹(rank / (n + 1)), shape (n,); ties share their mean rank."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    mean_ranks = counts.cumsum() - (counts - 1) / 2
-    return inverse_cdf(mean_ranks[places] / (len(values) + 1))
-
-
 def _drawn(side: Side, table: Table, values: object, name: str) -> Column:
     count = len(side.nominal)
     if count > 1 and not side.nominal.any():
@@ -98,7 +92,7 @@ def _drawn(side: Side, table: Table, values: object, name: str) -> Column:
 
 def _principal_component(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     """The first principal component of the normal scores of columns of shape (d, n), shape (n,)."""
-    scores = np.array([normal_scores(column) for column in columns])
+    scores = normal_scores(columns)
     direction = np.linalg.eigh(scores @ scores.T)[1][:, -1]
     # The sign says nothing; the same one each time.
     return np.asarray(np.sign(direction[np.abs(direction).argmax()]) * direction @ scores)
@@ -107,10 +101,10 @@ def _principal_component(columns: NDArray[np.float64]) -> NDArray[np.float64]:
 def _class_names(side: Side, table: Table, values: object) -> list[str]:
     """The name of each code of the first column."""
     codes, rows = np.unique(table.values[0], return_index=True)
-    found = {code: row for code, row in zip(codes.tolist(), rows.tolist(), strict=True) if code == code}
+    row_of = {code: row for code, row in zip(codes.tolist(), rows.tolist(), strict=True) if code == code}
     count = int(side.values[0].max()) + 1
     return [
-        _text(_cell(values, found[code], code)) if code in found else "missing"
+        _text(_cell(values, row_of[code], code)) if code in row_of else "missing"
         for code in map(float, range(count))
     ]
 
@@ -162,7 +156,7 @@ def _days(values: Any, ticks: NDArray[np.float64]) -> NDArray[np.float64] | None
     column = values if values.ndim == 1 else values.iloc[:, 0]
     if getattr(column.dtype, "kind", "") != "M":
         return None
-    pd = require("pandas")
+    pd = imported("pandas", "a plot")
     earliest = column.min()
     earliest = earliest if earliest.tzinfo is None else earliest.tz_convert(None)
     unit = getattr(column.dtype, "unit", None) or np.datetime_data(column.dtype)[0]
@@ -170,4 +164,4 @@ def _days(values: Any, ticks: NDArray[np.float64]) -> NDArray[np.float64] | None
     return np.asarray((earliest - pd.Timestamp(0)) / pd.Timedelta(1, "D") + ticks / day)
 
 
-__all__ = ["MOST_CLASSES", "Column", "normal_scores", "read_columns"]
+__all__ = ["MOST_CLASSES", "Column", "read_columns"]

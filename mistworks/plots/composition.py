@@ -11,11 +11,12 @@ from mistworks.dependence import estimate
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import Estimate, Unit
 from mistworks.estimation.estimator import Estimator
+from mistworks.extras import imported
 from mistworks.plots.classical import classical_estimates
 from mistworks.plots.columns import read_columns
 from mistworks.plots.forest import plot_forest
 from mistworks.plots.sample import draw_normal_scores, draw_sample
-from mistworks.plots.style import new_axes, require
+from mistworks.plots.style import new_axes
 from mistworks.preparation.table import Missing
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def plot(
     """
     x_column, y_column, (x_side, y_side, *z_side) = read_columns(x, y, missing, classes, given)
     if ax is None:
-        ax = arranged(require("matplotlib.pyplot").figure(figsize=SIZE))
+        ax = arranged(imported("matplotlib.pyplot", "a plot").figure(figsize=SIZE))
     if len(ax) != 3:
         raise MistworksError(f"Expected three axes to draw on, got {len(ax)}. Pass ax=None for new ones.")
     sample, scores, forest = (new_axes(each) for each in ax)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from mistworks.extras import imported
 from mistworks.plots.columns import Column, read_columns
-from mistworks.plots.style import BLUE, INK, SMALL, SOFT, TEXT, density_colours, new_axes, require
+from mistworks.plots.style import BLUE, INK, SMALL, SOFT, TEXT, density_colours, new_axes
 from mistworks.preparation.table import Missing
 
 if TYPE_CHECKING:
@@ -85,11 +86,11 @@ def draw_sample(x: Column, y: Column, ax: "Axes") -> "Axes":
     if x.classes is not None and y.classes is not None:
         _heat_map(ax, x, y, _counts(x, y), relative=False)
     elif x.classes is not None or y.classes is not None:
-        beyond = _boxes(ax, x, y)
-        title += _told(beyond)
+        outside = _boxes(ax, x, y)
+        title += _beyond(outside)
     else:
-        beyond = _points(ax, x, y)
-        title += _told(beyond)
+        outside = _points(ax, x, y)
+        title += _beyond(outside)
     title += [column.note for column in (x, y) if column.note]
     return _labelled(ax, x, y, "\n".join(title))
 
@@ -122,7 +123,7 @@ def _points(ax: "Axes", x: Column, y: Column) -> int:
         size = float(np.clip(5_000 / n, 5, 22))
         ax.scatter(x.values, y.values, s=size, color=BLUE, alpha=0.55 if n < 1_000 else 0.35, linewidths=0)
     else:
-        norm = require("matplotlib.colors").LogNorm(1)
+        norm = imported("matplotlib.colors", "a plot").LogNorm(1)
         ax.hexbin(
             x.values,
             y.values,
@@ -170,7 +171,10 @@ def _boxes(ax: "Axes", x: Column, y: Column) -> int:
 def _heat_map(ax: "Axes", x: Column, y: Column, table: NDArray[np.float64], *, relative: bool) -> None:
     """Draw a table of shape (classes of y, classes of x) with its values."""
     if relative:
-        colours, scaled = require("matplotlib").colormaps["PuOr_r"], np.log2(np.clip(table, 1 / 4, 4))
+        colours, scaled = (
+            imported("matplotlib", "a plot").colormaps["PuOr_r"],
+            np.log2(np.clip(table, 1 / 4, 4)),
+        )
         low, high = -2.0, 2.0
     else:
         colours, scaled = density_colours(), table
@@ -224,12 +228,12 @@ def _mark(axis: "Axis", column: Column) -> None:
         axis.set_ticks(range(len(column.classes)), column.classes)
         return
     if column.dates:
-        dates = require("matplotlib.dates")
+        dates = imported("matplotlib.dates", "a plot")
         locator = dates.AutoDateLocator(maxticks=6)
         axis.set_major_locator(locator)
         axis.set_major_formatter(dates.ConciseDateFormatter(locator))
         return
-    ticker = require("matplotlib.ticker")
+    ticker = imported("matplotlib.ticker", "a plot")
     whole = bool((column.values == np.round(column.values)).all())
     axis.set_major_locator(ticker.MaxNLocator(6, steps=[1, 2, 5, 10], integer=whole))
     low, high = sorted(axis.get_view_interval())
@@ -240,10 +244,8 @@ def _mark(axis: "Axis", column: Column) -> None:
         axis.set_major_formatter(ticker.StrMethodFormatter(f"{{x:.{digits}g}}"))
 
 
-def _told(beyond: int) -> list[str]:
-    if not beyond:
-        return []
-    return [f"{beyond:,} beyond the axes" if beyond > 1 else "1 beyond the axes"]
+def _beyond(count: int) -> list[str]:
+    return [f"{count:,} beyond the axes"] if count else []
 
 
 def _ends(values: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,10 +1,8 @@
 """What all plots of samples share: colours, text and the axes they are drawn on."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from mistworks.errors import MistworksError
-from mistworks.extras import how_to_install
+from mistworks.extras import imported
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,30 +23,16 @@ def new_axes(ax: "Axes | None") -> "Axes":
         MistworksError: matplotlib is not installed.
     """
     if ax is None:
-        ax = require("matplotlib.pyplot").subplots(figsize=(4.6, 4.2), layout="constrained")[1]
+        ax = imported("matplotlib.pyplot", "a plot").subplots(figsize=(4.6, 4.2), layout="constrained")[1]
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(SOFT)
     ax.tick_params(labelsize=SMALL, color=SOFT, labelcolor=INK)
     return ax
 
 
-def require(module: str) -> Any:
-    """Import a module of the extra ``tables``.
-
-    Raises:
-        MistworksError: it is not installed.
-    """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as error:
-        raise MistworksError(
-            f"Expected {error.name} to plot, which is not installed. {how_to_install('tables')}."
-        ) from None
-
-
 def density_colours() -> "Colormap":
     """From a blue that is seen on white, for one point, to a dark one."""
-    colours: Colormap = require("matplotlib.colors").LinearSegmentedColormap.from_list(
+    colours: Colormap = imported("matplotlib.colors", "a plot").LinearSegmentedColormap.from_list(
         "density", ["#b9d9ec", "#56a3d0", BLUE, "#003c66", "#00182b"]
     )
     return colours
@@ -72,6 +56,5 @@ __all__ = [
     "VERMILION",
     "density_colours",
     "new_axes",
-    "require",
     "short",
 ]

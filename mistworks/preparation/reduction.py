@@ -6,8 +6,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from mistworks.errors import MistworksError
-from mistworks.normal import inverse_cdf
-from mistworks.preparation.prepare import half_ranks
+from mistworks.preparation.scores import normal_scores
 from mistworks.preparation.table import Side, joined
 
 Reduction = Literal["pca"]
@@ -59,7 +58,7 @@ def reduced(side: Side, name: str, reduction: Reduction) -> Side:
 def _components(columns: np.ndarray, most: int) -> np.ndarray:
     """Principal components of columns of shape (d, n), as many as are wanted, shape (k, n)."""
     d, n = columns.shape
-    scores = inverse_cdf((half_ranks(columns) + 1) / (2 * n))
+    scores = normal_scores(columns)
     scores -= scores.mean(axis=1, keepdims=True)
     # The eigenvectors of the smaller of the two products give those of the other.
     product = scores @ scores.T if d <= n else scores.T @ scores

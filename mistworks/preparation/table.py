@@ -187,8 +187,17 @@ def complete(
     return [_side(table.rows(rows)) for table in tables], rows
 
 
+def row_numbers(side: Side) -> list[int]:
+    """Return the positions of columns of class labels that differ in every row: they tell nothing."""
+    return [
+        column
+        for column in np.flatnonzero(side.nominal).tolist()
+        if len(set(side.values[column].tolist())) == len(side)
+    ]
+
+
 def require_repeated_classes(sides: Sequence[Side], names: Sequence[str]) -> None:
-    """Refuse columns of class labels that differ in every row: they number the rows, and tell nothing.
+    """Refuse columns of class labels that number the rows.
 
     Args:
         sides: each of n rows.
@@ -198,13 +207,12 @@ def require_repeated_classes(sides: Sequence[Side], names: Sequence[str]) -> Non
         MistworksError: a column of class labels has n classes.
     """
     for side, name in zip(sides, names, strict=True):
-        for column in np.flatnonzero(side.nominal).tolist():
-            if len(set(side.values[column].tolist())) == len(side):
-                where = name if side.labels == (0,) else f"column {side.labels[column]!r} of {name}"
-                raise MistworksError(
-                    f"Expected classes that several rows have in {where}, got {len(side):,} classes in "
-                    f"{len(side):,} rows. Leave out columns that number the rows, or pass them as numbers."
-                )
+        for column in row_numbers(side):
+            where = name if side.labels == (0,) else f"column {side.labels[column]!r} of {name}"
+            raise MistworksError(
+                f"Expected classes that several rows have in {where}, got {len(side):,} classes in "
+                f"{len(side):,} rows. Leave out columns that number the rows, or pass them as numbers."
+            )
 
 
 def _side(table: Table) -> Side:
@@ -273,4 +281,5 @@ __all__ = [
     "joined",
     "random_part",
     "require_repeated_classes",
+    "row_numbers",
 ]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import Estimate
-from mistworks.extras import how_to_install
+from mistworks.extras import imported
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +28,7 @@ class SelectedColumn(NamedTuple):
         p_value: of the test whether the best of the columns that were left, or the best pair of them, tells
             more of y than chance; an upper bound where the test stopped early.
         permutations: how many samples were permuted for it.
-        in_pair: whether the column was found together with the one before or after it, since neither told
+        in_pair: whether the column was found together with the one before or after it, since neither tells
             anything significant by itself.
     """
 
@@ -104,12 +103,7 @@ class Selection:
         Raises:
             MistworksError: pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError:
-            raise MistworksError(
-                f"Expected pandas for a DataFrame, which is not installed. {how_to_install('tables')}."
-            ) from None
+        pandas = imported("pandas", "a DataFrame")
         rows = {
             "position": self.positions,
             "gain": [column.gain.mi for column in self.columns],
@@ -120,7 +114,9 @@ class Selection:
             "in_pair": [column.in_pair for column in self.columns],
         }
         # Names that are tuples would otherwise become several levels.
-        return pd.DataFrame(rows, index=pd.Index(self.names, name="column", tupleize_cols=False))
+        index = pandas.Index(self.names, name="column", tupleize_cols=False)
+        frame: pd.DataFrame = pandas.DataFrame(rows, index=index)
+        return frame
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw what each selected column tells beyond those above it, with its interval, the first on top.
@@ -128,19 +124,14 @@ class Selection:
         Arrows are intervals without an upper end.
 
         Args:
-            ax: where to draw; None for the current axes of pyplot.
+            ax: where to draw; None for new axes in a new figure of pyplot.
 
         Raises:
             MistworksError: matplotlib is not installed.
         """
-        if ax is None:
-            try:
-                import matplotlib.pyplot as plt
-            except ModuleNotFoundError:
-                raise MistworksError(
-                    f"Expected matplotlib for a plot, which is not installed. {how_to_install('tables')}."
-                ) from None
-            ax = plt.gca()
+        from mistworks.plots.style import new_axes
+
+        ax = new_axes(ax)
         places = np.arange(len(self))
         values = np.array([column.gain.mi for column in self.columns])
         low, high = np.array([ends(column.gain, self.level) for column in self.columns]).reshape(-1, 2).T

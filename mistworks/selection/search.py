@@ -41,7 +41,7 @@ class Search:
         model: estimates mutual information.
         alpha: level of the test of each step.
         rng: draws permutations.
-        advance: is told how many are selected, and what is under way.
+        advance: called with the number of selected columns and what is under way.
         selected: the columns, in order.
     """
 

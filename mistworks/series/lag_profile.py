@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.many import Model, estimate_many
+from mistworks.extras import imported
 from mistworks.permutation.smoothing import scored_columns
 from mistworks.permutation.statistics import larger, means, squared_correlations
 from mistworks.preparation.reading import Side
-from mistworks.series.optional import imported_pandas, new_axes
 from mistworks.series.reading import lagged, read_series
-from mistworks.series.shifts import averaged, shifts, spacing, thinned
+from mistworks.series.shifts import averaged_over_starts, shifts, spacing, thinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,7 +59,7 @@ class LagProfile:
         Raises:
             MistworksError: pandas is not installed, or the estimator gives no intervals.
         """
-        pandas = imported_pandas()
+        pandas = imported("pandas", "a DataFrame")
         ends = [each.interval(level) for each in self.estimates]
         columns = {
             "mi": [each.mi for each in self.estimates],
@@ -74,14 +74,16 @@ class LagProfile:
         """Draw estimates and intervals against the lag, significant lags filled.
 
         Args:
-            ax: where to draw; new axes by default.
+            ax: where to draw; None for new axes in a new figure of pyplot.
             level: level of the intervals.
             significance: familywise level of the lags that are filled.
 
         Raises:
             MistworksError: matplotlib is not installed, or the estimator gives no intervals.
         """
-        ax = new_axes() if ax is None else ax
+        from mistworks.plots.style import new_axes
+
+        ax = new_axes(ax)
         lower, upper = zip(*(each.interval(level) for each in self.estimates), strict=True)
         mi = np.array([each.mi for each in self.estimates])
         lags, significant = np.array(self.lags), np.array(self.p_values) <= significance
@@ -199,7 +201,7 @@ def _apart(
 
     estimates = estimate_many(pairs(), model)
     count = len(starts)
-    return tuple(averaged(estimates[count * at : count * (at + 1)]) for at in range(len(lags)))
+    return tuple(averaged_over_starts(estimates[count * at : count * (at + 1)]) for at in range(len(lags)))
 
 
 def _interval(estimate: Estimate) -> str:

@@ -1,11 +1,12 @@
 """What autocorrelation does to a test and to an interval: circular shifts, and how far apart rows must be."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.estimate import Estimate, averaged
 from mistworks.permutation.smoothing import scored_columns
 from mistworks.permutation.strata import Rows
 from mistworks.preparation.table import Table
@@ -56,24 +57,18 @@ def spacing(x: Table, y: Table) -> int:
 
 
 def thinned(rows: Rows, apart: int) -> list[Rows]:
-    """Return every so-many-th row, from each start."""
+    """Return rows 0, apart, 2 · apart, … of those given, then those from row 1 on, and so forth."""
     return [rows[start::apart] for start in range(apart)]
 
 
-def averaged(estimates: Sequence[Estimate]) -> Estimate:
-    """Return one estimate whose quantiles are the means of those of several.
+def averaged_over_starts(estimates: Sequence[Estimate]) -> Estimate:
+    """Return the average of estimates from rows that are apart, one from each start.
 
-    Each comes from rows that are apart, and covers as it promises; their mean varies less than each.
+    Each covers as it promises, and their mean varies less than each. The rows of one count as used: those of
+    the others lie between them and repeat what they say.
     """
-    first = estimates[0]
-    if len(estimates) == 1:
-        return first
-    mi = float(np.mean([each.mi for each in estimates]))
-    n_used = min(each.n_used or 0 for each in estimates) or None
-    quantiles = [each.quantiles for each in estimates if each.quantiles is not None]
-    if not quantiles:
-        return Estimate(mi, n_used=n_used)
-    return Estimate(mi, tuple(np.mean(quantiles, axis=0).tolist()), n_used=n_used)
+    rows = [each.n_used for each in estimates if each.n_used is not None]
+    return replace(averaged(estimates), n_used=min(rows, default=None))
 
 
 def _autocorrelations(side: Table) -> NDArray[np.float64]:
@@ -89,4 +84,4 @@ def _autocorrelations(side: Table) -> NDArray[np.float64]:
     return largest
 
 
-__all__ = ["averaged", "rolled", "shifts", "spacing", "thinned"]
+__all__ = ["averaged_over_starts", "rolled", "shifts", "spacing", "thinned"]

@@ -10,13 +10,13 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.independence import statistics_given
 from mistworks.estimation.many import Model
+from mistworks.extras import imported
 from mistworks.permutation.conditional import residuals_given
 from mistworks.permutation.statistics import larger, p_value
 from mistworks.preparation.reading import Side
 from mistworks.preparation.table import joined
-from mistworks.series.optional import imported_pandas, new_axes
 from mistworks.series.reading import lagged, read_series
-from mistworks.series.shifts import averaged, rolled, shifts, spacing, thinned
+from mistworks.series.shifts import averaged_over_starts, rolled, shifts, spacing, thinned
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,19 +56,21 @@ class TransferEntropy:
             MistworksError: pandas is not installed.
         """
         row = {"lags": self.lags, "transfer_entropy": self.estimate.mi, "p_value": self.p_value}
-        frame: pd.DataFrame = imported_pandas().DataFrame([row])
+        frame: pd.DataFrame = imported("pandas", "a DataFrame").DataFrame([row])
         return frame
 
     def plot(self, ax: "Axes | None" = None) -> "Axes":
         """Draw the statistic among those of the shifted series.
 
         Args:
-            ax: where to draw; new axes by default.
+            ax: where to draw; None for new axes in a new figure of pyplot.
 
         Raises:
             MistworksError: matplotlib is not installed.
         """
-        ax = new_axes() if ax is None else ax
+        from mistworks.plots.style import new_axes
+
+        ax = new_axes(ax)
         ax.hist(self.shifted, bins="auto", color="0.75", label=f"{self.permutations:,} shifted series")
         ax.axvline(self.statistic, color="C0", label=f"observed, p = {self.p_value:.3g}")
         ax.set(xlabel="statistic in deviations over the shifts", ylabel="number of series")
@@ -140,7 +142,7 @@ def transfer_entropy(
     apart = spacing(left.x.side, left.y.side)
     triple = past(x, lags, rows), y.rows(rows), left.given
     parts = [[side.rows(each) for side in triple] for each in thinned(np.arange(n), apart)]
-    estimate = averaged(conditional_many([(x, y, z) for x, y, z in parts], model))
+    estimate = averaged_over_starts(conditional_many([(x, y, z) for x, y, z in parts], model))
     return TransferEntropy(estimate, p_value(statistics), lags, apart, observed, tuple(shifted))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.tables.packages import imported
+from mistworks.extras import imported
 
 if TYPE_CHECKING:
     import pandas as pd

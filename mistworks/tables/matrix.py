@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Collection, Hashable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from mistworks.errors import MistworksError, MistworksWarning, warn
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.evidence import evidence
 from mistworks.estimation.many import BatchEstimator, Model, estimate_many, estimator_of
+from mistworks.extras import imported
 from mistworks.preparation.reading import Side, read_table
-from mistworks.preparation.table import MIN_POINTS, Missing, random_part
+from mistworks.preparation.table import MIN_POINTS, Missing, random_part, row_numbers
 from mistworks.tables.blocks import Blocks, Groups, blocks_of
-from mistworks.tables.packages import imported
 from mistworks.tables.progress import Advance, progress_bar
 from mistworks.tables.result import Matrix, PairEstimates
 from mistworks.tables.significance import PairTests
@@ -127,9 +127,9 @@ class _Notes:
 
     def identifiers(self, numbers: tuple[int, int], sides: tuple[Side, Side]) -> bool:
         """Note columns whose class differs in every row, and say whether there are any."""
-        found = [label for side in sides for label in _identifiers(side)]
-        self._identifiers.update(dict.fromkeys(found))
-        return bool(found)
+        labels = [side.labels[column] for side in sides for column in row_numbers(side)]
+        self._identifiers.update(dict.fromkeys(labels))
+        return bool(labels)
 
     def estimates(self, samples: list[tuple[Side, Side]], estimator: BatchEstimator) -> list[Estimate]:
         """Estimate, and note each kind of warning once."""
@@ -161,12 +161,6 @@ class _Notes:
 
 _COUNTED = re.compile(r" \(\d+ of \d+ samples are such\)$")
 _NUMBERS = re.compile(r"[\d.,]+")
-
-
-def _identifiers(side: Side) -> Iterator[Hashable]:
-    for position in np.flatnonzero(side.nominal).tolist():
-        if len(np.unique(side.values[position])) == len(side):
-            yield side.labels[position]
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ def _cell(name: str, value: Any) -> str:
 
 
 def _svg(normalized: "pd.DataFrame", mi: "pd.DataFrame") -> str:
-    """A clustered heat map; what a cell shows is told where the pointer rests."""
+    """A clustered heat map; the pointer shows what a cell holds."""
     nats = mi.to_numpy()
     values = normalized.to_numpy(copy=True)
     order = clustered(values)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mistworks.extras import imported
 from mistworks.files import write_whole
 from mistworks.tables.heat_map import COLOURS, draw
-from mistworks.tables.packages import imported
 from mistworks.tables.page import as_html, as_text, render
 from mistworks.tables.significance import PairTests, Tested
 

@@ -113,19 +113,19 @@ class _WaitNotice(logging.Filter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._told = -_SECONDS_BETWEEN_NOTICES
+        self._noticed = -_SECONDS_BETWEEN_NOTICES
 
     def filter(self, record: logging.LogRecord) -> bool:
         text = record.getMessage()
         if "Retrying" not in text or "/mlflow" not in text:
             return True
         now = time.monotonic()
-        if now - self._told >= _SECONDS_BETWEEN_NOTICES:
+        if now - self._noticed >= _SECONDS_BETWEEN_NOTICES:
             sys.stderr.write("MLflow does not answer; waiting for it\n")
             record.msg, record.args = "MLflow does not answer; waiting for it", ()
-            self._told = now
+            self._noticed = now
             return True
-        self._told = now
+        self._noticed = now
         return False
 
 

@@ -1,11 +1,10 @@
 """Open a table in a file, whatever its format."""
 
-import warnings
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.errors import MistworksError, warn
 from storage.tables.source import Source, open_source
 
 if TYPE_CHECKING:
@@ -58,13 +57,12 @@ def open_table(path: Path, *, separator: str | None = None, decimal: str | None 
     return ArrowTable.of(source)
 
 
-def warn_of_numbers_among_labels(frame: "DataFrame", classes: Collection[str], stack_level: int = 2) -> None:
+def warn_of_numbers_among_labels(frame: "DataFrame", classes: Collection[str]) -> None:
     """Warn of columns that are class labels only because some of their values are no numbers.
 
     Args:
         frame: as it was read.
         classes: names of columns that are class labels by intention.
-        stack_level: of the warning.
 
     Warns:
         MistworksWarning: in a column of text, more than half of the values are numbers.
@@ -79,12 +77,10 @@ def warn_of_numbers_among_labels(frame: "DataFrame", classes: Collection[str], s
         numeric = pd.to_numeric(known, errors="coerce").notna()
         if _MOSTLY < numeric.mean() < 1:
             first = known.index[~numeric].tolist()[0]
-            warnings.warn(
+            warn(
                 f"Column {name!r} is read as class labels: {numeric.sum():,} of its {len(known):,} values "
                 f"are numbers, but row {first + 1:,} holds {known.loc[first]!r}. Correct such values, or "
-                "name the column as classes.",
-                MistworksWarning,
-                stacklevel=stack_level,
+                "name the column as classes."
             )
 
 

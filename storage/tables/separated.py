@@ -76,10 +76,10 @@ class SeparatedTable:
             start = file.read(_SAMPLE_BYTES)
         text = _text(source, start)
         separator = _OF_EXTENSIONS.get(source.extension) if separator is None else named_separator(separator)
-        separator = separator or _found_separator(text)
+        separator = separator or _separator_of(text)
         rows = _rows(text, separator)
         if decimal is None:
-            decimal = _found_decimal(rows) if separator != "," else "."
+            decimal = _decimal_of(rows) if separator != "," else "."
         with _parsed(source):
             header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0, index_col=False, **_OPTIONS)
         columns = tuple(map(str, header.columns))
@@ -165,7 +165,7 @@ def _below_header(text: str, separator: str) -> int:
     return len(text[: lines.tell()].encode())
 
 
-def _found_separator(text: str) -> str:
+def _separator_of(text: str) -> str:
     lengths = {each: [len(row) for row in _rows(text, each)] for each in _SEPARATORS}
     regular = {each: of_rows[0] for each, of_rows in lengths.items() if len(set(of_rows)) == 1}
     # Of R and of lines that end in a separator, rows are longer than the header by one.
@@ -177,7 +177,7 @@ def _found_separator(text: str) -> str:
     return ","
 
 
-def _found_decimal(rows: Sequence[Sequence[str]]) -> str:
+def _decimal_of(rows: Sequence[Sequence[str]]) -> str:
     fields = [field.strip() for row in rows[1:] for field in row]
     commas = any(_DECIMAL_COMMA.fullmatch(field) for field in fields)
     return "," if commas and not any(_DECIMAL_POINT.fullmatch(field) for field in fields) else "."
@@ -186,11 +186,11 @@ def _found_decimal(rows: Sequence[Sequence[str]]) -> str:
 def _rows(text: str, separator: str) -> list[list[str]]:
     """Fields of the first lines that are not blank; at least one line."""
     rows = filter(None, _fields(io.StringIO(text, newline=""), separator))
-    found: list[list[str]] = []
+    whole: list[list[str]] = []
     # A field too long, or a quote without end: what was read so far says enough.
     with suppress(csv.Error):
-        found.extend(islice(rows, _SAMPLE_LINES))
-    return found or [[]]
+        whole.extend(islice(rows, _SAMPLE_LINES))
+    return whole or [[]]
 
 
 def _fields(lines: Iterable[str], separator: str) -> Iterator[list[str]]:
@@ -248,7 +248,7 @@ def _with_dates(column: "Series[Any]") -> "Series[Any]":
     if not pd.api.types.is_string_dtype(column.dtype) or not len(known):
         return column
     for pattern, zoned in ((f"{_DATE}(?:{_TIME})?", False), (f"{_DATE}{_TIME}{_ZONE}", True)):
-        # Most columns of text are told by their first value.
+        # The first value rules out most columns of text.
         if re.fullmatch(pattern, str(known.iloc[0])) and known.str.fullmatch(pattern).all():
             try:
                 return pd.to_datetime(column, format="ISO8601", utc=zoned)

@@ -105,7 +105,7 @@ def test_it_is_a_table_a_plot_and_a_sentence() -> None:
 
 def test_without_dit_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dit", None)
-    with pytest.raises(MistworksError, match=r"Expected dit for method broja.*\[decompose\]"):
+    with pytest.raises(MistworksError, match=r"Expected dit for method='broja'.*\[decompose\]"):
         decompose(A, B, A ^ B)
 
 

@@ -33,7 +33,7 @@ def test_a_full_disk_is_told_with_the_path_and_leaves_the_old_file(
     write_whole(path, b"first")
     request.getfixturevalue("full_disk")
     message = (
-        rf"^Expected to write {path}, got: No space left on device\. Free space or mend permissions there"
+        rf"^Expected to write {path}, got: No space left on device\. Free space or correct permissions there"
     )
     with pytest.raises(MistworksError, match=message):
         write_whole(path, b"second")

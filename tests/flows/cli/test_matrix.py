@@ -32,7 +32,7 @@ def test_people_read_a_table_and_find_the_files(file: Path, in_process: InProces
     assert max(map(len, out.splitlines())) <= 80
     facts = dict(line.strip().split("  ", 1) for line in out.partition("matrix\n")[2].splitlines())
     assert facts["pairs"].strip() == "3"
-    assert facts["rows"].strip() == "290 to 300 of 300; the others have missing values"
+    assert facts["rows"].strip() == "290 to 300 of 300"
     assert (facts["page"].strip(), facts["picture"].strip()) == ("out.html", "out.png")
     assert "sensor_1" in Path("out.html").read_text(encoding="utf-8")
     assert Path("out.png").stat().st_size > 5_000

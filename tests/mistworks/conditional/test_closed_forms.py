@@ -8,16 +8,17 @@ from mistworks.conditional.closed_forms import (
     gaussian_bias,
     gaussian_conditional_information,
     joint_states,
-    read_table,
     states_of,
+    tabulate,
 )
 from mistworks.conditional.neighbours import block_distances, digamma_table, neighbour_information
 from mistworks.conditional.reduction import Ranked, reduce
-from mistworks.conditional.residuals import Regression, _Design, normal_scores
+from mistworks.conditional.residuals import Regression, _Design
 from mistworks.conditional.rivals import frenzel_pompe, gaussian_copula, plug_in
 from mistworks.errors import MistworksError
 from mistworks.preparation.prepare import half_ranks
 from mistworks.preparation.reading import read_side
+from mistworks.preparation.scores import scores_of_ranks
 from mistworks.statistics.bias import bias
 
 FOUR_SIGMA = 4.0
@@ -71,7 +72,7 @@ def test_too_few_points_give_no_gaussian_estimate() -> None:
 def test_table_is_that_of_the_rival_and_of_its_definition() -> None:
     rng = np.random.default_rng(3)
     x, y, z = (rng.integers(0, k, size=300) for k in (3, 4, 2))
-    table = read_table(*(states_of(part[None].astype(np.int32)) for part in (x, y, z)))
+    table = tabulate(*(states_of(part[None].astype(np.int32)) for part in (x, y, z)))
     assert table.miller_madow == pytest.approx(plug_in(x[:, None], y[:, None], z[:, None]), abs=1e-12)
     assert table.freedom == 2 * 2 * 3
     assert table.states == (3, 4, 2, 24)
@@ -89,7 +90,7 @@ def test_table_is_unbiased_where_x_and_y_are_independent_given_z() -> None:
     clear = []
     for _ in range(400):
         x, y, z = (rng.integers(0, 3, size=400) for _ in range(3))
-        clear.append(read_table(x, y, z).clear)
+        clear.append(tabulate(x, y, z).clear)
     # About the excess of χ² over its expectation, in standard deviations.
     assert abs(np.mean(clear)) < 0.3
     assert np.std(clear) == pytest.approx(1.0, abs=0.2)
@@ -149,7 +150,7 @@ def test_residuals_are_what_z_leaves(curve: np.ufunc) -> None:
     noise = rng.standard_normal(1_500)
     x = 3.0 * curve(2.0 * z[:, 0]) + noise
     rest = Regression(ranked(z)).residuals(ranked(x))
-    scores = normal_scores(ranked(x).ranks)[0]
+    scores = scores_of_ranks(ranked(x).ranks)[0]
     assert rest.explained[0] > 0.5
     assert np.corrcoef(rest.side.values[0], noise)[0, 1] > max(0.65, np.corrcoef(scores, noise)[0, 1] + 0.2)
 

@@ -28,7 +28,7 @@ def test_components_span_what_varies() -> None:
 
 def test_they_are_those_of_normal_scores() -> None:
     columns = RNG.standard_normal((60, 70))
-    scores = scipy.stats.norm.ppf((scipy.stats.rankdata(columns, axis=0) - 0.5) / 60)
+    scores = scipy.stats.norm.ppf(scipy.stats.rankdata(columns, axis=0) / 61)
     scores -= scores.mean(axis=0)
     u, s, _ = np.linalg.svd(scores, full_matrices=False)
     values = reduced(read_side(columns, "x"), "x", "pca").values

@@ -1,6 +1,5 @@
 """The report in a real browser: everything is drawn, on a narrow screen and on a wide one."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,37 +7,15 @@ import pytest
 
 from mistworks.report import write_report
 from tests.mistworks.report.test_report import SECTIONS, report_of
-
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
+from tests.support.browser import needs_browser, opened
 
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    folder = tmp_path_factory.mktemp("browser")
-    write_report(folder / "report.html", report_of())
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}",
-        "--window-size=1280,900",
-    ):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options, Service(DRIVER))
-    driver.get((folder / "report.html").as_uri())
-    yield driver
-    driver.quit()
+    page = tmp_path_factory.mktemp("browser") / "report.html"
+    write_report(page, report_of())
+    with opened(page, 1280) as driver:
+        yield driver
 
 
 COLLISIONS = """
@@ -62,10 +39,7 @@ return problems;
 """
 
 
-@pytest.mark.skipif(
-    not (CHROMIUM and DRIVER),
-    reason="no Chromium with its driver here: the report is not opened in a browser",
-)
+@needs_browser
 class TestBrowser:
     def scroll_through(self, browser: Any) -> None:
         browser.execute_script(

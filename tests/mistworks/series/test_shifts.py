@@ -5,7 +5,7 @@ import pytest
 
 from mistworks.estimation.estimate import LEVELS, Estimate
 from mistworks.preparation.reading import read_side
-from mistworks.series.shifts import averaged, rolled, shifts, spacing, thinned
+from mistworks.series.shifts import averaged_over_starts, rolled, shifts, spacing, thinned
 from tests.mistworks.series.processes import autoregressive
 
 
@@ -42,9 +42,9 @@ def test_parts_cover_all_rows() -> None:
 
 def test_quantiles_are_averaged() -> None:
     low, high = (Estimate(mi, tuple(mi * level for level in LEVELS), n_used=40) for mi in (1.0, 2.0))
-    mean = averaged([low, high])
+    mean = averaged_over_starts([low, high])
     assert mean.mi == 1.5
     assert mean.n_used == 40
     assert mean.quantile(0.25) == pytest.approx(1.5 * 0.25)
-    assert averaged([low]) is low
-    assert averaged([Estimate(1.0), Estimate(2.0)]) == Estimate(1.5)
+    assert averaged_over_starts([low]) == low
+    assert averaged_over_starts([Estimate(1.0), Estimate(2.0)]) == Estimate(1.5)

@@ -1,7 +1,6 @@
 """The page: one file that loads nothing, with escaped names; in a browser, sorted and filtered."""
 
 import re
-import shutil
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,10 +12,9 @@ import pytest
 
 from mistworks import Matrix, matrix
 from mistworks.errors import MistworksError
+from tests.support.browser import needs_browser, opened
 from tests.support.stand_ins import GaussianStandIn
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-DRIVER = shutil.which("chromedriver")
 HOSTILE = "<script>alert('$body')</script>\n&\"name\""
 
 
@@ -112,37 +110,15 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-    from selenium.webdriver.chrome.service import Service
-
-    folder = tmp_path_factory.mktemp("browser")
+    page = tmp_path_factory.mktemp("browser") / "matrix.html"
     found = example()
     found.p_values(permutations=20)
-    found.to_html(folder / "matrix.html")
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    for flag in (
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        f"--user-data-dir={folder / 'profile'}",
-        "--window-size=500,900",
-    ):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options, Service(DRIVER))
-    driver.get((folder / "matrix.html").as_uri())
-    yield driver
-    driver.quit()
+    found.to_html(page)
+    with opened(page, 500) as driver:
+        yield driver
 
 
-@pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="no Chromium with its driver here: the page is not opened in a browser"
-)
+@needs_browser
 class TestBrowser:
     def column(self, browser: Any, number: int) -> list[str]:
         script = "return [...document.querySelector('tbody').rows].filter(row => !row.hidden)"
