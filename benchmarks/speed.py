@@ -53,6 +53,9 @@ FIGURES = (
     Figure("1,000 estimates, n = 500, 16 + 16, two cores", "s", 3.5, 2, "many", 2),
     Figure("import to first answer, fresh process", "s", 0.5, 0.25, "first"),
     Figure("installed size of `pip install .`", "MB", 120, 60, "size"),
+    Figure("installed size of `pip install '.[tables]'`", "MB", None, None, "size-tables"),
+    Figure("installed size of `pip install '.[torch]'`", "MB", None, None, "size-torch"),
+    Figure("installed size of `pip install '.[pipeline]'`", "MB", None, None, "size-pipeline"),
     Figure("n = 1,000,000, 3 + 3: time", "s", 3, 1, "million"),
     Figure("n = 1,000,000, 3 + 3, integers and rounded values: time", "s", 3, 1, "tied"),
     Figure("n = 1,000,000, 3 + 3: peak memory of the process", "GB", 1, None, "memory"),
@@ -109,8 +112,12 @@ def first_answer() -> float:
     return median_seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True), 9)
 
 
-def installed_size() -> float:
-    """10⁶ bytes that installing the package alone adds to a fresh environment, compiled Python files too."""
+def installed_size(extra: str = "") -> float:
+    """10⁶ bytes that an installation adds to a fresh environment, compiled Python files too.
+
+    Args:
+        extra: extra to install; none for the package alone.
+    """
     with tempfile.TemporaryDirectory() as folder:
         # A copy, since building leaves files behind.
         source, environment = Path(folder, "source"), Path(folder, "environment")
@@ -124,7 +131,7 @@ def installed_size() -> float:
             "install",
             "--quiet",
             "--disable-pip-version-check",
-            str(source),
+            f"{source}[{extra}]" if extra else str(source),
         ]
         subprocess.run(pip, check=True, stdout=sys.stderr)
         return (folder_size(environment) - before) / 1e6
@@ -214,6 +221,9 @@ MEASURES: Mapping[str, Callable[[], float]] = {
     "many": many_estimates,
     "first": first_answer,
     "size": installed_size,
+    "size-tables": lambda: installed_size("tables"),
+    "size-torch": lambda: installed_size("torch"),
+    "size-pipeline": lambda: installed_size("pipeline"),
     "million": million_points,
     "tied": lambda: million_points(tied=True),
     "memory": peak_memory,
