@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 # Okabe and Ito, "Color universal design" (2008), as in the report.
-BLUE, VERMILION = "#0072b2", "#d55e00"
+BLUE, VERMILION, GREEN, PURPLE, OCHRE = "#0072b2", "#d55e00", "#009e73", "#b8609a", "#c98500"
 INK, SOFT, FAINT = "#1d2126", "#6b6f76", "#e4e5e1"
 SMALL, TEXT = 8.5, 9.5
 
@@ -49,7 +49,10 @@ def short(text: str, most: int = _MOST_LETTERS) -> str:
 __all__ = [
     "BLUE",
     "FAINT",
+    "GREEN",
     "INK",
+    "OCHRE",
+    "PURPLE",
     "SMALL",
     "SOFT",
     "TEXT",
