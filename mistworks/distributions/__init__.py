@@ -7,12 +7,15 @@ from pydantic import Field
 from mistworks.distributions.additive import AdditiveNoise, AdditiveNoiseFamily
 from mistworks.distributions.atoms import Atoms, AtomsFamily
 from mistworks.distributions.base import Family, JointDistribution
+from mistworks.distributions.beta_binomial import BetaBinomial, BinomialFamily, Binomials
 from mistworks.distributions.bits import Bits, BitsFamily
+from mistworks.distributions.carried import Carried, CarriedFamily
 from mistworks.distributions.cells import Cells, CellsFamily
 from mistworks.distributions.channel import Channel, ChannelFamily
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
 from mistworks.distributions.clouds import Clouds, CloudsFamily
 from mistworks.distributions.copies import Copies, CopiesFamily
+from mistworks.distributions.couplings import CouplingFamily, coupling_table, greedy_coupling
 from mistworks.distributions.dispersion import (
     Dense,
     Factor,
@@ -22,6 +25,8 @@ from mistworks.distributions.dispersion import (
     TwoPair,
 )
 from mistworks.distributions.independent import Independent, IndependentFamily
+from mistworks.distributions.label_samplers import FlowSampler, RecordedSampler, RowsSampler
+from mistworks.distributions.labelled import LabelledFamily, PairsByLabel
 from mistworks.distributions.labels import Labels, LabelsFamily
 from mistworks.distributions.mixture import Mixture, MixtureFamily
 from mistworks.distributions.normal import Normal, NormalFamily
@@ -50,7 +55,11 @@ AnyFamily = Annotated[
     | CloudsFamily
     | BitsFamily
     | StrongFamily
-    | CopiesFamily,
+    | CopiesFamily
+    | CouplingFamily
+    | BinomialFamily
+    | LabelledFamily
+    | CarriedFamily,
     Field(discriminator="family"),
 ]
 """Every family that a meta-distribution can name. Add a family as a file and an entry here."""
@@ -62,8 +71,13 @@ __all__ = [
     "AnyFamily",
     "Atoms",
     "AtomsFamily",
+    "BetaBinomial",
+    "BinomialFamily",
+    "Binomials",
     "Bits",
     "BitsFamily",
+    "Carried",
+    "CarriedFamily",
     "Cells",
     "CellsFamily",
     "Channel",
@@ -74,12 +88,15 @@ __all__ = [
     "CloudsFamily",
     "Copies",
     "CopiesFamily",
+    "CouplingFamily",
     "Dense",
     "Factor",
     "Family",
+    "FlowSampler",
     "Independent",
     "IndependentFamily",
     "JointDistribution",
+    "LabelledFamily",
     "Labels",
     "LabelsFamily",
     "LatentVariable",
@@ -91,10 +108,13 @@ __all__ = [
     "Observed",
     "ObservedFamily",
     "Pairs",
+    "PairsByLabel",
     "PairsFamily",
     "RandomPairs",
     "Readouts",
     "ReadoutsFamily",
+    "RecordedSampler",
+    "RowsSampler",
     "SharpPair",
     "Sparse",
     "Strong",
@@ -105,4 +125,6 @@ __all__ = [
     "TwoPair",
     "Uniform",
     "UniformInteger",
+    "coupling_table",
+    "greedy_coupling",
 ]

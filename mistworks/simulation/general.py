@@ -75,9 +75,9 @@ _GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "elliptical": ("normal", "student"),
         "pairs": ("additive", "pairs", "atoms"),
         "tables": ("checkerboard", "cells"),
-        "mixtures": ("mixture", "channel", "readouts", "independent"),
-        "observed": ("observed", "copies"),
-        "labels": ("labels", "bits", "clouds"),
+        "mixtures": ("mixture", "channel", "readouts", "independent", "carried"),
+        "observed": ("observed", "copies", "binomial"),
+        "labels": ("labels", "bits", "clouds", "coupling", "labelled"),
         "strong": ("strong",),
     }
 )

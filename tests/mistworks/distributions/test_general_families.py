@@ -23,14 +23,17 @@ from mistworks.distributions import (
     AnyFamily,
     Atoms,
     AtomsFamily,
+    BinomialFamily,
     Channel,
     ChannelFamily,
     Checkerboard,
     CheckerboardFamily,
     CloudsFamily,
+    CouplingFamily,
     Factor,
     Family,
     JointDistribution,
+    LabelledFamily,
     LogUniform,
     Mixture,
     MixtureFamily,
@@ -69,6 +72,9 @@ FAMILIES: list[Family] = [
     MixtureFamily(),
     MixtureFamily(scale=LogUniform(low=0.03, high=0.15), kinds=("clusters", "latent")),
     AtomsFamily(),
+    CouplingFamily(),
+    BinomialFamily(),
+    LabelledFamily(),
 ]
 
 
