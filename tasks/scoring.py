@@ -90,7 +90,8 @@ def _outside(estimator: MutualInformationEstimator, pairs: Pairs, row: int) -> s
     """Say how a pair exceeds the training range, outside of which its estimate may be far off."""
     if not isinstance(estimator, Trained):
         return None
-    return estimator.estimator.training_range.outside(prepare(*pairs[row]))
+    outside = estimator.estimator.training_range.outside(prepare(*pairs[row]))
+    return None if outside is None else str(outside)
 
 
 def _provenance(scoring: Scoring, estimator: MutualInformationEstimator) -> dict[str, str]:

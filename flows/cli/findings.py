@@ -1,7 +1,6 @@
 """What commands about a user's table print: figures for people, or JSON that every program reads."""
 
 import math
-import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.cli.console import print_facts, print_json
 from flows.cli.tables import print_columns
-from mistworks.errors import MistworksError
+from mistworks.errors import MissingValuesError, MistworksError
 
 if TYPE_CHECKING:
     from flows.cli.options import Unit
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from mistworks.selection import Selection
     from mistworks.tables.result import Matrix
 
-_ARGUMENT = re.compile(r"\b(missing|classes)='?(\w+)'?")
 _MOST_NAMED, _MOST_PAIRS = 4, 30
 _SYMBOLS = {"x": "X", "y": "Y", "given": "Z"}
 
@@ -201,8 +199,8 @@ def for_people() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         try:
             yield
-        except MistworksError as error:
-            raise MistworksError(_ARGUMENT.sub(r"--\1 \2", str(error))) from None
+        except MissingValuesError as error:
+            raise MistworksError(error.naming("--missing drop")) from None
         finally:
             for warning in caught:
                 sys.stderr.write(f"warning: {warning.message}\n")

@@ -86,13 +86,14 @@ class ConditionalEstimator:
             done, infinite = self._estimate_part(part, base)
             estimates += done
             bounds += infinite
-        notices = [Notice(LOWER_BOUND, bounds)] if bounds else []
+        notices = [Notice("lower bound", LOWER_BOUND, bounds)] if bounds else []
         unlike = sum(
             estimate.familiarity is not None and estimate.familiarity < UNFAMILIAR for estimate in estimates
         )
         if unlike:
             notices.append(
                 Notice(
+                    "unfamiliar",
                     "the sample is less like the triples of the calibration than "
                     f"{1 - UNFAMILIAR:.0%} of them are like each other; its interval is wider for that, and "
                     "may still be too narrow",

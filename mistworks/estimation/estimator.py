@@ -145,7 +145,7 @@ class Estimator:
             of_varying = [estimates[position] for position in varying]
             notices += notices_of_unfamiliar(of_varying, prediction.statistics, self.network)
         if bounds:
-            notices.append(Notice(LOWER_BOUND, bounds))
+            notices.append(Notice("lower bound", LOWER_BOUND, bounds))
         warn_of(notices, len(samples))
         return [replace(each, n_used=sample.n) for each, sample in zip(estimates, samples, strict=True)]
 

@@ -16,24 +16,26 @@ class Notice:
     """One kind of warning.
 
     Attributes:
+        kind: see `mistworks.errors.MistworksWarning`.
         text: message about the first such sample, without a full stop.
         count: number of such samples.
     """
 
+    kind: str
     text: str
     count: int
 
 
 def notices_of(samples: Sequence[Prepared], training_range: TrainingRange) -> list[Notice]:
     """Return what is unusual about samples, whatever their estimates are."""
-    outside = [text for sample in samples if (text := training_range.outside(sample))]
+    outside = [each for sample in samples if (each := training_range.outside(sample))]
     notes = [note for sample in samples for note in sample.notes]
     notices = []
     if outside:
         text = f"{outside[0]}; the estimate and its intervals may be far off"
-        notices.append(Notice(text, len(outside)))
+        notices.append(Notice(f"outside the training range in {outside[0].what}", text, len(outside)))
     if notes:
-        notices.append(Notice(notes[0], len(notes)))
+        notices.append(Notice("repeated points", notes[0], len(notes)))
     return notices
 
 
@@ -60,7 +62,7 @@ def notices_of_unfamiliar(
         f"the sample is less like the training data than {1 - UNFAMILIAR:.0%} of them are like each "
         f"other{because}; its interval is wider for this reason, and may still be too narrow"
     )
-    return [Notice(text, len(rows))]
+    return [Notice(f"unfamiliar in {what}", text, len(rows))]
 
 
 def warn_of(notices: Sequence[Notice], samples: int) -> None:
@@ -72,7 +74,7 @@ def warn_of(notices: Sequence[Notice], samples: int) -> None:
     """
     for notice in notices:
         share = f" ({notice.count} of {samples} samples are such)" if samples > 1 else ""
-        warn(f"{notice.text}{share}")
+        warn(notice.text, notice.kind, share)
 
 
 __all__ = ["Notice", "notices_of", "notices_of_unfamiliar", "warn_of"]

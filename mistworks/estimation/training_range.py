@@ -1,5 +1,6 @@
 """The training range of an estimator, and whether a sample is far outside it."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from pydantic import model_validator
@@ -12,6 +13,29 @@ from mistworks.preparation.prepare import Prepared
 _FAR = 2
 # Intervals are wider than need be for more points than these, and hold: see benchmarks/many_points.py.
 _FAR_MORE_POINTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How the size of a sample is far outside the training range. Its text has no full stop.
+
+    Attributes:
+        what: what is counted, such as ``"points"``.
+        size: of the sample.
+        low: minimum of the training range.
+        high: maximum of the training range.
+    """
+
+    what: str
+    size: int
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return (
+            f"the sample has {self.size:,} {self.what}, and the estimator was trained on {self.low:,} to "
+            f"{self.high:,}"
+        )
 
 
 class TrainingRange(FrozenConfig):
@@ -46,8 +70,8 @@ class TrainingRange(FrozenConfig):
             dy=(int(index.dy.min()), int(index.dy.max())),
         )
 
-    def outside(self, sample: Prepared) -> str | None:
-        """Describe the size of a sample that is far outside, without a full stop; None for other samples."""
+    def outside(self, sample: Prepared) -> Outside | None:
+        """Return how a sample is far outside; None if it is not."""
         sizes = (
             ("points", sample.n, self.n, _FAR_MORE_POINTS),
             ("columns in x", sample.dx, self.dx, _FAR),
@@ -55,7 +79,7 @@ class TrainingRange(FrozenConfig):
         )
         for what, size, (low, high), more in sizes:
             if size and not (low <= _FAR * size and size <= more * high):
-                return f"the sample has {size:,} {what}, and the estimator was trained on {low:,} to {high:,}"
+                return Outside(what, size, low, high)
         return None
 
     def __str__(self) -> str:
@@ -63,4 +87,4 @@ class TrainingRange(FrozenConfig):
         return ", ".join(f"{name} {low}…{high}" for name, (low, high) in ranges)
 
 
-__all__ = ["TrainingRange"]
+__all__ = ["Outside", "TrainingRange"]

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self, TypeVar, get_args, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from mistworks.errors import MistworksError, warn
+from mistworks.errors import MissingValuesError, MistworksError, warn
 
 MIN_POINTS = 5
 DOUBLE_ROUNDING = float(np.finfo(np.float64).eps)
@@ -238,14 +238,11 @@ def _refuse(tables: Sequence[Table], names: Sequence[str], missing: Missing) -> 
         first = int(holes.any(axis=0).argmax())
         got = f"{holes.sum():,}{_of_columns(table, holes.sum(axis=1))}, the first in row {first:,}"
         if missing == "category":
-            raise MistworksError(
-                f"Expected missing values in columns of class labels only, got {got}, of {name}. Fill "
-                "missing numbers, or pass missing='drop' to leave out their rows."
+            raise MissingValuesError(
+                f"Expected missing values in columns of class labels only, got {got}, of {name}.",
+                "missing numbers",
             )
-        raise MistworksError(
-            f"Expected no missing values in {name}, got {got}. Fill them, or pass missing='drop' to leave "
-            "out their rows."
-        )
+        raise MissingValuesError(f"Expected no missing values in {name}, got {got}.", "them")
 
 
 def _of_columns(table: Table, counts: NDArray[Any]) -> str:

@@ -1,6 +1,5 @@
 """Mutual information of every pair of columns, or of named blocks of columns."""
 
-import re
 import warnings
 from collections.abc import Collection, Hashable, Sequence
 
@@ -137,11 +136,11 @@ class _Notes:
             warnings.simplefilter("always")
             estimates = estimate_many(samples, estimator)
         for warning in caught:
-            if not issubclass(warning.category, MistworksWarning):
-                warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
-                continue
-            text = _COUNTED.sub("", str(warning.message))
-            self._of_estimates.setdefault(_NUMBERS.sub("", text), text)
+            message = warning.message
+            if isinstance(message, MistworksWarning):
+                self._of_estimates.setdefault(message.kind or message.text, message.text)
+            else:
+                warnings.warn_explicit(message, warning.category, warning.filename, warning.lineno)
         return estimates
 
     def warn(self) -> None:
@@ -157,10 +156,6 @@ class _Notes:
             warn(text)
         for text in self._of_estimates.values():
             warn(f"{text} (of some pairs)")
-
-
-_COUNTED = re.compile(r" \(\d+ of \d+ samples are such\)$")
-_NUMBERS = re.compile(r"[\d.,]+")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import pytest
 
 import mistworks
 from mistworks import Matrix, matrix
-from mistworks.errors import MistworksError, MistworksWarning
+from mistworks.errors import MistworksError, MistworksWarning, warn
 from mistworks.tables import matrix as module
 from tests.mistworks.estimation.test_estimator import POINT_ESTIMATOR
 from tests.support.stand_ins import GaussianStandIn
@@ -184,6 +184,19 @@ def test_warnings_of_pairs_come_once() -> None:
         found = matrix(repeated)
     assert len(caught) == 1
     assert found.n.loc["a", "b"] == 40
+
+
+def test_warnings_are_told_apart_by_their_kind_not_by_their_words() -> None:
+    class Grumbling(GaussianStandIn):
+        def estimate_many(self, pairs: Any) -> Any:
+            for text, kind in (("2 points", "few"), ("3 points", "few"), ("3 points", "odd"), ("hm", "")):
+                warn(text, kind, " (1 of 3 samples are such)")
+            return super().estimate_many(pairs)
+
+    with pytest.warns(MistworksWarning) as caught:
+        matrix(FRAME, model=Grumbling())
+    told = ["2 points (of some pairs)", "3 points (of some pairs)", "hm (of some pairs)"]
+    assert [str(each.message) for each in caught] == told
 
 
 def test_other_warnings_pass() -> None:
