@@ -1,12 +1,17 @@
-"""Frozen, validated configuration: unknown keys are refused, and each error is one sentence."""
+"""Frozen, validated configuration: unknown keys are refused, and errors name the key at fault."""
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from mistworks.errors import MistworksError
+
+# What pydantic says of a value, without what it says it got.
+_SHOULD = re.compile(r"\w+ should (.+?)(?: after validation)?(?:, (?:got|not|unable) .*)?$")
+_LONGEST = 80
 
 
 class FrozenConfig(BaseModel):
@@ -26,36 +31,42 @@ class FrozenConfig(BaseModel):
                 return cls.model_validate_json(values)
             return cls.model_validate(values)
         except ValidationError as error:
-            raise MistworksError(f"{cls.__name__}: {describe(error)}") from None
+            raise MistworksError(_describe(error, cls.__name__)) from None
 
     def canonical_json(self) -> str:
         """Return JSON that is equal if and only if configurations are: sorted keys, no white space."""
         return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
 
 
-def describe(error: ValidationError) -> str:
-    """Return one sentence per fault: its place, what was expected, and what it got."""
-    return "; ".join(_describe_fault(fault) for fault in error.errors(include_url=False))
+def _describe(error: ValidationError, what: str) -> str:
+    """Return up to three short sentences per fault: what was expected, what it got, what to do."""
+    return " ".join(_describe_fault(fault, what) for fault in error.errors(include_url=False))
 
 
-def _describe_fault(fault: Any) -> str:
-    where = ".".join(_printable(str(part)) for part in fault["loc"]) or "the configuration"
+def _describe_fault(fault: Any, what: str) -> str:
+    where = ".".join(_printable(str(part)) for part in fault["loc"])
+    place = f"{where} of {what}" if where else what
+    context = fault.get("ctx", {})
     match fault["type"]:
         case "extra_forbidden":
-            return f"{where} is not a known key; remove it or correct its spelling"
+            return f"Expected only known keys in {what}, got {where}. Remove it or correct its spelling."
         case "missing":
-            return f"{where} is missing; add it"
+            return f"Expected {where} in {what}, got none. Add it."
         case "union_tag_invalid":
-            tags, tag = fault["ctx"]["expected_tags"], fault["ctx"]["tag"]
-            return f"{where} is {tag!r}, which is unknown; choose one of {tags}"
+            kind, got, known = context["discriminator"], context["tag"], context["expected_tags"]
+            return f"Expected a known {kind} in {place}, got {got!r}. Choose one of {known}."
         case "union_tag_not_found":
-            return f"{where} lacks the key {fault['ctx']['discriminator']}, which says what it is; add it"
+            kind = context["discriminator"]
+            return f"Expected the key {kind} in {place}, which says what it is, got none. Add it."
         case "json_invalid":
-            return f"{where}: {_lower_first(fault['msg'])}; correct the JSON"
+            return f"Expected valid JSON for {what}, got: {context['error']}. Correct it."
         case "value_error":
-            return f"{where}: {fault['ctx']['error']}"
-        case _:
-            return f"{where}: {_lower_first(fault['msg'])}, got {fault['input']!r}"
+            return f"{str(context['error']).rstrip('.')} ({place})."
+    got = repr(fault["input"])
+    got = f"{got[:_LONGEST]}…" if len(got) > _LONGEST else got
+    if wanted := _SHOULD.match(fault["msg"]):
+        return f"Expected {place} to {wanted[1]}, got {got}. Correct it."
+    return f"Expected a valid {place}, got {got}: {_lower_first(fault['msg'])}. Correct it."
 
 
 def _lower_first(text: str) -> str:
@@ -66,4 +77,4 @@ def _printable(key: str) -> str:
     return key if key.isprintable() else ascii(key)
 
 
-__all__ = ["FrozenConfig", "describe"]
+__all__ = ["FrozenConfig"]

@@ -109,4 +109,4 @@ def read_project(file: Path) -> ProjectSpec:
     try:
         return ProjectSpec.parse(content)
     except MistworksError as error:
-        raise MistworksError(f"{file}: {error}") from None
+        raise MistworksError(f"{error} See {file}.") from None

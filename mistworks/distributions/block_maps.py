@@ -19,7 +19,7 @@ from mistworks.config import FrozenConfig
 from mistworks.dataset import FloatArray
 from mistworks.distributions.dispersion import Matrix
 from mistworks.distributions.priors import log_uniform
-from mistworks.errors import MistworksError
+from mistworks.extras import imported
 
 BlockMap = Callable[[FloatArray], FloatArray]
 """A map of a whole block, from shape (n, d) to (n, d′), invertible on the support of the block."""
@@ -211,13 +211,7 @@ class Flow:
         """
         import torch
 
-        try:
-            from zuko import flows
-        except ImportError:
-            raise MistworksError(
-                "Expected zuko for block maps of kind flow, but it is not installed. Run "
-                "`pip install 'mistworks[pipeline]'`, or set the weight of flow to 0."
-            ) from None
+        flows = imported("zuko.flows", "block maps whose weight of flow is not 0", "pipeline")
         kind, gain = list(_FLOWS)[rng.integers(len(_FLOWS))], rng.uniform(0.5, 1.25)
         # Initial weights come from the global generator of torch, whose state is restored.
         with torch.random.fork_rng(devices=[]):

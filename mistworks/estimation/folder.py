@@ -192,8 +192,8 @@ def read_config(folder: Path) -> ModelConfig:
         return ModelConfig.parse(values)
     except MistworksError as error:
         raise MistworksError(
-            f"Expected {path} of this version of Mistworks, got another ({error}). Load it with the version "
-            "that saved it, or train again."
+            f"Expected {path} of this version of Mistworks, got another ({str(error).rstrip('.')}). Load it "
+            "with the version that saved it, or train again."
         ) from None
 
 

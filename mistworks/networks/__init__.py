@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
+from mistworks.extras import how_to_install
 from mistworks.networks.config import (
     AnyNetworkConfig,
     NetworkConfig,
@@ -87,8 +88,8 @@ def predictor_of(config: AnyNetworkConfig, tensors: Mapping[str, FloatArray]) ->
         if error.name != "torch":
             raise
         raise MistworksError(
-            f"Expected torch for a network of kind {config.network}, which is not installed. Install it: pip "
-            "install 'mistworks[torch]'."
+            f"Expected torch for a network of kind {config.network}, which is not installed. "
+            f"{how_to_install('torch')}."
         ) from None
     predictor: Predictor = predictor_class.restored(config, tensors)
     return predictor

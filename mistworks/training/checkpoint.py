@@ -117,8 +117,8 @@ def read_checkpoint(folder: Path, identity: Identity) -> tuple[Checkpoint, dict[
         checkpoint = Checkpoint.parse(path.read_text())
     except (MistworksError, UnicodeDecodeError) as error:
         raise MistworksError(
-            f"Expected a checkpoint of this version of Mistworks in {path}, got another ({error}). Choose "
-            "another folder, or remove it."
+            f"Expected a checkpoint of this version of Mistworks in {path}, got another "
+            f"({str(error).rstrip('.')}). Choose another folder, or remove it."
         ) from None
     _require_same(checkpoint.identity, identity, folder)
     tensors_path = folder / checkpoint.tensors_file

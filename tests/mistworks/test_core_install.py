@@ -177,9 +177,7 @@ def test_a_network_that_needs_torch_tells_what_to_install(tmp_path: Path) -> Non
     ESTIMATOR.save(tmp_path / "model")
     done = run(NEEDS_TORCH, tmp_path / "model")
     assert done.returncode == 1
-    assert (
-        "which is not installed. Install it: pip install 'mistworks[torch]'" in done.stderr.splitlines()[-1]
-    )
+    assert "which is not installed. Run pip install '.[torch]' in the folder" in done.stderr.splitlines()[-1]
 
 
 def test_a_registered_estimator_tells_what_to_install() -> None:

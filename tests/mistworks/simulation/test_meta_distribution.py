@@ -230,7 +230,9 @@ def test_split_takes_another_count() -> None:
         meta_distribution=preset.splits["train"].meta_distribution, count=7
     )
     assert preset.split("train") == preset.splits["train"]
-    with pytest.raises(MistworksError, match="count: input should be greater than or equal to 1, got 0"):
+    with pytest.raises(
+        MistworksError, match="Expected count of SplitConfig to be greater than or equal to 1, got 0"
+    ):
         preset.split("train", 0)
     with pytest.raises(MistworksError, match=r"Expected one of the splits train, validation.*, got 'trian'"):
         preset.split("trian")  # type: ignore[arg-type]
@@ -239,24 +241,40 @@ def test_split_takes_another_count() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("colour", 1, "colour is not a known key; remove it or correct its spelling"),
-        ("members.0.wieght", 1, "members.0.wieght is not a known key"),
-        ("members.0.family.dispersion.rho", 1, "dispersion.dense.rho is not a known key"),
-        ("members.0.family", {"family": "gauss"}, "is 'gauss', which is unknown; choose one of 'normal'"),
-        ("members.0.family", {}, "members.0.family lacks the key 'family', which says what it is; add it"),
-        ("members.0.family.dispersion.structure", "full", "'full', which is unknown; choose one of 'dense'"),
+        (
+            "colour",
+            1,
+            "Expected only known keys in MetaDistribution, got colour. Remove it or correct its spelling.",
+        ),
+        ("members.0.wieght", 1, "Expected only known keys in MetaDistribution, got members.0.wieght"),
+        ("members.0.family.dispersion.rho", 1, "known keys in MetaDistribution, got .*dispersion.dense.rho"),
+        (
+            "members.0.family",
+            {"family": "gauss"},
+            "Expected a known 'family' in members.0.family of .*, got 'gauss'. Choose one of 'normal'",
+        ),
+        (
+            "members.0.family",
+            {},
+            "Expected the key 'family' in members.0.family of MetaDistribution, which says .*, got none. Add",
+        ),
+        ("members.0.family.dispersion.structure", "full", "got 'full'. Choose one of 'dense'"),
         ("members.0.transform", "cube", "got 'cube'. Choose one of base, asinh, halfcube"),
-        ("members.0.weight", 0, "weight: input should be greater than 0, got 0"),
-        ("members.0.weight", float("inf"), "weight: input should be .*, got inf"),
-        ("members.0.weight", 1e308, "weight: input should be less than or equal to"),
-        ("members", [], "members: tuple should have at least 1 item"),
-        ("design", {"design": "random"}, "design.random.n is missing; add it"),
-        ("design.n.high", 100_001, "Expected n ≤ 100,000, got 100,001"),
-        ("design.n.low", 0, "n.low: input should be greater than or equal to 1, got 0"),
+        ("members.0.weight", 0, "weight of MetaDistribution to be greater than 0, got 0"),
+        ("members.0.weight", float("inf"), "weight of MetaDistribution to be .*, got inf"),
+        ("members.0.weight", 1e308, "weight of MetaDistribution to be less than or equal to"),
+        ("members", [], "Expected members of MetaDistribution to have at least 1 item, got \\[\\]"),
+        ("design", {"design": "random"}, "Expected design.random.n in MetaDistribution, got none. Add it."),
+        (
+            "design.n.high",
+            100_001,
+            "Expected n ≤ 100,000, got 100,001. Lower it [(]design.random.n of MetaDistribution[)].",
+        ),
+        ("design.n.low", 0, "n.low of MetaDistribution to be greater than or equal to 1, got 0"),
         ("design.n.low", 21, "Expected low ≤ high, got low = 21, high = 20"),
-        ("design.n.low", 10.5, "n.low: input should be a valid integer"),
+        ("design.n.low", 10.5, "n.low of MetaDistribution to be a valid integer, got 10.5. Correct it."),
         ("dimensions.d.high", 513, "Expected a dimension ≤ 512, got 513"),
-        ("dimensions.d.low", 0, "d.low: input should be greater than or equal to 1, got 0"),
+        ("dimensions.d.low", 0, "d.low of MetaDistribution to be greater than or equal to 1, got 0"),
         ("dimensions.d.low", 1, "Expected dimension of student-2pair ≥ 2, got 1"),
         (
             "dimensions",
@@ -304,18 +322,18 @@ def test_elliptical_families_refuse_too_few_dimensions(family: type[NormalFamily
     ("content", "message"),
     [
         (b"\xff\xfe{}", "Expected JSON in UTF-8 in the preset"),
-        (b'{"splits": ', "invalid JSON: EOF while parsing .*; correct the JSON"),
-        (b"[]", "input should be an object"),
-        (b"{}", "splits is missing; add it; partition_size is missing; add it"),
+        (b'{"splits": ', "Expected valid JSON for Preset, got: EOF while parsing .*. Correct it."),
+        (b"[]", "Expected Preset to be an object, got"),
+        (b"{}", "Expected splits in Preset, got none. Add it. Expected partition_size in Preset, got none"),
         (
             b'{"splits": {"trian": {}}, "partition_size": 1}',
-            "input should be 'train', 'validation'.*got 'trian'",
+            "to be 'train', 'validation'.*got 'trian'. Correct it.",
         ),
         (
             b'{"splits": {}, "partition_size": 0}',
-            "partition_size: input should be greater than or equal to 1",
+            "Expected partition_size of Preset to be greater than or equal to 1, got 0",
         ),
-        (b'{"splits": {}, "partition_size": 1, "seed": 1}', "seed is not a known key"),
+        (b'{"splits": {}, "partition_size": 1, "seed": 1}', "Expected only known keys in Preset, got seed"),
     ],
 )
 def test_bad_preset_files_are_refused_in_one_sentence(content: bytes, message: str, tmp_path: Path) -> None:
@@ -512,11 +530,15 @@ def test_block_maps_change_the_sample_and_nothing_else() -> None:
         (
             "members.1.n",
             {"low": 2, "high": 3, "scale": "lin"},
-            "n.scale: input should be 'log', got 'lin'",
+            "n.scale of MetaDistribution to be 'log', got 'lin'",
         ),
-        ("members.1.block_maps", {"probability": 2}, "probability: input should be less than or equal to 1"),
+        (
+            "members.1.block_maps",
+            {"probability": 2},
+            "probability of MetaDistribution to be less than or equal to 1",
+        ),
         ("max_values", 79, "Expected max_values ≥ 80, the size of normal-dense .*, got 79"),
-        ("max_values", 0, "max_values: input should be greater than or equal to 1"),
+        ("max_values", 0, "max_values of MetaDistribution to be greater than or equal to 1"),
     ],
 )
 def test_bad_members_and_dimensions_are_refused(path: str, value: Any, message: str) -> None:
