@@ -29,6 +29,7 @@ from storage.evaluations.estimators import EstimatorReference, find_estimators
 from storage.evaluations.results import ResultStore
 from storage.evaluations.run_log import log_evaluation
 from storage.evaluations.suites import SuiteReference, find_suite, suite_of
+from storage.places.location import Location
 from tasks.evaluation import Pairing, evaluate_positions
 from tasks.jobs import Job
 from tasks.on_dask import run_on_dask
@@ -125,10 +126,10 @@ class EvaluationPlan(FrozenConfig):
         return named("evaluate", self._models, self._places)
 
     @property
-    def folders(self) -> list[str]:
+    def folders(self) -> list[Location]:
         """Local folders from which workers read estimators and datasets."""
         texts = [estimator.text.removesuffix(SUFFIX) for estimator in self.estimators] + self._places
-        return [text for text in texts if Path(text).is_dir()]
+        return [Location(text, path) for text in texts if (path := Path(text)).is_dir()]
 
     def pairings(self) -> "list[_Pairing]":
         """Pair each estimator with each suite, suites in the outer order."""
@@ -178,7 +179,7 @@ class _Pairing:
     def job(self, store: ResultStore) -> Job:
         """Return the work for Dask, without items if nothing is missing."""
         return Job(
-            Pairing(self.suite.reference, self.estimator, store.url),
+            Pairing(self.suite.reference, self.estimator, store.place),
             self.missing(store),
             lambda position: f"{self.estimator.label} on dataset {position} of {self.suite.suite.name}",
             lambda: self.missing(store),
@@ -265,7 +266,7 @@ def evaluate_in(
         if jobs:
             with progress("evaluate", computed) as report:
                 run_on_dask(
-                    evaluate_positions, jobs, "estimates", address, report, [store.url, *plan.folders]
+                    evaluate_positions, jobs, "estimates", address, report, [store.place, *plan.folders]
                 )
     evaluated = Evaluated(
         results=tuple(_labelled(pairing, store) for pairing in pairings),
@@ -303,7 +304,7 @@ def _labelled(pairing: _Pairing, store: ResultStore) -> Results:
         count = 0 if kept is None else len(kept)
         raise MistworksError(
             f"Expected {len(pairing.wanted):,} results of {pairing.estimator.label} on "
-            f"{pairing.suite.suite.name} at {store.url}, got {count:,}. Have all workers write to the same "
+            f"{pairing.suite.suite.name} at {store.place}, got {count:,}. Have all workers write to the same "
             "place."
         )
     return replace(kept, estimator=pairing.estimator.label)

@@ -22,10 +22,11 @@ from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
 from mistworks.simulation.splits import SplitName
-from storage.datasets.opening import create_store, open_store, to_be_completed
+from storage.datasets.opening import create_at, open_at, open_store, to_be_completed
 from storage.datasets.statistics import create_summaries
 from storage.datasets.store import Store
 from storage.datasets.verification import verify
+from storage.places.location import Location
 from tasks.generation import generate_partitions
 from tasks.jobs import Job
 from tasks.on_dask import check_cluster, run_on_dask
@@ -80,7 +81,7 @@ def generate(
         MistworksError: the configuration is invalid, the place holds something else or cannot be written, or
             a partition could not be generated.
     """
-    plan = plan_store(store, split, preset, count, seed, partition_size)
+    plan = plan_store(Location.parse(store), split, preset, count, seed, partition_size)
     require_room([plan])
     return make_store(plan, workspace or Workspace.of())
 
@@ -95,8 +96,8 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
     store = plan.existing()
     if store is not None and not store.missing():
         return _fill(store, [], None)
-    with _alike(workspace, plan.url) as address, one_writer(plan.url):
-        target = create_store(plan.url, plan.manifest)
+    with _alike(workspace, plan.place) as address, one_writer(plan.place):
+        target = create_at(plan.place, plan.manifest)
         return _fill(target, target.missing(), address)
 
 
@@ -126,17 +127,17 @@ def rebuild(opened: OpenedStore, partitions: str | None, workspace: Workspace) -
     Raises:
         MistworksError: see `regenerate`.
     """
-    url, number_of_partitions = opened.url, opened.store.manifest.partitions
+    place, number_of_partitions = opened.store.location, opened.store.manifest.partitions
     asked = None if partitions is None else parse_ranges(partitions, number_of_partitions)
-    with one_writer(url):
-        target = to_be_completed(open_store(url, read_only=False))
+    with one_writer(place):
+        target = to_be_completed(open_at(place, read_only=False))
         if asked is None:
             with progress(f"verify {target.manifest.split}", target.manifest.partitions) as report:
                 asked = verify(target, on_progress=report).faulty
         numbers = sorted({*asked, *target.missing()})
         if not numbers:
             return _fill(target, [], None)
-        with _alike(workspace, url) as address:
+        with _alike(workspace, place) as address:
             return _fill(target, numbers, address)
 
 
@@ -145,10 +146,10 @@ regenerate_opened = flow("regenerate", "regenerate-{opened.url}", checked=False)
 
 
 @contextmanager
-def _alike(workspace: Workspace, url: str) -> Iterator[str]:
+def _alike(workspace: Workspace, place: Location) -> Iterator[str]:
     """Return the address of a cluster whose machines all make partitions exactly as this one does."""
     with dask_cluster(workspace.dask_address, workspace.workers, generate_partitions.__module__) as address:
-        check_cluster(generate_partitions, address, [url])
+        check_cluster(generate_partitions, address, [place])
         yield address
 
 
@@ -165,14 +166,16 @@ def _fill(target: Store, numbers: list[int], dask_address: str | None) -> Genera
             create_summaries(target)
         url, split = target.url, target.manifest.split
         job = Job(
-            url,
+            target.location,
             numbers,
             lambda number: f"partition {number} of the store {url}",
             target.missing,
             target.is_done,
         )
         with progress(f"generate {split}", len(numbers)) as report:
-            run_on_dask(generate_partitions, [job], f"generate-{split}", dask_address, report, [url])
+            run_on_dask(
+                generate_partitions, [job], f"generate-{split}", dask_address, report, [target.location]
+            )
     after = target.partition_digests()
     return Generated(
         url=target.url,

@@ -23,7 +23,7 @@ from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation import AccuracyRow, metrics
 from mistworks.presets import TrainingPlan
 from mistworks.simulation.splits import SplitName
-from storage.datasets.opening import open_store
+from storage.datasets.opening import open_at
 from storage.datasets.store import Store
 from storage.places.folders import working_folder
 from storage.registry.lineage import RegisteredVersion
@@ -109,7 +109,7 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
     trained = train_planned(data, plan.training, workspace)
     prior_mean = float(data.train.index.mi.mean())
     measurement = plan_measurement(
-        trained.folder, [store for split, store in stores.items() if split not in _FITTED], workspace
+        trained.folder.url, [store for split, store in stores.items() if split not in _FITTED], workspace
     )
     evaluated = evaluate_planned(measurement, workspace, run_id=trained.run_id, prior_mean=prior_mean)
     accuracy = evaluated.accuracy(prior_mean)
@@ -133,7 +133,7 @@ pipeline_planned = flow("pipeline", "pipeline-{plan.title}", checked=False)(prod
 def _to_read(plan: StorePlan, generated: Generated) -> Store:
     """Return a store for reading, reopened only if this run has written to it."""
     store = None if generated.made else plan.existing()
-    return open_store(generated.url) if store is None else store
+    return open_at(plan.place) if store is None else store
 
 
 def _seconds(

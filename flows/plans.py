@@ -15,7 +15,7 @@ from mistworks.errors import MistworksError
 from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
-from storage.datasets.opening import find_manifest, open_store
+from storage.datasets.opening import find_manifest, open_at
 from storage.datasets.store import Store
 from storage.places.location import Location
 
@@ -36,12 +36,12 @@ class StorePlan(FrozenConfig):
     """A store to be generated or completed. In recorded parameters, a few facts stand for its manifest.
 
     Attributes:
-        url: its path or URL.
+        place: where it is.
         manifest: its manifest.
         preset: name of the preset that defines it.
     """
 
-    url: str
+    place: Location
     manifest: Manifest
     preset: str
     _opened: Store | None = PrivateAttr(None)
@@ -55,6 +55,11 @@ class StorePlan(FrozenConfig):
             "seed": self.manifest.root_seed,
         }
         return {"url": self.url, "preset": self.preset, **facts}
+
+    @property
+    def url(self) -> str:
+        """Its path or URL."""
+        return self.place.url
 
     @property
     def expected_bytes(self) -> int:
@@ -78,9 +83,9 @@ class StorePlan(FrozenConfig):
         Raises:
             MistworksError: the place holds something else, or cannot be read.
         """
-        if self._opened is None and (manifest := find_manifest(self.url)) is not None:
+        if self._opened is None and (manifest := find_manifest(self.place)) is not None:
             manifest.require_same(self.manifest, self.url)
-            self._opened = open_store(self.url)
+            self._opened = open_at(self.place)
         return self._opened
 
     def missing_bytes(self) -> int:
@@ -121,7 +126,7 @@ class PipelinePlan:
 
 
 def plan_store(
-    store: str,
+    place: Location,
     split: SplitName,
     preset: str,
     count: int | None = None,
@@ -131,7 +136,7 @@ def plan_store(
     """Plan the store of one split of a preset.
 
     Args:
-        store: path or URL.
+        place: where it is, or will be.
         split: train, validation, calibration, test-imd or test-oomd.
         preset: name of a preset, or path of a JSON file with one.
         count: number of datasets; the preset's if None.
@@ -142,7 +147,7 @@ def plan_store(
         MistworksError: the preset or the split is unknown, or a number is out of range.
     """
     chosen, name = _load_preset(preset)
-    return _plan_store(store, split, name, chosen, count=count, seed=seed, partition_size=partition_size)
+    return _plan_store(place, split, name, chosen, count=count, seed=seed, partition_size=partition_size)
 
 
 def plan_training(
@@ -196,7 +201,7 @@ def require_room(plans: Iterable[StorePlan]) -> None:
     """
     needed: dict[Path, int] = {}
     for plan in plans:
-        if (path := Location.parse(plan.url).path) is not None:
+        if (path := plan.place.path) is not None:
             disk = next(folder for folder in (path, *path.parents) if folder.exists())
             needed[disk] = needed.get(disk, 0) + plan.missing_bytes()
     for disk, size in needed.items():
@@ -216,7 +221,7 @@ def _load_preset(preset: str) -> "tuple[Preset, str]":
 
 
 def _plan_store(
-    store: str,
+    place: Location,
     split: SplitName,
     name: str,
     preset: "Preset",
@@ -232,7 +237,7 @@ def _plan_store(
         root_seed=seed,
         samples=split not in preset.statistics_only,
     )
-    return StorePlan(url=Location.parse(store).url, manifest=manifest, preset=name)
+    return StorePlan(place=place, manifest=manifest, preset=name)
 
 
 def _plan_training(

@@ -12,6 +12,7 @@ from flows.parameters import Where
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from storage.errors import StoreUnreachableError
+from storage.places.location import Location
 from storage.registry.lineage import CHAMPION, RegisteredVersion
 from storage.registry.promotion import ChampionMovedError, champion
 from storage.registry.versions import lookup
@@ -68,7 +69,9 @@ def _compare(reference: str, where: Workspace, *, force: bool) -> Comparison:
         return compare_with_nobody(reference, where.tracking_uri, str(error))
 
 
-def settle(version: RegisteredVersion, tracking_uri: str, stores: Sequence[str] = ()) -> RegisteredVersion:
+def settle(
+    version: RegisteredVersion, tracking_uri: str, stores: Sequence[Location] = ()
+) -> RegisteredVersion:
     """Let the gate decide about a newly registered version, unless it has. A refusal is no error.
 
     If another version becomes champion in the meantime, it is compared with that one.
@@ -90,7 +93,7 @@ def settle(version: RegisteredVersion, tracking_uri: str, stores: Sequence[str] 
     return _settle(version, tracking_uri, stores)
 
 
-def _settle(version: RegisteredVersion, tracking_uri: str, stores: Sequence[str]) -> RegisteredVersion:
+def _settle(version: RegisteredVersion, tracking_uri: str, stores: Sequence[Location]) -> RegisteredVersion:
     comparison = compare_with_champion(f"{version.name}/{version.version}", tracking_uri, stores)
     return _promoted(comparison, tracking_uri)
 

@@ -14,10 +14,11 @@ from flows.promote import settle
 from flows.workspace import Workspace
 from mistworks.evaluation import metrics
 from storage.datasets.catalogue import find_by_content
-from storage.datasets.opening import open_store
+from storage.datasets.opening import open_at, open_store
 from storage.datasets.store import Store
 from storage.evaluations.estimators import find_estimators, trained_estimator
 from storage.places.folders import fetch_folder
+from storage.places.location import Location
 from storage.registry.lineage import RegisteredVersion
 from storage.registry.promotion import champion
 from storage.registry.runs import find_run, training_record
@@ -52,14 +53,16 @@ def register(
     where = workspace or Workspace.of()
     record = training_record(where.tracking_uri, run_id)
     train, validation = (
-        find_by_content(reference.split, reference.content_hash, (reference.url, where.stores))
+        find_by_content(
+            reference.split, reference.content_hash, (Location.parse(reference.url), where.stores)
+        )
         for reference in (record.train, record.validation)
     )
     prior_mean = float(train.index.mi.mean())
     plan = plan_measurement(model, [validation], where)
     evaluated = evaluate_planned(plan, where, run_id=run_id, prior_mean=prior_mean)
     figures = metrics(evaluated.accuracy(prior_mean))
-    with fetch_folder(model) as folder:
+    with fetch_folder(Location.parse(model)) as folder:
         return settle_measured(Measured.of(folder, plan.estimators[0], record, figures), where)
 
 
@@ -114,13 +117,13 @@ def _validation_store(given: str | None, where: Workspace) -> Store:
         return open_store(given)
     if _versions(where.tracking_uri) and (present := champion(where.tracking_uri)) is not None:
         lineage = present.lineage
-        return find_by_content(
-            "validation", lineage.validation_hash, (lineage.validation_store, where.stores)
-        )
-    url = where.store("shipped", 0, f"validation-{SHIPPED_COUNT}")
-    plan = plan_store(url, "validation", "shipped", SHIPPED_COUNT)
+        recorded = Location.parse(lineage.validation_store)
+        return find_by_content("validation", lineage.validation_hash, (recorded, where.stores))
+    place = where.store("shipped", 0, f"validation-{SHIPPED_COUNT}")
+    plan = plan_store(place, "validation", "shipped", SHIPPED_COUNT)
     require_room([plan])
-    return open_store(generate_planned(plan, where).url)
+    generate_planned(plan, where)
+    return open_at(plan.place)
 
 
 def plan_measurement(folder: str, stores: Sequence[Store], workspace: Workspace) -> EvaluationPlan:

@@ -13,7 +13,7 @@ from flows.writers import forget_limit, one_writer
 from mistworks.errors import MistworksError
 from mistworks.presets import preset_name
 from mistworks.simulation.splits import SPLITS
-from storage.datasets.opening import ATTRIBUTE, find_manifest, open_store
+from storage.datasets.opening import ATTRIBUTE, find_manifest, open_at
 from storage.errors import ACCESS_ERRORS, reason
 from storage.places.location import Location
 from storage.registry.versions import versions
@@ -61,12 +61,12 @@ def _dated_seeds(workspace: Workspace, preset: str) -> list[int]:
     return [int(name) for name in names if _is_date(name)]
 
 
-def _folders(url: str) -> list[str]:
+def _folders(place: Location) -> list[str]:
     try:
-        listed = obstore.list_with_delimiter(Location.parse(url).object_store())
+        listed = obstore.list_with_delimiter(place.object_store())
     except ACCESS_ERRORS as error:
         raise MistworksError(
-            f"Expected to list the stores at {url}, got: {reason(error)}. Correct the path, or run "
+            f"Expected to list the stores at {place}, got: {reason(error)}. Correct the path, or run "
             "without keep."
         ) from None
     return [prefix.rstrip("/").rsplit("/", 1)[-1] for prefix in listed["common_prefixes"]]
@@ -82,43 +82,43 @@ def _is_date(text: str) -> bool:
 
 def _remove_night(workspace: Workspace, preset: str, seed: int, needed: set[str]) -> bool:
     """Remove the stores of one night unless one is needed. Return whether they were removed."""
-    urls = [workspace.store(preset, seed, split) for split in SPLITS]
+    places = [workspace.store(preset, seed, split) for split in SPLITS]
     try:
-        present = [url for url in urls if find_manifest(url) is not None]
-        if needed & {_content(url) for url in present}:
+        present = [place for place in places if find_manifest(place) is not None]
+        if needed & {_content(place) for place in present}:
             return False
-        for url in present:
-            with one_writer(url, wait=1.0):
-                _remove(url)
-            forget_limit(url)
+        for place in present:
+            with one_writer(place, wait=1.0):
+                _remove(place)
+            forget_limit(place)
     except (MistworksError, *ACCESS_ERRORS):
         # Stores that cannot be read, or are being written, are left to the next night.
         return False
-    if (path := Location.parse(urls[0]).path) is not None:
+    if (folder := places[0].parent.path) is not None:
         with suppress(OSError):
-            path.parent.rmdir()
+            folder.rmdir()
     return bool(present)
 
 
-def _content(url: str) -> str:
-    store = open_store(url)
+def _content(place: Location) -> str:
+    store = open_at(place)
     return "" if store.missing() else store.content_hash()
 
 
-def _remove(url: str) -> None:
+def _remove(place: Location) -> None:
     """Delete a store so that at any time an incomplete store remains, or none.
 
     In a bucket an empty ``zarr.json`` remains, as in a store whose creation was interrupted: some object
     stores go on listing empty folders, which would be taken for something other than a store.
     """
-    files = Location.parse(url).object_store()
+    files = place.object_store()
     paths = [str(entry["path"]) for batch in obstore.list(files) for entry in batch]
     paths = sorted(set(paths) - {_GROUP}, key=lambda path: (not path.startswith("partition_digest/c"), path))
     for start in range(0, len(paths), _BATCH):
         obstore.delete(files, paths[start : start + _BATCH])
-    if (path := Location.parse(url).path) is not None:
+    if place.path is not None:
         obstore.delete(files, _GROUP)
-        _remove_empty(path)
+        _remove_empty(place.path)
         return
     group = json.loads(bytes(obstore.get(files, _GROUP).bytes()))
     group["attributes"][ATTRIBUTE] = {"format": group["attributes"][ATTRIBUTE]["format"]}

@@ -126,9 +126,9 @@ def score_pairs(
         MistworksError: see `score`.
     """
     files, estimator = find_pairs(source), _one_estimator(model, workspace.tracking_uri)
-    url = _target(target, workspace)
-    claim_target(url, source)
-    folders = [_folder(url, file, estimator, levels) for file in files]
+    place = _target(target, workspace)
+    claim_target(place, source)
+    folders = [_folder(place, file, estimator, levels) for file in files]
     missing = {folder: parts for folder in folders if (parts := folder.missing())}
     if missing:
         jobs = [_job(Scoring(folder, estimator), parts) for folder, parts in missing.items()]
@@ -137,10 +137,10 @@ def score_pairs(
             dask_cluster(workspace.dask_address, workspace.workers, "tasks.scoring") as address,
             progress(f"score {estimator.label}", sum(map(len, missing.values()))) as report,
         ):
-            run_on_dask(score_parts, jobs, title, address, report, [files[0].url, url])
+            run_on_dask(score_parts, jobs, title, address, report, [files[0].place, place])
     return Scored(
         source=source,
-        target=url,
+        target=place.url,
         model=estimator.label,
         pairs=sum(sum(file.groups) for file in files),
         failures=sum(sum(folder.done().values()) for folder in folders),
@@ -155,13 +155,13 @@ def _one_estimator(model: str, tracking_uri: str) -> EstimatorReference:
     return references[0]
 
 
-def _target(target: str | None, workspace: Workspace) -> str:
-    chosen = target or os.environ.get(TARGET_VARIABLE) or f"{workspace.results}/scores"
-    return Location.parse(chosen.rstrip("/")).url
+def _target(target: str | None, workspace: Workspace) -> Location:
+    chosen = target or os.environ.get(TARGET_VARIABLE)
+    return Location.parse(chosen.rstrip("/")) if chosen else workspace.results / "scores"
 
 
 def _folder(
-    target: str, file: PairFile, estimator: EstimatorReference, levels: list[float]
+    target: Location, file: PairFile, estimator: EstimatorReference, levels: list[float]
 ) -> EstimateFolder:
     return EstimateFolder(target, file, estimator.label, estimator.version, tuple(sorted(set(levels))))
 

@@ -58,7 +58,7 @@ def summarise_store(opened: OpenedStore, workspace: Workspace) -> Summarised:
         MistworksError: see `summarise`.
     """
     started = time.monotonic()
-    with one_writer(opened.url):
+    with one_writer(opened.store.location):
         summaries = create_summaries(opened.store)
         numbers = summaries.missing()
         if numbers:
@@ -113,16 +113,16 @@ def make_readable(
 
 
 def _compute(summaries: SummaryStore, numbers: list[int], dask_address: str) -> None:
-    url, split = summaries.store.url, summaries.store.manifest.split
+    place, split = summaries.store.location, summaries.store.manifest.split
     job = Job(
-        url,
+        place,
         numbers,
-        lambda number: f"the statistics of partition {number} of the store {url}",
+        lambda number: f"the statistics of partition {number} of the store {place}",
         summaries.missing,
         summaries.is_marked,
     )
     with progress(f"statistics of {split}", len(numbers)) as report:
-        run_on_dask(summarise_partitions, [job], f"statistics-of-{split}", dask_address, report, [url])
+        run_on_dask(summarise_partitions, [job], f"statistics-of-{split}", dask_address, report, [place])
 
 
 __all__ = ["Summarised", "make_readable", "summarise", "summarise_all", "summarise_opened", "summarise_store"]

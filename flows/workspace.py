@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import ConfigDict, Field, field_serializer, field_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_serializer
 
 from flows.root import local_root
 from mistworks.config import FrozenConfig
@@ -32,6 +32,27 @@ def _default(name: str) -> Callable[[], Any]:
     return lambda: _defaults(local_root())[name]
 
 
+def _parse_place(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    if urlsplit(text).password is not None:
+        raise ValueError(
+            "Expected a URL without a password. Set the credentials of the object store in the "
+            "environment instead"
+        )
+    place = Location.parse(text)
+    return place if place.path is not None else Location(place.url.rstrip("/"), None)
+
+
+Place = Annotated[
+    Location,
+    BeforeValidator(_parse_place),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string"}),
+]
+"""A place that is given as text, and recorded as text."""
+
+
 class Workspace(FrozenConfig):
     """The places where a run reads and writes.
 
@@ -50,7 +71,7 @@ class Workspace(FrozenConfig):
     model_config = ConfigDict(validate_default=True)
 
     stores: Annotated[
-        str,
+        Place,
         Field(
             default_factory=_default("stores"),
             description=(
@@ -60,7 +81,7 @@ class Workspace(FrozenConfig):
         ),
     ]
     checkpoints: Annotated[
-        str,
+        Place,
         Field(
             default_factory=_default("checkpoints"),
             description=(
@@ -70,7 +91,7 @@ class Workspace(FrozenConfig):
         ),
     ]
     results: Annotated[
-        str,
+        Place,
         Field(
             default_factory=_default("results"),
             description="Path or URL below which evaluations are kept. Default: MISTWORKS_RESULTS.",
@@ -115,16 +136,6 @@ class Workspace(FrozenConfig):
         chosen = {name: value for name, value in given.items() if value is not None}
         return cls.parse({**_defaults(local_root(root)), **chosen})
 
-    @field_validator("stores", "checkpoints", "results")
-    @classmethod
-    def _place(cls, text: str) -> str:
-        if urlsplit(text).password is not None:
-            raise ValueError(
-                "Expected a URL without a password. Set the credentials of the object store in the "
-                "environment instead"
-            )
-        return Location.parse(text).url.rstrip("/")
-
     @field_serializer("tracking_uri", when_used="json")
     def _without_password(self, tracking_uri: str) -> str:
         return shown(tracking_uri)
@@ -133,9 +144,9 @@ class Workspace(FrozenConfig):
         """The same workspace on a Dask cluster that runs."""
         return self.model_copy(update={"dask_address": dask_address, "workers": None})
 
-    def store(self, preset: str, seed: int, split: str) -> str:
+    def store(self, preset: str, seed: int, split: str) -> Location:
         """Where the pipeline keeps the store of one split."""
-        return f"{self.stores}/{preset}-seed-{seed}/{split}.zarr"
+        return self.stores / f"{preset}-seed-{seed}/{split}.zarr"
 
 
 __all__ = ["Workspace"]

@@ -23,7 +23,7 @@ _WARN_AFTER_SECONDS = 2.0
 
 
 @contextmanager
-def one_writer(url: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
+def one_writer(place: Location, wait: float = WAIT_SECONDS) -> Iterator[None]:
     """Hold the only right to write to a store, against runs of all deployments; wait a while for it.
 
     It is held around the writing inside of a flow that is never retried as a whole: limits of flows and tasks
@@ -31,35 +31,34 @@ def one_writer(url: str, wait: float = WAIT_SECONDS) -> Iterator[None]:
     of one store write equal bytes, so that two of them waste time and harm nothing.
 
     Args:
-        url: of the store.
+        place: of the store.
         wait: seconds to wait while another run holds it.
 
     Raises:
         MistworksError: another run holds it, or a local path cannot be written.
     """
-    place = Location.parse(url)
     # Where there is a lock of files it tells at once, and is free at once when its holder dies.
     limited = place.path is None and not is_embedded()
-    with exclusive(url), _limit(place.url, wait) if limited else nullcontext():
+    with exclusive(place), _limit(place, wait) if limited else nullcontext():
         yield
 
 
-def forget_limit(url: str) -> None:
+def forget_limit(place: Location) -> None:
     """Remove the limit of a store that is gone; there may be none."""
-    if Location.parse(url).path is None and not is_embedded():
+    if place.path is None and not is_embedded():
         with get_client(sync_client=True) as client, suppress(ObjectNotFound):
-            client.delete_global_concurrency_limit_by_name(limit_of(url))
+            client.delete_global_concurrency_limit_by_name(limit_of(place))
 
 
-def limit_of(url: str) -> str:
+def limit_of(place: Location) -> str:
     """The name of the global limit of a store: readable, of the characters that are allowed, and its own."""
-    readable = "-".join(url.rstrip("/").split("/")[-2:]).replace(".zarr", "")
-    return f"store-{readable}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+    readable = "-".join(place.url.rstrip("/").split("/")[-2:]).replace(".zarr", "")
+    return f"store-{readable}-{hashlib.sha256(place.url.encode()).hexdigest()[:8]}"
 
 
 @contextmanager
-def _limit(url: str, wait: float) -> Iterator[None]:
-    name = limit_of(url)
+def _limit(place: Location, wait: float) -> Iterator[None]:
+    name = limit_of(place)
     # Of two that make it at once, one sees that it exists.
     with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):
         client.upsert_global_concurrency_limit_by_name(name, 1)
@@ -67,18 +66,18 @@ def _limit(url: str, wait: float) -> Iterator[None]:
         try:
             held.enter_context(_slot(name, min(wait, _WARN_AFTER_SECONDS)))
         except AcquireConcurrencySlotTimeoutError:
-            _warn(f"Another run writes to {url}; waiting up to {wait:.0f} s for it to end.")
-            _wait_for(held, name, url, wait)
+            _warn(f"Another run writes to {place}; waiting up to {wait:.0f} s for it to end.")
+            _wait_for(held, name, place, wait)
         yield
 
 
-def _wait_for(held: ExitStack, name: str, url: str, wait: float) -> None:
+def _wait_for(held: ExitStack, name: str, place: Location, wait: float) -> None:
     try:
         held.enter_context(_slot(name, wait))
     except AcquireConcurrencySlotTimeoutError:
         raise MistworksError(
-            f"Expected to be the only writer of {url}, got another run that holds the limit {name}. Wait for "
-            "it to end, then run again."
+            f"Expected to be the only writer of {place}, got another run that holds the limit {name}. Wait "
+            "for it to end, then run again."
         ) from None
 
 

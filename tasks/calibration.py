@@ -38,9 +38,9 @@ def calibrate_estimator(
     if (store := data.calibration) is None:
         return trained
     reference = data.reference("calibration", store)
-    training, _, model = trained.folder.rpartition("/")
+    training = trained.folder.parent
     with exclusive(training, "training folder"), working_folder(training) as work:
-        estimator = mistworks.load(work.path / model)
+        estimator = mistworks.load(work.path / trained.folder.name)
         text = f"{estimator.weights_sha256}\n{reference.content_hash}\n{seed}"
         name = f"calibrated-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         if not (work.path / name / CONFIG_FILE).exists():
@@ -50,7 +50,7 @@ def calibrate_estimator(
         calibration = read_config(work.path / name).calibration
     sha256 = "" if calibration is None else calibration.sha256
     log_calibration(tracking_uri, trained.run_id, reference, sha256)
-    return replace(trained, folder=f"{training}/{name}", calibration=reference)
+    return replace(trained, folder=training / name, calibration=reference)
 
 
 __all__ = ["calibrate_estimator"]

@@ -159,14 +159,14 @@ def no_workers(address: str, limits: Limits) -> MistworksError:
 
 
 def require_alike(
-    client: distributed.Client, step: Step, places: Sequence[str], limits: Limits, warn: Warn
+    client: distributed.Client, step: Step, places: Sequence[Location], limits: Limits, warn: Warn
 ) -> None:
     """Check the scheduler and every worker: their versions, and whether they see the local places.
 
     Args:
         client: client of the scheduler.
         step: the step that workers will run; they import its module.
-        places: paths and URLs that the workers read or write.
+        places: places that the workers read or write.
         limits: how long to wait for workers and for their answers.
         warn: called with a message when there is something to wait for.
 
@@ -228,7 +228,9 @@ def _question(module: str, probes: Mapping[str, str]) -> Callable[[], Answer]:
     return ask
 
 
-def _complaint(who: str, answer: Answer | Exception, probes: Mapping[str, tuple[str, str]]) -> str | None:
+def _complaint(
+    who: str, answer: Answer | Exception, probes: Mapping[str, tuple[Location, str]]
+) -> str | None:
     if isinstance(answer, Exception):
         return f"Expected the {who} to describe itself, got {_line(answer)}. Restart or remove it."
     host, description = answer
@@ -249,15 +251,15 @@ def _complaint(who: str, answer: Answer | Exception, probes: Mapping[str, tuple[
 
 
 @contextmanager
-def _probed(places: Sequence[str]) -> Iterator[dict[str, tuple[str, str]]]:
+def _probed(places: Sequence[Location]) -> Iterator[dict[str, tuple[Location, str]]]:
     """Create files that show whether a machine sees local places: by path, the place and the content."""
-    probes: dict[str, tuple[str, str]] = {}
+    probes: dict[str, tuple[Location, str]] = {}
     try:
         for place in places:
-            if (path := Location.parse(place).path) is not None:
+            if place.path is not None:
                 # Stores ignore files with this suffix.
                 name, text = f".mistworks-{secrets.token_hex(8)}.partial", secrets.token_hex(16)
-                probe = _nearest_folder(path) / name
+                probe = _nearest_folder(place.path) / name
                 # If nothing may be written, the step itself says so.
                 with suppress(OSError):
                     probe.write_text(text)

@@ -19,6 +19,7 @@ from distributed.scheduler import KilledWorker
 
 from mistworks.errors import MistworksError
 from storage.fingerprint import fingerprint
+from storage.places.location import Location
 from tasks.cluster import (
     Limits,
     Warn,
@@ -52,7 +53,7 @@ def dispatch(
     step: Step,
     jobs: Sequence[Job],
     address: str,
-    places: Sequence[str],
+    places: Sequence[Location],
     limits: Limits,
     report: Report,
     warn: Warn,
@@ -107,7 +108,7 @@ class _Run:
         self._losses = 0
         self._begun = False
 
-    def serve(self, client: distributed.Client, places: Sequence[str]) -> bool:
+    def serve(self, client: distributed.Client, places: Sequence[Location]) -> bool:
         """Work until all items are done or failed; return whether the scheduler was lost before.
 
         Raises:

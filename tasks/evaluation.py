@@ -7,6 +7,7 @@ from mistworks.evaluation.runner import run_chunk
 from storage.evaluations.estimators import EstimatorReference, open_estimator
 from storage.evaluations.results import ResultStore
 from storage.evaluations.suites import SuiteReference, open_suite
+from storage.places.location import Location
 from tasks.worker import Terms
 
 
@@ -17,12 +18,12 @@ class Pairing:
     Attributes:
         suite: the suite of datasets.
         estimator: the estimator to evaluate.
-        results: path or URL of the store of results.
+        results: where results are stored.
     """
 
     suite: SuiteReference
     estimator: EstimatorReference
-    results: str
+    results: Location
 
 
 def evaluate_positions(pairing: Pairing, positions: Sequence[int], terms: Terms) -> Iterator[int]:

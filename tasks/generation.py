@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
-from storage.datasets.opening import open_store
+from storage.datasets.opening import open_at
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import generate_and_summarise
+from storage.places.location import Location
 from tasks.statistics import summaries_to_write
 from tasks.worker import Terms
 
 
-def generate_partitions(url: str, numbers: Sequence[int], terms: Terms) -> Iterator[int]:
+def generate_partitions(place: Location, numbers: Sequence[int], terms: Terms) -> Iterator[int]:
     """Generate some partitions of a store, and skip those that are done.
 
     For a store without samples, statistics are computed in the same pass.
@@ -17,7 +18,7 @@ def generate_partitions(url: str, numbers: Sequence[int], terms: Terms) -> Itera
     Raises:
         MistworksError: a partition could not be generated. The message names it.
     """
-    store = open_store(url, read_only=False)
+    store = open_at(place, read_only=False)
     summaries = None if store.manifest.samples else summaries_to_write(store)
     for number in numbers:
         if summaries is None:

@@ -10,6 +10,7 @@ from prefect.exceptions import MissingContextError
 from prefect.logging import get_run_logger
 from prefect.utilities.annotations import quote
 
+from storage.places.location import Location
 from tasks.cancellation import cancellation
 from tasks.cluster import Limits, connected, quiet, require_alike
 from tasks.dispatch import Report, dispatch
@@ -20,7 +21,7 @@ __all__ = ["check_cluster", "run_on_dask"]
 
 
 def run_on_dask(
-    step: Step, jobs: Sequence[Job], title: str, address: str, report: Report, places: Sequence[str] = ()
+    step: Step, jobs: Sequence[Job], title: str, address: str, report: Report, places: Sequence[Location] = ()
 ) -> None:
     """Do all items on Dask, in a task of the calling flow.
 
@@ -30,7 +31,7 @@ def run_on_dask(
         title: name of the task run.
         address: address of the Dask scheduler.
         report: called with the number of items that are done.
-        places: paths and URLs that the workers read or write.
+        places: places that the workers read or write.
 
     Raises:
         MistworksError: the cluster cannot do it; or some items failed, raised once the others are done.
@@ -38,7 +39,7 @@ def run_on_dask(
     _run_on_dask(step, quote(jobs), title, address, report, quote(places), Limits.from_environment())
 
 
-def check_cluster(step: Step, address: str, places: Sequence[str] = ()) -> None:
+def check_cluster(step: Step, address: str, places: Sequence[Location] = ()) -> None:
     """Refuse a cluster that cannot do a step exactly as this machine would: see `require_alike`.
 
     Raises:
@@ -55,7 +56,7 @@ def _run_on_dask(
     title: str,
     address: str,
     report: Report,
-    places: Sequence[str],
+    places: Sequence[Location],
     limits: Limits,
 ) -> None:
     with cancellation() as is_cancelled:

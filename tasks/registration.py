@@ -18,6 +18,7 @@ from mistworks.estimation.estimator import Estimator
 from mistworks.estimation.folder import CARD_FILE
 from mistworks.evaluation.gate import Condition, Decision, GateConfig
 from storage.evaluations.estimators import EstimatorReference, trained_estimator
+from storage.places.location import Location
 from storage.registry.comparison import decide_between
 from storage.registry.lineage import MODEL, RegisteredVersion
 from storage.registry.promotion import champion, promote
@@ -168,7 +169,7 @@ def record_shipped(estimator: Estimator, validation: StoreReference, tracking_ur
 
 @retried
 def compare_with_champion(
-    reference: str, tracking_uri: str, stores: Sequence[str] = (), config: GateConfig | None = None
+    reference: str, tracking_uri: str, stores: Sequence[Location] = (), config: GateConfig | None = None
 ) -> Comparison:
     """Let the gate compare a version with the present champion.
 

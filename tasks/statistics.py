@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from storage.datasets.opening import open_store
+from storage.datasets.opening import open_at
 from storage.datasets.statistics import SummaryStore, create_summaries, summarise_partition
 from storage.datasets.store import Store
+from storage.places.location import Location
 from tasks.worker import Terms
 
 
@@ -23,13 +24,13 @@ def summaries_to_write(store: Store) -> SummaryStore:
     return create_summaries(store)
 
 
-def summarise_partitions(url: str, numbers: Sequence[int], _terms: Terms) -> Iterator[int]:
+def summarise_partitions(place: Location, numbers: Sequence[int], _terms: Terms) -> Iterator[int]:
     """Compute the statistics of some partitions of a store, and skip those that are done.
 
     Raises:
         MistworksError: a partition is missing or damaged. The message names it.
     """
-    summaries = summaries_to_write(open_store(url))
+    summaries = summaries_to_write(open_at(place))
     for number in numbers:
         summarise_partition(summaries, number)
         yield 1

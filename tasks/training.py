@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from mistworks.estimation.folder import CONFIG_FILE
 from mistworks.networks import AnyNetworkConfig
@@ -11,6 +12,7 @@ from mistworks.training import AnySource, CurvePoint, Progress, TrainingResult, 
 from storage.datasets.statistics import open_summaries
 from storage.datasets.store import Store
 from storage.places.folders import WorkingFolder, working_folder
+from storage.places.location import Location
 from storage.places.lock import exclusive
 from storage.registry.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
 from tasks.retries import retried
@@ -26,7 +28,7 @@ class Trained:
     """A finished training.
 
     Attributes:
-        folder: path or URL of the estimator, calibrated if a calibration store was given.
+        folder: folder of the estimator, calibrated if a calibration store was given.
         run_id: its MLflow run.
         train: the store it was trained on.
         validation: the store it was validated on.
@@ -38,7 +40,7 @@ class Trained:
         seconds: time taken by the steps of the optimiser, over all processes.
     """
 
-    folder: str
+    folder: Location
     run_id: str
     train: StoreReference
     validation: StoreReference
@@ -49,10 +51,14 @@ class Trained:
     datasets_per_second: float
     seconds: float
 
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return {**asdict(self), "folder": self.folder.url}
+
 
 @retried
 def train_estimator(
-    data: TrainingData, plan: TrainingPlan, checkpoints: str, tracking_uri: str, report: Report
+    data: TrainingData, plan: TrainingPlan, checkpoints: Location, tracking_uri: str, report: Report
 ) -> Trained:
     """Train a network on a store, or resume a training that was stopped.
 
@@ -61,7 +67,7 @@ def train_estimator(
     Args:
         data: the stores.
         plan: configuration of the network and of the training.
-        checkpoints: path or URL below which trainings are kept.
+        checkpoints: folder below which trainings are kept.
         tracking_uri: where the MLflow run is kept.
         report: called with the share of steps done.
 
@@ -74,7 +80,7 @@ def train_estimator(
     data_hash = "/".join(reference.content_hash for reference in references)
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
-    place = f"{checkpoints}/{key}"
+    place = checkpoints / key
     with (
         exclusive(place, "training folder"),
         working_folder(place) as folder,
@@ -102,7 +108,7 @@ def train_estimator(
         _record(result, run, folder)
     best = next(point for point in result.history if point.step == result.best_step)
     return Trained(
-        folder=f"{place}/{_MODEL}",
+        folder=place / _MODEL,
         run_id=run.run_id,
         train=references[0],
         validation=references[1],

@@ -37,10 +37,11 @@ def generate(
     """Make the store of one split; run again to resume. The training split of paper takes 22 GB."""
     from flows.plans import plan_store, require_room
     from flows.services import announce, dask_cluster, services
+    from storage.places.location import Location
 
     announce(root, preset)
     workspace = workspace_of(root, dask_address=dask_address, workers=workers)
-    plan = plan_store(store, split, preset, count, seed, partition_size)
+    plan = plan_store(Location.parse(store), split, preset, count, seed, partition_size)
     require_room([plan])
     with services(root, dask_cluster(dask_address, workers, "tasks.generation")) as address:
         from flows.generate import generate_planned

@@ -62,7 +62,7 @@ def train(
         trained = train_planned(data, plan, workspace)
     from flows.cli.console import print_json, print_trained
 
-    print_json(trained) if as_json else print_trained(trained)
+    print_json(trained.as_dict()) if as_json else print_trained(trained)
 
 
 @app.command()
@@ -117,4 +117,4 @@ def evaluate(
     if as_json:
         print_json([asdict(row) for row in evaluated.summary()])
     else:
-        print_evaluated(evaluated, workspace.results, report)
+        print_evaluated(evaluated, workspace.results.url, report)

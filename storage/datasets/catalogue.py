@@ -10,7 +10,7 @@ import obstore
 from obstore.store import ObjectStore
 
 from mistworks.errors import MistworksError
-from storage.datasets.opening import open_store
+from storage.datasets.opening import open_at
 from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, StoreUnreachableError, access_error
 from storage.places.location import Location, patiently
@@ -19,32 +19,32 @@ _DEPTH = 4
 _ROOT_FILE = "zarr.json"
 
 
-def find_by_content(split: str, content_hash: str, places: Sequence[str]) -> Store:
+def find_by_content(split: str, content_hash: str, places: Sequence[Location]) -> Store:
     """Return the first complete store of a split with a given content hash.
 
     Args:
         split: such as ``"validation"``.
         content_hash: of the store.
-        places: paths or URLs of stores, or of folders that contain stores, searched in this order.
+        places: stores, or folders that contain stores, searched in this order.
 
     Raises:
         StoreUnreachableError: no place that answers has it, and at least one place does not answer.
         MistworksError: no place has it. The message says what each place holds.
     """
-    failures: dict[str, MistworksError] = {}
-    for place in dict.fromkeys(Location.parse(place).url for place in places):
+    failures: dict[Location, MistworksError] = {}
+    for place in dict.fromkeys(places):
         try:
-            urls = list(stores_below(place))
+            below = list(stores_below(place))
         except MistworksError as error:
             failures[place] = error
             continue
-        if not urls:
+        if not below:
             failures[place] = MistworksError("no store")
-        for url in urls:
+        for each in below:
             try:
-                return _open_holding(url, split, content_hash)
+                return _open_holding(each, split, content_hash)
             except MistworksError as error:
-                failures[url] = error
+                failures[each] = error
     unreachable = any(isinstance(error, StoreUnreachableError) for error in failures.values())
     seen = (
         "; ".join(f"{place}: {str(error).rstrip('.')}" for place, error in failures.items())
@@ -56,30 +56,30 @@ def find_by_content(split: str, content_hash: str, places: Sequence[str]) -> Sto
     )
 
 
-def stores_below(place: str) -> Iterator[str]:
+def stores_below(place: Location) -> Iterator[Location]:
     """Yield the store at a place, or else the stores a few folders below it, in order of name.
 
     Raises:
         StoreUnreachableError: an object store does not answer.
         StoreRefusedError: an object store refuses the request.
     """
-    location = Location.parse(place)
     try:
-        if location.path is not None:
-            yield from (str(path) for path in _local(location.path, _DEPTH))
+        if place.path is not None:
+            yield from (Location(str(path), path) for path in _local(place.path, _DEPTH))
         else:
-            yield from _remote(location.url.rstrip("/"), location.object_store(), "", _DEPTH)
+            prefixes = _remote(place.object_store(), "", _DEPTH)
+            yield from (Location((place / prefix).url.rstrip("/"), None) for prefix in prefixes)
     except ACCESS_ERRORS as error:
         raise access_error(f"list the stores at {place}", error, "Check the path.") from error
 
 
-def _open_holding(url: str, split: str, content_hash: str) -> Store:
+def _open_holding(place: Location, split: str, content_hash: str) -> Store:
     """Open a store.
 
     Raises:
         MistworksError: it holds something else, is incomplete, or cannot be read.
     """
-    store = open_store(url)
+    store = open_at(place)
     if store.manifest.split != split:
         raise MistworksError(f"the {store.manifest.split} split")
     if (held := store.content_hash()) != content_hash:
@@ -97,16 +97,17 @@ def _local(folder: Path, depth: int) -> Iterator[Path]:
             yield from _local(folder / name, depth - 1)
 
 
-def _remote(url: str, files: ObjectStore, prefix: str, depth: int) -> Iterator[str]:
+def _remote(files: ObjectStore, prefix: str, depth: int) -> Iterator[str]:
+    """Yield the prefixes of stores; "" if there is one at the root."""
     listed = patiently(lambda: obstore.list_with_delimiter(files, prefix or None))
     root = f"{prefix}/{_ROOT_FILE}".lstrip("/")
     if root in {entry["path"] for entry in listed["objects"]} and _is_root(
         bytes(obstore.get(files, root).bytes())
     ):
-        yield f"{url}/{prefix}".rstrip("/")
+        yield prefix
     elif depth:
         for below in sorted(listed["common_prefixes"]):
-            yield from _remote(url, files, below, depth - 1)
+            yield from _remote(files, below, depth - 1)
 
 
 def _is_root(content: bytes) -> bool:

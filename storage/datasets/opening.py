@@ -21,6 +21,15 @@ _METADATA_ERRORS = (*ACCESS_ERRORS, ValueError, TypeError, KeyError)
 
 
 def create_store(url: str, manifest: Manifest) -> Store:
+    """Create an empty store at a path or URL, or open the existing one, like `create_at`.
+
+    Raises:
+        MistworksError: see `create_at`.
+    """
+    return create_at(Location.parse(url), manifest)
+
+
+def create_at(place: Location, manifest: Manifest) -> Store:
     """Create an empty store, or open the existing one if it has the same configuration.
 
     The manifest is written last, so an interrupted creation is simply repeated.
@@ -29,18 +38,17 @@ def create_store(url: str, manifest: Manifest) -> Store:
         MistworksError: the place cannot be written, holds something else, or holds part of this split made by
             other code.
     """
-    location = Location.parse(url)
-    if existing := _find_manifest(location):
-        existing.require_same(manifest, location.url)
-        return to_be_completed(_open_store(location, read_only=False))
-    with _making(location):
+    if existing := find_manifest(place):
+        existing.require_same(manifest, place.url)
+        return to_be_completed(open_at(place, read_only=False))
+    with _making(place):
         # Marks the place as ours, so that a later run may create the arrays again.
         mark: dict[str, Any] = {ATTRIBUTE: {"format": manifest.format}}
-        target = location.zarr_store(read_only=False)
+        target = place.zarr_store(read_only=False)
         group = zarr.open_group(target, mode="a", zarr_format=3, attributes=mark, use_consolidated=False)
         create_arrays(group, manifest)
         consolidate(target).update_attributes({ATTRIBUTE: manifest.model_dump(mode="json")})
-    return _open_store(location, read_only=False)
+    return open_at(place, read_only=False)
 
 
 def to_be_completed(store: Store) -> Store:
@@ -65,7 +73,7 @@ def to_be_completed(store: Store) -> Store:
     with _making(store.location):
         group = zarr.open_group(store.location.zarr_store(read_only=False), mode="r+")
         group.update_attributes({ATTRIBUTE: updated.model_dump(mode="json")})
-    return _open_store(store.location, read_only=False)
+    return open_at(store.location, read_only=False)
 
 
 @contextmanager
@@ -77,24 +85,29 @@ def _making(place: Location) -> Iterator[None]:
 
 
 def open_store(url: str, *, read_only: bool = True) -> Store:
+    """Open the store at a path or URL.
+
+    Raises:
+        MistworksError: there is no store, or it has another format version.
+    """
+    return open_at(Location.parse(url), read_only=read_only)
+
+
+def open_at(place: Location, *, read_only: bool = True) -> Store:
     """Open a store.
 
     Raises:
         MistworksError: there is no store, or it has another format version.
     """
-    return _open_store(Location.parse(url), read_only=read_only)
-
-
-def _open_store(location: Location, *, read_only: bool) -> Store:
-    manifest, url = _find_manifest(location), location.url
+    manifest, url = find_manifest(place), place.url
     if manifest is None:
         raise MistworksError(
             f"Expected a store at {url}, got none. Make one with `mistworks generate --store {url}`."
         )
     try:
-        target = location.zarr_store(read_only=read_only)
+        target = place.zarr_store(read_only=read_only)
         mode: Literal["r", "r+"] = "r" if read_only else "r+"
-        return patiently(lambda: Store(location, manifest, _open_group(target, mode)))
+        return patiently(lambda: Store(place, manifest, _open_group(target, mode)))
     except MistworksError:
         raise
     except _METADATA_ERRORS as error:
@@ -111,20 +124,16 @@ def _open_group(target: ZarrStore, mode: Literal["r", "r+"]) -> zarr.Group:
     return zarr.open_group(target, mode=mode, zarr_format=3, use_consolidated=False)
 
 
-def find_manifest(url: str) -> Manifest | None:
+def find_manifest(place: Location) -> Manifest | None:
     """Return the manifest of the store at a place; None if there is no store, or one without its manifest.
 
     Raises:
         MistworksError: the place cannot be read, holds something else, or holds a store of another format
             version.
     """
-    return _find_manifest(Location.parse(url))
-
-
-def _find_manifest(location: Location) -> Manifest | None:
-    url = location.url
+    url = place.url
     try:
-        target = location.zarr_store(read_only=True)
+        target = place.zarr_store(read_only=True)
         present = {name for name in entries(target) if not _is_leftover(name)}
         if not present:
             return None
@@ -174,4 +183,12 @@ def _is_leftover(name: str) -> bool:
     return name in {LOCK_NAME, PARTITION_LOCKS_NAME} or name.endswith(".partial")
 
 
-__all__ = ["ATTRIBUTE", "create_store", "find_manifest", "open_store", "to_be_completed"]
+__all__ = [
+    "ATTRIBUTE",
+    "create_at",
+    "create_store",
+    "find_manifest",
+    "open_at",
+    "open_store",
+    "to_be_completed",
+]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 from mistworks.baselines import BASELINES, GROUPS, Bootstrap, MutualInformationEstimator, Trained, baseline
 from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.errors import MistworksError
-from storage.places.location import Location
 from storage.registry import versions
-from storage.registry.models import is_folder, load_model
+from storage.registry.models import folder_of, load_model
 
 if TYPE_CHECKING:
     from mistworks.estimation.estimator import Estimator
@@ -110,16 +109,17 @@ def _parts(text: str) -> tuple[str, str]:
 def _find(text: str, tracking_uri: str) -> EstimatorReference:
     bare, suffix = _parts(text)
     exact, label = bare, bare
-    if bare not in BASELINES and is_folder(bare):
-        exact = Location.parse(bare).url
-    elif bare not in BASELINES:
-        if not versions.is_reference(bare):
+    if bare not in BASELINES:
+        if (folder := folder_of(bare)) is not None:
+            exact = folder.url
+        elif versions.is_reference(bare):
+            version = versions.lookup(bare, tracking_uri)
+            exact, label = version.uri, f"{version.name}/{version.version}"
+        else:
             raise MistworksError(
                 f"Expected a baseline ({', '.join([*GROUPS, *BASELINES])}), an existing folder, or a "
                 f"registered model such as mist@champion or mist/3, got {bare!r}."
             )
-        version = versions.lookup(bare, tracking_uri)
-        exact, label = version.uri, f"{version.name}/{version.version}"
     opened = _open(f"{exact}{suffix}", tracking_uri)
     reference = EstimatorReference(
         f"{exact}{suffix}", f"{label}{suffix}", tracking_uri, opened.name, opened.version, opened.slow

@@ -51,16 +51,15 @@ class ResultStore:
     """The results of evaluations in one place.
 
     Attributes:
-        url: an absolute local path, or a URL with a scheme.
+        place: where they are.
 
     Raises:
         MistworksError: the place cannot exist.
     """
 
-    def __init__(self, url: str) -> None:
-        self._location = Location.parse(url)
-        self.url = self._location.url
-        if (path := self._location.path) is not None:
+    def __init__(self, place: Location) -> None:
+        self.place = place
+        if (path := place.path) is not None:
             # Without creating it: reading must not need the right to write.
             there = next(folder for folder in (path, *path.parents) if folder.exists())
             if not there.is_dir():
@@ -70,7 +69,7 @@ class ResultStore:
 
     @cached_property
     def _files(self) -> "ObjectStore":
-        return self._location.object_store()
+        return self.place.object_store()
 
     def write(self, results: Results) -> None:
         """Add rows to the results.
@@ -100,7 +99,7 @@ class ResultStore:
             MistworksError: the place cannot be read.
         """
         key: Key = (suite, suite_version, estimator, estimator_version)
-        if self._location.path is not None and not self._location.path.exists():
+        if self.place.path is not None and not self.place.path.exists():
             return None
         try:
             listed = patiently(lambda: obstore.list(self._files, _folder(*key)).collect())
@@ -111,14 +110,14 @@ class ResultStore:
         for path, part in zip(paths, parts, strict=True):
             if part is None:
                 _log.warning(
-                    "%s/%s is damaged and its datasets are evaluated again. Delete it.", self.url, path
+                    "%s/%s is damaged and its datasets are evaluated again. Delete it.", self.place, path
                 )
         sound = [part for part in parts if part is not None]
         return join(sound) if sound else None
 
     def _failed(self, what: str, error: BaseException) -> MistworksError:
         advice = "Correct that, or choose another place for results."
-        return access_error(f"{what} the results at {self.url}", error, advice)
+        return access_error(f"{what} the results at {self.place}", error, advice)
 
 
 def to_parquet(parts: Sequence[Results]) -> bytes:

@@ -22,12 +22,12 @@ class WorkingFolder:
     """A local folder and the place where it is kept. Created by `working_folder`.
 
     Attributes:
-        url: where it is kept: an absolute local path, or a URL.
+        place: where it is kept.
         path: the local folder: the place itself, or a copy of the content of the URL.
     """
 
-    def __init__(self, url: str, path: Path, files: ObjectStore | None) -> None:
-        self.url = url
+    def __init__(self, place: Location, path: Path, files: ObjectStore | None) -> None:
+        self.place = place
         self.path = path
         self._files = files
         self._sent: dict[str, _Stamp] = {}
@@ -43,7 +43,7 @@ class WorkingFolder:
         if self._files is None:
             return
         files = self._files
-        with _naming(self.url, "read"):
+        with _naming(self.place, "read"):
             for entry in patiently(lambda: obstore.list(files).collect()):
                 target = self.path / PurePosixPath(entry["path"])
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class WorkingFolder:
             return
         present = self._stamps()
         changed = [name for name, stamp in present.items() if self._sent.get(name) != stamp]
-        with _naming(self.url, "write"):
+        with _naming(self.place, "write"):
             for name in sorted(changed, key=lambda name: (name.endswith(".json"), name)):
                 obstore.put(self._files, name, self.path / name)
             for name in self._gone:
@@ -84,41 +84,40 @@ class WorkingFolder:
 
 
 @contextmanager
-def _naming(url: str, how: str) -> Iterator[None]:
+def _naming(place: Location, how: str) -> Iterator[None]:
     try:
         yield
     except ACCESS_ERRORS as error:
-        raise access_error(f"{how} the folder {url}", error, "Free space here.") from error
+        raise access_error(f"{how} the folder {place}", error, "Free space here.") from error
 
 
 @contextmanager
-def working_folder(url: str) -> Iterator[WorkingFolder]:
+def working_folder(place: Location) -> Iterator[WorkingFolder]:
     """Open a folder to work in, with its present content. `WorkingFolder.save` keeps changes.
 
     Args:
-        url: local path or URL of the folder, which need not exist.
+        place: the folder, which need not exist.
 
     Raises:
         MistworksError: the place cannot be read.
     """
-    location = Location.parse(url)
-    if location.path is not None:
-        yield WorkingFolder(location.url, location.path, None)
+    if place.path is not None:
+        yield WorkingFolder(place, place.path, None)
         return
     with tempfile.TemporaryDirectory(prefix="mistworks-") as scratch:
-        folder = WorkingFolder(location.url, Path(scratch), location.object_store())
+        folder = WorkingFolder(place, Path(scratch), place.object_store())
         folder.fetch()
         yield folder
 
 
 @contextmanager
-def fetch_folder(url: str) -> Iterator[Path]:
-    """Provide a local, read-only copy of a folder at a path or URL.
+def fetch_folder(place: Location) -> Iterator[Path]:
+    """Provide a local, read-only copy of a folder.
 
     Raises:
         MistworksError: the place cannot be read.
     """
-    with working_folder(url) as folder:
+    with working_folder(place) as folder:
         yield folder.path
 
 

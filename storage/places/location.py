@@ -38,7 +38,7 @@ _CREDENTIALS = (
 
 @dataclass(frozen=True)
 class Location:
-    """A place for a store.
+    """A local path or the URL of a place in an object store, parsed where a person or a file names it.
 
     Attributes:
         url: an absolute local path, or a URL with a scheme.
@@ -48,9 +48,29 @@ class Location:
     url: str
     path: Path | None
 
+    def __str__(self) -> str:
+        return self.url
+
+    def __truediv__(self, name: str) -> "Location":
+        """Return the place that a relative path below this one names."""
+        return Location(f"{self.url.rstrip('/')}/{name}", None if self.path is None else self.path / name)
+
+    @property
+    def parent(self) -> "Location":
+        """The place that this one is directly below."""
+        if self.path is not None:
+            return Location(str(self.path.parent), self.path.parent)
+        return Location(self.url.rpartition("/")[0], None)
+
+    @property
+    def name(self) -> str:
+        """Its last part."""
+        return self.url.rpartition("/")[2]
+
     @classmethod
-    def parse(cls, url: str) -> "Location":
+    def parse(cls, place: str | Path) -> "Location":
         """Parse a path, a ``file://`` URL, or a URL that ``obstore.store.from_url`` understands."""
+        url = str(place)
         parts = urlsplit(url)
         if not parts.scheme or not url.startswith(f"{parts.scheme}://"):
             path = Path(url).expanduser().absolute()

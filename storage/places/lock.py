@@ -16,31 +16,30 @@ _PARTITION_LOCKS = 64
 
 
 @contextmanager
-def exclusive(url: str, what: str = "store") -> Iterator[None]:
+def exclusive(place: Location, what: str = "store") -> Iterator[None]:
     """Hold the exclusive right to write to a local directory, which is created if needed.
 
     Object stores have no such lock and need none: all writers of one manifest write the same bytes, each
     object is replaced atomically, and a partition is marked done last.
 
     Args:
-        url: the directory.
+        place: the directory.
         what: what it holds, for the messages.
 
     Raises:
         MistworksError: another process holds the lock, or the path cannot be written.
     """
-    path = Location.parse(url).path
-    if path is None:
+    if place.path is None:
         yield
         return
     try:
-        descriptor = _open(path / LOCK_NAME)
+        descriptor = _open(place.path / LOCK_NAME)
     except OSError as error:
         raise MistworksError(
-            f"Expected to write the {what} {url}, got: {error.strerror}. Choose a writable place."
+            f"Expected to write the {what} {place}, got: {error.strerror}. Choose a writable place."
         ) from None
     try:
-        _take(descriptor, url, what)
+        _take(descriptor, place, what)
         yield
     finally:
         os.close(descriptor)
@@ -72,13 +71,13 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
 
 
-def _take(descriptor: int, url: str, what: str) -> None:
+def _take(descriptor: int, place: Location, what: str) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.pread(descriptor, 100, 0).decode(errors="replace").strip() or "unknown"
         raise MistworksError(
-            f"Expected no other run to write the {what} {url}, got process {holder}. Wait for it to end, "
+            f"Expected no other run to write the {what} {place}, got process {holder}. Wait for it to end, "
             "then run again."
         ) from None
     # Only for the message, and not possible on a full disk.

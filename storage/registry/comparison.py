@@ -13,6 +13,7 @@ from mistworks.evaluation.suites.stored import StoredSuite
 from mistworks.evaluation.timing import time_share
 from storage.datasets.catalogue import find_by_content
 from storage.errors import StoreUnreachableError
+from storage.places.location import Location
 from storage.registry.lineage import RegisteredVersion
 from storage.registry.versions import load
 
@@ -23,7 +24,7 @@ def decide_between(
     challenger: RegisteredVersion,
     present: RegisteredVersion | None,
     tracking_uri: str,
-    stores: Sequence[str],
+    stores: Sequence[Location],
     config: GateConfig | None,
 ) -> Decision:
     """Let the gate decide between a version and the champion, if there is one.
@@ -67,7 +68,9 @@ def _on(samples: Sequence[tuple[FloatArray, FloatArray]], entrant: Trained) -> C
     return estimate
 
 
-def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[str]) -> list[StoredSuite]:
+def _validation_suites(
+    versions: Sequence[RegisteredVersion], stores: Sequence[Location]
+) -> list[StoredSuite]:
     """Find the validation splits of some versions, without repeats.
 
     Raises:
@@ -77,8 +80,9 @@ def _validation_suites(versions: Sequence[RegisteredVersion], stores: Sequence[s
     suites: list[StoredSuite] = []
     for content_hash, version in reversed(owners.items()):
         reference = f"{version.name}/{version.version}"
+        recorded = Location.parse(version.lineage.validation_store)
         try:
-            store = find_by_content("validation", content_hash, (version.lineage.validation_store, *stores))
+            store = find_by_content("validation", content_hash, (recorded, *stores))
         except StoreUnreachableError:
             raise
         except MistworksError as error:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from mistworks.estimation.estimator import Estimator
 
 
-def is_folder(name: str) -> bool:
-    """Whether a name is an existing local folder, or the URL of a folder."""
-    location = Location.parse(name)
-    return location.path.is_dir() if location.path is not None else not versions.is_reference(name)
+def folder_of(name: str) -> Location | None:
+    """Return the folder that a name stands for: an existing local one, or a URL; None for other names."""
+    place = Location.parse(name)
+    exists = place.path.is_dir() if place.path is not None else not versions.is_reference(name)
+    return place if exists else None
 
 
 def load_model(name: str, tracking_uri: str) -> "Estimator":
@@ -25,8 +26,8 @@ def load_model(name: str, tracking_uri: str) -> "Estimator":
     Raises:
         MistworksError: the folder, or the registered model, does not exist.
     """
-    if is_folder(name):
-        with fetch_folder(name) as folder:
+    if (place := folder_of(name)) is not None:
+        with fetch_folder(place) as folder:
             if not (folder / CONFIG_FILE).exists():
                 raise MistworksError(
                     f"Expected an estimator in {name}, got no {CONFIG_FILE}. Give the folder of an estimator."
@@ -40,4 +41,4 @@ def load_model(name: str, tracking_uri: str) -> "Estimator":
     return versions.load(name, tracking_uri)
 
 
-__all__ = ["is_folder", "load_model"]
+__all__ = ["folder_of", "load_model"]

@@ -45,7 +45,7 @@ class PairFile:
     """One file of pairs.
 
     Attributes:
-        url: URL of the folder that was searched.
+        place: the folder that was searched.
         path: path below that folder.
         size: in bytes.
         tag: identifies its content.
@@ -53,7 +53,7 @@ class PairFile:
         has_id: whether its rows have an identifier.
     """
 
-    url: str
+    place: Location
     path: str
     size: int
     tag: str
@@ -79,15 +79,16 @@ class PairFile:
         group, start, stop = self.parts[part]
         columns = ["x", "y", *([_ID] if self.has_id else [])]
         try:
-            files = Location.parse(self.url).object_store()
+            files = self.place.object_store()
             file = pq.ParquetFile(_RangeReader(files, self.path, self.size))
             batches = file.iter_batches(PAIRS_A_PART, row_groups=[group], columns=columns)
             table = pa.Table.from_batches(_rows(batches, start, stop)).select(columns)
         except ACCESS_ERRORS as error:
-            raise _unreachable(self.url, error) from error
+            raise _unreachable(self.place, error) from error
         except _ARROW_ERRORS as error:
             raise MistworksError(
-                f"Expected a sound Parquet file {self.path} in {self.url}, got: {reason(error)}. Restore it."
+                f"Expected a sound Parquet file {self.path} in {self.place}, got: {reason(error)}. Restore "
+                "it."
             ) from None
         return Pairs(sum(self.groups[:group]) + start, table)
 
@@ -127,11 +128,9 @@ def find_pairs(source: str) -> list[PairFile]:
     Raises:
         MistworksError: there are none, they cannot be read, or one has other columns.
     """
-    location = Location.parse(source.rstrip("/"))
-    folder, name = location.url, ""
-    if location.url.endswith(_SUFFIX) and (location.path is None or not location.path.is_dir()):
-        folder, _, name = location.url.rpartition("/")
-    place = Location.parse(folder)
+    place, name = Location.parse(source.rstrip("/")), ""
+    if place.url.endswith(_SUFFIX) and (place.path is None or not place.path.is_dir()):
+        place, name = place.parent, place.name
     if place.path is not None and not place.path.is_dir():
         raise _no_pairs(source)
     files = place.object_store()
@@ -146,7 +145,7 @@ def find_pairs(source: str) -> list[PairFile]:
     ]
     if not chosen:
         raise _no_pairs(source)
-    return [_described(place.url, files, entry) for entry in chosen]
+    return [_described(place, files, entry) for entry in chosen]
 
 
 @dataclass(frozen=True)
@@ -154,14 +153,14 @@ class EstimateFolder:
     """The folder of one estimator's estimates of the pairs of one file.
 
     Attributes:
-        target: path or URL of the whole target.
+        target: the whole target.
         file: the file of pairs.
         model: name of the estimator, such as ``"mist/3"``.
         version: version of its weights and calibration.
         levels: levels of the intervals.
     """
 
-    target: str
+    target: Location
     file: PairFile
     model: str
     version: str
@@ -225,20 +224,20 @@ class EstimateFolder:
 
     @property
     def _files(self) -> "ObjectStore":
-        return Location.parse(self.target).object_store()
+        return self.target.object_store()
 
     def _key(self, part: int) -> str:
         facts = [_FORMAT, self.file.tag, self.file.parts[part], self.version, self.levels]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def claim_target(target: str, source: str) -> None:
+def claim_target(target: Location, source: str) -> None:
     """Refuse a target that holds estimates of another source, whose files may have the same names.
 
     Raises:
         MistworksError: it does, or it cannot be written.
     """
-    files = Location.parse(target).object_store()
+    files = target.object_store()
     mine = Location.parse(source.rstrip("/")).url
     try:
         try:
@@ -327,25 +326,25 @@ def _dimensions(points: Any) -> set[int]:
     return set(np.diff(points.offsets.to_numpy()).tolist())
 
 
-def _described(url: str, files: "ObjectStore", entry: Any) -> PairFile:
+def _described(place: Location, files: "ObjectStore", entry: Any) -> PairFile:
     path = str(entry["path"])
     try:
         file = pq.ParquetFile(_RangeReader(files, path, int(entry["size"])))
         schema, metadata = file.schema_arrow, file.metadata
     except ACCESS_ERRORS as error:
-        raise _unreachable(url, error) from error
+        raise _unreachable(place, error) from error
     except _ARROW_ERRORS as error:
         raise MistworksError(
-            f"Expected Parquet in {path} of {url}, got: {reason(error)}. Correct or remove it."
+            f"Expected Parquet in {path} of {place}, got: {reason(error)}. Correct or remove it."
         ) from None
     for name in ("x", "y"):
         if name not in schema.names or not _is_list(schema.field(name).type):
             raise MistworksError(
-                f"Expected a column {name} of lists in {path} of {url}, got the columns "
+                f"Expected a column {name} of lists in {path} of {place}, got the columns "
                 f"{', '.join(schema.names)}. Store the points of each pair as lists."
             )
     return PairFile(
-        url,
+        place,
         path,
         int(entry["size"]),
         f"{entry['size']}-{entry['e_tag']}",
@@ -358,8 +357,8 @@ def _no_pairs(source: str) -> MistworksError:
     return MistworksError(f"Expected Parquet files at {source}, got none. Correct the path or URL.")
 
 
-def _unreachable(url: str, error: BaseException) -> MistworksError:
-    return access_error(f"use the place {url}", error, "Correct it, then run again.")
+def _unreachable(place: Location | str, error: BaseException) -> MistworksError:
+    return access_error(f"use the place {place}", error, "Correct it, then run again.")
 
 
 __all__ = ["PAIRS_A_PART", "EstimateFolder", "PairFile", "Pairs", "claim_target", "find_pairs"]

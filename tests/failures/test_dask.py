@@ -165,7 +165,9 @@ def test_a_run_that_ends_leaves_no_work(
     assert generation.marked() <= at_signal + 2
     assert generation.again() == whole_hash
     lines = err.strip().splitlines() or ["nothing"]
-    observe(f"{number.name} to a run on a Dask cluster", seen=lines[-1], afterwards="no work left; same hash")
+    ended = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted", signal.SIGKILL: "killed"}[number]
+    failure = f"a run on a Dask cluster {ended} ({number.name})"
+    observe(failure, seen=lines[-1], afterwards="no work left; same hash")
 
 
 def test_a_run_is_cancelled_in_prefect(cluster: Cluster, tmp_path: Path, api: str, observe: Observe) -> None:

@@ -125,7 +125,11 @@ def test_a_run_outlives_it(
     url = f"s3://mistworks/stores/{failure.name.replace(' ', '-').replace(',', '')}.zarr"
     arguments = ["--preset", "tiny", "--count", str(COUNT), "--partition-size", str(SIZE)]
     run = Run("generate", "--store", url, *arguments, root=tmp_path, environment=topology.environment)
-    until(lambda: run.process.poll() is not None or (find_manifest(url) and len(marks(url)) >= 5))
+    until(
+        lambda: (
+            run.process.poll() is not None or (find_manifest(Location.parse(url)) and len(marks(url)) >= 5)
+        )
+    )
     assert run.process.poll() is None, run.end()
     before = marks(url)
     failure.provoke(topology)
@@ -170,7 +174,7 @@ def test_no_workers_is_an_error_in_the_time_set(topology: Topology, tmp_path: Pa
     assert (code, "Traceback" in err) == (1, False)
     assert "worker" in last
     assert time.monotonic() - started < 90
-    assert find_manifest("s3://mistworks/stores/no-workers.zarr") is None
+    assert find_manifest(Location.parse("s3://mistworks/stores/no-workers.zarr")) is None
     observe("no Dask workers", seen=last, afterwards="nothing was made")
 
 

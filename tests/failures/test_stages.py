@@ -38,7 +38,7 @@ class Interruption:
 
 
 INTERRUPTIONS = (
-    Interruption("generate", "flows.generate:create_store", "after"),
+    Interruption("generate", "flows.generate:create_at", "after"),
     Interruption("summarise", "flows.summarise:create_summaries", "after"),
     Interruption("train", "mistworks.training.trainer:write_checkpoint", "after"),
     Interruption("calibrate", "tasks.calibration:calibrate", "after"),
@@ -108,9 +108,10 @@ def test_killed_in_every_step_then_finished(
         code, last = interrupt(at, number, preset, tmp_path, api)
         assert code == (-9 if number == signal.SIGKILL else 143), (at.step, last)
     finished(preset, tmp_path, api, undisturbed)
+    ended = "killed" if number == signal.SIGKILL else "terminated"
     for at in INTERRUPTIONS:
         observe(
-            f"{number.name} of the run while it is to {at.step}",
+            f"a pipeline {ended} ({number.name}) in the step {at.step}",
             seen=f"the run ends with status {-9 if number == signal.SIGKILL else 143}",
             afterwards="run again: same hash, same weights, one version, one finished MLflow run",
         )

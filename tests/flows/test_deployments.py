@@ -18,6 +18,7 @@ from flows.parameters import run_name
 from flows.progress import progress
 from flows.writers import forget_limit, limit_of, one_writer
 from mistworks.errors import MistworksError
+from storage.places.location import Location
 from tests.support.commands import InProcess
 from tests.support.prefect_server import Server, prefect_server
 
@@ -74,7 +75,10 @@ class TestFile:
         ("text", "message"),
         [
             ("name: [", "Expected YAML in"),
-            ("name: x\npull: []\ndeployments: [{name: y}]", "entrypoint is missing"),
+            (
+                "name: x\npull: []\ndeployments: [{name: y}]",
+                "Expected deployments.0.entrypoint in ProjectSpec, got none. Add it.",
+            ),
             ("name: x\npull: [{step: {}}]\ndeployments: []", "pull"),
         ],
     )
@@ -232,36 +236,38 @@ class TestArtifacts:
 
 class TestOneWriter:
     def test_a_second_writer_waits_and_is_then_refused(self, api: Server, tmp_path: Path) -> None:
-        url = "s3://bucket/stores/tiny/train.zarr"
+        place = Location.parse("s3://bucket/stores/tiny/train.zarr")
         with (
-            one_writer(url),
+            one_writer(place),
             pytest.raises(MistworksError, match=r"Expected to be the only writer of s3://.*Wait for it"),
-            one_writer(url, wait=1.0),
+            one_writer(place, wait=1.0),
         ):
             pass
-        with one_writer(url, wait=1.0):
+        with one_writer(place, wait=1.0):
             pass
-        with one_writer("s3://bucket/other.zarr"), one_writer(url):
+        with one_writer(Location.parse("s3://bucket/other.zarr")), one_writer(place):
             pass
 
     def test_the_limit_of_a_store_that_is_gone_goes(self, api: Server) -> None:
-        url = "s3://bucket/gone.zarr"
-        with one_writer(url):
+        place = Location.parse("s3://bucket/gone.zarr")
+        with one_writer(place):
             pass
-        forget_limit(url)
-        forget_limit(url)
+        forget_limit(place)
+        forget_limit(place)
         names = {limit["name"] for limit in api.post("/v2/concurrency_limits/filter").json()}
-        assert limit_of(url) not in names
+        assert limit_of(place) not in names
 
     def test_on_a_disk_it_is_refused_at_once(self, api: Server, tmp_path: Path) -> None:
-        url = str(tmp_path / "train.zarr")
+        place = Location.parse(tmp_path / "train.zarr")
         with (
-            one_writer(url),
+            one_writer(place),
             pytest.raises(MistworksError, match="Expected no other run to write"),
-            one_writer(url),
+            one_writer(place),
         ):
             pass
 
     def test_limits_are_named_so_that_people_know_them(self) -> None:
-        assert limit_of("s3://bucket/stores/tiny-seed-0/train.zarr").startswith("store-tiny-seed-0-train-")
-        assert limit_of("/a/b/train.zarr") != limit_of("/c/b/train.zarr")
+        assert limit_of(Location.parse("s3://bucket/stores/tiny-seed-0/train.zarr")).startswith(
+            "store-tiny-seed-0-train-"
+        )
+        assert limit_of(Location.parse("/a/b/train.zarr")) != limit_of(Location.parse("/c/b/train.zarr"))

@@ -43,6 +43,7 @@ from storage.datasets.partitions import generate_partition
 from storage.evaluations.estimators import EstimatorReference, find_estimators, open_estimator
 from storage.evaluations.results import ResultStore
 from storage.evaluations.suites import SuiteReference, find_suite, open_suite
+from storage.places.location import Location
 from tasks.cluster import Limits
 from tests.support.sources import MemorySource
 
@@ -279,7 +280,7 @@ def test_what_means_something_only_together_is_chosen_together() -> None:
 def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
     suite = grid(sizes=(10, 12, 15, 17))
     for number, estimator in enumerate((Failing(name="mist/3+bootstrap"), Correlation(name=".."))):
-        store = ResultStore(str(tmp_path / f"results {number}"))
+        store = ResultStore(Location.parse(tmp_path / f"results {number}"))
         whole = run_chunk(estimator, suite, range(len(suite)))
         store.write(whole[:7])
         store.write(whole[7:])
@@ -292,7 +293,7 @@ def test_results_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 
 def test_versions_and_names_are_kept_apart(tmp_path: Path) -> None:
-    store, suite = ResultStore(str(tmp_path)), grid()
+    store, suite = ResultStore(Location.parse(tmp_path)), grid()
     whole = run_chunk(Correlation(), suite, range(len(suite)))
     variants = [
         whole,
@@ -314,7 +315,7 @@ def test_versions_and_names_are_kept_apart(tmp_path: Path) -> None:
 def test_a_damaged_file_is_left_out_and_told(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
-    store, suite = ResultStore(str(tmp_path)), grid()
+    store, suite = ResultStore(Location.parse(tmp_path)), grid()
     whole = run_chunk(Correlation(), suite, range(len(suite)))
     store.write(whole[:5])
     store.write(whole[5:])
@@ -331,13 +332,13 @@ def test_a_damaged_file_is_left_out_and_told(
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(MistworksError, match=r"Expected a folder for results at .*, got a file at .*file\."):
-        ResultStore(str(tmp_path / "file" / "results"))
+        ResultStore(Location.parse(tmp_path / "file" / "results"))
     with pytest.raises(MistworksError, match="Expected a path or a URL"):
-        ResultStore("nope://bucket/results")
+        ResultStore(Location.parse("nope://bucket/results"))
 
 
 def test_reading_results_makes_nothing(tmp_path: Path) -> None:
-    assert ResultStore(str(tmp_path / "results")).read("suite", "1", "estimator", "1") is None
+    assert ResultStore(Location.parse(tmp_path / "results")).read("suite", "1", "estimator", "1") is None
     assert list(tmp_path.iterdir()) == []
 
 
@@ -427,7 +428,7 @@ def test_tasks_whose_time_is_up_leave_the_rest_to_others(
 
 
 def test_what_an_interrupted_run_did_is_kept_and_what_is_damaged_is_made_again(stage: Stage) -> None:
-    store = ResultStore(str(stage.place / "evaluations"))
+    store = ResultStore(Location.parse(stage.place / "evaluations"))
     store.write(run_chunk(Correlation(), grid(), [1, 5, 6]))
     store.write(run_chunk(Correlation(), grid(), [2, 3]))
     next(path for path in stage.place.rglob("*.parquet") if path.name.startswith("0000002")).write_bytes(b"")

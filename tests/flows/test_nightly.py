@@ -18,7 +18,7 @@ from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from mistworks.presets import load_preset
 from storage.datasets.manifest import Manifest
-from storage.datasets.opening import create_store, find_manifest, open_store
+from storage.datasets.opening import create_at, find_manifest, open_at
 from storage.datasets.partitions import generate_partition
 from storage.places.location import Location
 from storage.registry.lineage import Lineage, RegisteredVersion
@@ -88,12 +88,12 @@ class TestRetention:
     @staticmethod
     def night(workspace: Workspace, seed: int, preset: str = "tiny") -> str:
         """The content hash of the store of one night."""
-        url = workspace.store(preset, seed, "train")
+        place = workspace.store(preset, seed, "train")
         split = load_preset("tiny").split("train", 8)
-        store = create_store(url, Manifest.of("train", split, partition_size=4, root_seed=seed))
+        store = create_at(place, Manifest.of("train", split, partition_size=4, root_seed=seed))
         for number in store.missing():
             generate_partition(store, number)
-        return open_store(url).content_hash()
+        return open_at(place).content_hash()
 
     @staticmethod
     def registered(monkeypatch: pytest.MonkeyPatch, *found: RegisteredVersion) -> None:
@@ -109,27 +109,27 @@ class TestRetention:
             version(2, train_hash=hashes[20260102]),
         )
         assert remove_old_nights(workspace, "tiny", 20260104, keep=2) == [20260102]
-        left = {path.name for path in Path(workspace.stores).iterdir()}
+        left = {path.name for path in Path(workspace.stores.url).iterdir()}
         assert left == {"tiny-seed-20260101", "tiny-seed-20260103", "tiny-seed-20260104"}
         for seed in (20260101, 20260103, 20260104):
-            assert open_store(workspace.store("tiny", seed, "train")).content_hash() == hashes[seed]
+            assert open_at(workspace.store("tiny", seed, "train")).content_hash() == hashes[seed]
 
     def test_nights_in_a_bucket_are_removed_as_well(
         self, workspace: Workspace, object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name, value in s3_environment(object_store.endpoint).items():
             monkeypatch.setenv(name, value)
-        there = workspace.model_copy(update={"stores": f"s3://{BUCKET}/nights"})
+        there = workspace.model_copy(update={"stores": Location.parse(f"s3://{BUCKET}/nights")})
         self.registered(monkeypatch)
         for seed in (20260101, 20260102):
             self.night(there, seed)
         assert remove_old_nights(there, "tiny", 20260102, keep=1) == [20260101]
         assert find_manifest(there.store("tiny", 20260101, "train")) is None
-        left = Location.parse(there.store("tiny", 20260101, "train")).object_store()
+        left = there.store("tiny", 20260101, "train").object_store()
         assert [entry["path"] for batch in obstore.list(left) for entry in batch] == ["zarr.json"]
         # It may be made again.
         self.night(there, 20260101)
-        assert open_store(there.store("tiny", 20260102, "train")).missing() == []
+        assert open_at(there.store("tiny", 20260102, "train")).missing() == []
 
     def test_what_is_not_an_earlier_night_of_the_preset_is_left_alone(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
@@ -137,12 +137,12 @@ class TestRetention:
         self.registered(monkeypatch)
         for seed, preset in ((7, "tiny"), (20261399, "tiny"), (20260101, "quick"), (20270101, "tiny")):
             self.night(workspace, seed, preset)
-        foreign = Path(workspace.stores) / "tiny-seed-20260101"
+        foreign = Path(workspace.stores.url) / "tiny-seed-20260101"
         foreign.mkdir()
         (foreign / "notes.txt").write_text("mine")
         assert remove_old_nights(workspace, "tiny", 20260601, keep=1) == []
         assert (foreign / "notes.txt").read_text() == "mine"
-        assert len(list(Path(workspace.stores).iterdir())) == 5
+        assert len(list(Path(workspace.stores.url).iterdir())) == 5
 
     def test_a_store_that_another_run_writes_to_is_left_alone(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
@@ -151,10 +151,10 @@ class TestRetention:
 
         self.registered(monkeypatch)
         self.night(workspace, 20260101)
-        url = workspace.store("tiny", 20260101, "train")
-        with exclusive(url):
+        place = workspace.store("tiny", 20260101, "train")
+        with exclusive(place):
             assert remove_old_nights(workspace, "tiny", 20260601, keep=1) == []
-        assert find_manifest(url) is not None
+        assert find_manifest(place) is not None
         assert remove_old_nights(workspace, "tiny", 20260601, keep=1) == [20260101]
 
 

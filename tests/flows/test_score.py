@@ -60,7 +60,7 @@ def source(tmp_path: Path) -> Path:
 def folder_of(
     file: PairFile, target: Path | str, reference: EstimatorReference, *levels: float
 ) -> EstimateFolder:
-    return EstimateFolder(str(target), file, "mist/3", reference.version, levels or (0.9,))
+    return EstimateFolder(Location.parse(target), file, "mist/3", reference.version, levels or (0.9,))
 
 
 def score_file(file: PairFile, target: Path | str, reference: EstimatorReference) -> Any:
@@ -180,8 +180,8 @@ class TestResumption:
         obstore.put(files, "a.parquet", (source / "a.parquet").read_bytes())
         (file,) = find_pairs(f"s3://{BUCKET}/pairs")
         target = f"s3://{BUCKET}/scores"
-        claim_target(target, file.url)
-        claim_target(target, file.url)
+        claim_target(Location.parse(target), file.place.url)
+        claim_target(Location.parse(target), file.place.url)
         folder = score_file(file, target, reference)
         assert (folder.missing(), folder.done()) == ([], {0: 0, 1: 0, 2: 0})
 
@@ -205,10 +205,10 @@ class TestRefusals:
             find_pairs(str(tmp_path))
 
     def test_a_target_of_another_source(self, tmp_path: Path) -> None:
-        claim_target(str(tmp_path / "out"), str(tmp_path / "one"))
-        claim_target(str(tmp_path / "out"), f"{tmp_path}/one/")
+        claim_target(Location.parse(tmp_path / "out"), str(tmp_path / "one"))
+        claim_target(Location.parse(tmp_path / "out"), f"{tmp_path}/one/")
         with pytest.raises(MistworksError, match=r"which holds estimates of .*one\. Choose another"):
-            claim_target(str(tmp_path / "out"), str(tmp_path / "two"))
+            claim_target(Location.parse(tmp_path / "out"), str(tmp_path / "two"))
 
 
 def test_without_a_source_there_is_nothing_to_do_and_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,6 +25,7 @@ from mistworks.presets import PRESETS
 from storage.datasets.opening import create_store
 from storage.datasets.partitions import generate_partition
 from storage.evaluations.estimators import find_estimators
+from storage.places.location import Location
 from storage.registry.revision import CodeRevision
 from storage.registry.runs import StoreReference, TrainingRecord
 from tasks.registration import SHIPPED_FOLDER, Measured
@@ -47,12 +48,13 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_everything_lies_below_the_root_if_nothing_else_is_said(tmp_path: Path) -> None:
     workspace = Workspace.of(tmp_path)
-    assert workspace.stores == str(tmp_path / "stores")
-    assert workspace.checkpoints == str(tmp_path / "training")
-    assert workspace.results == str(tmp_path / "evaluations")
+    assert workspace.stores.path == tmp_path / "stores"
+    assert workspace.checkpoints.path == tmp_path / "training"
+    assert workspace.results.path == tmp_path / "evaluations"
     assert workspace.tracking_uri == f"sqlite:///{tmp_path / 'mlflow.db'}"
     assert (workspace.dask_address, workspace.workers) == (None, None)
-    assert workspace.store("tiny", 3, "train") == str(tmp_path / "stores" / "tiny-seed-3" / "train.zarr")
+    store = workspace.store("tiny", 3, "train")
+    assert store == Location.parse(tmp_path / "stores" / "tiny-seed-3" / "train.zarr")
 
 
 def test_options_come_before_the_environment_and_that_before_the_root(
@@ -64,9 +66,9 @@ def test_options_come_before_the_environment_and_that_before_the_root(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://mlflow:5000")
     monkeypatch.setenv("MISTWORKS_WORKERS", "3")
     workspace = Workspace.of(stores="s3://other/stores")
-    assert workspace.stores == "s3://other/stores"
-    assert workspace.results == "s3://bucket/results"
-    assert workspace.checkpoints == str(tmp_path / "training")
+    assert workspace.stores == Location("s3://other/stores", None)
+    assert workspace.results == Location("s3://bucket/results", None)
+    assert workspace.checkpoints.path == tmp_path / "training"
     assert (workspace.tracking_uri, workspace.workers) == ("http://mlflow:5000", 3)
     # What a flow gets from Prefect's page: some fields, the rest from the environment of its process.
     assert Workspace.parse({"stores": "s3://other/stores"}) == workspace
@@ -94,7 +96,7 @@ def test_secrets_are_refused_in_places_and_left_out_where_the_workspace_is_writt
         (pipeline, {"preset": "tiny", "seed": 1}),
         (pipeline_planned, {"plan": plan_pipeline("tiny", None, Workspace.of())}),
         (register_measured, {"measured": Measured.of(SHIPPED_FOLDER, WEIGHTS, RECORD, {})}),
-        (generate_planned, {"plan": plan_store("s.zarr", "train", "tiny")}),
+        (generate_planned, {"plan": plan_store(Location.parse("s.zarr"), "train", "tiny")}),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -108,7 +110,7 @@ def test_what_prefect_records_of_a_run_holds_no_password(
 
 
 def test_what_prefect_records_of_a_store_that_is_open_is_its_url(tmp_path: Path) -> None:
-    plan = plan_store(str(tmp_path / "s.zarr"), "train", "tiny")
+    plan = plan_store(Location.parse(tmp_path / "s.zarr"), "train", "tiny")
     store = create_store(plan.url, plan.manifest)
     training = {"data": TrainingData(train=store, validation=store), "plan": plan_training("tiny")}
     recorded = train_planned.serialize_parameters(training)
@@ -147,7 +149,7 @@ def test_partitions_that_are_not_there_are_refused(text: str) -> None:
 
 
 def test_the_expected_size_is_that_of_the_store(tmp_path: Path) -> None:
-    plan = plan_store(str(tmp_path / "s.zarr"), "train", "tiny", count=4_000, partition_size=2_000)
+    plan = plan_store(Location.parse(tmp_path / "s.zarr"), "train", "tiny", count=4_000, partition_size=2_000)
     whole = plan.expected_bytes
     assert plan.missing_bytes() == whole
     store = create_store(plan.url, plan.manifest)
@@ -160,11 +162,11 @@ def test_the_expected_size_is_that_of_the_store(tmp_path: Path) -> None:
 
 
 def test_a_disk_without_room_is_refused_before_work(tmp_path: Path) -> None:
-    plan = plan_store(str(tmp_path / "new" / "s.zarr"), "train", "paper", count=10**9)
+    plan = plan_store(Location.parse(tmp_path / "new" / "s.zarr"), "train", "paper", count=10**9)
     with pytest.raises(MistworksError, match=r"Expected [\d,.]+ GB of free space at .*, got [\d,.]+ GB"):
         require_room([plan])
     assert not (tmp_path / "new").exists()
-    require_room([plan_store("s3://bucket/s.zarr", "train", "paper", count=10**9)])
+    require_room([plan_store(Location.parse("s3://bucket/s.zarr"), "train", "paper", count=10**9)])
 
 
 def test_a_pipeline_is_planned_before_anything_is_made(tmp_path: Path) -> None:

@@ -181,13 +181,14 @@ def test_no_store_and_no_bucket(url: str) -> None:
 
 
 def fetched(url: str) -> None:
-    with fetch_folder(url):
+    with fetch_folder(Location.parse(url)):
         pass
 
 
 def kept(url: str) -> None:
     with TemporaryDirectory() as scratch:
-        folder = WorkingFolder(f"{url}-folder", Path(scratch), Location.parse(f"{url}-folder").object_store())
+        place = Location.parse(f"{url}-folder")
+        folder = WorkingFolder(place, Path(scratch), place.object_store())
         (folder.path / "checkpoint.json").write_text("{}")
         folder.save()
 
@@ -196,10 +197,12 @@ EVERY_USE = {
     "opening": lambda url: open_store(url),
     "making": lambda url: create_store(url, manifest()),
     "statistics": lambda url: open_summaries(open_store(url)),
-    "results": lambda url: ResultStore(f"{url}-results").read("suite", "1", "estimator", "1"),
+    "results": lambda url: ResultStore(Location.parse(f"{url}-results")).read("suite", "1", "estimator", "1"),
     "a folder": fetched,
     "keeping a folder": kept,
-    "writing results": lambda url: ResultStore(f"{url}-results").write(results_of([9], [0.0], [0.1])),
+    "writing results": lambda url: ResultStore(Location.parse(f"{url}-results")).write(
+        results_of([9], [0.0], [0.1])
+    ),
 }
 EVERY_USE_OF_AN_OPEN_STORE = {
     "a marker": lambda store: store.is_done(0),
@@ -412,7 +415,7 @@ class TestWithoutTheRightToWrite:
         assert len(store[3].x) == store.index.n[3]
         assert has_statistics(open_store(whole))
         assert len(open_summaries(open_store(whole)).partition(1)) == 8
-        assert ResultStore(f"{whole}-results").read("suite", "1", "estimator", "1") is None
+        assert ResultStore(Location.parse(f"{whole}-results")).read("suite", "1", "estimator", "1") is None
 
     def test_writing_is_refused(self, whole: str, url: str) -> None:
         with pytest.raises(
@@ -420,7 +423,7 @@ class TestWithoutTheRightToWrite:
         ):
             create_store(url, manifest())
         with pytest.raises(StoreRefusedError, match="Expected to write"):
-            ResultStore(f"{whole}-results").write(results_of([9], [0.0], [0.1]))
+            ResultStore(Location.parse(f"{whole}-results")).write(results_of([9], [0.0], [0.1]))
 
 
 def test_a_slow_writer_who_is_killed_leaves_what_another_finished(url: str, observe: Observe) -> None:
@@ -464,7 +467,7 @@ def test_failing_requests_are_not_taken_for_damage(url: str, monkeypatch: pytest
 
 
 def test_there_is_no_lock(url: str) -> None:
-    with exclusive(url), exclusive(url):
+    with exclusive(Location.parse(url)), exclusive(Location.parse(url)):
         pass
 
 

@@ -18,6 +18,7 @@ import pytest
 
 from mistworks.errors import MistworksError
 from storage.errors import StoreUnreachableError
+from storage.places.location import Location
 from tasks.cluster import Limits, require_encryption
 from tasks.dispatch import dispatch
 from tasks.jobs import Job
@@ -72,7 +73,7 @@ class Work:
         self.is_done: Callable[[int], bool] = self.subject.is_done
         self.cancelled = threading.Event()
 
-    def run(self, address: str, limits: Limits = QUICK, places: Sequence[str] | None = None) -> None:
+    def run(self, address: str, limits: Limits = QUICK, places: Sequence[Location] | None = None) -> None:
         job = Job(
             self.subject,
             self.items,
@@ -85,7 +86,7 @@ class Work:
             leave_files,
             [job],
             address,
-            [self.subject.folder] if places is None else places,
+            [Location.parse(self.subject.folder)] if places is None else places,
             limits,
             self.reports.append,
             self.warnings.append,
@@ -350,7 +351,7 @@ class TestMachines:
         with pytest.raises(MistworksError, match=told):
             work.run(cluster.address)
         with pytest.raises(MistworksError, match=told):
-            check_cluster(leave_files, cluster.address, [work.subject.folder])
+            check_cluster(leave_files, cluster.address, [Location.parse(work.subject.folder)])
         assert work.done() == 0
         assert list((tmp_path / "work").iterdir()) == []
 
@@ -413,7 +414,7 @@ class TestMachines:
         with pytest.raises(
             MistworksError, match=rf"Expected the Dask worker tcp://.* to see {place}/s\.zarr"
         ) as caught:
-            check_cluster(leave_files, cluster.address, [str(place / "s.zarr")])
+            check_cluster(leave_files, cluster.address, [Location.parse(place / "s.zarr")])
         assert list(place.iterdir()) == []
         observe(
             "a local path that Dask workers do not see", seen=str(caught.value), afterwards="nothing is made"

@@ -15,7 +15,7 @@ from storage.datasets.manifest import Manifest
 from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
 from storage.errors import StoreUnreachableError
-from storage.places.location import PATIENCE_VARIABLE
+from storage.places.location import PATIENCE_VARIABLE, Location
 from tests.support.object_stores import BUCKET, SeaweedFS, free_ports, s3_environment
 
 
@@ -23,6 +23,10 @@ def filled(url: str | Path, split: SplitName = "validation", seed: int = 0) -> s
     described = Manifest.of(split, load_preset("tiny").split(split, 4), partition_size=4, root_seed=seed)
     generate_partition(create_store(str(url), described), 0)
     return open_store(str(url)).content_hash()
+
+
+def places(*texts: str | Path) -> list[Location]:
+    return [Location.parse(text) for text in texts]
 
 
 @pytest.fixture(scope="module")
@@ -49,12 +53,12 @@ def environment(object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_where_it_was(made: Path, wanted: str) -> None:
     place = str(made / "tiny-seed-1" / "validation.zarr")
-    assert find_by_content("validation", wanted, [place]).url == place
+    assert find_by_content("validation", wanted, places(place)).url == place
 
 
 def test_where_it_was_moved_to(made: Path, wanted: str, tmp_path: Path) -> None:
     root = Path(shutil.copytree(made, tmp_path / "moved"))
-    found = find_by_content("validation", wanted, [str(made / "gone" / "validation.zarr"), str(root)])
+    found = find_by_content("validation", wanted, places(made / "gone" / "validation.zarr", root))
     assert found.url == str(root / "tiny-seed-1" / "validation.zarr")
     assert found.content_hash() == wanted
 
@@ -63,8 +67,8 @@ def test_all_stores_below_a_place(made: Path) -> None:
     expected = [
         made / f"tiny-seed-{seed}" / f"{split}.zarr" for seed in (0, 1) for split in ("train", "validation")
     ]
-    assert list(stores_below(str(made))) == [str(path) for path in expected]
-    assert list(stores_below(str(made / "nowhere"))) == []
+    assert list(stores_below(Location.parse(made))) == places(*expected)
+    assert list(stores_below(Location.parse(made / "nowhere"))) == []
 
 
 def test_where_it_was_looked_for_is_told(made: Path, tmp_path: Path) -> None:
@@ -74,7 +78,7 @@ def test_where_it_was_looked_for_is_told(made: Path, tmp_path: Path) -> None:
         rf".*validation.zarr: content .{{12}}….*\)\. Give the place"
     )
     with pytest.raises(MistworksError, match=told) as caught:
-        find_by_content("validation", "0" * 64, [str(tmp_path), str(made)])
+        find_by_content("validation", "0" * 64, places(tmp_path, made))
     assert not isinstance(caught.value, StoreUnreachableError)
 
 
@@ -82,17 +86,17 @@ def test_a_damaged_store_is_passed_over(made: Path, wanted: str, tmp_path: Path)
     root = Path(shutil.copytree(made, tmp_path / "damaged"))
     next((root / "tiny-seed-1" / "validation.zarr" / "index" / "digest").rglob("c/0/0")).unlink()
     with pytest.raises(MistworksError, match=r"partition 0 of the store .* undamaged, got"):
-        find_by_content("validation", wanted, [str(root)])
-    assert find_by_content("validation", wanted, [str(root), str(made)]).content_hash() == wanted
+        find_by_content("validation", wanted, places(root))
+    assert find_by_content("validation", wanted, places(root, made)).content_hash() == wanted
 
 
 @pytest.mark.usefixtures("environment")
 def test_in_a_bucket(made: Path, wanted: str) -> None:
     root = f"s3://{BUCKET}/catalogue/stores"
     assert filled(f"{root}/tiny-seed-1/validation.zarr", "validation", 1) == wanted
-    found = find_by_content("validation", wanted, [str(made / "gone"), root])
+    found = find_by_content("validation", wanted, places(made / "gone", root))
     assert found.url == f"{root}/tiny-seed-1/validation.zarr"
-    assert find_by_content("validation", wanted, [found.url]).url == found.url
+    assert find_by_content("validation", wanted, places(found.url)).url == found.url
 
 
 @pytest.mark.usefixtures("environment")
@@ -100,9 +104,9 @@ def test_a_bucket_that_does_not_answer_is_passed_over(
     made: Path, wanted: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
-    places = [f"s3://{BUCKET}/stores/validation.zarr", str(made)]
-    assert find_by_content("validation", wanted, places).content_hash() == wanted
+    searched = places(f"s3://{BUCKET}/stores/validation.zarr", made)
+    assert find_by_content("validation", wanted, searched).content_hash() == wanted
     with pytest.raises(
         StoreUnreachableError, match=r"validation.zarr: Expected to list the stores at .* from"
     ):
-        find_by_content("validation", "0" * 64, places)
+        find_by_content("validation", "0" * 64, searched)

@@ -15,6 +15,7 @@ from storage.datasets.opening import create_store, open_store, to_be_completed
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import create_summaries, summarise_partition
 from storage.datasets.store import StoreDamagedError
+from storage.places.location import Location
 from storage.places.lock import LOCK_NAME, PARTITION_LOCKS_NAME, exclusive
 from tests.storage.datasets.test_store import COUNT, filled, manifest
 
@@ -25,7 +26,7 @@ INDEX = {"offset", "n", "dx", "dy", "mi", "mi_se", "family", "transform", "diges
 def store(tmp_path: Path) -> Path:
     """As a run leaves it: with its locks."""
     path = tmp_path / "s.zarr"
-    with exclusive(str(path)):
+    with exclusive(Location.parse(path)):
         filled(path, manifest())
     assert {LOCK_NAME, PARTITION_LOCKS_NAME} <= {entry.name for entry in path.iterdir()}
     return path

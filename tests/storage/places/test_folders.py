@@ -39,14 +39,14 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
 
 
 def test_what_is_saved_is_there_for_the_next_machine(bucket: ObjectStore) -> None:
-    with working_folder(URL) as folder:
+    with working_folder(Location.parse(URL)) as folder:
         (folder.path / "checkpoint").mkdir()
         (folder.path / "checkpoint" / "checkpoint.json").write_text("{}")
         (folder.path / "checkpoint" / ".half.tmp").write_text("half")
         folder.save()
         first = folder.path
     assert not first.exists()
-    with working_folder(URL) as folder:
+    with working_folder(Location.parse(URL)) as folder:
         assert (folder.path / "checkpoint" / "checkpoint.json").read_text() == "{}"
         assert not (folder.path / "checkpoint" / ".half.tmp").exists()
 
@@ -55,7 +55,7 @@ def test_json_goes_last_and_only_what_changed_goes(
     bucket: ObjectStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recording = Recording(monkeypatch)
-    with working_folder(URL) as folder:
+    with working_folder(Location.parse(URL)) as folder:
         (folder.path / "checkpoint.json").write_text("1")
         (folder.path / "step-1.safetensors").write_text("1")
         folder.save()
@@ -72,7 +72,7 @@ def test_json_goes_last_and_only_what_changed_goes(
 
 
 def test_a_local_folder_is_the_place_itself(tmp_path: Path) -> None:
-    with working_folder(str(tmp_path / "new")) as folder:
+    with working_folder(Location.parse(tmp_path / "new")) as folder:
         assert folder.path == tmp_path / "new"
         assert not folder.path.exists()
         folder.save()
@@ -80,14 +80,14 @@ def test_a_local_folder_is_the_place_itself(tmp_path: Path) -> None:
 
 def test_an_estimator_at_a_url_is_loaded_evaluated_and_missed_by_name(bucket: ObjectStore) -> None:
     estimator = mistworks.load(Path(mistworks.__file__).parent / "weights")
-    with working_folder(URL) as folder:
+    with working_folder(Location.parse(URL)) as folder:
         estimator.save(folder.path)
         folder.save()
     assert load_model(URL, "").weights_sha256 == estimator.weights_sha256
     [reference] = find_estimators([URL], "")
     assert reference.text == URL
     assert open_estimator(reference).version == reference.version
-    with fetch_folder(URL) as local:
+    with fetch_folder(Location.parse(URL)) as local:
         assert (local / "config.json").exists()
 
 
