@@ -275,6 +275,6 @@ def test_bad_configuration_is_refused(values: dict[str, float], message: str) ->
 
 
 def test_a_flow_without_zuko_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "zuko", None)
+    monkeypatch.setitem(sys.modules, "zuko.flows", None)
     with pytest.raises(MistworksError, match=r"Expected zuko .* Run pip install '\.\[pipeline\]' in"):
         only("flow").draw(3, np.random.default_rng(0))
