@@ -16,7 +16,7 @@ from flows.parameters import Models, Suites, Where, named, run_name
 from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
-from mistworks.baselines.bootstrap import SUFFIX
+from mistworks.baselines import bare_name
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
 from mistworks.evaluation.measures import AccuracyRow, accuracy
@@ -128,7 +128,7 @@ class EvaluationPlan(FrozenConfig):
     @property
     def folders(self) -> list[Location]:
         """Local folders from which workers read estimators and datasets."""
-        texts = [estimator.text.removesuffix(SUFFIX) for estimator in self.estimators] + self._places
+        texts = [bare_name(estimator.text) for estimator in self.estimators] + self._places
         return [Location(text, path) for text in texts if (path := Path(text)).is_dir()]
 
     def pairings(self) -> "list[_Pairing]":

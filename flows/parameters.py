@@ -47,7 +47,8 @@ Models = Annotated[
         min_length=1,
         description=(
             "Estimators to compare: registered versions such as mist@champion, folders of estimators, "
-            "baselines and groups of them (classical, neural), any with +bootstrap."
+            "baselines and groups of them (classical, neural, comparators, "
+            "dependence), any with +bootstrap or +pca-4."
         ),
     ),
 ]

@@ -69,7 +69,9 @@ def _costs(evaluated: Evaluated, folder: Path) -> tuple[Cost, ...]:
 
 
 def _violations(results: tuple[Results, ...]) -> Mapping[str, tuple[Violation, ...]]:
-    return {part.estimator: violations(part) for part in results if part.suite == CONSISTENCY}
+    return {
+        part.estimator: violations(part) for part in results if part.suite == CONSISTENCY and part.in_nats
+    }
 
 
 def _sample(evaluated: Evaluated, suite: str, position: int) -> tuple[FloatArray, FloatArray]:

@@ -183,9 +183,14 @@ def print_evaluated(
         report: the report that was written, if any.
         width: of the screen, in characters; that of the terminal if None.
     """
-    headings = ["suite", "estimator", "datasets", "failures", "MSE", "MAE", "bias", "90 % covers", "ms"]
+    summary = evaluated.summary()
+    # Where all are in nats, as most are, a column of units says nothing; likewise power without its suite.
+    with_units = any(row.unit != "nats" for row in summary)
+    with_power = any(row.power is not None for row in summary)
+    headings = ["suite", "estimator", "datasets", "failures", "MSE", "MAE", "bias", "90 % covers"]
+    headings += ["rank corr.", *["unit"] * with_units, *["power"] * with_power, "ms"]
     rows = []
-    for row in evaluated.summary():
+    for row in summary:
         all_datasets = evaluated.datasets[row.suite]
         rows.append(
             [
@@ -197,12 +202,26 @@ def print_evaluated(
                 _with_error(row.mae, row.mae_se),
                 _with_error(row.bias, row.bias_se),
                 "—" if row.coverage_90 is None else f"{row.coverage_90:.1%}",
+                "—" if row.rank_correlation is None else f"{row.rank_correlation:.3f}",
+                *[row.unit] * with_units,
+                *["—" if row.power is None else f"{row.power:.1%}"] * with_power,
                 f"{1000 * row.seconds:.3g}",
             ]
         )
     print_columns(headings, rows, keys=2, width=width)
     facts = {
         "figures": "in nats and nats², ± standard error; ms: median time of an estimate",
+        "rank corr.": "of estimates and truth, over the datasets of the suite",
+        **(
+            {"unit": "what is not in nats has no error, only rank correlation and power"}
+            if with_units
+            else {}
+        ),
+        **(
+            {"power": "how often a permutation test at level 5 % sees a dependence of the suite power"}
+            if with_power
+            else {}
+        ),
         "estimates made": _count(evaluated.computed, evaluated.seconds),
         "results": results,
         "report": report.absolute() if report else "none; run again with --report report.html to have one",

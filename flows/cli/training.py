@@ -71,7 +71,8 @@ def evaluate(
         str,
         typer.Option(
             help="What to compare, such as mist@champion,ksg-3,classical: registered versions, folders of "
-            "estimators, baselines and groups of them (classical, neural), any with +bootstrap."
+            "estimators, baselines and groups of them (classical, neural, comparators, "
+            "dependence), any with +bootstrap or +pca-4."
         ),
     ],
     suites: Annotated[str, typer.Option(help="On what, such as m-test,bmi-40, or paths and URLs of stores.")],

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mistworks.baselines.base import MutualInformationEstimator
+from mistworks.baselines.base import MutualInformationEstimator, unit_of
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import LEVELS, Estimate
 from mistworks.randomness import stream
+from mistworks.units import MeasureUnit
 
 SUFFIX = "+bootstrap"
 
@@ -55,8 +56,13 @@ class Bootstrap:
         """Always True: every resample costs an estimate."""
         return True
 
+    @property
+    def unit(self) -> MeasureUnit:
+        """The unit of the estimator."""
+        return unit_of(self.estimator)
+
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
-        """Estimate from all points, with the quantiles in nats of the estimates from resamples.
+        """Estimate from all points, with the quantiles of the estimates from resamples, in the same unit.
 
         Raises:
             MistworksError: the estimator is not defined for the points or for one of the resamples.

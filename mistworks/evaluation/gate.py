@@ -128,8 +128,8 @@ def decide(
         time_share: the challenger's time as a share of the champion's, both measured together.
 
     Raises:
-        MistworksError: there are no results, the datasets differ, or a suite must not be used for choosing an
-            estimator.
+        MistworksError: there are no results, the datasets differ, an estimator is not in nats, or a suite
+            must not be used for choosing an estimator.
     """
     config = config or GateConfig()
     if not challenger or (champion is not None and len(champion) != len(challenger)):
@@ -278,6 +278,7 @@ def _short(difference: Difference, allowed: float) -> str:
 
 
 def _require_comparable(results: Results, rival: Results | None) -> None:
+    results.require_nats()
     if results.suite in FORBIDDEN_SUITES:
         raise MistworksError(
             f"Expected validation suites, got {results.suite!r}, which must not be used for choosing an "

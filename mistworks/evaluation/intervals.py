@@ -96,7 +96,9 @@ def coverage(
     bins: Bins = DEFAULT_BINS,
     confidence: float = 0.95,
 ) -> tuple[CoverageRow, ...]:
-    """Coverage and width of intervals by family and bin of n, totals first; empty for point estimates.
+    """Coverage and width of intervals by family and bin of n, totals first.
+
+    Empty for point estimates, and for measures that are not in nats, whose intervals cover no truth.
 
     Intervals are closed: an interval that ends at 0 covers an MI of 0. On independent data, estimators that
     are never negative therefore cover more often than their level; `pit` treats such ties without that
@@ -108,7 +110,7 @@ def coverage(
         bins: bins of n.
         confidence: level of the intervals of the coverage.
     """
-    if not results.has_quantiles.any():
+    if not results.has_intervals:
         return ()
     rows = []
     for level in levels:
@@ -140,7 +142,12 @@ def coverage(
 
 
 def covered(results: Results, level: float) -> NDArray[np.bool_]:
-    """Whether the central interval contains the true MI, shape (N,); False without an interval."""
+    """Whether the central interval contains the true MI, shape (N,); False without an interval.
+
+    Raises:
+        MistworksError: the estimates are not in nats.
+    """
+    results.require_nats()
     low, high = results.interval(level)
     return results.has_quantiles & (low <= results.mi) & (results.mi <= high)
 
@@ -150,7 +157,11 @@ def interval_score(results: Results, level: float) -> NDArray[np.float64]:
 
     S_α(l, u; x) = (u − l) + (2/α)(l − x)₊ + (2/α)(x − u)₊ with α = 1 − level (Gneiting and Raftery,
     "Strictly proper scoring rules, prediction, and estimation", JASA 2007, eq. 43).
+
+    Raises:
+        MistworksError: the estimates are not in nats.
     """
+    results.require_nats()
     low, high = results.interval(level)
     alpha = 1 - level
     outside = np.maximum(low - results.mi, 0) + np.maximum(results.mi - high, 0)
@@ -161,7 +172,11 @@ def pinball_loss(results: Results) -> NDArray[np.float64]:
     """Mean pinball loss over ``QUANTILE_LEVELS`` in nats, shape (N,), NaN without quantiles.
 
     ρ_τ(x − q) = (x − q)(τ − 1{x < q}) (Koenker and Bassett, "Regression quantiles", Econometrica 1978).
+
+    Raises:
+        MistworksError: the estimates are not in nats.
     """
+    results.require_nats()
     levels = np.array(QUANTILE_LEVELS)
     difference = results.mi[:, None] - results.quantiles
     return np.asarray((difference * (levels - (difference < 0))).mean(axis=1))
@@ -179,7 +194,11 @@ def pit(results: Results, rng: np.random.Generator) -> NDArray[np.float64]:
     Args:
         results: estimates beside the truth.
         rng: source of the randomisation.
+
+    Raises:
+        MistworksError: the estimates are not in nats.
     """
+    results.require_nats()
     kept = results.has_quantiles
     quantiles, truth = np.sort(results.quantiles[kept], axis=1), results.mi[kept, None]
     levels, last = np.array([0.0, *QUANTILE_LEVELS, 1.0]), len(QUANTILE_LEVELS)
@@ -223,9 +242,12 @@ def false_alarms(
     bins: Bins = DEFAULT_BINS,
     confidence: float = 0.95,
 ) -> tuple[FalseAlarmRow, ...]:
-    """Rate of lower ends above 0 on datasets with a true MI of 0, by bin of n; empty for point estimates."""
+    """Rate of lower ends above 0 on datasets with a true MI of 0, by bin of n.
+
+    Empty for point estimates, and for measures that are not in nats: 0 need not mean independence there.
+    """
     null = results[results.mi == 0]
-    if not null.has_quantiles.any():
+    if not null.has_intervals:
         return ()
     rows = []
     for level in levels:

@@ -81,7 +81,8 @@ class AccuracyRow:
         dimension_bin: bin of the maximum of dx and dy, ``"other"`` outside the bins, or ``"all"``.
         count: number of datasets in the group.
         failures: number of datasets without a finite estimate. They are left out of all measures but
-            ``baseline_mse``; a measure of too few datasets is None.
+            ``baseline_mse``; a measure of too few datasets is None, and so is every error of an estimator
+            whose unit is not nats.
         mse: mean squared error in nats².
         mse_se: standard error of ``mse``.
         bias: mean of estimate minus truth in nats.
@@ -234,14 +235,14 @@ def rank_correlation(first: NDArray[np.float64], second: NDArray[np.float64]) ->
 
 def _row(results: Results, key: tuple[str, str, str], constant: float) -> AccuracyRow:
     good = results.succeeded
-    error = (results.estimate - results.mi)[good]
+    error = (results.estimate - results.mi)[good if results.in_nats else np.zeros_like(good)]
     (mse, mse_se), (bias, bias_se), (mae, mae_se) = map(mean_and_error, (error**2, error, np.abs(error)))
     return AccuracyRow(
         results.suite,
         results.estimator,
         *key,
         count=len(results),
-        failures=len(results) - len(error),
+        failures=int((~good).sum()),
         mse=mse,
         mse_se=mse_se,
         bias=bias,

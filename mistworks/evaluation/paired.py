@@ -81,8 +81,10 @@ def paired_difference(
             on which either failed, and reports their number.
 
     Raises:
-        MistworksError: the suites differ, or there is no dataset to compare.
+        MistworksError: the suites differ, there is no dataset to compare, or an estimator is not in nats.
     """
+    first.require_nats()
+    second.require_nats()
     first, second = matched(first, second)
     one, other = (_losses(each, loss, level, fallback) for each in (first, second))
     both = np.isfinite(one) & np.isfinite(other)

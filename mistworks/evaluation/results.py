@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mistworks.dataset import IntArray
 from mistworks.errors import MistworksError
+from mistworks.units import MeasureUnit
 
 QUANTILE_LEVELS: tuple[float, ...] = (
     0.005,
@@ -39,11 +40,12 @@ class Results:
         replicate: number of the sample with this distribution and n, shape (N,).
         mi: true mutual information in nats, shape (N,).
         mi_se: standard error of ``mi`` in nats, 0 if exact, shape (N,).
-        estimate: point estimate in nats, shape (N,); NaN after a failure.
-        quantiles: quantiles at ``QUANTILE_LEVELS`` in nats, shape (N, len(QUANTILE_LEVELS)); NaN after a
+        estimate: point estimate in ``unit``, shape (N,); NaN after a failure.
+        quantiles: quantiles at ``QUANTILE_LEVELS`` in ``unit``, shape (N, len(QUANTILE_LEVELS)); NaN after a
             failure and for point estimates.
         seconds: time of the estimate, shape (N,).
         failure: reason of the failure, empty without one, shape (N,).
+        unit: unit of the estimates. Errors, intervals and differences exist for nats alone.
     """
 
     suite: str
@@ -63,6 +65,7 @@ class Results:
     quantiles: NDArray[np.float64]
     seconds: NDArray[np.float64]
     failure: NDArray[np.str_]
+    unit: MeasureUnit = "nats"
 
     def __post_init__(self) -> None:
         rows = len(self.position)
@@ -79,7 +82,26 @@ class Results:
     def __getitem__(self, rows: NDArray[np.bool_] | IntArray | slice) -> "Results":
         """Select rows by a mask, positions or a slice."""
         chosen = {column: getattr(self, column)[rows] for column in COLUMNS}
-        return Results(self.suite, self.suite_version, self.estimator, self.estimator_version, **chosen)
+        return Results(
+            self.suite, self.suite_version, self.estimator, self.estimator_version, **chosen, unit=self.unit
+        )
+
+    @property
+    def in_nats(self) -> bool:
+        """Whether the estimates are of mutual information, so that they have errors."""
+        return self.unit == "nats"
+
+    def require_nats(self) -> None:
+        """Raise an error for a measure whose estimates have no errors.
+
+        Raises:
+            MistworksError: the unit is another than nats.
+        """
+        if not self.in_nats:
+            raise MistworksError(
+                f"Expected estimates in nats, got those of {self.estimator}, whose unit is {self.unit!r}. "
+                "Compare rank correlation with the truth, or power."
+            )
 
     @property
     def succeeded(self) -> NDArray[np.bool_]:
@@ -91,8 +113,13 @@ class Results:
         """Whether rows have quantiles, shape (N,)."""
         return np.asarray(np.isfinite(self.quantiles).all(axis=1))
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether some rows have quantiles in nats, whose intervals can contain the truth."""
+        return self.in_nats and bool(self.has_quantiles.any())
+
     def interval(self, level: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower and upper ends of the central interval at a level in nats, shape (N,) each.
+        """Lower and upper ends of the central interval at a level in ``unit``, shape (N,) each.
 
         Raises:
             MistworksError: the quantiles at its ends are not stored.
@@ -109,7 +136,7 @@ class Results:
         return ends[0], ends[1]
 
 
-COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Results))[4:]
+COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Results))[4:-1]
 """The columns of ``Results``, with one entry per dataset."""
 
 
@@ -117,16 +144,16 @@ def join(parts: "list[Results]") -> Results:
     """Join results of one estimator on parts of one suite, in the order of the suite.
 
     Raises:
-        MistworksError: suites, estimators or versions differ, or there are no parts.
+        MistworksError: suites, estimators, versions or units differ, or there are no parts.
     """
     keys = {(part.suite, part.suite_version, part.estimator, part.estimator_version) for part in parts}
-    if len(keys) != 1:
+    if len(keys) != 1 or len({part.unit for part in parts}) != 1:
         raise MistworksError(f"Expected parts of one suite and one estimator, got {sorted(keys)}.")
     order = np.argsort(np.concatenate([part.position for part in parts]), kind="stable")
     joined: dict[str, Any] = {
         column: np.concatenate([getattr(part, column) for part in parts])[order] for column in COLUMNS
     }
-    return Results(*keys.pop(), **joined)
+    return Results(*keys.pop(), **joined, unit=parts[0].unit)
 
 
 __all__ = ["COLUMNS", "QUANTILE_LEVELS", "Results", "join"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.baselines import MutualInformationEstimator
+from mistworks.baselines.base import unit_of
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
@@ -227,6 +228,7 @@ def _results(
         quantiles=np.stack([outcome.quantiles for outcome in outcomes]),
         seconds=np.array([outcome.seconds for outcome in outcomes], dtype=np.float64),
         failure=np.array([outcome.failure for outcome in outcomes], dtype=np.str_),
+        unit=unit_of(estimator),
     )
 
 

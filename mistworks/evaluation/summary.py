@@ -7,6 +7,8 @@ import numpy as np
 from mistworks.evaluation.intervals import coverage
 from mistworks.evaluation.measures import accuracy
 from mistworks.evaluation.results import Results
+from mistworks.evaluation.suites.power import power_of
+from mistworks.units import MeasureUnit
 
 LEVEL = 0.9
 """Level of the intervals whose coverage is given."""
@@ -14,7 +16,10 @@ LEVEL = 0.9
 
 @dataclass(frozen=True, slots=True)
 class SummaryRow:
-    """An estimator on a suite. Errors are over datasets without a failure; None if there are none.
+    """An estimator on a suite. Errors are over datasets without a failure.
+
+    They are None if there are none, and for an estimator whose unit is not nats: that one is compared by rank
+    correlation and power.
 
     Attributes:
         suite: name of the suite.
@@ -31,6 +36,10 @@ class SummaryRow:
         coverage_90: share of all datasets, failures included, whose central 90 % interval contains the truth;
             None for an estimator without intervals.
         seconds: median time of an estimate, measured while other work may have been running.
+        unit: unit of the estimates.
+        rank_correlation: Spearman's rank correlation of estimate and truth; None if either is constant.
+        power: rate at which the permutation test at level 5 % rejects independence on the dependent pairs of
+            the suite ``"power"``; None on other suites.
     """
 
     suite: str
@@ -46,6 +55,9 @@ class SummaryRow:
     bias_se: float | None
     coverage_90: float | None
     seconds: float
+    unit: MeasureUnit
+    rank_correlation: float | None
+    power: float | None
 
 
 def summarise(results: Results) -> SummaryRow:
@@ -70,6 +82,9 @@ def summarise(results: Results) -> SummaryRow:
         bias_se=total.bias_se,
         coverage_90=intervals[0].coverage if intervals else None,
         seconds=float(np.median(results.seconds)),
+        unit=results.unit,
+        rank_correlation=total.rank_correlation,
+        power=power_of(results),
     )
 
 

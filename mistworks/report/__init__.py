@@ -1,4 +1,4 @@
-"""Visual reports of an evaluation: one HTML file, and two pictures."""
+"""Visual reports of an evaluation: one HTML file, and pictures."""
 
 from mistworks.report.document import Report, render, write_report
 from mistworks.report.pictures import pictures

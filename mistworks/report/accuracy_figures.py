@@ -24,6 +24,8 @@ _RESAMPLES = 2_000
 def ranking(view: View, suite: str) -> list[Figure]:
     """Mean absolute error of each estimator, lowest first, and the difference from the lowest."""
     ranked = view.ranking[suite]
+    if not ranked:
+        return []
     traces = [
         {
             **dot(each.label, [each.mae], [each.label]),
@@ -42,6 +44,8 @@ def ranking(view: View, suite: str) -> list[Figure]:
 def truth(view: View, suite: str) -> list[Figure]:
     """Estimate against truth, one panel per estimator."""
     parts = view.points_of(suite)
+    if not parts:
+        return []
     mi = np.concatenate([part.mi for part in parts])
     low, high = _frame(parts, mi)
     panels = [_truth_panel(view.label(part), part, mi, low, high) for part in parts]
@@ -73,6 +77,8 @@ def truth(view: View, suite: str) -> list[Figure]:
 
 def size(view: View, suite: str) -> list[Figure]:
     """Mean absolute error against n and against dimension, with 95% bands."""
+    if not view.ranking[suite]:
+        return []
     return [
         _against(view, suite, lambda part: part.n, "n", "sample size n"),
         _against(view, suite, lambda part: np.maximum(part.dx, part.dy), "dimension", "maximum of dx and dy"),
@@ -82,6 +88,8 @@ def size(view: View, suite: str) -> list[Figure]:
 def families(view: View, suite: str) -> list[Figure]:
     """Mean absolute error of each estimator on each family, as a map."""
     parts = view.points_of(suite)
+    if not parts:
+        return []
     names = np.unique(np.concatenate([part.family for part in parts])).tolist()
     table = np.full((len(names), len(parts)), np.nan)
     for column, part in enumerate(parts):

@@ -12,7 +12,7 @@ from mistworks.evaluation.cost import Cost
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites.consistency import Violation
 from mistworks.files import write_whole
-from mistworks.report import accuracy_figures, cost_figures, interval_figures, tables
+from mistworks.report import accuracy_figures, cost_figures, interval_figures, rank_figures, tables
 from mistworks.report.content import EVERY_SUITE, Figure, Section
 from mistworks.report.view import View
 from mistworks.report.worst import Sample, Scatters, worst
@@ -97,6 +97,14 @@ def sections(report: Report, view: View) -> list[Section]:
             "Estimate against truth",
             "One dot is one dataset; on the dashed line the estimate equals the truth.",
             per_suite(accuracy_figures.truth),
+        ),
+        Section(
+            "ranks",
+            "Rank correlation and power",
+            "For every measure of dependence, whatever its unit. Only what is in nats has errors, intervals "
+            "and figures in the other sections.",
+            per_suite(rank_figures.ranks) | {EVERY_SUITE: rank_figures.power(view)},
+            rank_figures.rank_tables(view),
         ),
         Section(
             "size",

@@ -17,6 +17,7 @@ from mistworks.evaluation.intervals import (
 )
 from mistworks.evaluation.measures import ALL, Bins
 from mistworks.evaluation.results import Results
+from mistworks.evaluation.suites.power import NAME as POWER
 from mistworks.randomness import stream
 from mistworks.report.content import Figure, Panel, Trace, listed, numbers, percent, shown
 from mistworks.report.drawing import PERCENT_TICKS, by_row, dot, reference, scale, vertical
@@ -37,7 +38,7 @@ _ONE_BIN = Bins(n_edges=(0, 10**9), dimension_edges=(0, 10**9))
 
 def calibration(view: View, suite: str) -> list[Figure]:
     """Coverage of the true MI against the nominal level, and the probability integral transform."""
-    parts = [part for part in view.of(suite) if part.has_quantiles.any()]
+    parts = [part for part in view.of(suite) if part.has_intervals]
     if not parts:
         return []
     rows = {view.label(part): _totals(part, CURVE_LEVELS) for part in parts}
@@ -49,9 +50,7 @@ def calibration(view: View, suite: str) -> list[Figure]:
 
 def sharpness(view: View, suite: str) -> list[Figure]:
     """Mean width of 90% intervals against their coverage; a line joins an estimator and its bootstrap."""
-    rows = {
-        view.label(part): _totals(part, (LEVEL,))[0] for part in view.of(suite) if part.has_quantiles.any()
-    }
+    rows = {view.label(part): _totals(part, (LEVEL,))[0] for part in view.of(suite) if part.has_intervals}
     if not rows:
         return []
     traces: list[Trace] = []
@@ -86,12 +85,16 @@ def sharpness(view: View, suite: str) -> list[Figure]:
 
 
 def null(view: View) -> list[Figure]:
-    """Estimates and false alarms on independent pairs, over all suites with such pairs."""
+    """Estimates and false alarms on independent pairs, over all suites with such pairs.
+
+    Measures in other units than nats are left out, and the copies of the suite ``"power"``, which are not
+    independent of one another.
+    """
     figures = []
     labels, ranges = [], {}
     for label, parts in view.by_estimator():
-        values = [part.estimate[part.succeeded & (part.mi == 0)] for part in parts]
-        if len(joined := np.concatenate(values)):
+        values = [part.estimate[part.succeeded & (part.mi == 0)] for part in parts if _of_nulls(part)]
+        if values and len(joined := np.concatenate(values)):
             labels.append(label)
             ranges[label] = (np.quantile(joined, [0.05, 0.5, 0.95]), len(joined))
     if ranges:
@@ -284,6 +287,10 @@ def _null_estimates(labels: list[str], ranges: dict[str, tuple[np.ndarray, int]]
     return Figure(sentence + (last if len(order) > 1 else "."), [Panel(traces, layout)])
 
 
+def _of_nulls(part: Results) -> bool:
+    return part.in_nats and part.suite != POWER
+
+
 def _alarms(view: View) -> dict[str, tuple[int, int, int, float, float]]:
     """By estimator: alarms, datasets with an interval, failures, and the interval of the rate."""
     alarms_of = {}
@@ -291,6 +298,7 @@ def _alarms(view: View) -> dict[str, tuple[int, int, int, float, float]]:
         rows = [
             row
             for part in parts
+            if _of_nulls(part)
             for row in false_alarms(part, levels=(NULL_LEVEL,), bins=_ONE_BIN)
             if row.n_bin == ALL
         ]

@@ -1,11 +1,15 @@
-"""Two pictures of an evaluation, for pages without scripts. Needs matplotlib."""
+"""Pictures of an evaluation, for pages without scripts. Needs matplotlib."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from mistworks.evaluation.intervals import covered
 from mistworks.evaluation.results import Results
+from mistworks.evaluation.suites.power import DEPENDENT, INDEPENDENT, PERMUTATIONS
+from mistworks.evaluation.suites.power import NAME as POWER
 from mistworks.report.interval_figures import CURVE_LEVELS
+from mistworks.report.rank_figures import correlations, power_rows
 from mistworks.report.view import View
 
 if TYPE_CHECKING:
@@ -20,10 +24,17 @@ _DASHES: dict[str, Any] = {"solid": "-", "dash": "--", "dot": ":", "longdash": (
 
 
 def pictures(results: Sequence[Results]) -> dict[str, "Figure"]:
-    """Draw figures of matplotlib by name: ``errors`` by suite, and ``calibration`` if there are intervals."""
+    """Draw figures of matplotlib by name, those for which there are results.
+
+    ``errors`` and ``ranks`` by suite, ``calibration`` for intervals, ``power`` for the suite of that name.
+    """
     view = View(results)
-    drawn = {"errors": _errors(view)}
-    if any(part.has_quantiles.any() for part in view.results):
+    drawn = {"ranks": _ranks(view)}
+    if any(view.ranking.values()):
+        drawn["errors"] = _errors(view)
+    if any(part.suite == POWER for part in view.results):
+        drawn["power"] = _power(view)
+    if any(part.has_intervals for part in view.results):
         drawn["calibration"] = _calibration(view)
     return drawn
 
@@ -33,8 +44,9 @@ def _errors(view: View) -> "Figure":
     from matplotlib.ticker import LogLocator, NullFormatter
 
     tallest = max(len(ranking) for ranking in view.ranking.values())
-    figure, axes = _panels(len(view.suites), 3.6, 1.3 + 0.27 * tallest)
-    for axis, suite in zip(axes, view.suites, strict=True):
+    suites = [suite for suite in view.suites if view.ranking[suite]]
+    figure, axes = _panels(len(suites), 3.6, 1.3 + 0.27 * tallest)
+    for axis, suite in zip(axes, suites, strict=True):
         ranked = [each for each in view.ranking[suite] if each.mae is not None]
         for place, each in enumerate(ranked):
             look = view.styles[each.label]
@@ -66,12 +78,12 @@ def _errors(view: View) -> "Figure":
 
 def _calibration(view: View) -> "Figure":
     """Coverage of the true MI against the nominal level, one panel per suite."""
-    suites = [s for s in view.suites if any(part.has_quantiles.any() for part in view.of(s))]
+    suites = [s for s in view.suites if any(part.has_intervals for part in view.of(s))]
     figure, axes = _panels(len(suites), 3.6, 3.6)
     for axis, suite in zip(axes, suites, strict=True):
         axis.plot([0, 1], [0, 1], color=_SOFT, linestyle="--", linewidth=1)
         for part in view.of(suite):
-            if part.has_quantiles.any():
+            if part.has_intervals:
                 look = view.styles[view.label(part)]
                 held = [covered(part, level).mean() for level in CURVE_LEVELS]
                 axis.plot(
@@ -91,6 +103,56 @@ def _calibration(view: View) -> "Figure":
     named = {name: line for line in lines if not (name := str(line.get_label())).startswith("_")}
     figure.legend(handles=named.values(), frameon=False, fontsize=8, loc="outside lower center", ncols=3)
     return figure
+
+
+def _ranks(view: View) -> "Figure":
+    """Rank correlation of every measure with the true MI, one panel per suite, highest first."""
+    of_suite = {suite: ranked for suite in view.suites if (ranked := correlations(view, suite))}
+    tallest = max(map(len, of_suite.values()), default=1)
+    figure, axes = _panels(max(len(of_suite), 1), 3.6, 1.3 + 0.27 * tallest)
+    for axis, (suite, ranked) in zip(axes, of_suite.items(), strict=False):
+        rates = [(each.label, each.value, each.value, each.value) for each in ranked]
+        _rows(axis, view, rates, {each.label for each in ranked if each.unit == "nats"})
+        axis.axvline(0, color=_SOFT, linestyle="--", linewidth=1)
+        axis.set_xlabel("rank correlation with the truth")
+        axis.set_title(suite, fontsize=10, loc="left", color=_INK)
+    return figure
+
+
+def _power(view: View) -> "Figure":
+    """Share of rejections on dependent and on independent pairs, with 95% intervals, highest first."""
+    groups = {DEPENDENT: "power on dependent pairs", INDEPENDENT: "false alarms on independent pairs"}
+    rows = {group: power_rows(view, group) for group in groups}
+    figure, axes = _panels(2, 4.6, 1.3 + 0.27 * max(len(each) for each in rows.values()))
+    in_nats = {view.label(part) for part in view.results if part.in_nats}
+    for axis, (group, title) in zip(axes, groups.items(), strict=True):
+        rates = [(label, row.rate, row.low, row.high) for label, row in rows[group]]
+        _rows(axis, view, rates, in_nats)
+        axis.axvline(1 / (1 + PERMUTATIONS), color=_SOFT, linestyle="--", linewidth=1)
+        axis.set_xlim(-0.02, 1.02 if group == DEPENDENT else 0.4)
+        axis.set_xlabel("share of tests that reject independence, level 5 %")
+        axis.set_title(title, fontsize=10, loc="left", color=_INK)
+    return figure
+
+
+def _rows(
+    axis: "Axes", view: View, rates: Sequence[tuple[str, float, float, float]], in_nats: AbstractSet[str]
+) -> None:
+    """One row per estimator with its value and its interval; marks of other units than nats are open."""
+    for place, (label, value, low, high) in enumerate(rates):
+        look = view.styles[label]
+        axis.errorbar(
+            value,
+            place,
+            xerr=[[value - low], [high - value]],
+            fmt=_MARKERS[look.symbol.removesuffix("-open")],
+            color=look.light,
+            markerfacecolor=look.light if label in in_nats else "white",
+            markersize=6,
+            capsize=0,
+        )
+    axis.set_yticks(range(len(rates)), [label for label, *_ in rates])
+    axis.invert_yaxis()
 
 
 def _panels(count: int, width: float, height: float) -> tuple["Figure", list["Axes"]]:

@@ -30,8 +30,10 @@ def figures(results: Sequence[Results], rows: Sequence[AccuracyRow]) -> dict[str
         rows: their table from `mistworks.evaluation.measures.accuracy`, with the default bins.
 
     Raises:
-        MistworksError: the results are not from exactly one estimator.
+        MistworksError: the results are not from exactly one estimator, or not in nats.
     """
+    for part in results:
+        part.require_nats()
     if len({part.estimator for part in results}) != 1:
         raise MistworksError("Expected results of exactly one estimator. Plot each estimator separately.")
     return {

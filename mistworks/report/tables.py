@@ -15,9 +15,11 @@ _BY_N = Bins(dimension_edges=(0, 10**9))
 
 
 def accuracy_table(view: View) -> Table:
-    """Errors by suite, estimator and bin of n."""
+    """Errors in nats by suite, estimator and bin of n."""
     rows = []
     for part in view.results:
+        if not part.in_nats:
+            continue
         for row in accuracy(part, bins=_BY_N):
             if row.family != ALL or row.dimension_bin != ALL:
                 continue

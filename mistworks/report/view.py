@@ -128,7 +128,11 @@ class View:
         return [part for part in self.results if part.suite == suite]
 
     def points_of(self, suite: str) -> list[Results]:
-        """Results on one suite, without bootstraps of present estimators, whose points are the same."""
+        """Results in nats on one suite, without bootstraps of present estimators, which repeat points."""
+        return [part for part in self.measures_of(suite) if part.in_nats]
+
+    def measures_of(self, suite: str) -> list[Results]:
+        """Results in any unit on one suite, without bootstraps of present estimators."""
         names = {self.label(part) for part in self.of(suite)}
         return [part for part in self.of(suite) if not self._repeats(self.label(part), names)]
 
@@ -142,7 +146,7 @@ class View:
 
     @cached_property
     def ranking(self) -> Mapping[str, tuple[Ranked, ...]]:
-        """Estimators on each suite by mean absolute error; those that always failed are last.
+        """Estimators in nats on each suite by mean absolute error; those that always failed are last.
 
         Bootstraps of present estimators are left out, since their points are the same.
         """
@@ -153,7 +157,7 @@ class View:
 
         None if each of them failed somewhere.
         """
-        most = max(len(each.results) for each in self.ranking[suite])
+        most = max((len(each.results) for each in self.ranking[suite]), default=0)
         whole = (each for each in self.ranking[suite] if len(each.results) == most and not each.failures)
         return next(whole, None)
 
@@ -174,13 +178,14 @@ class View:
 
     @cached_property
     def shown_at_first(self) -> frozenset[str]:
-        """The first estimator, those with the best mean rank over suites, and their bootstraps."""
+        """The first estimator, those with the best mean rank over suites, their bootstraps, and others."""
         ranks: dict[str, list[int]] = {}
         for ranking in self.ranking.values():
             for place, each in enumerate(ranking):
                 ranks.setdefault(each.label, []).append(place)
         best = sorted(ranks, key=lambda label: float(np.mean(ranks[label])))[:SHOWN_AT_FIRST]
-        first = {self.estimators[0].removesuffix(BOOTSTRAP), *best}
+        others = list(dict.fromkeys(self.label(part) for part in self.results if not part.in_nats))
+        first = {self.estimators[0].removesuffix(BOOTSTRAP), *best, *others[:SHOWN_AT_FIRST]}
         return frozenset(name for name in self.estimators if name.removesuffix(BOOTSTRAP) in first)
 
     def _ranked(self, suite: str) -> Iterator[Ranked]:

@@ -38,7 +38,7 @@ class Scatters:
 def worst(view: View, suite: str, scatters: Scatters) -> list[Figure]:
     """Draw the datasets with the largest absolute errors of each estimator."""
     panels, greatest = [], []
-    whole = max(len(part) for part in view.points_of(suite))
+    whole = max((len(part) for part in view.points_of(suite)), default=0)
     for part in view.points_of(suite):
         label, error = view.label(part), np.where(part.succeeded, np.abs(part.estimate - part.mi), -1.0)
         rows = [row for row in np.argsort(-error, kind="stable")[:CASES].tolist() if error[row] >= 0]

@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mistworks.baselines import BASELINES, GROUPS, Bootstrap, MutualInformationEstimator, Trained, baseline
-from mistworks.baselines.bootstrap import SUFFIX
+from mistworks.baselines import (
+    BASELINES,
+    GROUPS,
+    MutualInformationEstimator,
+    Trained,
+    bare_name,
+    baseline,
+    members,
+    suffixes_of,
+    wrapped,
+)
 from mistworks.errors import MistworksError
 from storage.registry import versions
 from storage.registry.models import folder_of, load_model
@@ -25,7 +34,7 @@ class EstimatorReference:
 
     Attributes:
         text: the name of a baseline, the absolute path or URL of a folder or an exact registered version,
-            perhaps followed by ``"+bootstrap"``.
+            perhaps followed by suffixes such as ``"+bootstrap"``.
         label: its name in tables.
         tracking_uri: where the registry is.
         name: under which its results are kept.
@@ -48,7 +57,7 @@ def find_estimators(texts: Sequence[str], tracking_uri: str) -> list[EstimatorRe
         MistworksError: an estimator does not exist, or two different ones have the same label.
     """
     references: dict[str, EstimatorReference] = {}
-    for member in (member for text in texts for member in _members(text)):
+    for member in (member for text in texts for member in members(text)):
         reference = _find(member, tracking_uri)
         if references.setdefault(reference.label, reference) != reference:
             raise MistworksError(
@@ -95,19 +104,8 @@ def trained_estimator(reference: EstimatorReference) -> "Estimator":
     return opened.estimator
 
 
-def _members(text: str) -> list[str]:
-    bare, suffix = _parts(text)
-    return [member + suffix for member in GROUPS.get(bare, (bare,))]
-
-
-def _parts(text: str) -> tuple[str, str]:
-    """Split a name into the estimator and its bootstrap suffix."""
-    bare = text.removesuffix(SUFFIX)
-    return bare, text[len(bare) :]
-
-
 def _find(text: str, tracking_uri: str) -> EstimatorReference:
-    bare, suffix = _parts(text)
+    bare, suffix = bare_name(text), suffixes_of(text)
     exact, label = bare, bare
     if bare not in BASELINES:
         if (folder := folder_of(bare)) is not None:
@@ -129,11 +127,10 @@ def _find(text: str, tracking_uri: str) -> EstimatorReference:
 
 
 def _open(text: str, tracking_uri: str) -> MutualInformationEstimator:
-    bare, suffix = _parts(text)
+    bare = bare_name(text)
     if bare in BASELINES:
         return baseline(text)
-    trained = Trained(TRAINED, load_model(bare, tracking_uri))
-    return Bootstrap(trained) if suffix else trained
+    return wrapped(Trained(TRAINED, load_model(bare, tracking_uri)), suffixes_of(text))
 
 
 __all__ = ["TRAINED", "EstimatorReference", "find_estimators", "open_estimator", "trained_estimator"]

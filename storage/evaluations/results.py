@@ -1,8 +1,9 @@
 """Results of evaluations as Parquet files, by suite, estimator and both versions, at a path or a URL.
 
 ``<suite>/<its version>/<estimator>/<its version>/<first>-<last>-<SHA-256>.parquet``: each file holds the rows
-of some datasets of the suite. A file is named by a hash of its content and never changed, so any number of
-workers can write at once and damage shows. Any Parquet reader opens a whole folder as one table.
+of some datasets of the suite. Estimates are in nats unless ``mistworks.units`` in the metadata of a file,
+JSON by estimator, names another unit. A file is named by a hash of its content and never changed, so any
+number of workers can write at once and damage shows. Any Parquet reader opens a whole folder as one table.
 """
 
 import hashlib
@@ -42,6 +43,7 @@ _SCHEMA = pa.schema(
     [(name, _TYPES[name]) for name in (*_KEYS, *COLUMNS)],
     metadata={"mistworks.format": FORMAT_VERSION, "mistworks.quantile_levels": json.dumps(QUANTILE_LEVELS)},
 )
+_UNITS = b"mistworks.units"
 _HASH_LENGTH = 32
 
 _log = logging.getLogger(__name__)
@@ -123,7 +125,10 @@ class ResultStore:
 def to_parquet(parts: Sequence[Results]) -> bytes:
     """Write results as one Parquet file. The first columns name the suite and the estimator."""
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.concat_tables([_table(part) for part in parts]), sink, compression="zstd")
+    table = pa.concat_tables([_table(part) for part in parts])
+    if units := {part.estimator: part.unit for part in parts if not part.in_nats}:
+        table = table.replace_schema_metadata({**_SCHEMA.metadata, _UNITS: json.dumps(units)})
+    pq.write_table(table, sink, compression="zstd")
     return bytes(sink.getvalue())
 
 
@@ -146,7 +151,9 @@ def _decode(path: str, content: bytes, key: Key) -> Results | None:
     if path.rpartition("-")[2] != f"{_hash(content)}.parquet":
         return None
     table = pq.read_table(pa.BufferReader(content))
-    if not table.schema.equals(_SCHEMA) or table.schema.metadata != _SCHEMA.metadata:
+    metadata = dict(table.schema.metadata or {})
+    units = json.loads(metadata.pop(_UNITS, b"{}"))
+    if not table.schema.equals(_SCHEMA) or metadata != _SCHEMA.metadata:
         return None
     columns: dict[str, Any] = {}
     for name in COLUMNS:
@@ -157,7 +164,7 @@ def _decode(path: str, content: bytes, key: Key) -> Results | None:
             columns[name] = np.array(column.to_pylist(), dtype=np.str_)
         else:
             columns[name] = column.to_numpy()
-    return Results(*key, **columns)
+    return Results(*key, **columns, unit=units.get(key[2], "nats"))
 
 
 def _folder(*key: str) -> str:

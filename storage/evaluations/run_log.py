@@ -30,7 +30,7 @@ def log_evaluation(
 ) -> dict[str, float]:
     """Record an evaluation on a run: metrics, the table as CSV, all estimates as Parquet. May be repeated.
 
-    With a single estimator, plots are drawn too.
+    With a single estimator, in nats, plots are drawn too.
 
     Args:
         tracking_uri: where the run is kept.
@@ -60,7 +60,7 @@ def log_evaluation(
         path = Path(scratch) / "estimates.parquet"
         path.write_bytes(to_parquet(results))
         client.log_artifact(run_id, str(path), folder)
-    if len({part.estimator for part in results}) == 1:
+    if len({part.estimator for part in results}) == 1 and all(part.in_nats for part in results):
         from mistworks.report.plots import figures
 
         for name, figure in figures(results, rows).items():

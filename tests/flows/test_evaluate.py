@@ -41,7 +41,7 @@ from storage.datasets.manifest import Manifest
 from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
 from storage.evaluations.estimators import EstimatorReference, find_estimators, open_estimator
-from storage.evaluations.results import ResultStore
+from storage.evaluations.results import ResultStore, to_parquet
 from storage.evaluations.suites import SuiteReference, find_suite, open_suite
 from storage.places.location import Location
 from tasks.cluster import Limits
@@ -327,6 +327,19 @@ def test_a_damaged_file_is_left_out_and_told(
     assert read is not None
     assert_equal(read, whole[5:], but=())
     assert "is damaged and its datasets are evaluated again" in caplog.text
+
+
+def test_a_unit_is_kept_and_changes_no_file_of_results_in_nats(tmp_path: Path) -> None:
+    store = ResultStore(str(tmp_path))
+    nats = run_chunk(Correlation(), grid(), range(6))
+    other = replace(nats, estimator="share", unit="none")
+    for results in (nats, other):
+        store.write(results)
+        read = store.read("grid", "1", results.estimator, "1")
+        assert read is not None
+        assert read.unit == results.unit
+    assert b"mistworks.units" not in to_parquet([nats])
+    assert b"mistworks.units" in to_parquet([nats, other])
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:

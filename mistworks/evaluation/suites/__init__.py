@@ -12,6 +12,7 @@ from mistworks.evaluation.suites.consistency import Violation, self_consistency,
 from mistworks.evaluation.suites.mtest import m_test, m_test_extended
 from mistworks.evaluation.suites.null import null
 from mistworks.evaluation.suites.ordinary import ordinary
+from mistworks.evaluation.suites.power import PowerRow, power, powers
 from mistworks.evaluation.suites.strong import strong
 
 MIN_SIZE, MAX_SIZE = 10, 100_000
@@ -41,6 +42,7 @@ SUITES: Mapping[str, FixedSizes | AnySizes] = MappingProxyType(
         "ordinary": AnySizes(ordinary),
         "strong": AnySizes(strong),
         "self-consistency": AnySizes(self_consistency),
+        "power": AnySizes(power),
     }
 )
 """The suites by name."""
@@ -85,9 +87,11 @@ __all__ = [
     "Case",
     "Entry",
     "GridSuite",
+    "PowerRow",
     "Suite",
     "Violation",
     "labelled",
+    "powers",
     "suite",
     "violations",
 ]

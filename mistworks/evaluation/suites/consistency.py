@@ -109,8 +109,9 @@ def violations(results: Results) -> tuple[Violation, ...]:
     """Count and measure the violations of each relation, in the order of ``RELATIONS``.
 
     Raises:
-        MistworksError: the results are not from the suite ``"self-consistency"``.
+        MistworksError: the results are not from the suite ``"self-consistency"``, or are not in nats.
     """
+    results.require_nats()
     if results.suite != NAME:
         raise MistworksError(
             f"Expected results on the suite {NAME!r}, got {results.suite!r}. Evaluate on {NAME!r}."

@@ -31,7 +31,8 @@ from mistworks.evaluation.intervals import (
 )
 from mistworks.evaluation.measures import ALL, OTHER, Bins, accuracy, find, metrics, to_csv
 from mistworks.evaluation.paired import bootstrap_interval, matched, paired_difference
-from mistworks.evaluation.results import QUANTILE_LEVELS, Results
+from mistworks.evaluation.results import QUANTILE_LEVELS, Results, join
+from mistworks.evaluation.summary import summarise
 
 ALPHA = 1e-4
 
@@ -283,6 +284,66 @@ class TestCoverage:
         assert (row.count, row.failures, row.alarms) == (4, 1, 1)
         assert row.rate == pytest.approx(1 / 3)
         assert row.nominal == pytest.approx(0.025)
+
+
+class TestUnits:
+    """What is not in nats has a rank correlation, and neither errors nor intervals."""
+
+    OTHER = replace(forecaster(0, 200), unit="none")
+
+    def test_errors_are_missing(self) -> None:
+        row, nats = accuracy(self.OTHER)[0], accuracy(forecaster(0, 200))[0]
+        missing = (
+            row.mse,
+            row.mse_se,
+            row.bias,
+            row.bias_se,
+            row.variance,
+            row.mae,
+            row.median_absolute_error,
+        )
+        assert set(missing) == {None}
+        assert (row.rank_correlation, row.failures, row.count) == (nats.rank_correlation, 0, 200)
+
+    def test_failures_are_counted(self) -> None:
+        estimate = self.OTHER.estimate.copy()
+        estimate[:3] = np.nan
+        assert accuracy(replace(self.OTHER, estimate=estimate))[0].failures == 3
+
+    def test_no_metric_is_an_error(self) -> None:
+        assert not {"suite.mse.all", "suite.bias.all", "suite.mae.all"} & set(metrics(accuracy(self.OTHER)))
+
+    def test_no_coverage_and_no_false_alarms(self) -> None:
+        assert forecaster(0, 200).has_intervals
+        assert not self.OTHER.has_intervals
+        assert coverage(self.OTHER) == false_alarms(self.OTHER) == ()
+
+    @pytest.mark.parametrize(
+        "measure",
+        [
+            lambda of: covered(of, 0.9),
+            lambda of: interval_score(of, 0.9),
+            pinball_loss,
+            lambda of: pit(of, np.random.default_rng(0)),
+            lambda of: paired_difference(of, forecaster(0, 200), np.random.default_rng(0)),
+            lambda of: paired_difference(forecaster(0, 200), of, np.random.default_rng(0)),
+        ],
+    )
+    def test_what_needs_nats_refuses(self, measure: Callable[[Results], object]) -> None:
+        with pytest.raises(
+            MistworksError, match="Expected estimates in nats, got those of ours, whose unit is 'none'"
+        ):
+            measure(self.OTHER)
+
+    def test_the_unit_stays_with_the_results(self) -> None:
+        assert self.OTHER[:5].unit == join([self.OTHER[:5], self.OTHER[5:]]).unit == "none"
+        with pytest.raises(MistworksError, match="Expected parts of one suite and one estimator"):
+            join([self.OTHER, forecaster(0, 200)])
+
+    def test_summary(self) -> None:
+        row = summarise(self.OTHER)
+        assert (row.unit, row.mse, row.coverage_90, row.power) == ("none", None, None, None)
+        assert row.rank_correlation == accuracy(self.OTHER)[0].rank_correlation
 
 
 class TestPaired:

@@ -57,7 +57,7 @@ Estimator = Callable[[NDArray[np.float32], NDArray[np.float32]], float]
 LEAST_P = 1e-6
 BMI_TRUTH = Path(__file__).parents[2] / "data" / "bmi40_truth.csv"
 BEYOND = pointwise_distributions()
-WITH_SIZES = ["bmi-40", "beyond", "null", "ordinary", "strong", "self-consistency"]
+WITH_SIZES = ["bmi-40", "beyond", "null", "ordinary", "strong", "self-consistency", "power"]
 
 
 def first_cases(of: Suite) -> dict[str, Case]:
@@ -139,6 +139,7 @@ VERSIONS = {
     "ordinary": ("1", "f04a19d68928e93e"),
     "strong": ("1", "1893194028256590"),
     "self-consistency": ("1", "d6f5feba25a1807c"),
+    "power": ("1", "1e05b8ebc1f430d2"),
 }
 
 

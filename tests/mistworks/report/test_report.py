@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections import Counter
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html import unescape
 from importlib.resources import files
 from pathlib import Path
@@ -19,16 +19,20 @@ from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.evaluation.cost import Cost
 from mistworks.evaluation.results import QUANTILE_LEVELS, Results
+from mistworks.evaluation.suites import Case, suite
 from mistworks.evaluation.suites.consistency import Violation
 from mistworks.report import Report, pictures, write_report
 from mistworks.report.content import listed, numbers, percent, shown
 from mistworks.report.document import sections
 from mistworks.report.tables import all_tables, by_cause
 from mistworks.report.view import View
+from mistworks.units import MeasureUnit
+from tests.mistworks.evaluation.test_suites import evaluate
 
 SECTIONS = {
     "ranking",
     "truth",
+    "ranks",
     "size",
     "families",
     "calibration",
@@ -65,6 +69,7 @@ def results_of(
     failing: float = 0.0,
     null: bool = False,
     every: int = 1,
+    unit: MeasureUnit = "nats",
 ) -> Results:
     """Estimates with normal errors of a known size; intervals are right for a spread of 1."""
     rng = np.random.default_rng([count, len(suite)])
@@ -98,6 +103,7 @@ def results_of(
         quantiles=quantiles,
         seconds=rng.uniform(0.01, 0.02, count),
         failure=np.where(failed, "needs more points than dimensions", ""),
+        unit=unit,
     )
     return whole[::every]
 
@@ -294,6 +300,75 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.read_text(encoding="utf-8")
 
 
+def power_results(estimator: str, seen: float, unit: MeasureUnit = "nats") -> Results:
+    """Results on the suite of permuted copies: the share ``seen`` of the samples exceeds its copies."""
+    built = suite("power")
+    rng = np.random.default_rng(0)
+
+    def value(case: Case) -> float:
+        first, dependent = case.name.startswith("00"), case.mi > 0
+        return 9.0 if first and dependent and rng.uniform() < seen else float(not first)
+
+    return replace(evaluate(built, value), estimator=estimator, unit=unit)
+
+
+class TestOtherUnits:
+    """Measures that are not in nats: a rank correlation and power, and a place in no other figure."""
+
+    REPORT = replace(
+        report_of(60),
+        results=(
+            *report_of(60).results,
+            *(
+                results_of(s, "dcor", 60, null=s == "null", unit="none", error=0.01)
+                for s in ("m-test", "beyond", "null")
+            ),
+            power_results("mist/3", 0.9),
+            power_results("dcor", 0.5, "none"),
+        ),
+    )
+
+    def test_they_are_ranked_among_the_others(self) -> None:
+        (sentence,) = sentences(self.REPORT, "ranks", "m-test")
+        assert re.search(
+            r"^dcor orders the datasets of m-test best, rank correlation 1\.000; of those ", sentence
+        )
+        assert sentences(self.REPORT, "ranks", "null") == []
+
+    def test_power(self) -> None:
+        first, second = sentences(self.REPORT, "ranks", "*")
+        assert re.search(r"^A permutation test at level 5% with mist/3 sees (8|9)\d% of the dependent", first)
+        assert re.search(r"with dcor it sees the fewest, (4|5)\d%\. On independent pairs no measure", first)
+        assert re.search(r"^The relation that is hardest to see is ", second)
+
+    def test_no_figure_of_errors_or_intervals_has_them(self) -> None:
+        for section in sections(self.REPORT, View(self.REPORT.results)):
+            if section.key not in ("ranks", "tables"):
+                assert "dcor" not in json.dumps([asdict(f) for fs in section.figures.values() for f in fs])
+        accuracies, _, failures = all_tables(View(self.REPORT.results))
+        assert not any(cells[0].text == "dcor" for table in (accuracies, failures) for _, cells in table.rows)
+
+    def test_the_table_has_their_unit(self) -> None:
+        (section,) = [s for s in sections(self.REPORT, View(self.REPORT.results)) if s.key == "ranks"]
+        correlations, power = section.tables
+        units = {cells[0].text: cells[1].text for _, cells in correlations.rows}
+        assert (units["dcor"], units["mist/3"]) == ("none", "nats")
+        assert {cells[0].text for _, cells in power.rows} == {"dcor", "mist/3"}
+
+    def test_nothing_but_them(self, tmp_path: Path) -> None:
+        only = Report((results_of("m-test", "dcor", 60, unit="none"),), sample=sample)
+        write_report(tmp_path / "report.html", only)
+        assert sentences(only, "ranking", "m-test") == []
+        assert set(pictures(only.results)) == {"ranks"}
+
+    def test_pictures(self, tmp_path: Path) -> None:
+        drawn = pictures(self.REPORT.results)
+        assert set(drawn) == {"errors", "calibration", "ranks", "power"}
+        for name in ("ranks", "power"):
+            drawn[name].savefig(tmp_path / f"{name}.png")
+            assert (tmp_path / f"{name}.png").stat().st_size > 10_000
+
+
 class TestFile:
     def test_needs_no_network(self, text: str) -> None:
         assert not re.search(r'<(script|link|img|iframe)[^>]+(src|href)="(?!data:)', text)
@@ -337,13 +412,13 @@ class TestFile:
 class TestPictures:
     def test_drawn(self, tmp_path: Path) -> None:
         drawn = pictures(report_of().results)
-        assert set(drawn) == {"errors", "calibration"}
+        assert set(drawn) == {"errors", "calibration", "ranks"}
         for name, figure in drawn.items():
             figure.savefig(tmp_path / f"{name}.png")
             assert (tmp_path / f"{name}.png").stat().st_size > 10_000
 
     def test_points_only(self) -> None:
-        assert set(pictures([results_of("s", "a", 30)])) == {"errors"}
+        assert set(pictures([results_of("s", "a", 30)])) == {"errors", "ranks"}
 
 
 LABELS = files("mistworks.report") / "assets" / "labels.js"
