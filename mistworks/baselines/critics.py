@@ -110,10 +110,10 @@ class Critic(nn.Module):
 
     def __init__(self, dx: int, dy: int, hidden: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.of_x = _linear(dx, hidden, generator)
-        self.of_y = _linear(dy, hidden, generator)
+        self.of_x = linear(dx, hidden, generator)
+        self.of_y = linear(dy, hidden, generator)
         self.rest = nn.Sequential(
-            nn.ReLU(), _linear(hidden, hidden, generator), nn.ReLU(), _linear(hidden, 1, generator)
+            nn.ReLU(), linear(hidden, hidden, generator), nn.ReLU(), linear(hidden, 1, generator)
         )
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
@@ -135,7 +135,7 @@ def _scores(critic: Critic, x: Tensor, y: Tensor) -> Tensor:
     return torch.cat([critic(x[[block]], y[[block]]) for block in range(len(x))])
 
 
-def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     """A layer with the usual initial weights, drawn from this generator instead of the global one."""
     layer = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
     width = inputs**-0.5
@@ -259,4 +259,15 @@ _BOUNDS: dict[str, type[Bound]] = {
 }
 
 
-__all__ = ["MINE", "NWJ", "SMILE", "Bound", "Critic", "DonskerVaradhan", "Fit", "InfoNCE", "held_out_bound"]
+__all__ = [
+    "MINE",
+    "NWJ",
+    "SMILE",
+    "Bound",
+    "Critic",
+    "DonskerVaradhan",
+    "Fit",
+    "InfoNCE",
+    "held_out_bound",
+    "linear",
+]

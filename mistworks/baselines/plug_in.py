@@ -1,4 +1,6 @@
-"""The estimator for contingency tables: entropies of the observed states, corrected to first order."""
+"""The estimator for contingency tables: entropies of the observed states, corrected for the others."""
+
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,17 +13,24 @@ from mistworks.estimation.estimator import Estimate
 
 
 class PlugIn(Baseline):
-    """I = H(X) + H(Y) − H(X,Y), each the entropy of the observed states plus (states − 1) / 2n.
+    """I = H(X) + H(Y) − H(X,Y), each the entropy of the observed states with a correction.
 
-    Miller, "Note on the bias of information estimates", in "Information theory in psychology", 1955. A state
-    is a whole row of a side. Accurate where every pair of states occurs often; with continuous columns every
-    row is a state of its own, and the estimate is log n or more. Negative estimates are reported as they are.
+    A state is a whole row of a side. Accurate where every pair of states occurs often; with continuous
+    columns every row is a state of its own, and the estimate says nothing. Negative estimates are reported as
+    they are.
+
+    Attributes:
+        correction: ``"miller-madow"`` adds (states − 1) / 2n, see `miller_madow`; ``"chao-shen"`` weighs
+            states by the chance that they are observed at all, see `chao_shen`.
     """
+
+    correction: Literal["miller-madow", "chao-shen"] = "miller-madow"
 
     @property
     @override
     def name(self) -> str:
-        return "plug-in"
+        """``"plug-in"`` with the correction of Miller and Madow, or ``"plug-in-chao-shen"``."""
+        return "plug-in" if self.correction == "miller-madow" else f"plug-in-{self.correction}"
 
     @override
     def estimate(self, x: FloatArray, y: FloatArray) -> Estimate:
@@ -32,7 +41,8 @@ class PlugIn(Baseline):
         """
         x_states, y_states = (states(points) for points in checked(x, y))
         joint = states(np.column_stack([x_states, y_states]))
-        return Estimate(miller_madow(x_states) + miller_madow(y_states) - miller_madow(joint))
+        entropy = miller_madow if self.correction == "miller-madow" else chao_shen
+        return Estimate(entropy(x_states) + entropy(y_states) - entropy(joint))
 
 
 def states(points: Points | NDArray[np.int64]) -> NDArray[np.int64]:
@@ -45,15 +55,44 @@ def states(points: Points | NDArray[np.int64]) -> NDArray[np.int64]:
     return numbers
 
 
-def miller_madow(numbers: NDArray[np.int64]) -> float:
-    """Entropy of the observed states plus (states − 1) / 2n, in nats.
+def plug_in_entropy(numbers: NDArray[np.int64]) -> float:
+    """Entropy of the observed states in nats, which is too low on average.
 
     Args:
         numbers: of the states, 0, 1, …, each at least once, shape (n,).
     """
+    shares = np.bincount(numbers) / len(numbers)
+    return float(-(shares * np.log(shares)).sum())
+
+
+def miller_madow(numbers: NDArray[np.int64]) -> float:
+    """Entropy of the observed states plus (states − 1) / 2n, in nats.
+
+    Miller, "Note on the bias of information estimates", in "Information theory in psychology", 1955.
+
+    Args:
+        numbers: of the states, 0, 1, …, each at least once, shape (n,).
+    """
+    return plug_in_entropy(numbers) + int(numbers.max()) / (2 * len(numbers))
+
+
+def chao_shen(numbers: NDArray[np.int64]) -> float:
+    """−Σ p log p / (1 − (1 − p)ⁿ) over the observed states, in nats, with p = C × the share of a state.
+
+    Chao and Shen, "Nonparametric estimation of Shannon's index of diversity when there are unseen species in
+    sample", Environmental and Ecological Statistics 2003. C = 1 − f₁ / n is the estimated chance
+    that another point has an observed state, where f₁ states were observed once. If all were, C would be 0:
+    f₁ = n − 1 is used then.
+
+    Args:
+        numbers: of the states, 0, 1, …, each at least once, shape (n,).
+    """
+    n = len(numbers)
     counts = np.bincount(numbers)
-    shares = counts / len(numbers)
-    return float(-(shares * np.log(shares)).sum() + (len(counts) - 1) / (2 * len(numbers)))
+    once = min(int((counts == 1).sum()), n - 1)
+    p = (1 - once / n) * counts / n
+    observed = -np.expm1(n * np.log1p(-p)) if len(counts) > 1 else np.ones(1)
+    return float(-(p * np.log(p) / observed).sum())
 
 
-__all__ = ["PlugIn", "miller_madow", "states"]
+__all__ = ["PlugIn", "chao_shen", "miller_madow", "plug_in_entropy", "states"]

@@ -7,6 +7,7 @@ from scipy.stats import rankdata
 
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
+from mistworks.randomness import stream
 
 Points = NDArray[np.float64]
 
@@ -62,6 +63,13 @@ def standardised(points: Points) -> Points:
     return np.asarray(centred / centred.std(axis=0))
 
 
+def some_rows(n: int, most: int, seed: int) -> NDArray[np.int64]:
+    """Positions of n points, or of as many as ``most`` of them at random, in increasing order."""
+    if n <= most:
+        return np.arange(n)
+    return np.sort(stream(seed, "baseline", "rows", n).permutation(n)[:most])
+
+
 def uniform_scores(points: Points) -> Points:
     """Ranks / (n + 1) column by column, shape (n, d), between 0 and 1; ties share their mean rank."""
     return np.asarray(rankdata(points, axis=0) / (len(points) + 1))
@@ -77,6 +85,7 @@ __all__ = [
     "checked",
     "normal_scores",
     "require_more_points_than_dimensions",
+    "some_rows",
     "standardised",
     "uniform_scores",
 ]

@@ -33,6 +33,7 @@ from mistworks.baselines import (
 )
 from mistworks.baselines.critics import MINE, NWJ, SMILE, Bound, DonskerVaradhan, InfoNCE, _cross_chosen
 from mistworks.baselines.neighbours import _count_in_blocks, _count_in_trees
+from mistworks.baselines.plug_in import chao_shen, miller_madow
 from mistworks.dataset import FloatArray
 from mistworks.distributions import Normal, Student
 from mistworks.distributions.elliptical import gaussian_mutual_information
@@ -566,6 +567,29 @@ class TestPlugIn:
         assert whole.mi == pytest.approx(PlugIn().estimate(x_codes, y_codes).mi, abs=1e-12)
         assert PlugIn().estimate(np.hstack([x, -x]), y).mi == pytest.approx(whole.mi, abs=1e-12)
 
+    def test_chao_and_shen_by_hand(self) -> None:
+        """Seven species of 11 birds, four of them seen once: C = 7 / 11."""
+        counts, n = np.array([3, 2, 2, 1, 1, 1, 1]), 11
+        numbers = np.repeat(np.arange(7), counts)
+        p = (1 - 4 / n) * counts / n
+        expected = sum(-q * math.log(q) / (1 - (1 - q) ** n) for q in p.tolist())
+        assert chao_shen(numbers) == pytest.approx(expected)
+        assert chao_shen(np.zeros(5, dtype=np.int64)) == 0
+
+    def test_chao_and_shen_lose_less_where_states_are_missing(self) -> None:
+        rng = np.random.default_rng(0)
+        drawn = [rng.integers(0, 100, 60) for _ in range(200)]
+        numbers = [np.unique(each, return_inverse=True)[1] for each in drawn]
+        errors = [
+            abs(np.mean([h(each) for each in numbers]) - math.log(100)) for h in (chao_shen, miller_madow)
+        ]
+        assert errors[0] < 0.15
+        assert errors[1] > 3 * errors[0]
+
+    def test_chao_and_shen_where_every_state_is_seen_once(self) -> None:
+        assert math.isfinite(chao_shen(np.arange(20)))
+        assert PlugIn(correction="chao-shen").name == "plug-in-chao-shen"
+
     def test_nearly_unbiased_where_cells_are_full(self) -> None:
         rng = np.random.default_rng(2)
         pairs = (rng.integers(0, 4, (2, 500, 1)).astype(np.float32) for _ in range(200))
@@ -574,7 +598,8 @@ class TestPlugIn:
 
 class TestNames:
     def test_names_are_unique_and_lead_back(self) -> None:
-        assert list(BASELINES) == [*GROUPS["classical"], *GROUPS["neural"]]
+        names = [name for group in GROUPS.values() for name in group if "+" not in name]
+        assert list(BASELINES) == names
         assert all(baseline(name) is each and each.name == name for name, each in BASELINES.items())
         assert set(GROUPS["classical"]) >= {
             "prior-mean",
@@ -585,7 +610,10 @@ class TestNames:
             "ksg-10",
             "ksg2-3",
         }
-        assert [each.slow for each in BASELINES.values()] == [False] * 12 + [True] * 5
+        slow = {name for name, each in BASELINES.items() if each.slow}
+        assert slow == {*GROUPS["neural"], "gmm-mi"}
+        others = {name for name, each in BASELINES.items() if each.unit != "nats"}
+        assert others == set(GROUPS["dependence"])
 
     def test_bootstrap(self) -> None:
         assert baseline("ksg-5+bootstrap") == Bootstrap(KSG(neighbours=5))
