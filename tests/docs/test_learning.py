@@ -1,11 +1,15 @@
 """The truths that the examples of learning are measured against."""
 
 import runpy
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -77,3 +81,95 @@ def test_a_flipped_bit_leaves_the_information_of_a_symmetric_channel(fairness: d
     overall, within = fairness["global_and_local"](*fairness["table"]("unique", 1))
     capacity = np.log(2) + 0.1 * np.log(0.1) + 0.9 * np.log(0.9)
     assert (overall, within) == pytest.approx((capacity, capacity))
+
+
+@pytest.fixture(scope="module")
+def labels() -> dict[str, Any]:
+    return names_of("learning_labels")
+
+
+def test_what_replaced_labels_leave_is_that_of_their_table(labels: dict[str, Any]) -> None:
+    for share, written in ((0.0, 2.303), (0.2, 1.436), (0.5, 0.626), (1.0, 0.0)):
+        joint = (1 - share) * np.eye(10) / 10 + share / 100
+        logs = np.log(np.where(joint > 0, joint * 100, 1))
+        assert labels["true_information"](share) == pytest.approx((joint * logs).sum(), abs=1e-12)
+        assert labels["true_information"](share) == pytest.approx(written, abs=5e-4)
+
+
+def test_labels_are_replaced_by_a_digit_drawn_from_all(labels: dict[str, Any]) -> None:
+    digits = np.zeros(100_000, dtype=int)
+    shares = np.bincount(labels["replaced"](digits, 0.5, np.random.default_rng(0))) / len(digits)
+    assert shares == pytest.approx([0.55, *[0.05] * 9], abs=0.005)
+
+
+def population(rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Every outcome of a random joint of 6 inputs and 4 labels, as often as it is likely; and its table."""
+    counts = rng.integers(0, 8, (6, 4)) + np.eye(6, 4, dtype=int)
+    counts[4:, 0] += 1
+    x, y = (side.ravel() for side in np.indices(counts.shape))
+    return np.repeat(x, counts.ravel()), np.repeat(y, counts.ravel()), counts / counts.sum()
+
+
+def information(table: NDArray[np.float64]) -> float:
+    product = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True)
+    return float((table * np.log(np.where(table > 0, table / product, 1))).sum())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_bound_exceeds_the_information_of_the_population(labels: dict[str, Any], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, y, table = population(rng)
+    sets = rng.random((6, 4)) < rng.random()
+    assert labels["set_bound"](sets[x], y) <= information(table) + 1e-12
+    chances = rng.dirichlet(np.ones(4), 6)
+    assert labels["cross_entropy_bound"](chances[x], y) <= information(table) + 1e-12
+    assert labels["conformal_bound"](chances[x], y, chances[x], y) <= information(table) + 1e-12
+
+
+def test_the_bound_by_cross_entropy_is_exact_for_the_true_probabilities(labels: dict[str, Any]) -> None:
+    x, y, table = population(np.random.default_rng(0))
+    true = table / table.sum(axis=1, keepdims=True)
+    assert labels["cross_entropy_bound"](true[x], y) == pytest.approx(information(table))
+
+
+def test_sets_of_the_right_label_alone_tell_its_entropy(labels: dict[str, Any]) -> None:
+    y = np.repeat(np.arange(4), 5)
+    assert labels["set_bound"](np.eye(4, dtype=bool)[y], y) == pytest.approx(np.log(4))
+    assert labels["conformal_bound"](np.eye(4)[y], y, np.eye(4)[y], y) == pytest.approx(np.log(4))
+
+
+@pytest.fixture(scope="module")
+def halves() -> dict[str, Any]:
+    return names_of("learning_halves")
+
+
+def test_cauchy_schwarz_is_a_ratio_of_means_over_distinct_points(halves: dict[str, Any]) -> None:
+    a, b = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    b += a
+    k, l = halves["kernel"](a), halves["kernel"](b)  # noqa: E741
+    joint = np.mean([float(k[i, j] * l[i, j]) for i, j in permutations(range(7), 2)])
+    mixed = np.mean([float(k[i, j] * l[i, m]) for i, j, m in permutations(range(7), 3)])
+    product = np.mean([float(k[i, j] * l[m, n]) for i, j, m, n in permutations(range(7), 4)])
+    expected = -(np.log(joint) + np.log(product) - 2 * np.log(mixed))
+    assert halves["cauchy_schwarz"](a, b).item() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 1.0, 4.0])
+def test_info_nce_gains_no_more_than_its_ceiling(halves: dict[str, Any], temperature: float) -> None:
+    a = torch.randn(64, 3, generator=torch.Generator().manual_seed(0))
+    gain = np.log(64) - float(halves["info_nce"](a, a, temperature))
+    assert 0 < gain <= min(np.log(64), 2 / temperature)
+
+
+def test_the_penalty_is_the_slope_of_the_critic_beyond_one(halves: dict[str, Any]) -> None:
+    generator = torch.Generator().manual_seed(0)
+    left, right = nn.Linear(5, 3, bias=False), nn.Linear(5, 3, bias=False)
+    x, y = torch.randn(20, 5, generator=generator), torch.randn(1, 5, generator=generator).repeat(20, 1)
+    with torch.no_grad():
+        for layer in (left, right):
+            layer.weight.normal_(generator=generator)
+        of_x, of_y = right(y) @ left.weight, left(x) @ right.weight
+        slopes = (of_x.square().sum(dim=1) + of_y.square().sum(dim=1)).sqrt()
+    expected = np.square(np.maximum(slopes.numpy() - 1, 0)).mean()
+    assert halves["steepness"](left, right, x, y).item() == pytest.approx(expected, rel=1e-5)
+    assert expected > 0
