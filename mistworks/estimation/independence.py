@@ -21,6 +21,9 @@ from mistworks.preparation.table import joined, random_part, require_repeated_cl
 MOST_ROWS = 20_000
 """Number of rows beyond which a random part is tested: so many show any dependence worth knowing of."""
 
+# Of the variance, where what a regression misses of a function of several columns is as large.
+_LITTLE = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class IndependenceTest:
@@ -72,15 +75,18 @@ def independence_test(
     based on a nearest-neighbor estimator of conditional mutual information", AISTATS 2018), here within the
     leaves of random trees, of at least 8 points each, so that no point is used twice. Before that, what a
     smooth regression on Z predicts is subtracted from continuous columns, which leaves I(X;Y|Z) as it is; and
-    points are similar only if the regression predicts similar values and residuals. The statistic is the
-    chain rule I(X;Y|Z) = I(X;Y,Z) − I(X;Z), averaged with X and Y exchanged, or for Z of a few classes the
-    average over these; or the squared correlations of the residuals (Shah and Peters, "The hardness of
+    points are similar only if the regression predicts similar values and residuals. It is a regression of
+    normal scores or of smooth maps of the values, whichever leaves the smaller share: only the latter follows
+    a function of Z whose noise is smaller than the gaps between ranks. The statistic is the chain rule
+    I(X;Y|Z) = I(X;Y,Z) − I(X;Z), averaged with X and Y exchanged, or for Z of a few classes the average over
+    these; or the squared correlations of the residuals (Shah and Peters, "The hardness of
     conditional independence testing and the generalised covariance measure", Ann. Statist. 48, 2020),
     whichever is larger in units of its deviation over all permutations.
 
     Where Z consists of classes, or of numbers with few values, rows are permuted within equal Z, and the
     level is exact. Otherwise it is approximate: no test keeps its level for every Z that is continuous (Shah
-    and Peters). It can fail where X and Y follow Z in ways that the regression does not resolve.
+    and Peters). It rejects too often where X and Y follow Z in ways that the regression does not resolve,
+    such as a product of columns of Z with a noise of a few hundredths of it.
 
     Rows must be independent draws: a test on a time series whose points depend on one another rejects too
     often; see `mistworks.transfer_entropy` and `mistworks.lag_profile`.
@@ -101,6 +107,11 @@ def independence_test(
     Raises:
         MistworksError: x, y and given are not a sample, permutations is less than 1, or no two rows have the
             same classes of Z.
+
+    Warns:
+        MistworksWarning: copies of rows were left out, a random part of the rows was used, or x and y are
+            both within a tenth of their deviation a function of several numbers of Z, which the regression
+            may not resolve.
     """
     if permutations < 1:
         raise MistworksError(f"Expected at least 1 permutation, got {permutations}. Use 200.")
@@ -121,6 +132,11 @@ def _test_given(
 ) -> tuple[float, float]:
     """The statistic of I(X;Y|Z) in nats and its p-value by local permutations."""
     left = residuals_given(x, y, given, rng)
+    if (~given.nominal).sum() > 1 and max(left.x.share, left.y.share) < _LITTLE:
+        warn(
+            "x and y are both nearly functions of several columns of given, so that independence given these "
+            "may be rejected too often; use fewer columns, or less exact x or y"
+        )
     orders = [np.arange(len(x)), *left.orders(permutations, rng)]
     estimated, correlated = statistics_given(left, orders, model)
     return float(estimated[0]), p_value(larger(estimated, correlated))

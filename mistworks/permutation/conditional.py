@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.errors import MistworksError
-from mistworks.permutation.smoothing import Fit, Smoother, indicators, is_continuous, scored_columns
+from mistworks.permutation.smoothing import Fit, Regression, indicators, is_continuous
 from mistworks.permutation.strata import Rows, groups_of_equal, permuted_within, random_strata
 from mistworks.preparation.scores import normal_scores
 from mistworks.preparation.table import Side
+
+Array = NDArray[np.float64]
 
 _LEAST_IN_STRATUM = 8
 _LEAST_IN_CLASS = 20
@@ -19,6 +21,7 @@ _MOST_CLASSES = 10
 _OF_NUMBERS = 0.5
 # What is predicted with less than a hundredth of the variance says nothing of where points are alike.
 _LEAST_PREDICTED = 0.1
+_SMALLEST = 1e-10
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -35,12 +38,19 @@ class Left:
     """
 
     side: Side
-    residuals: NDArray[np.float64]
+    residuals: Array
     fits: tuple[Fit, ...]
     continuous: tuple[tuple[int, int], ...]
-    predicted: NDArray[np.float64]
+    predicted: Array
 
-    def in_order(self, order: Rows) -> tuple[Side, NDArray[np.float64]]:
+    @property
+    def share(self) -> float:
+        """The smallest share of the variance of a column that Z leaves."""
+        left = self.residuals.var(axis=1)
+        whole = left + np.array([fit.prediction.var() for fit in self.fits])
+        return float((left / np.maximum(whole, _SMALLEST)).min())
+
+    def in_order(self, order: Rows) -> tuple[Side, Array]:
         """Return ``side`` and ``residuals`` with their rows in another order.
 
         The regression is subtracted anew. Residuals are orthogonal to the functions that were fitted, and
@@ -70,7 +80,7 @@ class Residuals:
     x: Left
     y: Left
     given: Side
-    coordinates: NDArray[np.float64]
+    coordinates: Array
     groups: list[Rows]
 
     @property
@@ -114,8 +124,8 @@ def residuals_given(
     if may_swap and _all_continuous(y) and not _all_continuous(x):
         # Residuals depend on Z less than classes and tied numbers do.
         x, y = y, x
-    smoother = Smoother.of(scored_columns(given).T, rng)
-    x_left, y_left = _left(x, smoother), _left(y, smoother)
+    regression = Regression(given, rng)
+    x_left, y_left = _left(x, regression), _left(y, regression)
     coordinates = normal_scores(given.values[~given.nominal])
     if len(coordinates) and len(x_left.predicted):
         weight = _OF_NUMBERS / np.sqrt(len(coordinates))
@@ -125,35 +135,40 @@ def residuals_given(
 
 def left_of(side: Side, condition: Side, rng: np.random.Generator) -> Left:
     """Return a side less what a condition predicts of it."""
-    return _left(side, Smoother.of(scored_columns(condition).T, rng))
+    return _left(side, Regression(condition, rng))
 
 
 def _all_continuous(side: Side) -> bool:
     return not side.nominal.any() and all(map(is_continuous, side.values))
 
 
-def _left(side: Side, smoother: Smoother) -> Left:
-    columns, fits, residuals, continuous, predicted = [], [], [], [], list[NDArray[np.float64]]()
+def _left(side: Side, regression: Regression) -> Left:
+    columns, residuals, predicted = list[Array](), list[Array](), list[Array]()
+    fits, continuous = list[Fit](), list[tuple[int, int]]()
 
-    def predict(column: NDArray[np.float64]) -> Fit:
-        fit = smoother.fit(column)
+    def subtract(column: Array, fit: Fit) -> Array:
         if fit.prediction.std() > _LEAST_PREDICTED * column.std():
             predicted.append(fit.prediction)
-        return fit
+        return np.asarray(column - column.mean() - fit.prediction)
 
     for values, nominal in zip(side.values, side.nominal, strict=True):
+        if not nominal and is_continuous(values):
+            scores, fit = regression.least_left(values)
+            left = subtract(scores, fit)
+            continuous.append((len(columns), len(residuals)))
+            fits.append(fit)
+            residuals.append(left)
+            columns.append(left)
+            subtract(np.abs(left), regression.fit(np.abs(left)))
+            continue
         for column in indicators(values) if nominal else normal_scores(values[None]):
-            fits.append(predict(column))
-            residuals.append(column - column.mean() - fits[-1].prediction)
-        if nominal or not is_continuous(values):
-            columns.append(values)
-        else:
-            continuous.append((len(columns), len(residuals) - 1))
-            columns.append(residuals[-1])
-            predict(np.abs(residuals[-1]))
-    left = replace(side, values=np.array(columns))
+            fits.append(regression.fit(column))
+            residuals.append(subtract(column, fits[-1]))
+        columns.append(values)
     scored = normal_scores(np.array(predicted).reshape(len(predicted), len(side)))
-    return Left(left, np.array(residuals), tuple(fits), tuple(continuous), scored)
+    return Left(
+        replace(side, values=np.array(columns)), np.array(residuals), tuple(fits), tuple(continuous), scored
+    )
 
 
 __all__ = ["Left", "Residuals", "left_of", "residuals_given"]

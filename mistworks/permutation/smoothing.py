@@ -5,7 +5,9 @@ Conditional mutual information does not change when a function of Z is subtracte
 among points of similar Z changes far less than permuting X would.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +15,12 @@ from numpy.typing import NDArray
 from mistworks.preparation.scores import normal_scores
 from mistworks.preparation.table import Table
 
+Scores = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
 # Widths of the Gaussian kernel in units of √(number of columns); the smallest follows a few oscillations.
 _WIDTHS = (0.3, 1.0, 3.0)
+# Within so many standard deviations, numbers are mapped nearly linearly; the quartiles are 1.349 apart.
+_TAME, _QUARTILES = 3.0, 1.349
 _LANDMARKS = 200
 _BENDS = 20
 _OF_LINEAR = 3.0
@@ -25,6 +31,8 @@ _CAUTION = 0.6
 _MOST_SPENT = 0.3
 _MAX_LEVELS = 32
 _SMALLEST = 1e-10
+# Steps between the normal scores of a function of Z and those of Z are a few hundredths.
+_NEARLY_DETERMINED = 0.05
 # A column with more distinct values than this share of its rows is continuous.
 _CONTINUOUS = 0.5
 
@@ -34,12 +42,26 @@ def is_continuous(column: NDArray[np.float64]) -> bool:
     return len(np.unique(column)) > _CONTINUOUS * len(column)
 
 
-def scored_columns(table: Table) -> NDArray[np.float64]:
-    """Normal scores of numbers, and an indicator per class: shape (p, n)."""
+def scored_columns(table: Table, scores: Scores = normal_scores) -> NDArray[np.float64]:
+    """Scores of numbers, and an indicator per class: shape (p, n)."""
     columns: list[NDArray[np.float64]] = []
     for values, nominal in zip(table.values, table.nominal, strict=True):
-        columns += indicators(values) if nominal else list(normal_scores(values[None]))
+        columns += indicators(values) if nominal else list(scores(values[None]))
     return np.array(columns).reshape(len(columns), len(table))
+
+
+def levelled(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Map rows of numbers of shape (p, n) smoothly, and nearly linearly but where tails are heavy.
+
+    arsinh((v − median) / (3 σ)), with σ from the quartiles. Normal scores follow the gaps of a sample: those
+    of Z and those of a function of Z differ by steps of about 1/√n, at all scales, that no regression
+    resolves. These maps keep smooth functions smooth. Rows of which half the values are equal get their
+    normal scores.
+    """
+    low, middle, high = np.quantile(numbers, (0.25, 0.5, 0.75), axis=1)[:, :, None]
+    scale = _TAME * (high - low) / _QUARTILES
+    maps = np.arcsinh((numbers - middle) / np.where(scale > 0, scale, 1.0)) * _TAME
+    return np.where(scale > 0, maps, normal_scores(numbers))
 
 
 def indicators(codes: NDArray[np.float64]) -> list[NDArray[np.float64]]:
@@ -181,6 +203,51 @@ class Smoother:
         return min([nothing, *fits], key=lambda fit: fit.score)
 
 
+@dataclass(frozen=True, eq=False)
+class Regression:
+    """Regressions on a table, by ranks and where those resolve too little by values.
+
+    Attributes:
+        condition: the table.
+        rng: chooses points of the regression.
+    """
+
+    condition: Table
+    rng: np.random.Generator
+
+    def fit(self, column: NDArray[np.float64]) -> Fit:
+        """Predict a column of shape (n,) from normal scores and classes."""
+        return self._by_ranks.fit(column)
+
+    def least_left(self, numbers: NDArray[np.float64]) -> tuple[NDArray[np.float64], Fit]:
+        """Return scores of continuous numbers of shape (n,), of which the regression leaves little.
+
+        They are normal scores, on which rising maps of the numbers and of the condition have no effect,
+        unless the condition leaves less than a twentieth of their variance.
+        """
+        column = normal_scores(numbers[None])[0]
+        fit = self.fit(column)
+        if not self.condition.nominal.all() and _share(column, fit) < _NEARLY_DETERMINED:
+            other = levelled(numbers[None])[0]
+            closer = self._by_values.fit(other)
+            if _share(other, closer) < _share(column, fit):
+                return other, closer
+        return column, fit
+
+    @cached_property
+    def _by_ranks(self) -> Smoother:
+        return Smoother.of(scored_columns(self.condition).T, self.rng)
+
+    @cached_property
+    def _by_values(self) -> Smoother:
+        return Smoother.of(scored_columns(self.condition, levelled).T, self.rng)
+
+
+def _share(column: NDArray[np.float64], fit: Fit) -> float:
+    """The score in units of the sum of squares."""
+    return fit.score / max(len(column) * float(column.var()), _SMALLEST)
+
+
 def _scores(
     errors: float | NDArray[np.float64], freedom: float | NDArray[np.float64], n: int
 ) -> NDArray[np.float64]:
@@ -196,4 +263,4 @@ def _squared_distances(points: NDArray[np.float64], others: NDArray[np.float64])
     return np.asarray(np.maximum(lengths - 2 * points @ others.T, 0.0))
 
 
-__all__ = ["Smoother", "indicators", "is_continuous", "scored_columns"]
+__all__ = ["Regression", "Smoother", "indicators", "is_continuous", "levelled", "scored_columns"]

@@ -1,5 +1,6 @@
 """The test of independence given Z: its level under confounding, its power, classes, bad input."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from mistworks import IndependenceTest, independence_test
-from mistworks.errors import MistworksError
+from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation.estimate import Estimate
 from tests.mistworks.estimation.test_estimator import ESTIMATOR
 from tests.support.stand_ins import GaussianStandIn
@@ -32,6 +33,11 @@ def fork(rng: np.random.Generator) -> tuple[Any, Any, Any]:
 def nonlinear(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     e, f, z = rng.standard_normal((3, 150))
     return np.sin(2 * z) + 0.3 * e, z**2 + 0.3 * f, z
+
+
+def little_noise(rng: np.random.Generator) -> tuple[Any, Any, Any]:
+    e, f, z = rng.standard_normal((3, 150))
+    return z + 0.01 * e, np.tanh(z) + 0.01 * f, z
 
 
 def four_columns(rng: np.random.Generator) -> tuple[Any, Any, Any]:
@@ -74,7 +80,9 @@ def p_values(draw: Draw, runs: int) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize("draw", [fork, nonlinear, four_columns, spread, classes, mixed, binary])
+@pytest.mark.parametrize(
+    "draw", [fork, nonlinear, little_noise, four_columns, spread, classes, mixed, binary]
+)
 def test_false_alarms_are_about_as_rare_as_the_level_says(draw: Draw) -> None:
     # P(p ≤ 0.1) = 0.1 where the level is kept; that of a test whose level is 0.12 fails once in 1,000.
     p = p_values(draw, 30)
@@ -96,13 +104,18 @@ def collider(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     return e, f, e + f + 0.5 * z
 
 
+def linear_in_little_noise(rng: np.random.Generator) -> tuple[Any, Any, Any]:
+    e, f, z = rng.standard_normal((3, 150))
+    return np.sin(z) + 0.01 * e, z + 0.01 * (0.5 * e + f), z
+
+
 def opposite_in_classes(rng: np.random.Generator) -> tuple[Any, Any, Any]:
     e, f = rng.standard_normal((2, 150))
     code = rng.integers(0, 2, 150)
     return e, (2 * code - 1) * 0.6 * e + f, np.where(code, "up", "down")
 
 
-@pytest.mark.parametrize("draw", [linear, collider, opposite_in_classes])
+@pytest.mark.parametrize("draw", [linear, linear_in_little_noise, collider, opposite_in_classes])
 def test_dependence_given_z_is_found(draw: Draw) -> None:
     # Partial correlations of .45 and more at n = 150: at least 99 of 100 samples have p ≤ 0.1.
     assert np.sum(p_values(draw, 20) <= 0.1 + 1e-9) >= 18
@@ -117,6 +130,16 @@ def test_given_classes_the_level_is_exact() -> None:
     p = p_values(different, 100)
     low, high = binom.interval(1 - 1e-4, len(p), 0.1)
     assert low <= np.sum(p <= 0.1 + 1e-9) <= high
+
+
+def test_nearly_functions_of_several_columns_are_said_to_be_hard() -> None:
+    e, f, *z = np.random.default_rng(5).standard_normal((4, 60))
+    given = np.transpose(z)
+    with pytest.warns(MistworksWarning, match="x and y are both nearly functions of several columns"):
+        independence_test(z[0] + 0.01 * e, z[1] + 0.01 * f, given=given, permutations=3, model=STAND_IN)
+    with warnings.catch_warnings(record=True) as caught:
+        independence_test(z[0] + 0.01 * e, z[1] + f, given=given, permutations=3, model=STAND_IN)
+    assert not [each for each in caught if "nearly functions" in str(each.message)]
 
 
 def test_x_and_y_may_change_places() -> None:
