@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.evidence import ROUNDING
 from mistworks.permutation.strata import Rows
-
-# Estimates of equal samples differ by rounding when batches differ.
-_ROUNDING = 1e-5
 
 
 def means(estimates: Sequence[Estimate]) -> NDArray[np.float64]:
@@ -58,20 +56,20 @@ def p_value(statistics: NDArray[np.float64]) -> float:
     Args:
         statistics: the observed one, then the permuted ones, shape (B + 1,).
     """
-    at_least = int((statistics[1:] >= statistics[0] - _ROUNDING).sum())
+    at_least = int((statistics[1:] >= statistics[0] - ROUNDING).sum())
     return (1 + at_least) / len(statistics)
 
 
 def _in_deviations(statistics: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = statistics - statistics.mean(axis=-1, keepdims=True)
     deviation = centred.std(axis=-1, keepdims=True)
-    return np.asarray(np.where(deviation > _ROUNDING, centred / np.maximum(deviation, _ROUNDING), 0.0))
+    return np.asarray(np.where(deviation > ROUNDING, centred / np.maximum(deviation, ROUNDING), 0.0))
 
 
 def _standardised(columns: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = columns - columns.mean(axis=1, keepdims=True)
     length = np.sqrt((centred**2).sum(axis=1, keepdims=True))
-    return np.asarray(np.where(length > _ROUNDING, centred / np.maximum(length, _ROUNDING), 0.0))
+    return np.asarray(np.where(length > ROUNDING, centred / np.maximum(length, ROUNDING), 0.0))
 
 
 __all__ = ["larger", "means", "p_value", "squared_correlations"]

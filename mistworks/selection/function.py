@@ -40,15 +40,18 @@ def select(
     columns S, and selects it if the gain is significant; otherwise it stops. So a copy of a selected column,
     exact or noisy, is not selected, and columns that tell about y only given others are.
 
-    **The gain** is I(S, c; y) − I(S; y), by the mean of the estimated quantiles, after what a smooth
-    regression predicts from S has been subtracted from continuous columns and a continuous target, which
-    leaves I(c; y | S) as it is. The result shows the calibrated estimate of I(c; y | S), with its interval.
+    **The gain** of a column is first what it tells by itself, after what a smooth regression predicts from S
+    has been subtracted from continuous columns and a continuous target, which leaves I(c; y | S) as it is.
+    Columns are compared by the evidence of that, see `mistworks.estimation.evidence`. If none is significant,
+    they are compared by I(S, c; y) − I(S; y), which sees columns whose effect depends on S, but varies more
+    the more columns S has. The result shows the calibrated estimate of I(c; y | S), with its interval.
 
     **The test** compares the largest gain with those of samples in which y is permuted, among all points for
     the first column, then among points where S is alike and predicts alike (see
     `mistworks.independence_test`). One permutation serves all columns, so that the test accounts for their
-    number and their dependence. It draws 33 to 66 permutations at alpha = 0.05, or stops after two that reach
-    the observed gain (see `mistworks.selection.sequential`).
+    number and their dependence. At alpha = 0.05 it draws 33 to 66 permutations for the first column, and for
+    others up to 99 by themselves and 199 together with S, or stops after two that reach the observed gain
+    (see `mistworks.permutation.sequential`).
 
     **Pairs.** If no single column is significant, the step looks at two at once, of which each alone tells
     nothing, such as the inputs of an XOR: at the 8 pairs with the highest cheap scores (products of cosines
@@ -58,7 +61,7 @@ def select(
 
     **False alarms.** If no column tells about y, the probability that any is selected is below alpha: 0.6
     alpha for single columns and 0.2 alpha for pairs. Each further step errs with about that probability
-    again; given S, permutations are approximate.
+    again, of which it spends 0.4 alpha on columns by themselves; given S, permutations are approximate.
 
     Cost: of more than 40 columns that are left, each step estimates the 40 with the highest cheap scores; of
     more than 10,000 rows, a random part of 10,000 is used.

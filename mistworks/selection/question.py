@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mistworks.errors import MistworksWarning
 from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.evidence import evidence
 from mistworks.estimation.many import BatchEstimator, estimate_many
 from mistworks.permutation.conditional import Residuals, left_of, residuals_given
 from mistworks.permutation.statistics import means
@@ -64,6 +65,32 @@ class Question:
         if self.residuals is not None:
             return [self.target.rows(order) for order in self.residuals.orders(count, rng)]
         return [self.target.rows(rng.permutation(len(self.target))) for _ in range(count)]
+
+    def evident(self, targets: Sequence[Side]) -> Array:
+        """Return the evidence of dependence of each target on each column, by itself, in nats.
+
+        That is how much mutual information, if it were known without error, would be as evident. As what the
+        given columns predict is subtracted, it tells of I(column; target | given) unless the given columns
+        change how the two depend on each other, and it varies far less than `gains`.
+
+        Where there are more than `MOST_ESTIMATED` columns, those of lower cheap scores get −∞.
+
+        Returns:
+            Shape (number of targets, d).
+        """
+        n = len(self.target)
+        chosen = [self._worth_estimating(target) for target in targets]
+        sides = [self.columns.columns([column]) for column in range(len(self.positions))]
+        pairs = [
+            (sides[column], target)
+            for target, own in zip(targets, chosen, strict=True)
+            for column in own.tolist()
+        ]
+        values = iter(estimates_of(pairs, self.model))
+        found = np.full((len(targets), len(self.positions)), -np.inf)
+        for row, columns in enumerate(chosen):
+            found[row, columns] = [_evident(next(values), n) for _ in columns]
+        return found
 
     def gains(self, targets: Sequence[Side]) -> Array:
         """Return I(given, column; target) − I(given; target) in nats for each target and column.
@@ -157,6 +184,12 @@ def estimates_of(pairs: Sequence[tuple[Side, Side]], model: BatchEstimator) -> l
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MistworksWarning)
         return estimate_many(pairs, model)
+
+
+def _evident(estimate: Estimate, n: int) -> float:
+    """What m has the evidence m / (m + 1 / (4n)) of an estimate; finite and large where that is certain."""
+    certain = evidence(estimate, n)
+    return certain / (1 - certain) / (4 * n) if certain < 1 else _INFINITE + estimate.mi
 
 
 def finite_means(estimates: Sequence[Estimate]) -> Array:

@@ -9,16 +9,18 @@ from numpy.typing import NDArray
 
 from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.many import BatchEstimator
+from mistworks.permutation.sequential import SequentialTest, sequential_test
 from mistworks.preparation.table import Side
 from mistworks.selection.copies import content_keys
 from mistworks.selection.gain import gain_of
 from mistworks.selection.question import Question, ask, estimates_of
 from mistworks.selection.result import SelectedColumn
-from mistworks.selection.sequential import SequentialTest, sequential_test
 from mistworks.tables.progress import Advance
 
 SHARE_OF_SINGLES, SHARE_OF_PAIRS = 0.6, 0.2
 """Shares of the level of the tests of single columns and of pairs; together with a margin below the level."""
+SHARE_ALONE = 0.4
+"""Share of the level, of that of single columns, for what they tell without the selected ones."""
 
 _UNTESTED = SequentialTest(1.0, 0, False)
 
@@ -77,18 +79,25 @@ class Search:
             rest = [position for position in range(self.features.shape[1]) if position not in self._chosen]
             return None, _Found(((left or rest)[0],), _UNTESTED)
         question = self._ask(self._chosen, left)
-        gains = question.gains([question.target])[0]
-
-        def best_of(targets: Sequence[Side]) -> NDArray[np.float64]:
-            return np.asarray(question.gains(targets).max(axis=1))
-
-        test = self._test(float(gains.max()), best_of, question, SHARE_OF_SINGLES)
-        best = _Found((left[int(gains.argmax())],), test)
-        if test.significant:
+        best = self._best_of(question, question.evident, SHARE_ALONE if self._chosen else SHARE_OF_SINGLES)
+        if self._chosen and not best.test.significant:
+            joint = self._best_of(question, question.gains, SHARE_OF_SINGLES - SHARE_ALONE)
+            best = joint if joint.test.significant else best
+        if best.test.significant:
             return best, best
         if len(left) < 2 or (room is not None and room < 2):
             return None, best
         return self._look_ahead(question), best
+
+    def _best_of(
+        self, question: Question, statistics: Callable[[Sequence[Side]], NDArray[np.float64]], share: float
+    ) -> _Found:
+        """Return the column of the largest statistic, and the test of it among permuted ones."""
+        observed = statistics([question.target])[0]
+        test = self._test(
+            float(observed.max()), lambda targets: statistics(targets).max(axis=1), question, share
+        )
+        return _Found((int(question.positions[observed.argmax()]),), test)
 
     def _look_ahead(self, question: Question) -> _Found | None:
         """Return the best pair if it is significant, without a column that the other makes needless."""

@@ -104,9 +104,10 @@ class Matrix:
 
         A test stops when ten permuted samples have reached the observed estimate, as then p is known well
         enough (Besag and Clifford, "Sequential Monte Carlo p-values", Biometrika 78, 1991), or after all
-        permutations; P(p ≤ α) ≤ α in either case. Pairs that have the same null distribution, such as all
-        pairs of columns without ties, share their permutations. As `mistworks.independence_test`, it takes
-        rows for independent draws.
+        permutations; P(p ≤ α) ≤ α in either case. Estimates are compared by their evidence of dependence, and
+        two columns of class labels by the likelihood ratio of their table of counts. Pairs that have the same
+        null distribution, such as all pairs of columns without ties, share their permutations. As
+        `mistworks.independence_test`, it takes rows for independent draws.
 
         Args:
             permutations: how many per pair at most; the least possible p is 1 / (permutations + 1).

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation.evidence import ROUNDING
 from mistworks.estimation.many import BatchEstimator
+from mistworks.permutation.sequential import SequentialTests, constant_boundary, falling_boundary, significant
 from mistworks.tables.blocks import Blocks
 from mistworks.tables.nulls import Null, nulls_of
 from mistworks.tables.progress import progress_bar
-from mistworks.tables.sequential import SequentialTests, constant_boundary, falling_boundary, significant
 
 Array = NDArray[np.float64]
 
@@ -77,6 +77,9 @@ class PairTests:
         tests = SequentialTests(len(tested), boundary)
         pairs = [(int(first), int(second)) for first, second in self.pairs[tested]]
         nulls = nulls_of(self.blocks, pairs, self.estimator, np.random.default_rng(rng))
+        observed = np.empty(len(tested))
+        for null in nulls:
+            observed[null.pairs] = null.observed(self.evidence[tested], self.blocks)
         # What is unusual about permuted samples is no news.
         with warnings.catch_warnings(), progress_bar("Testing pairs", len(tested), progress) as advance:
             warnings.simplefilter("ignore", MistworksWarning)
@@ -86,7 +89,7 @@ class PairTests:
                 for null in nulls:
                     asked = _open_of(null, tests, open_tests)
                     if len(asked):
-                        self._draw(null, count, tests, asked, self.evidence[tested])
+                        self._draw(null, count, tests, asked, observed)
                         drawn += count
                         advance(len(tested) - len(open_tests), f"{drawn:,} permutations")
                 seen += count

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom, kstest
+from scipy.special import xlogy
+from scipy.stats import binom, chi2_contingency, hypergeom, kstest
 
 from mistworks import Matrix, matrix
 from mistworks.errors import MistworksError
@@ -101,6 +102,34 @@ def test_the_statistic_depends_on_ranks_and_on_the_partition_into_classes_only()
     expected = [evidence(each, 60) for each in first]
     assert [evidence(each, 60) for each in second] == pytest.approx(expected, abs=ROUNDING)
     assert [evidence(each, 60) for each in swapped] == pytest.approx(expected, abs=ROUNDING)
+
+
+def test_two_columns_of_classes_are_compared_by_the_likelihood_ratio_of_their_table() -> None:
+    rng = np.random.default_rng(16)
+    frame = pd.DataFrame({"a": rng.choice(list("uvw"), 80), "b": rng.choice(list("pqrs"), 80)})
+    blocks = blocks_of(read_table(frame, "frame"), None, None, "raise")
+    (null,) = nulls_of(blocks, [(0, 1)], STAND_IN, np.random.default_rng(0))
+    counts = pd.crosstab(frame["a"], frame["b"])
+    margins = sum(xlogy(each, each).sum() for each in (counts.sum(axis=0), counts.sum(axis=1)))
+    ratio = chi2_contingency(counts, correction=False, lambda_="log-likelihood").statistic
+    observed = float(null.observed(np.array([np.nan]), blocks)[0])
+    assert 2 * (observed - margins + xlogy(80, 80)) == pytest.approx(ratio)
+    # As often as chance says: about χ² of six degrees of freedom.
+    drawn = 2 * (null.draw(2_000, blocks, STAND_IN) - margins + xlogy(80, 80))
+    assert drawn.mean() == pytest.approx(6, rel=0.1)
+
+
+def test_p_values_of_two_binary_columns_are_those_of_all_tables() -> None:
+    a, b = np.repeat([0, 1], [12, 18]), np.r_[np.repeat([0, 1], [9, 3]), np.repeat([0, 1], [7, 11])]
+    frame = pd.DataFrame({"a": a, "b": b}).astype("category")
+    corners = np.arange(13)
+    tables = np.array([corners, 12 - corners, 16 - corners, 2 + corners])
+    statistics = xlogy(tables, tables).sum(axis=0)
+    exact = hypergeom.pmf(corners, 30, 16, 12)[statistics >= statistics[9] - 1e-9].sum()
+    found = matrix(frame).p_values(permutations=20_000).loc["a", "b"]
+    # After 10 exceedances a test stops; the error is about a third.
+    assert 0.04 < exact < 0.2
+    assert exact / 3 < found < 3 * exact
 
 
 def test_permutations_to_the_end_give_the_p_value_of_the_independence_test() -> None:

@@ -16,20 +16,31 @@ reason: P(p ≤ α) ≤ α, also if it stops because other tests have been decid
 "Multiple testing with anytime-valid Monte Carlo p-values", arXiv:2404.15586, 2024).
 """
 
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+
+from mistworks.estimation.evidence import ROUNDING
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 _EXCEEDANCES = 10
+# Enough where the level is all that is asked.
+_FEWEST = 2
+_BATCH = 8
+# A statistic so many standard deviations above all permuted ones needs no more of them.
+_FAR, _LEAST_DEVIATION = 8.0, 1e-4
 # Few exceedances suffice to call off a test early, and only the strongest pairs need many permutations.
 _FIRST, _EARLY = 8, 30
 
 
-def constant_boundary(permutations: int) -> Counts:
-    """Return b(t) = 10 for t = 0, …, N: relative errors of p-values are about 1/√10."""
-    return np.full(permutations + 1, _EXCEEDANCES, dtype=np.int64)
+def constant_boundary(permutations: int, exceedances: int = _EXCEEDANCES) -> Counts:
+    """Return b(t) = h for t = 0, …, N: relative errors of p-values are about 1/√h."""
+    return np.full(permutations + 1, exceedances, dtype=np.int64)
 
 
 def falling_boundary(permutations: int) -> Counts:
@@ -87,6 +98,60 @@ class SequentialTests:
         return np.where(self.stopped, self.p_values(), (1 + self.exceedances) / (1 + self.most))
 
 
+@dataclass(frozen=True, slots=True)
+class SequentialTest:
+    """Result of one test at a level.
+
+    Attributes:
+        p_value: within (0, 1].
+        permutations: how many were drawn.
+        significant: whether the p-value is at most the level.
+    """
+
+    p_value: float
+    permutations: int
+    significant: bool
+
+
+def sequential_test(observed: float, permuted: Callable[[int], Array], alpha: float) -> SequentialTest:
+    """Compare a statistic with permuted ones until the answer is known.
+
+    The boundary is h = 2, and N = ⌈h / alpha⌉ − 1. The test also stops after ⌈1 / alpha⌉ − 1 draws that all
+    stay below, if the observed statistic is 8 of their standard deviations above their mean, which chance
+    hardly ever does; p is then 1 / (draws + 1), an upper bound.
+
+    Args:
+        observed: the statistic of the sample.
+        permuted: draws so many permuted statistics.
+        alpha: the level.
+    """
+    most = math.ceil(_FEWEST / alpha - 1e-9) - 1
+    enough = math.ceil(1 / alpha - 1e-9) - 1
+    tests, drawn = SequentialTests(1, constant_boundary(most, _FEWEST)), np.empty(0)
+    p_value = 1.0
+    for size in _batches(enough, most):
+        latest = permuted(size)
+        drawn = np.concatenate([drawn, latest])
+        tests.add(np.array([0]), (latest >= observed - ROUNDING)[None])
+        p_value = float(tests.p_values()[0])
+        if tests.stopped[0]:
+            break
+        if len(drawn) == enough and not tests.exceedances[0] and _is_far(observed, drawn):
+            p_value = 1 / (enough + 1)
+            break
+    return SequentialTest(p_value, int(tests.draws[0]), p_value <= alpha)
+
+
+def _batches(enough: int, most: int) -> Iterator[int]:
+    for start, stop in ((0, enough), (enough, most)):
+        for begin in range(start, stop, _BATCH):
+            yield min(_BATCH, stop - begin)
+
+
+def _is_far(observed: float, drawn: Array) -> bool:
+    return observed - float(drawn.mean()) > _FAR * max(float(drawn.std()), _LEAST_DEVIATION)
+
+
 def significant(p_values: Array, fdr: float) -> NDArray[np.bool_]:
     """Return which hypotheses are rejected by the procedure of Benjamini and Hochberg.
 
@@ -105,4 +170,11 @@ def significant(p_values: Array, fdr: float) -> NDArray[np.bool_]:
     return np.asarray(tested & (p_values <= ordered[below[-1]]))
 
 
-__all__ = ["SequentialTests", "constant_boundary", "falling_boundary", "significant"]
+__all__ = [
+    "SequentialTest",
+    "SequentialTests",
+    "constant_boundary",
+    "falling_boundary",
+    "sequential_test",
+    "significant",
+]
