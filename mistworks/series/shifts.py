@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from mistworks.errors import warn
 from mistworks.estimation.estimate import Estimate, averaged
 from mistworks.permutation.smoothing import scored_columns
 from mistworks.permutation.strata import Rows
@@ -47,13 +48,23 @@ def spacing(x: Table, y: Table) -> int:
     Statist. Soc. 98, 1935); so many times fewer rows are as good as independent. Autocorrelations are those
     of normal scores and of indicators of classes, the largest of all columns, summed up to the first product
     below 2/√n. At least 25 rows are left.
+
+    Warns:
+        MistworksWarning: fewer than 25 rows would be left, so that the ones that are used still repeat each
+            other, and the level of a test by shifts is higher than it says.
     """
     n = len(x)
     products = _autocorrelations(x) * _autocorrelations(y)
     below = np.flatnonzero(products < 2 / np.sqrt(n))
     end = int(below[0]) if len(below) else len(products)
     apart = int(np.ceil(1 + 2 * products[:end].sum()))
-    return max(1, min(apart, n // _LEAST_THINNED))
+    most = max(1, n // _LEAST_THINNED)
+    if apart > most:
+        warn(
+            f"x and y change so slowly that rows are about independent only {apart:,} steps apart, and their "
+            f"{n:,} steps are few: intervals and p-values are too small; pass longer series, or differences"
+        )
+    return min(apart, most)
 
 
 def thinned(rows: Rows, apart: int) -> list[Rows]:

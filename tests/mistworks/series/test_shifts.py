@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mistworks.errors import MistworksWarning
 from mistworks.estimation.estimate import LEVELS, Estimate
 from mistworks.preparation.reading import read_side
 from mistworks.series.shifts import averaged_over_starts, rolled, shifts, spacing, thinned
@@ -32,7 +33,10 @@ def test_spacing_is_that_of_bartlett() -> None:
 
 def test_at_least_25_rows_are_left() -> None:
     walk = read_side(np.cumsum(np.random.default_rng(0).standard_normal(200)), "x")
-    assert spacing(walk, walk) == 8
+    with pytest.warns(
+        MistworksWarning, match=r"change so slowly .* only \d+ steps apart, and their 200 steps"
+    ):
+        assert spacing(walk, walk) == 8
 
 
 def test_parts_cover_all_rows() -> None:
