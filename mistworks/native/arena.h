@@ -52,13 +52,12 @@ class Arena {
     };
 #if defined(__SANITIZE_ADDRESS__)
     // One block an allocation, so that the sanitizer sees the ends of each.
-    static constexpr size_t LEAST = 64;
     static constexpr bool SHARED = false;
 #else
-    static constexpr size_t LEAST = size_t(1) << 22;
     static constexpr bool SHARED = true;
 #endif
 
+    static constexpr size_t LEAST = size_t(1) << 22;
     static constexpr size_t HUGE_PAGE = size_t(1) << 21;
 
     // Tables of a million ranks are read in random order: of pages of 4 KiB most addresses would be looked up anew.
@@ -79,7 +78,7 @@ class Arena {
         if (block_ == blocks_.size()) {
             const size_t size = SHARED && bytes < LEAST ? LEAST : bytes;
             void* memory = nullptr;
-            if (posix_memalign(&memory, size < LEAST ? 64 : HUGE_PAGE, size ? size : 1)) throw std::bad_alloc();
+            if (posix_memalign(&memory, SHARED ? HUGE_PAGE : 64, size ? size : 1)) throw std::bad_alloc();
             ask_for_huge_pages(memory, size);
             try {
                 blocks_.push_back({static_cast<char*>(memory), size});

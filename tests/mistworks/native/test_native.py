@@ -233,6 +233,7 @@ print("clean")
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1_800)  # compiling takes minutes
 @each_build
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
 def test_sanitizers_see_neither_wrong_addresses_nor_undefined_behaviour(build: str, tmp_path: Path) -> None:
@@ -250,10 +251,11 @@ def test_sanitizers_see_neither_wrong_addresses_nor_undefined_behaviour(build: s
         subprocess.check_output(["g++", f"-print-file-name={name}"], text=True).strip()
         for name in ("libasan.so", "libstdc++.so")
     ]
+    options = "detect_leaks=0:hard_rss_limit_mb=6000"
     sanitized = subprocess.run(
         [sys.executable, "-c", SANITIZED, f"_{build}", str(library)],
         cwd=PROJECT,
-        env={**os.environ, "LD_PRELOAD": ":".join(runtimes), "ASAN_OPTIONS": "detect_leaks=0"},
+        env={**os.environ, "LD_PRELOAD": ":".join(runtimes), "ASAN_OPTIONS": options},
         capture_output=True,
         text=True,
         check=False,
