@@ -52,11 +52,11 @@ class FlowConfig(FrozenConfig):
 
     transforms: Annotated[int, Field(ge=1, le=16)] = 3
     hidden: Annotated[tuple[Annotated[int, Field(ge=1, le=1024)], ...], Field(min_length=1)] = (64, 64)
-    bins: Annotated[int, Field(ge=2, le=64)] = 5
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 40
-    batch_size: Annotated[int, Field(ge=1)] = 256
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-2
-    weight_decay: Annotated[float, Field(ge=0, le=10)] = 1e-2
+    bins: Annotated[int, Field(ge=2, le=64)] = 8
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 60
+    batch_size: Annotated[int, Field(ge=1)] = 128
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 5e-3
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.3
     kept_apart: Annotated[float, Field(gt=0, le=0.5)] = 0.1
 
 

@@ -52,7 +52,7 @@ def fit_modality(
     parts = _halves(rows, config)
     features = Features.fit(rows.values[parts["training"]], config.components)
     held = {half: features(rows.values[places]) for half, places in parts.items()}
-    halves: dict[Half, HalfOfRows] = {}
+    fitted: dict[Half, HalfOfRows] = {}
     for number, (half, other) in enumerate(_OTHER.items()):
         labels = np.empty(0, dtype=np.int64) if rows.labels is None else rows.labels[parts[half]]
         _require_told(held[half], labels, half)
@@ -63,8 +63,8 @@ def fit_modality(
             stream(config.seed, half, "flow", 0),
             partial(_report, on_progress, number),
         )
-        halves[half] = HalfOfRows(held[half], labels, flow, loss, _gaussian_loss(held[half], held[other]))
-    return Modality(config, features, MappingProxyType(halves))
+        fitted[half] = HalfOfRows(held[half], labels, flow, loss, _gaussian_loss(held[half], held[other]))
+    return Modality(config, features, fitted["training"], fitted["held-out"])
 
 
 def _report(on_progress: Callable[[float], None], done: int, share: float) -> None:

@@ -6,6 +6,7 @@ x = f⁻¹(z), which carries latents to features and leaves mutual information u
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -38,9 +39,24 @@ class Layer:
         result += self.bias
         return result
 
-    def outputs(self, first: int, last: int) -> "Layer":
+    def outputs(self, places: NDArray[np.int64]) -> "Layer":
         """Return the layer with some of its outputs."""
-        return Layer(np.ascontiguousarray(self.weight[:, first:last]), self.bias[first:last])
+        return Layer(np.ascontiguousarray(self.weight[:, places]), self.bias[places])
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """The computation of one feature.
+
+    Attributes:
+        feature: its number.
+        hidden: by hidden layer, the units that can be computed now, and the part of the layer that does.
+        last: the layer that gives the parameters of its spline.
+    """
+
+    feature: int
+    hidden: tuple[tuple[NDArray[np.int64], Layer], ...]
+    last: Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,14 +79,34 @@ class Transform:
     def inverse(self, values: Array) -> Array:
         """Undo the transform: the features one after the other, shape (n, d)."""
         result = np.zeros_like(values)
-        *hidden, last = self.layers
-        for feature in np.argsort(self.order):
-            inner = result
-            for layer in hidden:
-                inner = np.maximum(layer(inner), 0.0)
-            read = last.outputs(feature * self.parameters, (feature + 1) * self.parameters)
-            result[:, feature] = spline_inverse(values[:, feature], read(inner))
+        *hidden, _ = self.layers
+        units = [np.zeros((len(values), len(layer.bias))) for layer in hidden]
+        for step in self._steps:
+            before = result
+            for held, (places, layer) in zip(units, step.hidden, strict=True):
+                held[:, places] = np.maximum(layer(before), 0.0)
+                before = held
+            result[:, step.feature] = spline_inverse(values[:, step.feature], step.last(before))
         return result
+
+    @cached_property
+    def _steps(self) -> tuple["_Step", ...]:
+        """The computation of each feature, and of the hidden units that need no later one, each once."""
+        *hidden, last = self.layers
+        # How many features must be known: for a unit, as many as for any of its inputs.
+        known, schedule = self.order + 1, []
+        for layer in hidden:
+            known = np.where(layer.weight != 0, known[:, None], 0).max(axis=0)
+            schedule.append(known)
+        steps = []
+        for feature in np.argsort(self.order):
+            ready = [np.flatnonzero(known == self.order[feature]) for known in schedule]
+            read = np.arange(feature * self.parameters, (feature + 1) * self.parameters)
+            parts = tuple(
+                (places, layer.outputs(places)) for places, layer in zip(ready, hidden, strict=True)
+            )
+            steps.append(_Step(int(feature), parts, last.outputs(read)))
+        return tuple(steps)
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,10 +3,9 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 from typing import Self
 
 import numpy as np
@@ -101,17 +100,24 @@ class Modality:
     Attributes:
         config: what it was fitted from.
         features: the map from rows to features.
-        halves: the training half and the half held out.
+        training: the half that estimators learn from.
+        held_out: the half that they are tested on.
     """
 
     config: ModalityConfig
     features: Features
-    halves: Mapping[Half, HalfOfRows] = field(default_factory=lambda: MappingProxyType({}))
+    training: HalfOfRows
+    held_out: HalfOfRows
+
+    @property
+    def halves(self) -> Mapping[Half, HalfOfRows]:
+        """Both halves by name."""
+        return {"training": self.training, "held-out": self.held_out}
 
     @property
     def labels(self) -> int:
         """Number of labels, 0 if the rows have none."""
-        labels = self.halves["training"].labels
+        labels = self.training.labels
         return int(labels.max()) + 1 if len(labels) else 0
 
     @cached_property
@@ -194,17 +200,17 @@ class Modality:
         config = described["config"]
         if config["source"]["source"] == "file":
             config["source"]["path"] = place
-        halves: dict[Half, HalfOfRows] = {
-            half: HalfOfRows(
+        training, held_out = (
+            HalfOfRows(
                 tensors[f"{half}.features"],
                 tensors[f"{half}.labels"],
                 SplineFlow.of(tensors, f"{half}.flow"),
                 *tensors[f"{half}.losses"].tolist(),
             )
             for half in _HALVES
-        }
+        )
         features = Features(tensors["mean"], tensors["matrix"])
-        return cls(ModalityConfig.parse(config), features, MappingProxyType(halves))
+        return cls(ModalityConfig.parse(config), features, training, held_out)
 
 
 __all__ = ["Features", "HalfOfRows", "Modality"]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Literal, Self
@@ -15,8 +15,11 @@ from mistworks.config import FrozenConfig
 from mistworks.dataset import Dataset
 from mistworks.distributions import TRANSFORMS, AnyFamily, JointDistribution, UniformInteger
 from mistworks.distributions.block_maps import BlockMap, BlockMaps, identity
+from mistworks.distributions.of_modality import ModalityFamily
 from mistworks.distributions.priors import IntegerPrior, Probability
 from mistworks.distributions.transforms import TransformName
+from mistworks.modality.config import Fit
+from mistworks.modality.modality import Modality
 from mistworks.randomness import stream
 
 MAX_POINTS = 100_000
@@ -309,6 +312,46 @@ class MetaDistribution(FrozenConfig):
         cumulative = np.cumsum([member.weight for member in self.members])
         return tuple((cumulative / cumulative[-1]).tolist())
 
+    @property
+    def needs_modality(self) -> bool:
+        """Whether a family draws from a modality."""
+        return any(_needs_modality(member.family) for member in self.members)
+
+    @property
+    def fit(self) -> Fit | None:
+        """The fitted modality that families refer to; None if there is none, or it is not known yet."""
+        fits = (member.family.fit for member in self.members if isinstance(member.family, ModalityFamily))
+        return next((fit for fit in fits if fit is not None), None)
+
+    def fitted(self, fit: Fit) -> Self:
+        """Return the meta-distribution with a reference to a fitted modality in each family that needs one.
+
+        Raises:
+            MistworksError: its number of features is not that of the families.
+        """
+        return self._with_families(lambda family: family.fitted(fit))
+
+    def on(self, modality: Modality) -> Self:
+        """Return the meta-distribution with a fitted modality itself, so that datasets can be drawn.
+
+        Raises:
+            MistworksError: it is not the one that families refer to.
+        """
+        return self._with_families(lambda family: family.on(modality))
+
+    def _with_families(self, change: Callable[[ModalityFamily], ModalityFamily]) -> Self:
+        members = tuple(
+            member.model_copy(update={"family": change(member.family)})
+            if isinstance(member.family, ModalityFamily) and member.family.needs_modality
+            else member
+            for member in self.members
+        )
+        changed = self.model_copy(update={"members": members})
+        for member in members:
+            for dx, dy in self._dimensions(member).extremes:
+                member.family.require_dimensions(dx, dy)
+        return changed
+
     def _dimensions(self, member: Member) -> Dimensions:
         return member.dimensions or self.dimensions
 
@@ -335,6 +378,10 @@ class MetaDistribution(FrozenConfig):
     def dataset(self, root_seed: int, split: str, index: int) -> Dataset:
         """Return dataset ``index`` of a split."""
         return self.draw(root_seed, split, index).sample(stream(root_seed, split, "sample", index))
+
+
+def _needs_modality(family: AnyFamily) -> bool:
+    return isinstance(family, ModalityFamily) and family.needs_modality
 
 
 __all__ = [

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
+from mistworks.modality.config import Fit
 from mistworks.simulation.meta_distribution import MetaDistribution
 from mistworks.simulation.splits import SplitConfig, SplitName
 from storage.fingerprint import Fingerprint, fingerprint
@@ -76,6 +77,10 @@ class Manifest(FrozenConfig):
                 "samples": samples,
             }
         )
+
+    def fitted(self, fit: Fit) -> Self:
+        """Return the manifest with a reference to a fitted modality in its families."""
+        return self.model_copy(update={"meta_distribution": self.meta_distribution.fitted(fit)})
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from mistworks.dataset import Block
 from mistworks.errors import MistworksError
-from mistworks.simulation.generation import generate_block
 from storage.datasets.store import Store
 from storage.errors import ACCESS_ERRORS, access_error, cause_of, chain, from_object_store, reason
 from storage.fingerprint import Fingerprint, require_same_code
@@ -50,12 +49,11 @@ def generate_partition(
     """
     if expected is not None:
         require_same_code(expected)
-    manifest = store.manifest
-    start, stop = manifest.bounds(number)
+    start, stop = store.manifest.bounds(number)
     with writing(f"partition {number} of the store {store.url}"), partition_lock(store.location, number):
         if store.is_done(number):
             return
-        block = generate_block(manifest.meta_distribution, manifest.root_seed, manifest.split, start, stop)
+        block = store.draw(start, stop)
         store.write(number, block)
     then(block)
 

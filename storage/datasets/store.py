@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from mistworks.dataset import Block, Dataset, FloatArray, Index, IntArray
 from mistworks.errors import MistworksError
 from mistworks.simulation.generation import digests, generate_block
+from mistworks.simulation.meta_distribution import MetaDistribution
 from storage.datasets.layout import DIGEST_BYTES, columns_of, open_array
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
+from storage.datasets.modalities import open_modality
 from storage.datasets.subset import Subset
 from storage.errors import ACCESS_ERRORS, access_error, from_object_store, reason
 from storage.places.location import Location, patiently
@@ -172,6 +174,20 @@ class Store:
         """
         self.require_complete()
         return hashlib.sha256(self._read_all_digests().tobytes()).hexdigest()
+
+    def draw(self, start: int, stop: int) -> Block:
+        """Draw datasets start, …, stop − 1 from their random streams, whether the store has them or not.
+
+        Raises:
+            MistworksError: the modality that the store refers to is not beside it.
+        """
+        manifest = self.manifest
+        return generate_block(self._meta_distribution, manifest.root_seed, manifest.split, start, stop)
+
+    @cached_property
+    def _meta_distribution(self) -> MetaDistribution:
+        meta = self.manifest.meta_distribution
+        return meta if meta.fit is None else meta.on(open_modality(self.location, meta.fit))
 
     def write(self, number: int, block: Block) -> None:
         """Write one partition, then mark it done.
@@ -335,10 +351,7 @@ class Store:
 
     def _drawn_anew(self, start: int, index: Index, number: int) -> FloatArray:
         """Draw samples that the store does not keep. Other shapes in the index mean damage or other code."""
-        manifest = self.manifest
-        block = generate_block(
-            manifest.meta_distribution, manifest.root_seed, manifest.split, start, start + len(index)
-        )
+        block = self.draw(start, start + len(index))
         if not np.array_equal(block.index.sizes, index.sizes):
             raise StoreDamagedError(
                 self._damage_message(number, f"its shapes are not those that were drawn{self._other_code}")
