@@ -20,7 +20,7 @@ from mistworks.evaluation.gate import Condition, Decision, GateConfig
 from storage.evaluations.estimators import EstimatorReference, trained_estimator
 from storage.places.location import Location
 from storage.registry.comparison import decide_between
-from storage.registry.lineage import MODEL, RegisteredVersion
+from storage.registry.lineage import RegisteredVersion
 from storage.registry.promotion import champion, promote
 from storage.registry.revision import CodeRevision
 from storage.registry.runs import (
@@ -114,7 +114,7 @@ def register_version(measured: Measured, tracking_uri: str) -> RegisteredVersion
             "calibration."
         )
     complete = metrics.get("validation.failures.all") == 0
-    with alone(tracking_uri, MODEL):
+    with alone(tracking_uri, record.model):
         return register(
             measured.folder,
             measured.estimator,

@@ -5,16 +5,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from mistworks.estimation.estimator import shipped
 from mistworks.estimation.folder import CONFIG_FILE
+from mistworks.estimation.loaders import MODEL
 from mistworks.networks import AnyNetworkConfig
 from mistworks.presets import TrainingPlan
-from mistworks.training import AnySource, CurvePoint, Progress, TrainingResult, train
+from mistworks.training import AnySource, CurvePoint, Progress, TrainingConfig, TrainingResult, train
 from storage.datasets.statistics import open_summaries
 from storage.datasets.store import Store
 from storage.places.folders import WorkingFolder, working_folder
 from storage.places.location import Location
 from storage.places.lock import exclusive
-from storage.registry.runs import PRESET_TAG, WEIGHTS_TAG, StoreReference, TrainingRun, start_or_resume
+from storage.registry.runs import (
+    MODEL_TAG,
+    PRESET_TAG,
+    WEIGHTS_TAG,
+    StoreReference,
+    TrainingRun,
+    start_or_resume,
+)
 from tasks.retries import retried
 from tasks.stores import TrainingData
 
@@ -62,7 +71,8 @@ def train_estimator(
 ) -> Trained:
     """Train a network on a store, or resume a training that was stopped.
 
-    The folder of a training is named by a hash of its configuration and of the content of both stores.
+    The folder of a training is named by a hash of its configuration, of the content of both stores, and of
+    the initial weights if the seed does not give them.
 
     Args:
         data: the stores.
@@ -77,7 +87,7 @@ def train_estimator(
     """
     network, training = plan.network, plan.training
     references = (data.reference("train", data.train), data.reference("validation", data.validation))
-    data_hash = "/".join(reference.content_hash for reference in references)
+    data_hash = "/".join([*(reference.content_hash for reference in references), *_initial(training)])
     text = f"{network.canonical_json()}\n{training.canonical_json()}\n{data_hash}"
     key = hashlib.sha256(text.encode()).hexdigest()[:16]
     place = checkpoints / key
@@ -93,7 +103,7 @@ def train_estimator(
                 "training": training.model_dump(mode="json"),
             },
             datasets=references,
-            tags={PRESET_TAG: plan.preset},
+            tags={PRESET_TAG: plan.preset} | ({} if plan.model == MODEL else {MODEL_TAG: plan.model}),
         ) as run,
     ):
         result = train(
@@ -119,6 +129,11 @@ def train_estimator(
         datasets_per_second=sorted(p.datasets_per_second for p in result.history)[len(result.history) // 2],
         seconds=_seconds(result.history, training.batch_size),
     )
+
+
+def _initial(training: TrainingConfig) -> list[str]:
+    """Hash of the initial weights, unless the seed gives them."""
+    return [shipped().weights_sha256] if training.initial == "shipped" else []
 
 
 def _seconds(history: Sequence[CurvePoint], batch_size: int) -> float:

@@ -11,9 +11,11 @@ from mistworks._entry_points import call, names
 from mistworks.errors import MistworksError
 from mistworks.extras import how_to_install
 
-__all__ = ["GROUP", "address_of", "load_address"]
+__all__ = ["GROUP", "MODEL", "address_of", "load_address"]
 
 GROUP = "mistworks.loaders"
+MODEL = "mist"
+"""Name under which estimators are registered. Those of a modality have its name added: ``mist-digits``."""
 
 _SHORT = re.compile(r"[^./\\@:~][^/\\@:]*(@[^/@]+|/[1-9]\d*)")
 

@@ -77,7 +77,25 @@ class SummaryNetwork(ResidualNetwork):
         middle, scale = scaling_of(table)
         self.centre.copy_(middle)
         self.scale.copy_(scale)
-        inputs = torch.asinh((table - middle) / scale)[:, self.columns.cpu()].double()
+        self.set_familiar(table, groups)
+
+    @torch.no_grad()
+    def adapt(self, tensors: Mapping[str, FloatArray]) -> None:
+        """Take scales and weights of all members from a trained estimator of the same configuration.
+
+        Args:
+            tensors: by name, as `mistworks.networks.Predictor.tensors` returns them.
+        """
+        mine = self.state_dict()
+        for name, values in tensors.items():
+            if name not in MOMENTS:
+                place = name if name in NOT_TRAINED else f"own.{name}"
+                mine[place].copy_(torch.from_numpy(values))
+
+    @torch.no_grad()
+    def set_familiar(self, table: Tensor, groups: NDArray[np.str_]) -> None:
+        """Set the familiar distribution, with the present scales, from many samples; see `set_scaling`."""
+        inputs = torch.asinh((table - self.centre.cpu()) / self.scale.cpu())[:, self.columns.cpu()].double()
         known = [inputs, *(inputs[torch.from_numpy(groups != group)] for group in self.left_out)]
         for number, part in enumerate(known):
             origin, whitening = whitening_of(part)

@@ -1,8 +1,8 @@
 """The configuration of a training run."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mistworks.config import FrozenConfig
 
@@ -42,6 +42,8 @@ class TrainingConfig(FrozenConfig):
         left_out_share: fraction of each batch that the additional members learn from. A smaller one costs
             less.
         seed: seed of the weights, the order of the data and the levels.
+        initial: initial weights: ``random``, or those of the estimator that comes with the package, which is
+            then adapted. It keeps its scales, and what is familiar is learned anew.
     """
 
     objective: Objective = "pinball"
@@ -66,6 +68,19 @@ class TrainingConfig(FrozenConfig):
     # Left out of the JSON if it is 1, so that older hashes stay valid.
     left_out_share: float = Field(default=1.0, gt=0, le=1, exclude_if=lambda share: share == 1.0)
     seed: Annotated[int, Field(ge=0)] = 0
+    # Left out of the JSON if random, so that older hashes stay valid.
+    initial: Literal["random", "shipped"] = Field(
+        default="random", exclude_if=lambda initial: initial == "random"
+    )
+
+    @model_validator(mode="after")
+    def _no_witnesses_of_adaptation(self) -> Self:
+        if self.initial == "shipped" and self.leave_out:
+            raise ValueError(
+                "Expected leave_out = false with the weights of the shipped estimator, which has seen all "
+                "groups of families. Change either."
+            )
+        return self
 
 
 __all__ = ["Objective", "TrainingConfig"]

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mistworks.dataset import Dataset, Source
+from mistworks.errors import MistworksError
 from mistworks.networks import AnyNetworkConfig, build_network
 from mistworks.networks.base import Network
 from mistworks.networks.blocks import samples_of
@@ -29,6 +30,11 @@ class SampleLesson:
     """
 
     def __init__(self, config: AnyNetworkConfig, training: TrainingConfig, source: AnySource) -> None:
+        if training.initial == "shipped":
+            raise MistworksError(
+                "Expected a network over statistics to adapt the shipped estimator, got one that reads "
+                "samples. Set initial to random, or take the network of the preset shipped."
+            )
         self._config, self._source = training, cast("Source", source)
         left_out = FAMILY_GROUPS if training.leave_out else ()
         self.network = cast("Network", build_network(config, left_out))

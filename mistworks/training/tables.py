@@ -1,7 +1,7 @@
 """Training on tables of statistics, as arrays on the device for training."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import cast
 
@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mistworks.dataset import IntArray
+from mistworks.dataset import FloatArray, IntArray
 from mistworks.errors import MistworksError
+from mistworks.estimation.estimator import shipped
 from mistworks.networks import AnyNetworkConfig, build_network
 from mistworks.networks.blocks import statistics_of
 from mistworks.networks.residual import Members, from_scale, square_root_scale
@@ -73,6 +74,8 @@ class TableLesson:
         self._device = _device(training.device)
         network = build_network(config, left_out if training.leave_out else ())
         self.network = cast("SummaryNetwork", network).to(self._device)
+        if training.initial == "shipped":
+            self.network.adapt(_shipped_weights(config))
         self._members = self.network.own.count + len(self.network.left_out)
         mass = knot_mass()
         levels = np.cumsum(mass) - mass / 2
@@ -81,13 +84,18 @@ class TableLesson:
         self._window: tuple[tuple[int, ...], Table] | None = None
 
     def begin(self) -> None:
-        """Set scales, and the familiar distribution, from the first datasets of the split.
+        """Set scales, unless they come with initial weights, and the familiar distribution.
+
+        Both are taken from the first datasets of the split.
 
         Raises:
             MistworksError: the source holds samples.
         """
         table = _first_statistics(self._source)
-        self.network.set_scaling(table, self._groups[: len(table)])
+        if self._config.initial == "shipped":
+            self.network.set_familiar(table, self._groups[: len(table)])
+        else:
+            self.network.set_scaling(table, self._groups[: len(table)])
 
     def batches(self, plan: EpochPlan, first_step: int) -> Iterator[tuple[int, Table]]:
         """Yield batches. Partitions that are shuffled together are one table in memory."""
@@ -176,6 +184,21 @@ class TableLesson:
             return (values @ self._mass - truth).square()
         error = truth[:, None] - values
         return torch.maximum(self._tau * error, (self._tau - 1) * error) @ self._mass
+
+
+def _shipped_weights(config: AnyNetworkConfig) -> Mapping[str, FloatArray]:
+    """Return the weights of the shipped estimator by name.
+
+    Raises:
+        MistworksError: its network has another configuration.
+    """
+    estimator = shipped()
+    if estimator.network_config != config:
+        raise MistworksError(
+            "Expected the configuration of the shipped network to adapt it, got another. Set initial to "
+            "random, or take the network of the preset shipped."
+        )
+    return estimator.network.tensors()
 
 
 def _joined(parts: list[Table]) -> Table:

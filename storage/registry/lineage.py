@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from mistworks.estimation.loaders import MODEL
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 
-MODEL = "mist"
 CHAMPION = "champion"
 VALIDATION_MSE = "validation.mse"
 

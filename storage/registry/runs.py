@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mistworks.errors import MistworksError
+from mistworks.estimation.loaders import MODEL
 from storage.registry.outage import shown
 from storage.registry.revision import CodeRevision, code_revision
 from storage.registry.tracking import EXPERIMENT, exclusive, experiment_id, open_client
@@ -24,6 +25,8 @@ VERSION_TAG = "mistworks.version"
 WEIGHTS_TAG = "mistworks.weights_sha256"
 CALIBRATION_TAG = "mistworks.calibration_sha256"
 PRESET_TAG = "mistworks.preset"
+MODEL_TAG = "mistworks.model"
+"""Name to register under, if it is another than that of all estimators."""
 
 _NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _METRICS_A_BATCH = 500
@@ -246,6 +249,7 @@ class TrainingRecord:
         calibration_sha256: SHA-256 of that calibration, empty if there is none.
         preset: name of its preset.
         revision: the code that ran it.
+        model: name under which its estimator is registered.
     """
 
     run_id: str
@@ -256,6 +260,7 @@ class TrainingRecord:
     calibration_sha256: str
     preset: str
     revision: CodeRevision
+    model: str = MODEL
 
 
 def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
@@ -276,6 +281,7 @@ def training_record(tracking_uri: str, run_id: str) -> TrainingRecord:
             calibration_sha256=tags.get(CALIBRATION_TAG, ""),
             preset=tags[PRESET_TAG],
             revision=CodeRevision(tags[COMMIT_TAG], tags[DIRTY_TAG] == "true", tags[VERSION_TAG]),
+            model=tags.get(MODEL_TAG, MODEL),
         )
     except KeyError as error:
         raise MistworksError(
@@ -390,6 +396,7 @@ __all__ = [
     "COMMIT_TAG",
     "DIRTY_TAG",
     "KEY_TAG",
+    "MODEL_TAG",
     "PRESET_TAG",
     "VERSION_TAG",
     "WEIGHTS_TAG",

@@ -64,7 +64,7 @@ def register(
     Args:
         folder: the folder that `Estimator.save` wrote.
         estimator: the estimator in it.
-        record: the record of its training.
+        record: the record of its training, which says under which name.
         tracking_uri: where runs and models are kept.
         validation_mse: mean squared error in nats² on the validation store of its training.
         metrics: further metrics to show with the version.
@@ -79,13 +79,13 @@ def register(
     client = open_client(tracking_uri)
     existing_run(client, record.run_id, tracking_uri)
     with exclusive(tracking_uri), fluent(tracking_uri):
-        number = _version_of(client, MODEL, lineage)
+        number = _version_of(client, record.model, lineage)
         if number is None:
-            model_id = log_model(folder, lineage.run_id, MODEL)
+            model_id = log_model(folder, lineage.run_id, record.model)
             check_predictions(estimator, f"models:/{model_id}")
-            _create_version(client, model_id, MODEL, lineage, figures)
-        number = _settle_version(client, MODEL, lineage)
-        return read_version(client, client.get_model_version(MODEL, str(number)))
+            _create_version(client, model_id, record.model, lineage, figures)
+        number = _settle_version(client, record.model, lineage)
+        return read_version(client, client.get_model_version(record.model, str(number)))
 
 
 def _lineage(folder: Path, estimator: "Estimator", record: TrainingRecord) -> Lineage:
@@ -158,6 +158,17 @@ def versions(tracking_uri: str, name: str = MODEL) -> list[RegisteredVersion]:
     """
     client = open_client(tracking_uri)
     return [read_version(client, version) for version in model_versions(client, name)]
+
+
+def every_version(tracking_uri: str) -> list[RegisteredVersion]:
+    """List all versions of all registered models that this package registered, by name, oldest first.
+
+    Raises:
+        MistworksError: there is no registry at the tracking URI.
+    """
+    client = open_client(tracking_uri)
+    names = sorted(model.name for model in client.search_registered_models())
+    return [version for name in names for version in versions(tracking_uri, name)]
 
 
 def _location(client: "MlflowClient", version: "ModelVersion", tracking_uri: str) -> str:
@@ -287,4 +298,13 @@ def _weights_sha256(folder: Path) -> str:
         ) from None
 
 
-__all__ = ["MissingModelError", "is_reference", "load", "lookup", "register", "resolve", "versions"]
+__all__ = [
+    "MissingModelError",
+    "every_version",
+    "is_reference",
+    "load",
+    "lookup",
+    "register",
+    "resolve",
+    "versions",
+]
