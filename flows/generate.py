@@ -21,7 +21,11 @@ from flows.progress import progress
 from flows.services import dask_cluster
 from flows.workspace import Workspace
 from flows.writers import one_writer
+from mistworks.modality.config import ModalityConfig
+from mistworks.modality.fitting import fit_modality
+from mistworks.modality.modality import Modality
 from mistworks.simulation.splits import SplitName
+from storage.datasets.modalities import find_modality, keep_modality
 from storage.datasets.opening import create_at, open_at, open_store, to_be_completed
 from storage.datasets.statistics import create_summaries
 from storage.datasets.store import Store
@@ -92,6 +96,8 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
     Raises:
         MistworksError: see `generate`.
     """
+    if plan.modality is not None:
+        plan = plan.fitted(_fit_beside(plan.place, plan.modality))
     # Before the lock, which would create a file in a place that holds something else.
     store = plan.existing()
     if store is not None and not store.missing():
@@ -103,6 +109,14 @@ def make_store(plan: StorePlan, workspace: Workspace) -> Generated:
 
 generate_planned = flow("generate", "generate-{plan.manifest.split}-{plan.preset}", checked=False)(make_store)
 """Run `make_store` as a separate flow."""
+
+
+def _fit_beside(store: Location, config: ModalityConfig) -> Modality:
+    """Fit a modality and keep it beside a store, unless an earlier step has: it is fitted once for all."""
+    if (kept := find_modality(store, config)) is not None:
+        return kept
+    with progress(f"fit {config.name}", 100) as report:
+        return keep_modality(store, fit_modality(config, lambda share: report(100 * share)))
 
 
 @flow("regenerate", "regenerate-{store}")

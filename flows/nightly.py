@@ -16,7 +16,7 @@ from flows.retention import remove_old_nights
 from flows.workspace import Workspace
 from mistworks.errors import MistworksError
 from storage.registry.lineage import RegisteredVersion
-from storage.registry.versions import versions
+from storage.registry.versions import every_version
 
 Keep = Annotated[
     int | None,
@@ -65,7 +65,7 @@ def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
     version = produced.registered
     reference = f"{version.name}/{version.version}"
     partitions = sum(store.made for store in produced.stores.values())
-    if version.version not in {each.version for each in before}:
+    if (version.name, version.version) not in {(each.name, each.version) for each in before}:
         return f"{reference} is {version.promotion}"
     if partitions:
         return f"Made {partitions} missing partitions again; {reference} is as it was."
@@ -77,7 +77,7 @@ def verdict(produced: Produced, before: list[RegisteredVersion]) -> str:
 
 def _registered(workspace: Workspace) -> list[RegisteredVersion]:
     try:
-        return versions(workspace.tracking_uri)
+        return every_version(workspace.tracking_uri)
     except MistworksError:
         # There is no registry yet. A broken one is reported by the first step that needs it.
         return []

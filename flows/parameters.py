@@ -15,7 +15,7 @@ _LONGEST_NAME = 100
 
 ChosenPreset = Annotated[
     PresetName | Annotated[str, Field(pattern=r"\.json$", title="JSON file")],
-    Field(description="A preset: tiny (seconds), quick, shipped or paper, or the path of one in JSON."),
+    Field(description="A preset: tiny (seconds), quick, shipped, digits, paper, or the path of one in JSON."),
 ]
 Seed = Annotated[int, Field(ge=0, lt=2**63, description="Root of every random stream.")]
 DatedSeed = Annotated[

@@ -93,7 +93,7 @@ def produce(plan: PipelinePlan, workspace: Workspace) -> Produced:
         MistworksError: see `pipeline`.
     """
     require_tracking(workspace.tracking_uri)
-    before = present_champion(workspace.tracking_uri)
+    before = present_champion(workspace.tracking_uri, plan.training.model)
     with dask_cluster(workspace.dask_address, workspace.workers) as address:
         here = workspace.on(address)
         generated = {split: generate_planned(store, here) for split, store in plan.stores.items()}

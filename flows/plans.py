@@ -5,16 +5,20 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import PrivateAttr, model_serializer
 
 from flows.workspace import Workspace
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
+from mistworks.modality.config import ModalityConfig, file_of
+from mistworks.modality.modality import Modality
+from mistworks.modality.rows import resolved
 from mistworks.simulation.splits import SPLITS, SplitName
 from mistworks.statistics.layout import statistic_names
 from storage.datasets.manifest import CHUNK_VALUES, Manifest
+from storage.datasets.modalities import find_modality
 from storage.datasets.opening import find_manifest, open_at
 from storage.datasets.store import Store
 from storage.places.location import Location
@@ -39,11 +43,13 @@ class StorePlan(FrozenConfig):
         place: where it is.
         manifest: its manifest.
         preset: name of the preset that defines it.
+        modality: what families are fitted to before generation; None if there is none, or it is fitted.
     """
 
     place: Location
     manifest: Manifest
     preset: str
+    modality: ModalityConfig | None = None
     _opened: Store | None = PrivateAttr(None)
 
     @model_serializer
@@ -67,6 +73,10 @@ class StorePlan(FrozenConfig):
         manifest = self.manifest
         if not manifest.samples:
             return int(_OVERHEAD * manifest.count * (_VALUE_BYTES * len(statistic_names()) + _INDEX_BYTES))
+        if manifest.meta_distribution.needs_modality:
+            # Datasets cannot be drawn before it is fitted.
+            most = manifest.meta_distribution.most_values * manifest.count
+            return int(_OVERHEAD * _VALUE_BYTES * most)
         positions = range(0, manifest.count, max(1, manifest.count // _SAMPLED))
         draws = [
             manifest.meta_distribution.draw(manifest.root_seed, manifest.split, position)
@@ -84,9 +94,20 @@ class StorePlan(FrozenConfig):
             MistworksError: the place holds something else, or cannot be read.
         """
         if self._opened is None and (manifest := find_manifest(self.place)) is not None:
+            if self.modality is not None:
+                raise MistworksError(
+                    f"Expected the fitted modality of the store {self.url} beside it, "
+                    f"{file_of(self.modality.key)}, got none. Restore it, or delete the store."
+                )
             manifest.require_same(self.manifest, self.url)
             self._opened = open_at(self.place)
         return self._opened
+
+    def fitted(self, modality: Modality) -> Self:
+        """Return the plan with a fitted modality, which is known from here on."""
+        return self.model_copy(
+            update={"manifest": self.manifest.fitted(modality.fit), "modality": None, "_opened": None}
+        )
 
     def missing_bytes(self) -> int:
         """Estimate the size of the missing partitions.
@@ -237,7 +258,16 @@ def _plan_store(
         root_seed=seed,
         samples=split not in preset.statistics_only,
     )
-    return StorePlan(place=place, manifest=manifest, preset=name)
+    plan = StorePlan(place=place, manifest=manifest, preset=name, modality=_modality(preset, split))
+    modality = None if plan.modality is None else find_modality(place, plan.modality)
+    return plan if modality is None else plan.fitted(modality)
+
+
+def _modality(preset: "Preset", split: SplitName) -> ModalityConfig | None:
+    """Return the modality that a split draws from, with the hash of its rows; None if it draws from none."""
+    if preset.modality is None or not preset.splits[split].meta_distribution.needs_modality:
+        return None
+    return resolved(preset.modality)
 
 
 def _plan_training(
@@ -249,7 +279,7 @@ def _plan_training(
     changes = {"objective": objective, "seed": seed}
     given = {key: value for key, value in changes.items() if value is not None}
     training = TrainingConfig.parse({**dict(preset.training), **given})
-    return TrainingPlan(name, preset.network, training)
+    return TrainingPlan(name, preset.network, training, preset.model)
 
 
 def _gigabytes(size: int) -> str:

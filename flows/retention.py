@@ -16,7 +16,7 @@ from mistworks.simulation.splits import SPLITS
 from storage.datasets.opening import ATTRIBUTE, find_manifest, open_at
 from storage.errors import ACCESS_ERRORS, reason
 from storage.places.location import Location
-from storage.registry.versions import versions
+from storage.registry.versions import every_version
 
 _BATCH = 1_000
 _GROUP = "zarr.json"
@@ -43,7 +43,7 @@ def remove_old_nights(workspace: Workspace, preset: str, tonight: int, keep: int
     seeds = sorted(seed for seed in _dated_seeds(workspace, preset_name(preset)) if seed < tonight)
     needed = {
         content
-        for version in versions(workspace.tracking_uri)
+        for version in every_version(workspace.tracking_uri)
         if version.promoted
         for content in (
             version.lineage.train_hash,

@@ -29,7 +29,7 @@ from mistworks.errors import MistworksError
 if TYPE_CHECKING:
     from distributed import LocalCluster
 
-PresetName = Literal["tiny", "quick", "shipped", "paper"]
+PresetName = Literal["tiny", "quick", "shipped", "digits", "paper"]
 
 START_TIMEOUT_SECONDS = 120.0
 CONNECT_TIMEOUT_SECONDS = 10.0

@@ -1,26 +1,35 @@
 """Named configurations of the whole pipeline.
 
-`tiny` is for tests, `quick` for a first look, `shipped` for the weights that come with the package, and
-`paper` for the full reference.
+`tiny` is for tests, `quick` for a first look, `shipped` for the weights that come with the package, `digits`
+for images of digits, and `paper` for the full reference.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mistworks.config import FrozenConfig
 from mistworks.errors import MistworksError
+from mistworks.estimation.loaders import MODEL
+from mistworks.modality.config import DigitsSource, ModalityConfig
 from mistworks.networks import AnyNetworkConfig, SetTransformerConfig, SummaryNetworkConfig
+from mistworks.simulation.modality import modality_splits
 from mistworks.simulation.splits import SplitConfig, SplitName, general_splits, published_splits, tiny_splits
 from mistworks.training.config import TrainingConfig
 
 
+def _absent(value: object) -> bool:
+    return value is None
+
+
 class Preset(FrozenConfig):
     """The configuration of a whole pipeline.
+
+    With a modality, all else may be left out: it is then as in `modality_preset`.
 
     Attributes:
         splits: meta-distribution and size of each split, by name.
@@ -28,6 +37,7 @@ class Preset(FrozenConfig):
         statistics_only: splits of which the pipeline stores only statistics.
         network: configuration of the network.
         training: configuration of its training.
+        modality: rows of real data that families draw from; None without.
     """
 
     splits: Mapping[SplitName, SplitConfig]
@@ -35,6 +45,32 @@ class Preset(FrozenConfig):
     statistics_only: tuple[SplitName, ...] = ()
     network: AnyNetworkConfig
     training: TrainingConfig
+    # Left out of the JSON if absent, as in presets that know no modality.
+    modality: ModalityConfig | None = Field(default=None, exclude_if=_absent)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_modality(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping) or values.get("modality") is None:
+            return values
+        if not {"splits", "partition_size", "network", "training"} - values.keys():
+            return values
+        return {**_parts(ModalityConfig.model_validate(values["modality"])), **values}
+
+    @model_validator(mode="after")
+    def _modality_where_needed(self) -> Self:
+        lacking = [name for name, split in self.splits.items() if split.meta_distribution.needs_modality]
+        if lacking and self.modality is None:
+            raise ValueError(
+                f"Expected a modality, from which families of {', '.join(lacking)} draw, got none. Add it as "
+                "modality."
+            )
+        return self
+
+    @property
+    def model(self) -> str:
+        """Name under which the estimator is registered."""
+        return MODEL if self.modality is None else f"{MODEL}-{self.modality.name}"
 
     def split(self, name: SplitName, count: int | None = None) -> SplitConfig:
         """Return a split, with another count if one is given.
@@ -56,16 +92,47 @@ class TrainingPlan:
         preset: name of the preset, recorded with the run.
         network: what is trained.
         training: how.
+        model: name under which the estimator is registered.
     """
 
     preset: str
     network: AnyNetworkConfig
     training: TrainingConfig
+    model: str = MODEL
 
     @property
     def has_quantiles(self) -> bool:
         """Whether the estimator has quantiles, which can be calibrated."""
         return self.training.objective != "squared-error"
+
+
+def _parts(modality: ModalityConfig) -> dict[str, Any]:
+    """Everything in the preset of a modality but the modality itself."""
+    return {
+        "splits": modality_splits(modality, 24_000, 1_000, 4_000, 600),
+        "partition_size": 250,
+        "statistics_only": ("train", "calibration"),
+        "network": SummaryNetworkConfig(),
+        "training": TrainingConfig(
+            initial="shipped",
+            loss_scale="square-root",
+            epochs=12,
+            batch_size=256,
+            learning_rate=5e-4,
+            weight_decay=2e-2,
+            warmup_steps=50,
+            # All partitions, since the table of statistics fits into memory.
+            shuffle_partitions=100_000,
+            validate_every=100,
+            checkpoint_every=200,
+            threads=2,
+        ),
+    }
+
+
+def modality_preset(modality: ModalityConfig) -> Preset:
+    """Return the preset that adapts the shipped estimator to a modality, and registers the result."""
+    return Preset(**_parts(modality), modality=modality)
 
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
@@ -146,6 +213,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 left_out_share=0.25,
             ),
         ),
+        "digits": modality_preset(ModalityConfig(name="digits", source=DigitsSource())),
         "paper": Preset(
             splits=published_splits(625_000),
             partition_size=2_048,
@@ -160,7 +228,8 @@ def load_preset(name: str) -> Preset:
     """Return a named preset, or load one from a JSON file.
 
     Args:
-        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"paper"``, or the path of a ``.json`` file.
+        name: ``"tiny"``, ``"quick"``, ``"shipped"``, ``"digits"``, ``"paper"``, or the path of a ``.json``
+            file.
 
     Raises:
         MistworksError: the preset does not exist, or the file is not a valid preset.
@@ -187,4 +256,4 @@ def preset_name(name: str) -> str:
     return Path(name).name
 
 
-__all__ = ["PRESETS", "Preset", "TrainingPlan", "load_preset", "preset_name"]
+__all__ = ["PRESETS", "Preset", "TrainingPlan", "load_preset", "modality_preset", "preset_name"]

@@ -76,9 +76,9 @@ def register(
 def models(root: RootOption = None, tracking_uri: TrackingOption = None, as_json: JsonOption = False) -> None:
     """List the registered versions with their metrics."""
     from flows.cli.console import print_json, print_versions
-    from storage.registry.versions import versions
+    from storage.registry.versions import every_version
 
-    registered = versions(tracking_uri_of(root, tracking_uri))
+    registered = every_version(tracking_uri_of(root, tracking_uri))
     print_json([version.as_dict() for version in registered]) if as_json else print_versions(registered)
 
 

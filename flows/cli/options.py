@@ -19,7 +19,7 @@ Unit = Literal["nats", "bits"]
 PresetOption = Annotated[
     str,
     typer.Option(
-        help="tiny, quick, shipped or paper, or the path of a preset in JSON. The stores of paper take 22 GB."
+        help="tiny, quick, shipped, digits, paper, or the path of a JSON file. Stores of paper take 22 GB."
     ),
 ]
 RootOption = Annotated[

@@ -17,24 +17,17 @@ from storage.errors import ACCESS_ERRORS, access_error
 from storage.places.location import Location, patiently
 
 
-def folder_of(store: Location) -> Location:
-    """The folder that a store is in, where its modality is kept."""
-    if store.path is not None:
-        return Location.parse(str(store.path.parent))
-    return Location(store.url.rstrip("/").rpartition("/")[0], None)
-
-
-def find_modality(store: str, config: ModalityConfig) -> Modality | None:
+def find_modality(store: Location, config: ModalityConfig) -> Modality | None:
     """Return the fitted modality beside a store; None if there is none yet.
 
     Args:
-        store: path or URL of the store, which need not exist.
+        store: the place of the store, which need not exist.
         config: what the modality is fitted from, with the hash of its rows.
 
     Raises:
         MistworksError: the file cannot be read, or was fitted from something else.
     """
-    folder = folder_of(Location.parse(store))
+    folder = store.parent
     content = _read(folder, file_of(config.key))
     if content is None:
         return None
@@ -47,13 +40,13 @@ def find_modality(store: str, config: ModalityConfig) -> Modality | None:
     return modality
 
 
-def keep_modality(store: str, modality: Modality) -> Modality:
+def keep_modality(store: Location, modality: Modality) -> Modality:
     """Write a fitted modality beside a store, unless another run has just done so, and return what is there.
 
     Raises:
         MistworksError: the file cannot be written.
     """
-    folder, name = folder_of(Location.parse(store)), modality.fit.file
+    folder, name = store.parent, modality.fit.file
     try:
         patiently(lambda: _create(folder, name, modality.content))
     except ACCESS_ERRORS as error:
@@ -73,7 +66,7 @@ def open_modality(store: Location, fit: Fit) -> Modality:
     Raises:
         MistworksError: the file is missing, or is not the one that the store refers to.
     """
-    folder = folder_of(store)
+    folder = store.parent
     place = f"{folder.url}/{fit.file}"
     content = _read(folder, fit.file)
     if content is None or hashlib.sha256(content).hexdigest() != fit.sha256:
@@ -97,4 +90,4 @@ def _read(folder: Location, name: str) -> bytes | None:
         raise access_error(f"read {folder.url}/{name}", error, "Correct the path.") from None
 
 
-__all__ = ["find_modality", "folder_of", "keep_modality", "open_modality"]
+__all__ = ["find_modality", "keep_modality", "open_modality"]

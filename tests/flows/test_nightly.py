@@ -97,7 +97,7 @@ class TestRetention:
 
     @staticmethod
     def registered(monkeypatch: pytest.MonkeyPatch, *found: RegisteredVersion) -> None:
-        monkeypatch.setattr(flows.retention, "versions", lambda _uri: list(found))
+        monkeypatch.setattr(flows.retention, "every_version", lambda _uri: list(found))
 
     def test_the_newest_nights_and_those_of_champions_are_kept(
         self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch

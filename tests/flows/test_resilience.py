@@ -252,7 +252,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("arguments", "told"),
         [
-            (["--preset", "big"], "Expected a preset out of tiny, quick, shipped, paper or"),
+            (["--preset", "big"], "Expected a preset out of tiny, quick, shipped, digits, paper or"),
             (["--store", "/proc/no/s"], "of free space at /proc, got 0.0 GB"),
             (["--dask-address", "tcp://127.0.0.1:9"], "the Dask scheduler tcp://127.0.0.1:9"),
         ],

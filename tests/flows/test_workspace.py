@@ -199,7 +199,7 @@ def test_a_pipeline_without_a_validation_split_is_refused(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("pipeline", "--preset", "nope"), "Expected a preset out of tiny, quick, shipped, paper"),
+        (("pipeline", "--preset", "nope"), "Expected a preset out of tiny, quick, shipped, digits, paper"),
         (
             ("pipeline", "--preset", "tiny", "--root", "s3://bucket/root"),
             "Expected a local directory as --root",

@@ -346,7 +346,7 @@ def test_bad_preset_files_are_refused_in_one_sentence(content: bytes, message: s
 
 def test_unknown_presets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        MistworksError, match=r"Expected a preset, tiny, quick, shipped, paper or .*, got 'papre'"
+        MistworksError, match=r"Expected a preset, tiny, quick, shipped, digits, paper or .*, got 'papre'"
     ):
         load_preset("papre")
     with pytest.raises(MistworksError, match=r"Expected to read the preset .*, got: No such file"):

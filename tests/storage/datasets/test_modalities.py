@@ -17,6 +17,7 @@ from storage.datasets.opening import create_store, open_store
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import create_summaries, generate_and_summarise
 from storage.datasets.store import Store
+from storage.places.location import Location
 from tests.mistworks.modality.test_modality import config_of, write_rows
 
 
@@ -30,7 +31,7 @@ def make_store(folder: Path, modality: Modality, *, samples: bool = True) -> Sto
     split = modality_splits(modality.config, 6, 1, 1, 1)["train"]
     manifest = Manifest.of("train", split, partition_size=3, root_seed=5, samples=samples)
     url = str(folder / "train.zarr")
-    keep_modality(url, modality)
+    keep_modality(Location.parse(url), modality)
     store = create_store(url, manifest.fitted(modality.fit))
     for number in range(2):
         if samples:
@@ -42,16 +43,16 @@ def make_store(folder: Path, modality: Modality, *, samples: bool = True) -> Sto
 
 def test_it_is_found_beside_any_store_of_the_folder(tmp_path: Path, modality: Modality) -> None:
     config = resolved(modality.config)
-    assert find_modality(str(tmp_path / "new" / "train.zarr"), config) is None
+    assert find_modality(Location.parse(tmp_path / "new" / "train.zarr"), config) is None
     assert not (tmp_path / "new").exists()
-    keep_modality(str(tmp_path / "train.zarr"), modality)
-    found = find_modality(str(tmp_path / "validation.zarr"), config)
+    keep_modality(Location.parse(tmp_path / "train.zarr"), modality)
+    found = find_modality(Location.parse(tmp_path / "validation.zarr"), config)
     assert found is not None
     assert found.content == modality.content
     # A second writer leaves what is there.
     path = tmp_path / modality.fit.file
     before = path.stat().st_mtime_ns
-    assert keep_modality(str(tmp_path / "train.zarr"), modality).fit == modality.fit
+    assert keep_modality(Location.parse(tmp_path / "train.zarr"), modality).fit == modality.fit
     assert path.stat().st_mtime_ns == before
 
 
