@@ -6,6 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from mistworks.channel import ChannelInformation, channel_information
+    from mistworks.classification import ClassifierBounds, classifier_bounds
     from mistworks.decomposition import Decomposition, decompose
     from mistworks.dependence import estimate
     from mistworks.errors import MistworksError, MistworksWarning
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ChannelInformation",
+    "ClassifierBounds",
     "Decomposition",
     "Estimate",
     "Estimator",
@@ -40,6 +44,8 @@ __all__ = [
     "Selection",
     "TransferEntropy",
     "__version__",
+    "channel_information",
+    "classifier_bounds",
     "decompose",
     "estimate",
     "estimate_many",
@@ -56,6 +62,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "ChannelInformation": "mistworks.channel",
+    "ClassifierBounds": "mistworks.classification",
     "Decomposition": "mistworks.decomposition",
     "Estimate": "mistworks.estimation.estimator",
     "Estimator": "mistworks.estimation.estimator",
@@ -70,6 +78,8 @@ _HOMES = {
     "SelectedColumn": "mistworks.selection",
     "Selection": "mistworks.selection",
     "TransferEntropy": "mistworks.series.transfer_entropy",
+    "channel_information": "mistworks.channel",
+    "classifier_bounds": "mistworks.classification",
     "decompose": "mistworks.decomposition",
     "estimate": "mistworks.dependence",
     "estimate_many": "mistworks.estimation.many",
