@@ -6,10 +6,12 @@ import argparse
 import platform
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from cases import answers_by_kind, summary_of
+from ranks import absent, by_relation, ranks
 from speed import HEAD, speeds
 from standing import by_form, by_group, standing, worst
 from tables import figure, of, pair, table
@@ -25,6 +27,7 @@ from mistworks.evaluation.measures import accuracy
 from mistworks.evaluation.paired import paired_difference
 from mistworks.evaluation.results import Results
 from mistworks.evaluation.suites import violations
+from mistworks.evaluation.suites.power import NAME as POWER
 from mistworks.report import pictures
 from storage.evaluations.costs import cost
 from storage.evaluations.estimators import open_estimator
@@ -36,6 +39,9 @@ LARGE_MODELS = "mist@champion,gaussian-copula,t-copula,cca"
 LARGE_SIZE = 10_000
 SHAPES = ((100, 2, 2), (500, 16, 16), (2_000, 16, 16))
 SUITES = "m-test,bmi-40,beyond,null,ordinary,strong,self-consistency"
+# Other measures, most of them not in nats, and the suites on which they are compared with the models.
+MEASURES = "comparators,dependence"
+MEASURE_SUITES = f"{SUITES},power"
 
 
 def main() -> None:
@@ -44,6 +50,8 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=Path("mistworks-data"))
     parser.add_argument("--models", default=MODELS, help="the first is compared with each of the others")
     parser.add_argument("--suites", default=SUITES)
+    parser.add_argument("--measures", default=MEASURES, help="compared by rank and power")
+    parser.add_argument("--measure-suites", default=MEASURE_SUITES, help="where the measures are compared")
     parser.add_argument("--large-models", default=LARGE_MODELS, help=f"on bmi-40 at n = {LARGE_SIZE:,}")
     parser.add_argument("--ablations", type=Path, default=Path("docs/ablations.md"), help="to be taken in")
     parser.add_argument("--slow-limit", type=int, default=60)
@@ -60,6 +68,11 @@ def main() -> None:
         here = workspace.on(address)
         plan = plan_evaluation(models, suites, here, slow_limit=arguments.slow_limit)
         evaluated = evaluate_planned(plan, here)
+        everything = [*models, *arguments.measures.split(",")]
+        beside = plan_evaluation(
+            everything, arguments.measure_suites.split(","), here, slow_limit=arguments.slow_limit
+        )
+        evaluated = _joined(evaluated, evaluate_planned(beside, here))
         large_models = arguments.large_models.split(",")
         large = evaluate_planned(plan_evaluation(large_models, ["bmi-40"], here, sizes=[LARGE_SIZE]), here)
     report_on(evaluated, arguments.root / "report.html", arguments.root / "costs", uri)
@@ -70,10 +83,35 @@ def main() -> None:
     (arguments.docs / "results.md").write_text(text + "\n", encoding="utf-8")
 
 
+def _joined(first: Evaluated, second: Evaluated) -> Evaluated:
+    """Return both evaluations as one, with each estimator on each suite once."""
+    parts = {(part.suite, part.estimator): part for part in (*first.results, *second.results)}
+    return replace(
+        first,
+        results=tuple(parts.values()),
+        suites={**first.suites, **second.suites},
+        datasets={**first.datasets, **second.datasets},
+        estimators=tuple(dict.fromkeys((*first.estimators, *second.estimators))),
+        computed=first.computed + second.computed,
+    )
+
+
+def _in_nats(evaluated: Evaluated) -> Evaluated:
+    """Return what has errors: estimates in nats, but for the permuted copies."""
+    return replace(
+        evaluated,
+        results=tuple(part for part in evaluated.results if part.in_nats and part.suite != POWER),
+        suites={name: suite for name, suite in evaluated.suites.items() if name != POWER},
+    )
+
+
 def _options(arguments: argparse.Namespace) -> str:
     """Return the given options that determine the content of the document."""
     models = [] if arguments.models == MODELS else ["--models", arguments.models]
     suites = [] if arguments.suites == SUITES else ["--suites", arguments.suites]
+    for name, default in (("measures", MEASURES), ("measure_suites", MEASURE_SUITES)):
+        given = getattr(arguments, name)
+        suites += [] if given == default else [f"--{name.replace('_', '-')}", given]
     flags = [f"--{name.replace('_', '-')}" for name in ("costs", "no_speeds") if getattr(arguments, name)]
     return " ".join([*models, *suites, "--slow-limit", str(arguments.slow_limit), *flags])
 
@@ -95,10 +133,12 @@ def _document(
     )
     yield "![Mean absolute error of every estimator on every suite](images/errors.png)"
     yield "![Coverage of the true mutual information against the nominal level](images/calibration.png)"
+    errors = _in_nats(evaluated)
     yield f"## Where {first} stands"
-    yield standing(evaluated, large, first)
+    yield standing(errors, large, first)
+    yield from _every_measure(evaluated)
     yield from _beside_the_suites(evaluated, first, arguments)
-    yield from _suite_by_suite(evaluated, large, first)
+    yield from _suite_by_suite(errors, large, first)
     if arguments.costs:
         yield "## Time and peak memory of one estimate, alone on one core"
         yield _costs(evaluated, arguments.root / "costs")
@@ -107,7 +147,28 @@ def _document(
         "Mean of its squared error minus the other's, in nats², with its 95 % interval by paired bootstrap "
         "over datasets; below 0 it is better. Datasets on which either failed are left out."
     )
-    yield _differences(evaluated, first)
+    yield _differences(errors, first)
+
+
+def _every_measure(evaluated: Evaluated) -> Iterable[str]:
+    """Yield the section that compares what has no errors in nats too."""
+    yield "## Every measure of dependence: rank correlation, power and time"
+    yield (
+        "Measures that are not in nats have no errors: what can be compared is how well they order the "
+        "datasets of a suite by their true mutual information (Spearman's rank correlation), and how often a "
+        "permutation test with 19 permutations, level 5 %, sees the dependence of 50 points (the suite "
+        "`power`; its independent pairs give the false alarms), in parentheses with its 95 % interval. ms is "
+        "the median time of an estimate on `bmi-40` while other work was running. "
+        "[Looking for a measure](measures.md) has their formulas."
+    )
+    yield ranks(evaluated.results)
+    if missing := absent(evaluated.results):
+        yield missing
+    yield "![Rank correlation of every measure with the truth](images/ranks.png)"
+    if any(part.suite == POWER for part in evaluated.results):
+        yield "![Power of a permutation test with every measure](images/power.png)"
+        yield "### Power by relation"
+        yield by_relation(evaluated.results)
 
 
 def _beside_the_suites(evaluated: Evaluated, first: str, arguments: argparse.Namespace) -> Iterable[str]:

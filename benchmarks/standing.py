@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tables import figure, of, pair, table
 
 from flows.evaluate import Evaluated
+from mistworks.baselines import GROUPS
 from mistworks.baselines.bootstrap import SUFFIX
 from mistworks.dataset import IntArray
 from mistworks.evaluation.intervals import coverage, false_alarms
@@ -46,8 +47,8 @@ TARGETS = {
 }
 ALARMS = ("6 %", "4–6 %")
 GROUP_COVERAGE = ("84–96 %", "")
-RIVALS = ("plug-in", "gaussian-copula", "ksg")
-"""Prefixes of the names of the estimators whose best is the bar for each group of `ordinary`."""
+RIVALS = tuple(name for name in GROUPS["classical"] if name.startswith(("plug-in", "gaussian-copula", "ksg")))
+"""The estimators whose best is the bar for each group of `ordinary`."""
 MOST_FAILURES = 0.1
 """Maximum share of failures of a rival in a group."""
 
@@ -185,8 +186,7 @@ def _groups(evaluated: Evaluated, first: str) -> Iterable[list[str]]:
 
 def _best_rival(evaluated: Evaluated, group: str) -> tuple[float, str, IntArray] | None:
     """Return the minimum MAE of the rivals in a group, its estimator, and the datasets without failures."""
-    parts = [part for part in of(evaluated, "ordinary") if part.estimator.startswith(RIVALS)]
-    parts = [part for part in parts if not part.estimator.endswith(SUFFIX)]
+    parts = [part for part in of(evaluated, "ordinary") if part.estimator in RIVALS]
     parts = [part[part.family == group] for part in parts]
     parts = [part for part in parts if np.mean(~part.succeeded) <= MOST_FAILURES]
     if not parts:
@@ -256,7 +256,7 @@ def by_group(
 ) -> str:
     """Return errors of the estimator and its rivals by groups of datasets, and coverage of its intervals."""
     parts = {part.estimator: part for part in of(evaluated, suite)}
-    rivals = [name for name in parts if name.startswith(RIVALS) and not name.endswith(SUFFIX)]
+    rivals = [name for name in parts if name in RIVALS]
     own = parts[first]
     rows = []
     for group in sorted(set(group_of(own).tolist())):
