@@ -112,7 +112,8 @@ def _best_level(q: Probabilities, own: Probabilities, calibration: NDArray[np.in
     first, second = np.array_split(calibration, 2)
 
     def uncertainty(alpha: float) -> float:
-        return _conditional_entropy(*_sets(q, own, first, alpha, second), q.shape[1])[0]
+        sizes, missed = _sets(q, own, first, alpha, second)
+        return _conditional_entropy(sizes, missed, q.shape[1])[0]
 
     return min(_LEVELS, key=uncertainty)
 
