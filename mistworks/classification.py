@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
 
-_LEVELS = tuple(level / 100 for level in (*range(1, 10), *range(10, 61, 5)))
+_LEVELS: tuple[float, ...] = tuple(level / 100 for level in (*range(1, 10), *range(10, 61, 5)))
 _LEAST_ROWS = 20
 
 Probabilities = NDArray[np.float64]
@@ -115,7 +115,8 @@ def _best_level(q: Probabilities, own: Probabilities, calibration: NDArray[np.in
         sizes, missed = _sets(q, own, first, alpha, second)
         return _conditional_entropy(sizes, missed, q.shape[1])[0]
 
-    return min(_LEVELS, key=uncertainty)
+    best: float = min(_LEVELS, key=uncertainty)
+    return best
 
 
 def _sets(
