@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, field_serializer
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_serializer
 
 from flows.root import local_root
 from mistworks.config import FrozenConfig
@@ -46,9 +46,8 @@ def _parse_place(text: object) -> object:
 
 Place = Annotated[
     Location,
-    BeforeValidator(_parse_place),
+    BeforeValidator(_parse_place, json_schema_input_type=str),
     PlainSerializer(str, return_type=str),
-    WithJsonSchema({"type": "string"}),
 ]
 """A place that is given as text, and recorded as text."""
 
@@ -73,6 +72,7 @@ class Workspace(FrozenConfig):
     stores: Annotated[
         Place,
         Field(
+            title="Stores",
             default_factory=_default("stores"),
             description=(
                 "Path or URL below which stores are kept, such as s3://bucket/stores. Default: "
@@ -83,6 +83,7 @@ class Workspace(FrozenConfig):
     checkpoints: Annotated[
         Place,
         Field(
+            title="Checkpoints",
             default_factory=_default("checkpoints"),
             description=(
                 "Path or URL below which trainings and their estimators are kept. Default: "
@@ -93,6 +94,7 @@ class Workspace(FrozenConfig):
     results: Annotated[
         Place,
         Field(
+            title="Results",
             default_factory=_default("results"),
             description="Path or URL below which evaluations are kept. Default: MISTWORKS_RESULTS.",
         ),

@@ -61,11 +61,19 @@ def access_error(what: str, error: BaseException, advice: str) -> MistworksError
     Returns:
         `StoreUnreachableError` or `StoreRefusedError` for an object store, or a `MistworksError`.
     """
+    problem, remedy = access_fault(what, error, advice)
+    text = f"{problem}. {remedy}".rstrip()
     if not from_object_store(error):
-        return MistworksError(f"Expected to {what}, got: {reason(error)}. {advice}".rstrip())
-    cause = cause_of(error)
-    kind = StoreUnreachableError if cause == "transient" else StoreRefusedError
-    return kind(f"Expected to {what} from {socket.gethostname()}, got: {reason(error)}. {_ADVICE[cause]}")
+        return MistworksError(text)
+    return (StoreUnreachableError if cause_of(error) == "transient" else StoreRefusedError)(text)
+
+
+def access_fault(what: str, error: BaseException, advice: str) -> tuple[str, str]:
+    """Return what went wrong, without a full stop, and what to do; see `access_error`."""
+    if not from_object_store(error):
+        return f"Expected to {what}, got: {reason(error)}", advice
+    problem = f"Expected to {what} from {socket.gethostname()}, got: {reason(error)}"
+    return problem, _ADVICE[cause_of(error)]
 
 
 def from_object_store(error: BaseException) -> bool:
@@ -131,6 +139,7 @@ __all__ = [
     "StoreRefusedError",
     "StoreUnreachableError",
     "access_error",
+    "access_fault",
     "cause_of",
     "chain",
     "from_object_store",

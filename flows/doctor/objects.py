@@ -14,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError
 from obstore.store import from_url
 
 from flows.doctor.check import CONNECT_SECONDS, Check, clock, http_client, seconds_off
-from storage.errors import ACCESS_ERRORS, access_error, reason
+from storage.errors import ACCESS_ERRORS, access_fault, reason
 from storage.places.location import Location
 
 _VARIABLES = ("MISTWORKS_STORES", "MISTWORKS_CHECKPOINTS", "MISTWORKS_RESULTS")
@@ -67,8 +67,7 @@ def _round_trip(url: str) -> Check:
         step = "delete"
         bucket.delete(name)
     except (*ACCESS_ERRORS, ValueError) as error:
-        what, _, remedy = str(access_error(f"{step} {url}", error, "Correct the URL.")).rpartition(". ")
-        return Check("object store", False, what, remedy)
+        return Check("object store", False, *access_fault(f"{step} {url}", error, "Correct the URL."))
     if not same:
         return Check("object store", False, f"{url} gives back other bytes", "Use another object store.")
     if not honoured:

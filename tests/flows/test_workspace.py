@@ -74,6 +74,16 @@ def test_options_come_before_the_environment_and_that_before_the_root(
     assert Workspace.parse({"stores": "s3://other/stores"}) == workspace
 
 
+def test_places_are_texts_for_whoever_fills_in_a_form_or_reads_a_record(tmp_path: Path) -> None:
+    fields = Workspace.model_json_schema()["properties"]
+    for name in ("stores", "checkpoints", "results"):
+        assert (fields[name]["type"], fields[name]["title"]) == ("string", name.title())
+    workspace = Workspace.of(tmp_path, stores="s3://bucket/stores/", results=(tmp_path / "r").as_uri())
+    recorded = pipeline.serialize_parameters({"workspace": workspace})["workspace"]
+    assert (recorded["stores"], recorded["results"]) == ("s3://bucket/stores", str(tmp_path / "r"))
+    assert Workspace.parse(recorded) == workspace
+
+
 @pytest.mark.parametrize("root", ["s3://bucket/root", "s3:/bucket/root", "gs://bucket"])
 def test_a_url_as_root_is_refused(root: str) -> None:
     with pytest.raises(MistworksError, match=r"Expected a local directory as --root, got .*Give the URL to"):
