@@ -42,6 +42,7 @@ _NEURAL: tuple[Baseline, ...] = (
     Neural(bound="nwj"),
     Neural(bound="smile"),
     Neural(bound="donsker-varadhan"),
+    Neural(bound="infonce-cosine"),
 )
 _IN_NATS: tuple[Baseline, ...] = (
     PlugIn(correction="chao-shen"),

@@ -70,7 +70,9 @@ class GMMMI(Baseline):
             try:
                 estimate, _ = mi.EstimateMI().fit_estimate(points, mi_dist_params=once)
             except (AttributeError, ValueError) as error:
-                raise MistworksError(f"Expected an estimate of gmm-mi, got {error}.") from None
+                raise MistworksError(
+                    f"Expected an estimate of gmm-mi, got {error}. Install it beside scikit-learn below 1.7."
+                ) from None
         return Estimate(float(estimate))
 
 

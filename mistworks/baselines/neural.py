@@ -13,13 +13,13 @@ from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
 
-NeuralBound = Literal["mine", "infonce", "nwj", "smile", "donsker-varadhan"]
+NeuralBound = Literal["mine", "infonce", "nwj", "smile", "donsker-varadhan", "infonce-cosine"]
 
 _LEAST_POINTS = 20
 
 
 class Neural(Baseline):
-    """A variational bound whose critic, a perceptron with two hidden layers, reads x and y together.
+    """A variational bound whose critic, a perceptron with two hidden layers, scores pairs of x and y.
 
     Half of the points train the critic with Adam. The bound is read on the other half every few steps, and
     training ends when it no longer improves. The held-out half is split in two: the step that is best on one
@@ -28,7 +28,8 @@ class Neural(Baseline):
     MI unchanged; without them a single outlier could decide the bound.
 
     Attributes:
-        bound: name of the bound.
+        bound: name of the bound; ``"infonce-cosine"`` is InfoNCE with a critic that compares x and y by the
+            cosine of their embeddings, as contrastive learning does.
         hidden: width of the hidden layers.
         learning_rate: learning rate of Adam.
         batch_size: training points per step; each x is paired with each y.

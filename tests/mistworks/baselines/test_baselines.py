@@ -31,7 +31,16 @@ from mistworks.baselines import (
     baselines,
     critics,
 )
-from mistworks.baselines.critics import MINE, NWJ, SMILE, Bound, DonskerVaradhan, InfoNCE, _cross_chosen
+from mistworks.baselines.critics import (
+    MINE,
+    NWJ,
+    SMILE,
+    Bound,
+    CosineCritic,
+    DonskerVaradhan,
+    InfoNCE,
+    _cross_chosen,
+)
 from mistworks.baselines.neighbours import _count_in_blocks, _count_in_trees
 from mistworks.baselines.plug_in import chao_shen, miller_madow
 from mistworks.dataset import FloatArray
@@ -392,6 +401,23 @@ class TestBounds:
         average = 0.99 * first[0, off].exp().mean() + 0.01 * second[0, off].exp().mean()
         torch.testing.assert_close(gradient[0, off], second[0, off].exp() / average / 30)
         torch.testing.assert_close(gradient[0].diagonal(), torch.full((6,), -1 / 6))
+
+
+class TestCosineCritic:
+    def test_scores_are_cosines_over_the_temperature(self) -> None:
+        generator = torch.Generator().manual_seed(0)
+        critic = CosineCritic(3, 2, 16, generator)
+        x, y = torch.randn(2, 5, 3, generator=generator), torch.randn(2, 5, 2, generator=generator)
+        scores = critic(x, y)
+        assert scores.shape == (2, 5, 5)
+        expected = 10 * torch.cosine_similarity(critic.of_x(x[1, 3]), critic.of_y(y[1, 4]), dim=0)
+        torch.testing.assert_close(scores[1, 3, 4], expected)
+
+    def test_the_bound_has_the_ceiling_of_the_temperature(self) -> None:
+        """Scores of 1/τ on the diagonal and −1/τ off it are the best that cosines can be."""
+        size, scale = 8, 10.0
+        best = scale * (2 * torch.eye(size) - 1)[None]
+        assert float(InfoNCE().value(best)) < min(math.log(size), 2 * scale) + 1e-6
 
 
 class TestNeural:
