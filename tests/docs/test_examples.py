@@ -14,6 +14,7 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "docs" / "examples"
 
 PRINTED = {
+    "channel.py": "which can show 6.908; truth 2.308, estimate ",
     "csv_interval.py": "95 % interval of the first",
     "feature_selection.py": "chosen for the risk class: line, parabola, site",
     "gradient.py": "degrees, ",

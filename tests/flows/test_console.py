@@ -11,7 +11,7 @@ from flows.cli.tables import print_columns
 from flows.evaluate import Evaluated
 from storage.datasets.verification import Verification
 from storage.registry.lineage import Lineage, RegisteredVersion
-from tests.mistworks.report.test_report import results_of
+from tests.mistworks.report.test_report import power_results, results_of
 
 NAMES = ["mist/3", "gaussian-copula+bootstrap", "gaussian-shrinkage", "ksg-3"]
 EVALUATED = Evaluated(
@@ -50,6 +50,27 @@ def test_an_evaluation_loses_no_digit_and_no_name(capsys: pytest.CaptureFixture[
     for heading in ("datasets", "failures", "MSE", "MAE", "bias", "90 % covers", "ms"):
         assert len(re.findall(rf"(?<!\S){heading}(?!\S)", table)) == 1
     assert (parts == 1) == (width == 200)
+
+
+def test_measures_in_other_units_have_a_rank_and_power_and_no_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = (
+        *EVALUATED.results[:1],
+        results_of("m-test", "dcor", 60, error=0.1, unit="none"),
+        power_results("dcor", 0.5, "none"),
+    )
+    mixed = replace(EVALUATED, results=results, datasets={**EVALUATED.datasets, "power": 4_800})
+    print_evaluated(mixed, "/results", None, 200)
+    table, _, facts = capsys.readouterr().out.partition("evaluated")
+    rows = [line.split() for line in table.splitlines() if " dcor " in line]
+    assert rows[0][-5:] == ["—", rows[0][-4], "none", "—", rows[0][-1]]
+    assert rows[0][4:7] == ["—", "—", "—"]
+    assert float(rows[0][-4]) > 0.9
+    assert re.fullmatch(r"[45]\d\.\d%", rows[1][-2])
+    assert re.search("unit +what is not in nats has no error", facts)
+    print_evaluated(EVALUATED, "/results", None, 200)
+    assert " unit " not in capsys.readouterr().out
 
 
 def test_an_evaluation_says_where_results_and_report_are(
