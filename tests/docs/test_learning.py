@@ -173,3 +173,41 @@ def test_the_penalty_is_the_slope_of_the_critic_beyond_one(halves: dict[str, Any
     expected = np.square(np.maximum(slopes.numpy() - 1, 0)).mean()
     assert halves["steepness"](left, right, x, y).item() == pytest.approx(expected, rel=1e-5)
     assert expected > 0
+
+
+@pytest.fixture(scope="module")
+def plane() -> dict[str, Any]:
+    return names_of("learning_plane")
+
+
+@pytest.mark.parametrize("noise", [1.0, 0.3, 0.1])
+def test_what_a_gaussian_layer_tells_of_its_input_lies_between_both_bounds(
+    plane: dict[str, Any], noise: float
+) -> None:
+    # I = log(1 + 1/v) / 2 per unit for inputs beyond the pool.
+    rng = np.random.default_rng(0)
+    known = 0.5 * np.log1p(noise**-2)
+    found = plane["truth"](rng.standard_normal((1000, 1)), np.zeros(1000, dtype=int), noise, rng)
+    assert found.about_input == pytest.approx(known, abs=0.08)
+    assert found.about_input_at_most == pytest.approx(known, abs=0.08)
+    assert found.about_input < found.about_input_at_most
+    assert found.about_class == pytest.approx(0, abs=1e-9)
+
+
+def test_inputs_that_are_far_apart_are_told_as_far_as_the_pool_allows(plane: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    layer = 100.0 * np.arange(60)[:, None]
+    digits = np.repeat(np.arange(3), 20)
+    found = plane["truth"](layer, digits, 1.0, rng)
+    assert (found.about_input, found.about_class) == pytest.approx((np.log(60), np.log(3)))
+
+
+def test_what_two_overlapping_classes_are_told_agrees_with_quadrature(plane: dict[str, Any]) -> None:
+    rng = np.random.default_rng(0)
+    layer = np.repeat([[-1.0], [1.0]], 500, axis=0)
+    found = plane["truth"](layer, np.repeat([0, 1], 500), 1.0, rng, draws=20)
+    grid = np.linspace(-8, 8, 4001)
+    density = np.exp(-((grid[:, None] - [-1, 1]) ** 2) / 2).mean(axis=1) / np.sqrt(2 * np.pi)
+    entropy = np.trapezoid(-density * np.log(density), grid)
+    assert found.about_class == pytest.approx(entropy - 0.5 * np.log(2 * np.pi * np.e), abs=0.02)
+    assert found.about_input == pytest.approx(found.about_class)  # an input tells no more than its class
