@@ -41,7 +41,7 @@ from torch.nn.functional import normalize
 import mistworks
 
 
-def learn(x: Array, y: Array, steps: int, device: str, seed: int, batch: int = 128) -> list[Array]:
+def learn(x: Array, y: Array, steps: int, device: str, seed: int, batch: int = 256) -> list[Array]:
     """Climb I(w·x; y) from the best of 16 random directions; the unit vector after each step."""
     generator = torch.Generator().manual_seed(seed)
     starts = normalize(torch.randn(16, DIMENSIONS, generator=generator, dtype=torch.float64))
