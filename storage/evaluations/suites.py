@@ -6,7 +6,7 @@ from functools import lru_cache
 from mistworks.errors import MistworksError
 from mistworks.evaluation.suites import SUITES, Suite, suite
 from mistworks.evaluation.suites.stored import StoredSuite
-from storage.datasets.opening import open_store
+from storage.datasets.opening import open_at
 from storage.datasets.store import Store
 from storage.places.location import Location
 
@@ -45,7 +45,7 @@ def find_suite(text: str, sizes: tuple[int, ...] | None = None) -> tuple[SuiteRe
             f"Expected no --sizes with the store {text}, whose datasets have fixed sizes, got n = "
             f"{', '.join(map(str, sizes))}. Leave out --sizes, or evaluate the store by itself."
         )
-    return suite_of(open_store(location.url))
+    return suite_of(open_at(location))
 
 
 def suite_of(store: Store) -> tuple[SuiteReference, Suite]:

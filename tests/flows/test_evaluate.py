@@ -330,7 +330,7 @@ def test_a_damaged_file_is_left_out_and_told(
 
 
 def test_a_unit_is_kept_and_changes_no_file_of_results_in_nats(tmp_path: Path) -> None:
-    store = ResultStore(str(tmp_path))
+    store = ResultStore(Location.parse(tmp_path))
     nats = run_chunk(Correlation(), grid(), range(6))
     other = replace(nats, estimator="share", unit="none")
     for results in (nats, other):

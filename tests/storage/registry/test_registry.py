@@ -27,6 +27,7 @@ from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimator, TrainingRange
 from mistworks.evaluation.gate import Condition, Decision
 from mistworks.networks import SetTransformerConfig, build_network
+from storage.places.location import Location
 from storage.registry.lineage import RegisteredVersion, champions
 from storage.registry.package import estimator_folder
 from storage.registry.promotion import ChampionMovedError, champion, promote, rollback
@@ -671,7 +672,7 @@ def test_what_cannot_be_compared_here_is_an_error_and_the_former_verdict_stays(
             r"with content bbbbbbbbbbbb…, got none on .*nowhere.*Give the place of the store"
         ),
     ):
-        compare_with_champion.fn("mist/2", four, (str(tmp_path / "nowhere"),))
+        compare_with_champion.fn("mist/2", four, (Location.parse(tmp_path / "nowhere"),))
     assert everything(four) == before
 
 
