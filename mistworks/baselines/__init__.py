@@ -19,7 +19,7 @@ from mistworks.baselines.spectral import DiffusionSpectral
 from mistworks.baselines.student import StudentCopula
 from mistworks.baselines.trained import Trained
 from mistworks.baselines.wasserstein import WassersteinDependency
-from mistworks.baselines.wrappers import bare_name, suffixes_of, wrapped
+from mistworks.baselines.wrappers import bare_name, extended, suffixes_of, wrapped
 from mistworks.errors import MistworksError
 
 _CLASSICAL: tuple[Baseline, ...] = (
@@ -107,7 +107,9 @@ def baselines(names: Iterable[str]) -> tuple[MutualInformationEstimator, ...]:
 def members(name: str) -> tuple[str, ...]:
     """Return the names that a group with its suffixes stands for, or the name itself."""
     bare = bare_name(name)
-    return tuple(member + suffixes_of(name) for member in GROUPS.get(bare, (bare,)))
+    if bare not in GROUPS:
+        return (name,)
+    return tuple(extended(member, suffixes_of(name)) for member in GROUPS[bare])
 
 
 __all__ = [

@@ -7,7 +7,7 @@ from mistworks.baselines.bootstrap import SUFFIX, Bootstrap
 from mistworks.baselines.compressed import Compressed, Method
 
 _SUFFIXES = re.compile(
-    r"(?:\+(?P<method>pca|autoencoder)-(?P<components>[1-9]\d*))?(?P<bootstrap>\+bootstrap)?$"
+    r"(?P<compression>\+(?P<method>pca|autoencoder)-(?P<components>[1-9]\d*))?(?P<bootstrap>\+bootstrap)?$"
 )
 
 
@@ -19,6 +19,13 @@ def bare_name(name: str) -> str:
 def suffixes_of(name: str) -> str:
     """Return the suffixes of a name, ``""`` without any."""
     return _matched(name).group()
+
+
+def extended(name: str, suffixes: str) -> str:
+    """Return a name with further suffixes; one that says how to compress keeps its own way."""
+    own, given = _matched(name), _matched(suffixes)
+    compression = own["compression"] or given["compression"] or ""
+    return name[: own.start()] + compression + (own["bootstrap"] or given["bootstrap"] or "")
 
 
 def wrapped(estimator: MutualInformationEstimator, suffixes: str) -> MutualInformationEstimator:
@@ -36,4 +43,4 @@ def _matched(name: str) -> re.Match[str]:
     return found
 
 
-__all__ = ["SUFFIX", "bare_name", "suffixes_of", "wrapped"]
+__all__ = ["SUFFIX", "bare_name", "extended", "suffixes_of", "wrapped"]

@@ -121,6 +121,11 @@ class TestSuffixes:
         found = [each.name for each in baselines(["comparators+bootstrap", "dependence"])]
         assert found == [*(f"{name}+bootstrap" for name in GROUPS["comparators"]), *GROUPS["dependence"]]
 
+    def test_a_group_with_compressed_members(self) -> None:
+        found = [each.name for each in baselines(["comparators+pca-2"])]
+        assert found[0] == "plug-in-chao-shen+pca-2"
+        assert found[-2:] == ["ksg-3+pca-4", "gaussian-copula+pca-4"]
+
 
 class TestGMMMI:
     """The package is optional and not installed with the tests: its absence is what they see."""
