@@ -89,7 +89,7 @@ class Question:
         values = iter(estimates_of(pairs, self.model))
         found = np.full((len(targets), len(self.positions)), -np.inf)
         for row, columns in enumerate(chosen):
-            found[row, columns] = [_evident(next(values), n) for _ in columns]
+            found[row, columns] = [nats_as_evident(next(values), n) for _ in columns]
         return found
 
     def gains(self, targets: Sequence[Side]) -> Array:
@@ -186,7 +186,7 @@ def estimates_of(pairs: Sequence[tuple[Side, Side]], model: BatchEstimator) -> l
         return estimate_many(pairs, model)
 
 
-def _evident(estimate: Estimate, n: int) -> float:
+def nats_as_evident(estimate: Estimate, n: int) -> float:
     """What m has the evidence m / (m + 1 / (4n)) of an estimate; finite and large where that is certain."""
     certain = evidence(estimate, n)
     return certain / (1 - certain) / (4 * n) if certain < 1 else _INFINITE + estimate.mi
@@ -199,4 +199,13 @@ def finite_means(estimates: Sequence[Estimate]) -> Array:
     return np.where(np.isfinite(values), values, _INFINITE + points)
 
 
-__all__ = ["MOST_ESTIMATED", "MOST_PAIRED", "MOST_PAIRS", "Question", "ask", "estimates_of", "finite_means"]
+__all__ = [
+    "MOST_ESTIMATED",
+    "MOST_PAIRED",
+    "MOST_PAIRS",
+    "Question",
+    "ask",
+    "estimates_of",
+    "finite_means",
+    "nats_as_evident",
+]

@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from mistworks.estimation.estimate import Estimate
+from mistworks.estimation.evidence import evidence
 from mistworks.preparation.reading import read_side
 from mistworks.preparation.table import Side, joined
 from mistworks.selection import question as module
-from mistworks.selection.question import Question, ask, finite_means
+from mistworks.selection.question import Question, ask, finite_means, nats_as_evident
 from tests.support.stand_ins import GaussianStandIn
 
 STAND_IN = GaussianStandIn()
@@ -68,6 +69,30 @@ class TestGains:
         low, high = (Estimate(mi, (mi,) * 101 + (np.inf,) * 100) for mi in (3.0, 4.0))
         first, second = finite_means([low, high])
         assert 1e5 < first < second < np.inf
+
+
+class TestEvidence:
+    def test_it_is_that_of_each_column_by_itself(self, x: np.ndarray) -> None:
+        asked = question(x, x[:, 0] + x[:, 1], [0], [1, 4])
+        sides = [read_side(column, "x") for column in asked.columns.values]
+        estimates = STAND_IN.estimate_many([(side, asked.target) for side in sides])
+        certain = np.array([evidence(each, N) for each in estimates])
+        found = asked.evident([asked.target])[0]
+        # That of an estimate without a doubt is its mutual information.
+        np.testing.assert_allclose(found / (found + 1 / (4 * N)), certain)
+        assert found[0] > 10 * abs(found[1])
+
+    def test_what_is_certain_is_large_and_keeps_its_order(self) -> None:
+        low, high = (nats_as_evident(Estimate(mi, (mi,) + (np.inf,) * 200), N) for mi in (3.0, 4.0))
+        assert 1e5 < low < high < np.inf
+        assert nats_as_evident(Estimate(0.2), N) == pytest.approx(0.2)
+
+    def test_of_many_columns_the_likely_ones_are_estimated(
+        self, x: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "MOST_ESTIMATED", 2)
+        asked = question(x, x[:, 4] ** 2 + 0.1 * x[:, 1], [], list(range(6)))
+        assert np.isfinite(asked.evident([asked.target, asked.target])).sum(axis=1).tolist() == [2, 2]
 
 
 class TestPermutations:

@@ -54,6 +54,14 @@ class TestWhatItFinds:
         y = x[:, 0] + 1.5 * np.sign(x[:, 3] * x[:, 4]) + 0.3 * rng.standard_normal(N)
         assert set(mistworks.select(x, y)) == {0, 3, 4}
 
+    def test_a_column_whose_effect_depends_on_a_selected_one(self) -> None:
+        # Given the first, the second tells nothing by itself of what is left.
+        rng, x = draw(18, 4)
+        x[:, 0], x[:, 1] = rng.integers(2, size=(2, N))
+        y = 3 * x[:, 0] + (x[:, 0] != x[:, 1]) + 0.2 * rng.standard_normal(N)
+        found = mistworks.select(x, y)
+        assert sorted(found) == [0, 1]
+
     def test_order_is_by_conditional_gain(self) -> None:
         rng, x = draw(3, 5)
         y = 3 * x[:, 4] + 1.5 * x[:, 1] + 0.7 * x[:, 3] + 0.5 * rng.standard_normal(N)
