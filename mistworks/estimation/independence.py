@@ -12,6 +12,7 @@ from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.evidence import evidence
 from mistworks.estimation.many import Model, estimate_many
 from mistworks.permutation.conditional import Residuals, residuals_given
+from mistworks.permutation.smoothing import Regression
 from mistworks.permutation.statistics import larger, means, p_value, squared_correlations
 from mistworks.permutation.strata import Rows
 from mistworks.preparation.prepare import prepare
@@ -131,7 +132,7 @@ def _test_given(
     x: Side, y: Side, given: Side, permutations: int, model: Model, rng: np.random.Generator
 ) -> tuple[float, float]:
     """The statistic of I(X;Y|Z) in nats and its p-value by local permutations."""
-    left = residuals_given(x, y, given, rng)
+    left = residuals_given(x, y, Regression(given, rng))
     if (~given.nominal).sum() > 1 and max(left.x.share, left.y.share) < _LITTLE:
         warn(
             "x and y are both nearly functions of several columns of given, so that independence given these "

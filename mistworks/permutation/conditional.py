@@ -100,21 +100,19 @@ class Residuals:
             yield permuted_within(strata, n, rng)
 
 
-def residuals_given(
-    x: Side, y: Side, given: Side, rng: np.random.Generator, *, may_swap: bool = True
-) -> Residuals:
+def residuals_given(x: Side, y: Side, regression: Regression, *, may_swap: bool = True) -> Residuals:
     """Subtract what Z predicts from X and Y.
 
     Args:
         x: X, whose rows are permuted.
-        y: Y.
-        given: Z.
-        rng: chooses points of the regression.
+        y: Y; may be X itself.
+        regression: on Z.
         may_swap: whether X and Y may change places, since I(X;Y|Z) is symmetric.
 
     Raises:
         MistworksError: no two rows have the same classes of Z.
     """
+    given = regression.condition
     groups = groups_of_equal(given.values[given.nominal])
     if all(len(rows) < 2 for rows in groups):
         raise MistworksError(
@@ -124,8 +122,8 @@ def residuals_given(
     if may_swap and _all_continuous(y) and not _all_continuous(x):
         # Residuals depend on Z less than classes and tied numbers do.
         x, y = y, x
-    regression = Regression(given, rng)
-    x_left, y_left = _left(x, regression), _left(y, regression)
+    x_left = left_of(x, regression)
+    y_left = x_left if y is x else left_of(y, regression)
     coordinates = normal_scores(given.values[~given.nominal])
     if len(coordinates) and len(x_left.predicted):
         weight = _OF_NUMBERS / np.sqrt(len(coordinates))
@@ -133,16 +131,12 @@ def residuals_given(
     return Residuals(x_left, y_left, given, coordinates.T, groups)
 
 
-def left_of(side: Side, condition: Side, rng: np.random.Generator) -> Left:
-    """Return a side less what a condition predicts of it."""
-    return _left(side, Regression(condition, rng))
-
-
 def _all_continuous(side: Side) -> bool:
     return not side.nominal.any() and all(map(is_continuous, side.values))
 
 
-def _left(side: Side, regression: Regression) -> Left:
+def left_of(side: Side, regression: Regression) -> Left:
+    """Return a side less what a regression predicts of it."""
     columns, residuals, predicted = list[Array](), list[Array](), list[Array]()
     fits, continuous = list[Fit](), list[tuple[int, int]]()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mistworks.preparation.scores import normal_scores
-from mistworks.preparation.table import Table
+from mistworks.preparation.table import Side, Table
 
 Scores = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -212,7 +212,7 @@ class Regression:
         rng: chooses points of the regression.
     """
 
-    condition: Table
+    condition: Side
     rng: np.random.Generator
 
     def fit(self, column: NDArray[np.float64]) -> Fit:

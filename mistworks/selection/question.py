@@ -13,6 +13,7 @@ from mistworks.estimation.estimate import Estimate
 from mistworks.estimation.evidence import evidence
 from mistworks.estimation.many import BatchEstimator, estimate_many
 from mistworks.permutation.conditional import Residuals, left_of, residuals_given
+from mistworks.permutation.smoothing import Regression
 from mistworks.permutation.statistics import means
 from mistworks.preparation.table import Side, joined
 from mistworks.selection.screening import Functions, functions_of, score_columns, score_pairs
@@ -173,9 +174,10 @@ def ask(
     if not chosen:
         return Question(columns, positions, None, target, None, model)
     given = features.columns(chosen)
+    regression = Regression(given, rng)
     # The target is its own other side: one that may not change places with it.
-    residuals = residuals_given(target, target, given, rng)
-    left = left_of(columns, given, rng).side
+    residuals = residuals_given(target, target, regression)
+    left = left_of(columns, regression).side
     return Question(left, positions, given, residuals.x.side, residuals, model)
 
 

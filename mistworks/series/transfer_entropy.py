@@ -12,6 +12,7 @@ from mistworks.estimation.independence import statistics_given
 from mistworks.estimation.many import Model
 from mistworks.extras import imported
 from mistworks.permutation.conditional import residuals_given
+from mistworks.permutation.smoothing import Regression
 from mistworks.permutation.statistics import larger, p_value
 from mistworks.preparation.reading import Side
 from mistworks.preparation.table import joined
@@ -133,7 +134,9 @@ def transfer_entropy(
     rng = np.random.default_rng(rng)
     x, y = read_series(x, y, lags)
     rows = np.arange(lags, len(x))
-    left = residuals_given(past(x, lags, rows), y.rows(rows), past(y, lags, rows), rng, may_swap=False)
+    left = residuals_given(
+        past(x, lags, rows), y.rows(rows), Regression(past(y, lags, rows), rng), may_swap=False
+    )
     n = len(rows)
     orders = [rolled(n, shift) for shift in (0, *shifts(n, permutations, lags + 1, rng).tolist())]
     estimated, correlated = statistics_given(left, orders, model)
