@@ -11,7 +11,7 @@ from mistworks.evaluation.suites import PowerRow, powers
 from mistworks.evaluation.suites.power import DEPENDENT, INDEPENDENT
 from mistworks.evaluation.suites.power import NAME as POWER
 
-TIMED = "bmi-40"
+TIMED = "beyond"
 """The suite whose median time of an estimate is given."""
 
 
@@ -68,11 +68,12 @@ def _has_ranks(results: Sequence[Results], suite: str) -> bool:
     return any(accuracy(part)[0].rank_correlation is not None for part in results if part.suite == suite)
 
 
-def _sort_key(parts: dict[str, Results], suites: Sequence[str]) -> tuple[bool, float]:
-    """Put estimators in nats first, and within both kinds those that order the first suite best."""
+def _sort_key(parts: dict[str, Results], suites: Sequence[str]) -> tuple[bool, bool, float]:
+    """Put estimators in nats first; within both kinds those that never failed, by their rank correlation."""
+    failed = any(not part.succeeded.all() for part in parts.values())
     values = [accuracy(parts[suite])[0].rank_correlation for suite in suites if suite in parts]
     known = [value for value in values if value is not None]
-    return not next(iter(parts.values())).in_nats, -float(np.mean(known)) if known else 2.0
+    return not next(iter(parts.values())).in_nats, failed, -float(np.mean(known)) if known else 2.0
 
 
 def _rank(part: Results | None) -> str:

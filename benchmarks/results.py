@@ -158,7 +158,7 @@ def _every_measure(evaluated: Evaluated) -> Iterable[str]:
         "datasets of a suite by their true mutual information (Spearman's rank correlation), and how often a "
         "permutation test with 19 permutations, level 5 %, sees the dependence of 50 points (the suite "
         "`power`; its independent pairs give the false alarms), in parentheses with its 95 % interval. ms is "
-        "the median time of an estimate on `bmi-40` while other work was running. "
+        "the median time of an estimate on `beyond` (60 to 500 points) while other work was running. "
         "[Looking for a measure](measures.md) has their formulas."
     )
     yield ranks(evaluated.results)

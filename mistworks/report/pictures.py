@@ -1,7 +1,7 @@
 """Pictures of an evaluation, for pages without scripts. Needs matplotlib."""
 
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mistworks.evaluation.intervals import covered
@@ -105,16 +105,37 @@ def _calibration(view: View) -> "Figure":
     return figure
 
 
+@dataclass(frozen=True)
+class _Row:
+    """A measure with a value, the ends of its interval, and what is written beside it."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    in_nats: bool
+    note: str = ""
+
+
 def _ranks(view: View) -> "Figure":
     """Rank correlation of every measure with the true MI, one panel per suite, highest first."""
-    of_suite = {suite: ranked for suite in view.suites if (ranked := correlations(view, suite))}
+    of_suite = {suite: correlations(view, suite) for suite in view.suites if suite != POWER}
+    of_suite = {suite: ranked for suite, ranked in of_suite.items() if ranked}
     tallest = max(map(len, of_suite.values()), default=1)
-    figure, axes = _panels(max(len(of_suite), 1), 3.6, 1.3 + 0.27 * tallest)
+    figure, axes = _panels(max(len(of_suite), 1), 3.9, 1.3 + 0.25 * tallest)
     for axis, (suite, ranked) in zip(axes, of_suite.items(), strict=False):
-        rates = [(each.label, each.value, each.value, each.value) for each in ranked]
-        _rows(axis, view, rates, {each.label for each in ranked if each.unit == "nats"})
+        rows = [
+            _Row(
+                each.label,
+                *(each.value,) * 3,
+                each.unit == "nats",
+                f" ({each.failures:,} failed)" if each.failures else "",
+            )
+            for each in ranked
+        ]
+        _draw_rows(axis, view, rows)
         axis.axvline(0, color=_SOFT, linestyle="--", linewidth=1)
-        axis.set_xlabel("rank correlation with the truth")
+        axis.set_xlabel("rank correlation with the truth; open marks: not in nats")
         axis.set_title(suite, fontsize=10, loc="left", color=_INK)
     return figure
 
@@ -122,36 +143,38 @@ def _ranks(view: View) -> "Figure":
 def _power(view: View) -> "Figure":
     """Share of rejections on dependent and on independent pairs, with 95% intervals, highest first."""
     groups = {DEPENDENT: "power on dependent pairs", INDEPENDENT: "false alarms on independent pairs"}
-    rows = {group: power_rows(view, group) for group in groups}
-    figure, axes = _panels(2, 4.6, 1.3 + 0.27 * max(len(each) for each in rows.values()))
     in_nats = {view.label(part) for part in view.results if part.in_nats}
+    rows = {
+        group: [
+            _Row(label, row.rate, row.low, row.high, label in in_nats)
+            for label, row in power_rows(view, group)
+        ]
+        for group in groups
+    }
+    figure, axes = _panels(2, 4.6, 1.3 + 0.25 * max(map(len, rows.values())))
     for axis, (group, title) in zip(axes, groups.items(), strict=True):
-        rates = [(label, row.rate, row.low, row.high) for label, row in rows[group]]
-        _rows(axis, view, rates, in_nats)
+        _draw_rows(axis, view, rows[group])
         axis.axvline(1 / (1 + PERMUTATIONS), color=_SOFT, linestyle="--", linewidth=1)
-        axis.set_xlim(-0.02, 1.02 if group == DEPENDENT else 0.4)
-        axis.set_xlabel("share of tests that reject independence, level 5 %")
+        axis.set_xlabel("share of tests that reject independence at level 5 %")
         axis.set_title(title, fontsize=10, loc="left", color=_INK)
     return figure
 
 
-def _rows(
-    axis: "Axes", view: View, rates: Sequence[tuple[str, float, float, float]], in_nats: AbstractSet[str]
-) -> None:
-    """One row per estimator with its value and its interval; marks of other units than nats are open."""
-    for place, (label, value, low, high) in enumerate(rates):
-        look = view.styles[label]
+def _draw_rows(axis: "Axes", view: View, rows: Sequence[_Row]) -> None:
+    """Draw one row per measure; marks of other units than nats are open."""
+    for place, row in enumerate(rows):
+        look = view.styles[row.label]
         axis.errorbar(
-            value,
+            row.value,
             place,
-            xerr=[[value - low], [high - value]],
+            xerr=[[row.value - row.low], [row.high - row.value]],
             fmt=_MARKERS[look.symbol.removesuffix("-open")],
             color=look.light,
-            markerfacecolor=look.light if label in in_nats else "white",
+            markerfacecolor=look.light if row.in_nats else "white",
             markersize=6,
             capsize=0,
         )
-    axis.set_yticks(range(len(rates)), [label for label, *_ in rates])
+    axis.set_yticks(range(len(rows)), [row.label + row.note for row in rows])
     axis.invert_yaxis()
 
 

@@ -1,5 +1,6 @@
 """Figures for every measure of dependence: rank correlation with the truth, and power of a test."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,12 +69,21 @@ def ranks(view: View, suite: str) -> list[Figure]:
     ]
     layout = by_row([row.label for row in rows], "rank correlation with the truth")
     layout["shapes"] = [vertical(0)]
-    others = [row for row in rows if row.unit != "nats"]
-    best = rows[0]
+    return [Figure(_ranks_sentence(suite, rows), [Panel(traces, layout)])]
+
+
+def _ranks_sentence(suite: str, rows: Sequence[Correlation]) -> str:
+    most = max(row.count for row in rows)
+    # Few datasets are easily in order.
+    whole = [row for row in rows if row.count == most and not row.failures]
+    if not whole:
+        return f"No measure was evaluated on the whole of {suite} without failing."
+    best, others = whole[0], [row for row in whole if row.unit != "nats"]
     sentence = f"{best.label} orders the datasets of {suite} best, rank correlation {best.value:.3f}"
     if others:
         sentence += f"; of those that are not in nats it is {others[0].label}, {others[0].value:.3f}"
-    return [Figure(sentence + ".", [Panel(traces, layout)])]
+    partial = [row.label for row in rows if row not in whole]
+    return sentence + (f"; on part of the datasets alone: {listed(partial)}." if partial else ".")
 
 
 def power(view: View) -> list[Figure]:

@@ -8,11 +8,11 @@ from benchmarks.ranks import absent, by_relation, ranks
 from tests.mistworks.report.test_report import power_results, results_of
 
 RESULTS = [
-    results_of("bmi-40", "mist/3", 60, error=0.1),
-    results_of("bmi-40", "dcor", 60, error=0.01, unit="none"),
+    results_of("beyond", "mist/3", 60, error=0.1),
+    results_of("beyond", "dcor", 60, error=0.01, unit="none"),
     results_of("null", "mist/3", 60, null=True),
     replace(
-        results_of("bmi-40", "gmm-mi", 60),
+        results_of("beyond", "gmm-mi", 60),
         estimate=np.full(60, np.nan),
         failure=np.array(["Expected one column", "Expected gmm_mi, which is not installed."] * 30),
     ),
@@ -23,7 +23,7 @@ RESULTS = [
 
 def test_estimators_in_nats_come_first_and_units_are_said() -> None:
     lines = ranks(RESULTS).splitlines()
-    assert lines[0] == "| measure | unit | bmi-40 | power | false alarms | ms |"
+    assert lines[0] == "| measure | unit | beyond | power | false alarms | ms |"
     rows = {line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in lines[2:]}
     assert list(rows) == ["mist/3", "gmm-mi", "dcor"]
     assert [cells[0] for cells in rows.values()] == ["nats", "nats", "none"]

@@ -335,6 +335,12 @@ class TestOtherUnits:
         )
         assert sentences(self.REPORT, "ranks", "null") == []
 
+    def test_few_datasets_in_order_are_not_the_best(self) -> None:
+        part = results_of("m-test", "few", 60, error=0.0, failing=0.5)
+        (sentence,) = sentences(Report((part, results_of("m-test", "all", 60))), "ranks", "m-test")
+        assert sentence.startswith("all orders the datasets of m-test best")
+        assert sentence.endswith("; on part of the datasets alone: few.")
+
     def test_power(self) -> None:
         first, second = sentences(self.REPORT, "ranks", "*")
         assert re.search(r"^A permutation test at level 5% with mist/3 sees (8|9)\d% of the dependent", first)
