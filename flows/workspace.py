@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, field_serializer
+from pydantic import ConfigDict, Field, PlainSerializer, PlainValidator, field_serializer
 
 from flows.root import local_root
 from mistworks.config import FrozenConfig
@@ -32,9 +32,11 @@ def _default(name: str) -> Callable[[], Any]:
     return lambda: _defaults(local_root())[name]
 
 
-def _parse_place(text: object) -> object:
-    if not isinstance(text, str):
+def _parse_place(text: object) -> Location:
+    if isinstance(text, Location):
         return text
+    if not isinstance(text, str):
+        raise ValueError(f"Expected a path or a URL, got {text!r}. Give it as text.")
     if urlsplit(text).password is not None:
         raise ValueError(
             "Expected a URL without a password. Set the credentials of the object store in the "
@@ -46,7 +48,7 @@ def _parse_place(text: object) -> object:
 
 Place = Annotated[
     Location,
-    BeforeValidator(_parse_place, json_schema_input_type=str),
+    PlainValidator(_parse_place, json_schema_input_type=str),
     PlainSerializer(str, return_type=str),
 ]
 """A place that is given as text, and recorded as text."""

@@ -82,6 +82,8 @@ def test_places_are_texts_for_whoever_fills_in_a_form_or_reads_a_record(tmp_path
     recorded = pipeline.serialize_parameters({"workspace": workspace})["workspace"]
     assert (recorded["stores"], recorded["results"]) == ("s3://bucket/stores", str(tmp_path / "r"))
     assert Workspace.parse(recorded) == workspace
+    with pytest.raises(MistworksError, match=r"Expected a path or a URL, got 3\. .* \(stores of Workspace"):
+        Workspace.parse({"stores": 3})
 
 
 @pytest.mark.parametrize("root", ["s3://bucket/root", "s3:/bucket/root", "gs://bucket"])
