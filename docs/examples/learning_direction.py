@@ -31,7 +31,9 @@ def true_information(noise: float = NOISE) -> float:
     density = np.maximum(np.trapezoid(kernel * half_normal, size, axis=1), 1e-300)
     entropy = np.trapezoid(-density * np.log(density), grid)
     return float(entropy - 0.5 * np.log(2 * np.pi * np.e * noise**2))
-    # --8<-- [end:problem]
+
+
+# --8<-- [end:problem]
 
 
 # --8<-- [start:descent]
