@@ -86,7 +86,9 @@ def test_kinds_that_are_not_defined_beside_one_dimension_are_refused() -> None:
     pair = {"family": "normal", "dispersion": {"structure": "2pair"}}
     with pytest.raises(MistworksError, match="Expected dimension of normal-2pair ≥ 2, got 1"):
         IndependentFamily.parse({"kinds": [pair]})
-    with pytest.raises(MistworksError, match=r"kinds\.0 is 'checkerboard', which is unknown"):
+    with pytest.raises(
+        MistworksError, match=r"in kinds\.0 of IndependentFamily, got 'checkerboard'\. Choose one of"
+    ):
         IndependentFamily.parse({"kinds": [{"family": "checkerboard"}]})
     with pytest.raises(MistworksError, match="at least 1 item"):
         IndependentFamily.parse({"kinds": []})
