@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Hashable
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -23,11 +22,12 @@ if TYPE_CHECKING:
 Method = Literal["broja", "minimum"]
 """How redundancy is defined; see `decompose`."""
 
-MOST_CELLS = 150
+MOST_CELLS = 1_000
 """The largest product of the numbers of levels of both sources and the target that ``"broja"`` takes."""
 
 _MOST_LEVELS = 8
 _BITS_PER_NAT = 1 / math.log(2)
+_MOST_STEPS, _FITS, _TOLERANCE = 3_000, 10, 1e-8
 _PARTS = ("redundancy", "unique1", "unique2", "synergy")
 
 
@@ -126,9 +126,9 @@ def decompose(
     counts as redundant needs a definition beyond that:
 
     - ``"broja"``: the unique information of Bertschinger, Rauh, Olbrich, Jost and Ay ("Quantifying unique
-      information", Entropy 16, 2014) of the observed frequencies, computed by the package dit. It is for
-      classes, and for numbers with few values. Frequencies of small samples say too much, of synergy above
-      all: see `Decomposition.bias`, which is not subtracted.
+      information", Entropy 16, 2014) of the observed frequencies, to about 1e-5 nats. It is for classes, and
+      for numbers with few values. Frequencies of small samples say too much, of synergy above all: see
+      `Decomposition.bias`, which is not subtracted.
     - ``"minimum"``: redundancy = min(I(X₁;Y), I(X₂;Y)), from three estimates. It is exact for Gaussian
       sources with one target (Barrett, "Exploration of synergistic and redundant information sharing in
       static and dynamical Gaussian systems", Phys. Rev. E 91, 2015). In general it is the largest possible
@@ -140,15 +140,14 @@ def decompose(
         x2: n points of X₂, likewise.
         y: n points of Y, likewise.
         method: by default ``"broja"`` where all sides are classes or numbers of at most 8 values and their
-            numbers of levels multiply to at most 150, otherwise ``"minimum"``; the result says which.
+            numbers of levels multiply to at most 1,000, otherwise ``"minimum"``; the result says which.
         missing: what happens to missing values, see `mistworks.estimate`.
         classes: names of columns of numbers that are class labels.
         model: what estimates for ``"minimum"``: an estimator, what `mistworks.load` takes, or None for the
             weights that come with the package.
 
     Raises:
-        MistworksError: the sides are not a sample, there are too many levels for ``"broja"``, or dit is not
-            installed for it.
+        MistworksError: the sides are not a sample, or there are too many levels for ``"broja"``.
     """
     if method is not None and method not in get_args(Method):
         raise MistworksError(f"Expected method broja or minimum, got {method!r}.")
@@ -162,7 +161,7 @@ def decompose(
         return _minimum(first, second, target, model)
     if cells > MOST_CELLS:
         raise MistworksError(
-            f"Expected levels of x1, x2 and y that multiply to at most {MOST_CELLS} for method broja, got "
+            f"Expected levels of x1, x2 and y that multiply to at most {MOST_CELLS:,} for method broja, got "
             f"{cells:,}. Merge classes, or pass method='minimum', which is used by default beyond that."
         )
     return _broja(levels)
@@ -188,23 +187,56 @@ def _broja(levels: list[NDArray[np.intp]]) -> Decomposition:
     shape = tuple(int(each.max()) + 1 for each in levels)
     counts = np.zeros(shape)
     np.add.at(counts, tuple(levels), 1.0)
-    # A side of one level says nothing, and nothing says anything about it; dit needs two.
-    bits = [0.0] * 4 if shape[2] == 1 or shape[:2] == (1, 1) else _broja_bits(counts / n)
-    nats = [max(0.0, value) / _BITS_PER_NAT for value in bits]
+    p = counts / n
+    of_first, of_second = _information(p.sum(axis=1)), _information(p.sum(axis=0))
+    total = _information(p.reshape(-1, shape[2]))
+    # No part is negative. The limits are those of unique1 in any decomposition of this kind.
+    low, high = max(0.0, of_first - of_second), min(of_first, total - of_second)
+    unique1 = float(np.clip(_unique_information(p), low, max(low, high)))
+    redundancy = of_first - unique1
+    unique2 = max(0.0, of_second - redundancy)
+    synergy = max(0.0, total - of_first - unique2)
     together = np.count_nonzero(counts.sum(axis=2))
     bias = (together - 1) * (shape[2] - 1) / (2 * n)
-    return Decomposition(nats[0], nats[1], nats[2], nats[3], "broja", n, bias=bias)
+    return Decomposition(redundancy, unique1, unique2, synergy, "broja", n, bias=bias)
 
 
-def _broja_bits(probabilities: NDArray[np.float64]) -> list[float]:
-    """Redundancy, both unique parts and synergy in bits, of a table over X₁, X₂ and Y."""
-    purpose = "method='broja' (method='minimum' needs no package)"
-    dit, pid = (imported(module, purpose, "decompose") for module in ("dit", "dit.pid"))
-    outcomes = [cell for cell in product(*map(range, probabilities.shape)) if probabilities[cell] > 0]
-    table = dit.Distribution(outcomes, [float(probabilities[cell]) for cell in outcomes])
-    parts = pid.PID_BROJA(table, [[0], [1]], [2])
-    nodes = (((0,), (1,)), ((0,),), ((1,),), ((0, 1),))
-    return [float(parts.get_pi(node)) for node in nodes]
+def _unique_information(p: NDArray[np.float64]) -> float:
+    """min I_Q(X₁;Y|X₂) in nats, over all Q with the margins of (X₁, Y) and (X₂, Y) of a table over X₁, X₂, Y.
+
+    Alternating projections, which converge to the minimum (Banerjee, Rauh, Montúfar, "Computing the unique
+    information", ISIT 2018, algorithm 1): given Q's margin of (X₁, X₂), fitting rows and columns in turn for
+    each y gives the closest Q with the right margins.
+    """
+    rows, columns = p.sum(axis=1).T[:, :, None], p.sum(axis=0).T[:, None, :]
+    of_y = p.sum(axis=(0, 1))[:, None, None]
+    both = _quotient(rows * columns, of_y).sum(axis=0)
+    last = math.inf
+    for _ in range(_MOST_STEPS):
+        q = np.broadcast_to(both, (p.shape[2], *p.shape[:2]))
+        for _ in range(_FITS):
+            q = q * _quotient(rows, q.sum(axis=2, keepdims=True))
+            q = q * _quotient(columns, q.sum(axis=1, keepdims=True))
+        both = q.sum(axis=0)
+        # I(X₁;Y|X₂) = Σ q log q(x₁, x₂, y) q(x₂) / q(x₁, x₂) q(x₂, y)
+        ratio = _quotient(q * both.sum(axis=0), both * q.sum(axis=1, keepdims=True))
+        value = float((q * np.log(np.where(ratio > 0, ratio, 1.0))).sum())
+        if abs(last - value) < _TOLERANCE:
+            break
+        last = value
+    return value
+
+
+def _quotient(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Their quotient, 0 where the divisor is."""
+    above, below = np.broadcast_arrays(above, below)
+    return np.divide(above, below, out=np.zeros(above.shape), where=below > 0)
+
+
+def _information(table: NDArray[np.float64]) -> float:
+    """Mutual information in nats of a table of probabilities of two variables."""
+    product = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True)
+    return max(0.0, float((table * np.log(np.where(table > 0, _quotient(table, product), 1.0))).sum()))
 
 
 def _levels(side: Side) -> NDArray[np.intp]:
