@@ -13,6 +13,7 @@ from flows.writers import forget_limit, one_writer
 from mistworks.errors import MistworksError
 from mistworks.presets import preset_name
 from mistworks.simulation.splits import SPLITS
+from storage.datasets.modalities import remove_modalities
 from storage.datasets.opening import ATTRIBUTE, find_manifest, open_at
 from storage.errors import ACCESS_ERRORS, reason
 from storage.places.location import Location
@@ -91,6 +92,8 @@ def _remove_night(workspace: Workspace, preset: str, seed: int, needed: set[str]
             with one_writer(place, wait=1.0):
                 _remove(place)
             forget_limit(place)
+        if present:
+            remove_modalities(places[0].parent)
     except (MistworksError, *ACCESS_ERRORS):
         # Stores that cannot be read, or are being written, are left to the next night.
         return False

@@ -5,6 +5,7 @@ refuses another.
 """
 
 import hashlib
+import re
 from contextlib import suppress
 
 import obstore
@@ -15,6 +16,8 @@ from mistworks.modality.config import Fit, ModalityConfig, file_of
 from mistworks.modality.modality import Modality
 from storage.errors import ACCESS_ERRORS, access_error
 from storage.places.location import Location, patiently
+
+_NAME = re.compile(re.escape(file_of("KEY")).replace("KEY", "[0-9a-f]{16}"))
 
 
 def find_modality(store: Location, config: ModalityConfig) -> Modality | None:
@@ -78,6 +81,17 @@ def open_modality(store: Location, fit: Fit) -> Modality:
     return Modality.of(content, place)
 
 
+def remove_modalities(folder: Location) -> None:
+    """Delete the files of modalities in a folder, whose stores are gone.
+
+    Raises:
+        BaseError: the object store refuses or does not answer.
+    """
+    files = folder.object_store()
+    names = [str(entry["path"]) for entry in obstore.list_with_delimiter(files)["objects"]]
+    obstore.delete(files, [name for name in names if _NAME.fullmatch(name)])
+
+
 def _read(folder: Location, name: str) -> bytes | None:
     """Return the content of a file; None if there is none."""
     if folder.path is not None and not folder.path.is_dir():
@@ -90,4 +104,4 @@ def _read(folder: Location, name: str) -> bytes | None:
         raise access_error(f"read {folder.url}/{name}", error, "Correct the path.") from None
 
 
-__all__ = ["find_modality", "keep_modality", "open_modality"]
+__all__ = ["find_modality", "keep_modality", "open_modality", "remove_modalities"]

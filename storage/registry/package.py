@@ -4,7 +4,9 @@ MLflow's global state must point at the right place before anything here is call
 `storage.registry.tracking.fluent`.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ import numpy as np
 
 import mistworks
 from mistworks.dataset import FloatArray
-from mistworks.errors import MistworksError
+from mistworks.errors import MistworksError, MistworksWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +28,15 @@ QUANTILES = (0.05, 0.5, 0.95)
 _REQUIREMENTS = ("mlflow", "numpy", "scipy", "pandas", "torch", "pydantic", "safetensors")
 
 
+@contextmanager
+def _of_probes() -> Iterator[None]:
+    """Silence warnings of estimates: the probes are outside the training range of some estimators."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MistworksWarning)
+        yield
+
+
+@_of_probes()
 def log_model(folder: Path, run_id: str, name: str) -> str:
     """Log the estimator and the code it needs on its run. Return the identifier of the logged model.
 
@@ -57,6 +68,7 @@ def log_model(folder: Path, run_id: str, name: str) -> str:
     return str(logged.model_id)
 
 
+@_of_probes()
 def check_predictions(estimator: "Estimator", model_uri: str) -> None:
     """Load a logged model back and compare its predictions with those of the estimator it was logged from.
 

@@ -24,6 +24,8 @@ from storage.places.location import Location
 from storage.registry.lineage import Lineage, RegisteredVersion
 from tests.support.object_stores import BUCKET, SeaweedFS, s3_environment
 
+MODALITY = f"modality-{'0' * 16}.safetensors"
+
 
 def version(number: int, *, champion: bool = False, train_hash: str = "") -> RegisteredVersion:
     lineage = Lineage("run", "tiny", "", train_hash, "", "", "", "", "", "", "", False, "")
@@ -108,7 +110,11 @@ class TestRetention:
             version(1, champion=True, train_hash=hashes[20260101]),
             version(2, train_hash=hashes[20260102]),
         )
+        nights = Path(workspace.stores.url)
+        for seed in (20260102, 20260103):
+            (nights / f"tiny-seed-{seed}" / MODALITY).write_bytes(b"fitted")
         assert remove_old_nights(workspace, "tiny", 20260104, keep=2) == [20260102]
+        assert (nights / "tiny-seed-20260103" / MODALITY).exists()
         left = {path.name for path in Path(workspace.stores.url).iterdir()}
         assert left == {"tiny-seed-20260101", "tiny-seed-20260103", "tiny-seed-20260104"}
         for seed in (20260101, 20260103, 20260104):
