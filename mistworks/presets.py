@@ -109,14 +109,14 @@ class TrainingPlan:
 def _parts(modality: ModalityConfig) -> dict[str, Any]:
     """Everything in the preset of a modality but the modality itself."""
     return {
-        "splits": modality_splits(modality, 24_000, 1_000, 4_000, 600),
+        "splits": modality_splits(modality, 8_000, 400, 2_000, 400),
         "partition_size": 250,
         "statistics_only": ("train", "calibration"),
         "network": SummaryNetworkConfig(),
         "training": TrainingConfig(
             initial="shipped",
             loss_scale="square-root",
-            epochs=12,
+            epochs=10,
             batch_size=256,
             learning_rate=5e-4,
             weight_decay=2e-2,
@@ -125,7 +125,6 @@ def _parts(modality: ModalityConfig) -> dict[str, Any]:
             shuffle_partitions=100_000,
             validate_every=100,
             checkpoint_every=200,
-            threads=2,
         ),
     }
 

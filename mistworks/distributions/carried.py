@@ -13,9 +13,10 @@ from mistworks.dataset import FloatArray
 from mistworks.distributions.base import Array, JointDistribution
 from mistworks.distributions.block_maps import haar
 from mistworks.distributions.checkerboard import Checkerboard, CheckerboardFamily
-from mistworks.distributions.dispersion import Factor, RandomPairs, Sparse, cholesky_factor
+from mistworks.distributions.dispersion import Factor, RandomPairs, cholesky_factor
 from mistworks.distributions.normal import Normal, NormalFamily
 from mistworks.distributions.of_modality import ModalityFamily
+from mistworks.distributions.priors import IntegerPrior, UniformInteger
 from mistworks.distributions.tables import draw_cells
 from mistworks.modality.flow import SplineFlow
 
@@ -140,17 +141,18 @@ class CarriedFamily(ModalityFamily):
     """Latents of random kinds, carried to the features of a modality.
 
     Attributes:
-        kinds: families of the latents, equally likely. Normal ones are standardised (`standardised`); of
-            checkerboards, 1 to min(dx, dy) are the copulas of pairs of coordinates (`NormalTables`).
+        kinds: families of the latents, equally likely. Normal ones are standardised (`standardised`);
+            checkerboards are the copulas of pairs of coordinates (`NormalTables`).
+        pairs: number of these pairs, at most min(dx, dy).
     """
 
     family: Literal["carried"] = "carried"
     kinds: Annotated[tuple[LatentFamily, ...], Field(min_length=1)] = (
         NormalFamily(dispersion=Factor()),
         NormalFamily(dispersion=RandomPairs()),
-        NormalFamily(dispersion=Sparse()),
         CheckerboardFamily(),
     )
+    pairs: IntegerPrior = UniformInteger(low=1, high=3)
 
     @override
     def draw(self, dx: int, dy: int, rng: np.random.Generator) -> Carried:
@@ -158,8 +160,7 @@ class CarriedFamily(ModalityFamily):
         kind = self.kinds[int(rng.integers(len(self.kinds)))]
         if isinstance(kind, NormalFamily):
             return Carried(standardised(kind.draw(dx, dy, rng)), self.opened.flow)
-        count = int(rng.integers(1, min(dx, dy), endpoint=True))
-        pairs = tuple(kind.draw(1, 1, rng) for _ in range(count))
+        pairs = tuple(kind.draw(1, 1, rng) for _ in range(min(self.pairs.draw(rng), dx, dy)))
         return Carried(NormalTables(pairs, haar(dx, rng), haar(dy, rng)), self.opened.flow)
 
 

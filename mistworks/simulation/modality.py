@@ -8,7 +8,7 @@ from mistworks.modality.config import Half, ModalityConfig
 from mistworks.simulation.meta_distribution import EqualDimensions, Member, MetaDistribution, RandomDesign
 from mistworks.simulation.splits import SplitConfig, SplitName
 
-_SIZES = LogUniformInteger(low=50, high=800)
+_SIZES = LogUniformInteger(low=100, high=800)
 
 
 def modality_meta_distribution(config: ModalityConfig, half: Half) -> MetaDistribution:
