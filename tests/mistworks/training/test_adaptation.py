@@ -1,5 +1,6 @@
 """Training that begins with the weights of the shipped estimator."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,15 @@ def test_a_modality_alone_is_a_preset() -> None:
     for split in ("train", "validation", "calibration"):
         members = digits.splits[split].meta_distribution.members  # type: ignore[index]
         assert {member.family.half for member in members} == {"training"}  # type: ignore[union-attr]
+
+
+def test_the_file_of_the_how_to_is_a_preset() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "own-modality.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```json\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    preset = Preset.parse(text)
+    assert preset.model == "mist-digits"
+    assert preset.splits == PRESETS["digits"].splits
+    assert preset.training == PRESETS["digits"].training
 
 
 def test_shares_of_pairs_are_those_of_the_modality() -> None:

@@ -12,13 +12,14 @@ from mistworks.modality.fitting import fit_modality
 from mistworks.modality.rows import resolved
 from mistworks.simulation.modality import modality_splits
 from storage.datasets.manifest import Manifest
-from storage.datasets.modalities import find_modality, keep_modality
-from storage.datasets.opening import create_store, open_store
+from storage.datasets.modalities import find_modality, keep_modality, remove_modalities
+from storage.datasets.opening import create_at, create_store, open_store
 from storage.datasets.partitions import generate_partition
 from storage.datasets.statistics import create_summaries, generate_and_summarise
 from storage.datasets.store import Store
 from storage.places.location import Location
 from tests.mistworks.modality.test_modality import config_of, write_rows
+from tests.support.object_stores import BUCKET, SeaweedFS, s3_environment
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,29 @@ def test_without_its_modality_a_store_draws_nothing(tmp_path: Path, modality: Mo
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(MistworksError, match=r"got another, \w{12}…. Keep it beside the store"):
         open_store(str(tmp_path / "train.zarr")).partition(0)
+
+
+def test_it_lies_beside_stores_in_a_bucket_too(
+    object_store: SeaweedFS, monkeypatch: pytest.MonkeyPatch, modality: Modality
+) -> None:
+    for name, value in s3_environment(object_store.endpoint).items():
+        monkeypatch.setenv(name, value)
+    place = Location.parse(f"s3://{BUCKET}/trees/validation.zarr")
+    config = resolved(modality.config)
+    assert find_modality(place, config) is None
+    keep_modality(place, modality)
+    keep_modality(place, modality)
+    found = find_modality(place, config)
+    assert found is not None
+    assert found.content == modality.content
+    split = modality_splits(modality.config, 1, 3, 1, 1)["validation"]
+    manifest = Manifest.of("validation", split, partition_size=3, root_seed=0).fitted(modality.fit)
+    store = create_at(place, manifest)
+    generate_partition(store, 0)
+    assert open_store(place.url).draw(0, 3)[1].x.tobytes() == store[1].x.tobytes()
+    remove_modalities(place.parent)
+    with pytest.raises(MistworksError, match=r"got no file. Keep it beside the store"):
+        open_store(place.url).draw(0, 3)
 
 
 def test_a_store_of_another_fit_is_not_completed(tmp_path: Path, modality: Modality) -> None:
