@@ -68,7 +68,8 @@ class ModalityConfig(FrozenConfig):
         source: where the rows come from.
         components: number of features: whitened principal components, fitted on the training half.
         held_out: share of the rows that only the test split uses.
-        carried: share of pairs carried by the flow among the datasets. The others are pairs by label.
+        carried: share of pairs carried by the flow among the datasets, in splits that a preset does not spell
+            out. The others are pairs by label.
         seed: seed of the halves and of the flows.
         flow: the flows, one per half.
     """
