@@ -159,7 +159,8 @@ def _every_measure(evaluated: Evaluated) -> Iterable[str]:
         "permutation test with 19 permutations, level 5 %, sees the dependence of 50 points (the suite "
         "`power`; its independent pairs give the false alarms), in parentheses with its 95 % interval. ms is "
         "the median time of an estimate on `beyond` (60 to 500 points) while other work was running. "
-        "[Looking for a measure](measures.md) has their formulas."
+        "[Looking for a measure](measures.md) has their formulas, and says what is missing: LMI and KSG with "
+        "local non-uniformity, of which no package can be installed beside this one."
     )
     yield ranks(evaluated.results)
     if missing := absent(evaluated.results):
