@@ -86,6 +86,7 @@ def _rank(part: Results | None) -> str:
 
 def _rejected(part: Results | None, relation: str) -> str:
     rows = [] if part is None else [row for row in powers(part) if row.relation == relation]
+    rows = [row for row in rows if row.failures < row.count]
     return f"{rows[0].rate:.0%} ({rows[0].low:.0%}–{rows[0].high:.0%})" if rows else "—"
 
 
@@ -98,4 +99,5 @@ def _rate(rows: dict[str, PowerRow]) -> float:
 
 
 def _percent(rows: dict[str, PowerRow], relation: str) -> str:
-    return f"{rows[relation].rate:.0%}" if relation in rows else "—"
+    row = rows.get(relation)
+    return "—" if row is None or row.failures == row.count else f"{row.rate:.0%}"

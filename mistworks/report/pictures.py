@@ -135,7 +135,7 @@ def _ranks(view: View) -> "Figure":
         ]
         _draw_rows(axis, view, rows)
         axis.axvline(0, color=_SOFT, linestyle="--", linewidth=1)
-        axis.set_xlabel("rank correlation with the truth; open marks: not in nats")
+        axis.set_xlabel("rank correlation (open: not in nats)")
         axis.set_title(suite, fontsize=10, loc="left", color=_INK)
     return figure
 

@@ -44,12 +44,12 @@ def correlations(view: View, suite: str) -> list[Correlation]:
 
 
 def power_rows(view: View, relation: str) -> list[tuple[str, PowerRow]]:
-    """The power of each measure for a relation, or the group of relations, highest first."""
+    """The power of each measure that did not always fail, for a relation or a group, highest first."""
     rows = [
         (view.label(part), row)
         for part in (view.measures_of(NAME) if NAME in view.suites else [])
         for row in powers(part)
-        if row.relation == relation
+        if row.relation == relation and row.failures < row.count
     ]
     return sorted(rows, key=lambda entry: -entry[1].rate)
 
