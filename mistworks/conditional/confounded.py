@@ -51,16 +51,16 @@ def draw_confounded(sizes: Sizes, rng: np.random.Generator) -> Law:
     condition = draw_condition(sizes.dz, rng)
     joint = draw_pair(sizes.dx, sizes.dy, rng)
     independent = rng.random() < 0.3
-    x_map = _draw_map(condition, sizes.dx, rng)
+    x_map = draw_map(condition, sizes.dx, rng)
     # Now and then Z drives one side only.
-    y_map = _draw_map(condition, sizes.dy, rng) if rng.random() < 0.85 else _ignore
+    y_map = draw_map(condition, sizes.dy, rng) if rng.random() < 0.85 else _ignore
 
     def sample(n: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         z = condition.sample(n, rng)
         a, b = (part.astype(np.float64) for part in joint.sample(n, rng))
         if independent:
             b = joint.sample(n, rng)[1].astype(np.float64)
-        return x_map(_tamed(a), z), y_map(_tamed(b), z), z
+        return x_map(tamed(a), z), y_map(tamed(b), z), z
 
     cmi = 0.0 if independent else joint.mutual_information
     return Law("confounded", cmi, sample, ((), (), condition.nominal))
@@ -79,7 +79,7 @@ def draw_curved_chain(sizes: Sizes, rng: np.random.Generator) -> Law:
         return x, strength * to_z(x) + noise
 
     condition = Condition(lambda n, rng: middle(n, rng)[1], (), np.arcsinh)
-    to_y = _draw_map(condition, sizes.dy, rng)
+    to_y = draw_map(condition, sizes.dy, rng)
 
     def sample(n: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         x, z = middle(n, rng)
@@ -91,7 +91,7 @@ def draw_curved_chain(sizes: Sizes, rng: np.random.Generator) -> Law:
 def draw_curved_fork(sizes: Sizes, rng: np.random.Generator) -> Law:
     """Draw X ← Z → Y with random functions and noise that may depend on Z: I(X;Y|Z) = 0."""
     condition = draw_condition(sizes.dz, rng)
-    x_map, y_map = _draw_map(condition, sizes.dx, rng), _draw_map(condition, sizes.dy, rng)
+    x_map, y_map = draw_map(condition, sizes.dx, rng), draw_map(condition, sizes.dy, rng)
 
     def sample(n: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
         z = condition.sample(n, rng)
@@ -156,7 +156,7 @@ def _observed(law: Law, rng: np.random.Generator) -> Law:
     return Law(law.family, law.cmi, sample, law.nominal)
 
 
-def _draw_map(condition: Condition, d: int, rng: np.random.Generator) -> Callable[[Array, Array], Array]:
+def draw_map(condition: Condition, d: int, rng: np.random.Generator) -> Callable[[Array, Array], Array]:
     """Draw f(a, z), shape (n, d), invertible in a: strength · h(z) + a · exp(c s(z)), or bent or turned."""
     strength = log_uniform(0.1, 5.0, rng)
     shift = draw_function(condition, d, rng, smooth=bool(rng.random() < 0.4))
@@ -187,7 +187,7 @@ def _ignore(a: Array, z: Array) -> Array:
     return a
 
 
-def _tamed(values: Array) -> Array:
+def tamed(values: Array) -> Array:
     """Columns scaled and their tails bent, so that no error drowns what Z adds to it."""
     centred = values - np.median(values, axis=0)
     scale = np.maximum(np.quantile(np.abs(centred), 0.7, axis=0), 1e-12)
@@ -199,7 +199,9 @@ __all__ = [
     "draw_confounded",
     "draw_curved_chain",
     "draw_curved_fork",
+    "draw_map",
     "draw_pair",
     "draw_sign_collider",
     "draw_wrapped_collider",
+    "tamed",
 ]

@@ -14,7 +14,7 @@ from torch import Tensor
 from mistworks.conditional.estimator import ConditionalEstimator
 from mistworks.conditional.network import ConditionalConfig, ConditionalNetwork, shapes, swapped
 from mistworks.conditional.table import TripleTable
-from mistworks.conditional.triples import FURTHER, GROUPS
+from mistworks.conditional.triples import GROUPS
 from mistworks.config import FrozenConfig
 from mistworks.estimation.calibration import Calibration, pit_z
 from mistworks.estimation.widening import Scores, Widening
@@ -40,7 +40,7 @@ class FittingConfig(FrozenConfig):
 
     network: ConditionalConfig = ConditionalConfig()
     seed: Annotated[int, Field(ge=0)] = 0
-    epochs: Annotated[int, Field(ge=1)] = 16
+    epochs: Annotated[int, Field(ge=1)] = 40
     batch_size: Annotated[int, Field(ge=1)] = 512
     learning_rate: Annotated[float, Field(gt=0)] = 4e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
@@ -173,9 +173,8 @@ def _joined(parts: Sequence[_Predicted]) -> _Predicted:
 
 
 def groups_of(table: TripleTable) -> NDArray[np.str_]:
-    """The group of the family of each triple, shape (N,): ``"further"`` for those that are never left out."""
+    """The group of the family of each triple, shape (N,)."""
     group = {family: name for name, families in GROUPS.items() for family in families}
-    group |= dict.fromkeys(FURTHER, "further")
     return np.array([group[family] for family in table.family.tolist()], dtype=np.str_)
 
 

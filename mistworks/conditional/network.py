@@ -30,7 +30,7 @@ class ConditionalConfig(FrozenConfig):
         blocks: number of residual blocks of a member.
     """
 
-    summary: Literal["1"] = VERSION
+    summary: Literal["2"] = VERSION
     members: Annotated[int, Field(ge=1, le=64)] = 6
     hidden: Annotated[int, Field(ge=1, le=4096)] = 64
     blocks: Annotated[int, Field(ge=1, le=32)] = 2

@@ -12,6 +12,7 @@ prediction", Technometrics 1974: eᵢ / (1 − hᵢᵢ)). What is returned are t
 fitted ones are too small.
 """
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,9 @@ _MOST_CLASSES = 12
 _RIDGES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _LEAST_GAIN = 0.01
 _MOST_LEVERAGE = 0.95
+_MOST_MEAN_LEVERAGE = 0.8
+# Square of the width of a bump for each column; typical squares of distances are twice that.
+_WIDTH = 1.0
 # A column of so few values is a class or a count: its residual still tells them apart.
 _LEAST_LOG = 1e-3
 
@@ -42,11 +46,16 @@ class Residuals:
         side: the residuals, d columns; columns of class labels as they were.
         explained: share of the variance of each column that Z explains out of sample, shape (d,), at least 0.
         scaled: share of the variance of log squared residuals that Z explains, shape (d,), at least 0.
+        bent: how much more of the variance of each column a curved function of Z explains than a linear one,
+            shape (d,), at least 0.
+        numbers: columns that are no class labels, shape (d,).
     """
 
     side: Side
     explained: Array
     scaled: Array
+    bent: Array
+    numbers: NDArray[np.bool_]
 
 
 class Regression:
@@ -57,42 +66,60 @@ class Regression:
     """
 
     def __init__(self, z: Ranked) -> None:
-        linear, others = _features(z)
-        self._designs = [_Design(linear)]
+        self._linear, others = _features(z)
+        self._designs = [_Design(self._linear)]
         if others.shape[1]:
-            self._designs.append(_Design(np.hstack([linear, others])))
+            self._designs.append(_Design(np.hstack([self._linear, others])))
+
+    def with_bumps(self, landmarks: NDArray[np.intp]) -> "Regression":
+        """The same with Gaussian bumps around some points, which see functions of several columns at a time.
+
+        Args:
+            landmarks: positions of points that stand for all of them.
+        """
+        other = copy(self)
+        other._designs = [*self._designs, _Design(np.hstack([self._linear, _bumps(self._linear, landmarks)]))]
+        return other
 
     def residuals(self, part: Ranked) -> Residuals:
         """Leave-one-out residuals of each column, divided by how far they spread where Z is alike."""
-        numbers = np.flatnonzero(~_is_class(part))
+        is_number = ~_is_class(part)
+        numbers = np.flatnonzero(is_number)
         values = part.side.values.copy()
-        explained, scaled = np.zeros(part.d), np.zeros(part.d)
+        explained, scaled, bent = (np.zeros(part.d) for _ in range(3))
         if len(numbers):
             scores = scores_of_ranks(part.ranks[numbers]).T
             scores = (scores - scores.mean(axis=0)) / np.maximum(scores.std(axis=0), 1e-9)
-            errors, explained[numbers] = self._predict(scores)
+            errors, explained[numbers], bent[numbers] = self.predict(scores)
             logs = np.log(np.square(errors) + _LEAST_LOG)
-            rest, scaled[numbers] = self._predict(logs)
+            rest, scaled[numbers], _ = self.predict(logs)
             spread = np.exp(0.5 * np.clip(logs - rest, -6.0, 3.0))
             values[numbers] = (errors / spread).T
-        return Residuals(
-            Side(np.ascontiguousarray(values), part.side.nominal, part.side.labels), explained, scaled
-        )
+        side = Side(np.ascontiguousarray(values), part.side.nominal, part.side.labels)
+        return Residuals(side, explained, scaled, bent, is_number)
 
-    def _predict(self, targets: Array) -> tuple[Array, Array]:
-        """Leave-one-out errors by the best design and ridge for each column, and what share they explain."""
+    def predict(self, targets: Array) -> tuple[Array, Array, Array]:
+        """Regress columns, shape (n, m), on the features of Z.
+
+        Returns:
+            Leave-one-out errors by the best design and ridge for each column, shape (n, m); the share of its
+            variance that is explained, shape (m,), at least 0; and how much of that is not linear, shape
+            (m,).
+        """
         n = len(targets)
         centred = (targets - targets.mean(axis=0)) * (n / (n - 1))
         total = np.maximum(np.square(centred).mean(axis=0), 1e-12)
         best, errors = total * (1.0 - _LEAST_GAIN), centred.copy()
-        for design in self._designs:
+        straight = best
+        for number, design in enumerate(self._designs):
             for candidate in design.errors(targets):
                 loss = np.square(candidate).mean(axis=0)
                 better = loss < best
                 best = np.where(better, loss, best)
                 errors = np.where(better, candidate, errors)
+            straight = best if number == 0 else straight
         share = 1.0 - np.square(errors).mean(axis=0) / total
-        return errors, np.maximum(share, 0.0)
+        return errors, np.maximum(share, 0.0), (straight - best) / total
 
 
 class _Design:
@@ -105,21 +132,19 @@ class _Design:
         kept = squares > 1e-9 * max(squares[-1], 1e-30)
         self._squares = squares[kept]
         self._left = centred @ (vectors[:, kept] / np.sqrt(self._squares))
-        self._left_squares = np.square(self._left)
+        shrinks = [self._squares / (self._squares + ridge * self._n) for ridge in _RIDGES]
+        leverages = (np.square(self._left) @ np.stack(shrinks, axis=1) + 1.0 / self._n).T
+        self._ridges = [
+            (shrink[:, None], 1.0 / (1.0 - np.minimum(leverage, _MOST_LEVERAGE))[:, None])
+            for shrink, leverage in zip(shrinks, leverages, strict=True)
+            if leverage.mean() <= _MOST_MEAN_LEVERAGE
+        ]
 
     def errors(self, targets: Array) -> list[Array]:
         """Leave-one-out errors of targets of shape (n, m), by the ridge."""
         centred = targets - targets.mean(axis=0)
         along = self._left.T @ centred
-        errors = []
-        for ridge in _RIDGES:
-            shrink = self._squares / (self._squares + ridge * self._n)
-            leverage = self._left_squares @ shrink + 1.0 / self._n
-            if leverage.mean() > 0.8:
-                continue
-            rest = centred - self._left @ (shrink[:, None] * along)
-            errors.append(rest / (1.0 - np.minimum(leverage, _MOST_LEVERAGE))[:, None])
-        return errors
+        return [(centred - self._left @ (shrink * along)) * inflation for shrink, inflation in self._ridges]
 
 
 def _is_class(part: Ranked) -> NDArray[np.bool_]:
@@ -153,6 +178,19 @@ def _features(z: Ranked) -> tuple[Array, Array]:
     if classes.sum() == 1 and d <= 4:
         others.append((linear[-1][:, :, None] * cosines[:, None, :, :3].reshape(n, 1, -1)).reshape(n, -1))
     return np.hstack(linear), np.hstack(others)
+
+
+def _bumps(coordinates: Array, landmarks: NDArray[np.intp]) -> Array:
+    """exp(−‖z − l‖² / 2h²) around each landmark l, with h² = p, shape (n, landmarks).
+
+    Args:
+        coordinates: normal scores and classes, shape (n, p).
+        landmarks: positions of points.
+    """
+    centres = coordinates[landmarks]
+    squares = np.square(coordinates).sum(axis=1)[:, None] + np.square(centres).sum(axis=1)
+    distances = np.maximum(squares - 2.0 * coordinates @ centres.T, 0.0)
+    return np.asarray(np.exp(-0.5 * distances / (_WIDTH * coordinates.shape[1])))
 
 
 def _indicators(row: NDArray[np.int32]) -> Array:

@@ -22,19 +22,20 @@ from mistworks.conditional.closed_forms import (
 from mistworks.conditional.neighbours import block_distances, neighbour_information
 from mistworks.conditional.reduction import Ranked, Reduced
 from mistworks.conditional.residuals import Regression, Residuals
+from mistworks.conditional.varying import Varying, varying_dependence
 from mistworks.estimation.estimate import Estimate
 from mistworks.networks.scale import to_scale
 from mistworks.preparation.reading import MIN_POINTS, Side
 from mistworks.preparation.scores import scores_of_ranks
 from mistworks.preparation.table import joined
 
-VERSION: Literal["1"] = "1"
+VERSION: Literal["2"] = "2"
 """Changes whenever what the network reads does; weights fit one version only."""
 
 LEVELS_READ = (0.05, 0.25, 0.5, 0.75, 0.95)
 _RAW = ("x_yz", "x_z", "y_xz", "y_z", "x_y")
 _REST = ("rest_xy", "rest_x_yz", "rest_x_z", "rest_y_xz", "rest_y_z")
-PAIRS = (*_RAW, *_REST)
+PAIRS = (*_RAW, *_REST, "smooth_xy")
 
 CANDIDATES = (
     "zero",
@@ -43,6 +44,7 @@ CANDIDATES = (
     "rest_chain_x",
     "rest_chain_y",
     "rest_plain",
+    "smooth_plain",
     "plain",
     "gaussian",
     "rest_gaussian",
@@ -51,6 +53,8 @@ CANDIDATES = (
     "neighbours",
     "rest_neighbours",
     "classes",
+    "varying",
+    "varying_score",
 )
 """Estimates in nats of which the network mixes its own, in their order."""
 
@@ -61,7 +65,9 @@ _NUMBERS = (
     *("table_freedom", "table_clear", "gaussian_clear", "gaussian_first"),
     *("rest_gaussian_clear", "rest_gaussian_first", "nominal_x", "nominal_y", "nominal_z"),
     *("explained_x_most", "explained_x_mean", "explained_y_most", "explained_y_mean"),
-    *("scaled_x", "scaled_y", "classes_covered", "classes_count", "classes_mean", "classes_spread"),
+    *("scaled_x", "scaled_y", "bent_x", "bent_y", "smooth_x", "smooth_y"),
+    *("classes_covered", "classes_count", "classes_mean", "classes_spread", "strata"),
+    *("varying_gain", "varying_clear", "varying_explained", "squares_clear", "bent_clear"),
 )
 
 FEATURES = (
@@ -74,6 +80,9 @@ FEATURES = (
 MOST_POINTS = 20_000
 """Of more points, as many are read."""
 
+_LANDMARKS = 80
+# Share of the variance of a column: by as much must bumps improve the residuals.
+_LEAST_SMOOTHER = 0.01
 _NEIGHBOURS = 5
 _NEAR_POINTS = 400
 _MOST_CLASSES = 12
@@ -124,11 +133,26 @@ def ask(sample: Reduced) -> Question:
             "rest_y_xz": (b, _beside(a, z.side)),
             "rest_y_z": (b, z.side),
         }
+    smooth_x, smooth_y = rest_x, rest_y
+    if z.d > 1:
+        regression = regression.with_bumps(sample.some_rows(min(_LANDMARKS, sample.n // 5)))
+        smooth_x, smooth_y = regression.residuals(x), regression.residuals(y)
+    smoother = {
+        "smooth_x": float((smooth_x.explained - rest_x.explained).max()),
+        "smooth_y": float((smooth_y.explained - rest_y.explained).max()),
+    }
+    if max(smoother.values()) > _LEAST_SMOOTHER:
+        pairs["smooth_xy"] = (smooth_x.side, smooth_y.side)
     states = [states_of(part.ranks) for part in (x, y, z)]
     table = tabulate(*states)
     numbers = _sizes(sample, table) | _tables(sample, table) | _regressions(rest_x, rest_y)
     numbers |= _gaussian(sample, rest_x, rest_y) | _near(sample, rest_x, rest_y)
+    varying = varying_dependence(regression, smooth_x, smooth_y)
+    numbers |= _varying(varying) | smoother
     by_class, weights = _classes(sample, states[2])
+    if not weights and varying.strata is not None:
+        by_class, weights = _strata(smooth_x, smooth_y, varying.strata)
+        numbers["strata"] = 1.0
     return Question([*pairs.values(), *by_class], tuple(pairs), weights, numbers, _cap(sample, table))
 
 
@@ -145,6 +169,7 @@ def read(
     of = dict(zip(question.asked, quantiles, strict=False))
     for name, same in zip(_REST, ("x_y", "x_yz", "x_z", "y_xz", "y_z"), strict=True):
         of.setdefault(name, of[same])
+    of.setdefault("smooth_xy", of["rest_xy"])
     middle = {name: float(row[LEVELS_READ.index(0.5)]) for name, row in of.items()}
     numbers = dict(question.numbers)
     numbers |= _of_classes(quantiles[len(question.asked) :], question.weights)
@@ -155,6 +180,7 @@ def read(
         "rest_chain_x": middle["rest_x_yz"] - middle["rest_x_z"],
         "rest_chain_y": middle["rest_y_xz"] - middle["rest_y_z"],
         "rest_plain": middle["rest_xy"],
+        "smooth_plain": middle["smooth_xy"],
         "plain": middle["x_y"],
     }
     if not question.weights:
@@ -236,6 +262,21 @@ def _regressions(x: Residuals, y: Residuals) -> dict[str, float]:
         "explained_y_mean": float(y.explained.mean()),
         "scaled_x": float(x.scaled.max()),
         "scaled_y": float(y.scaled.max()),
+        "bent_x": float(x.bent.max()),
+        "bent_y": float(y.bent.max()),
+    }
+
+
+def _varying(varying: Varying) -> dict[str, float]:
+    return {
+        "varying": varying.information,
+        "varying_score": varying.score,
+        "varying_gain": varying.gain,
+        "varying_clear": _clear(varying.clear),
+        "varying_explained": varying.explained,
+        "squares_clear": _clear(varying.squares_clear),
+        "bent_clear": _clear(varying.bent_clear),
+        "strata": 0.0,
     }
 
 
@@ -289,6 +330,15 @@ def _classes(sample: Reduced, states: NDArray[np.int64]) -> tuple[list[tuple[Sid
     rows = [np.flatnonzero(states == state) for state in largest]
     pairs = [(sample.x.side.rows(part), sample.y.side.rows(part)) for part in rows]
     return pairs, tuple((counts[largest] / len(states)).tolist())
+
+
+def _strata(
+    x: Residuals, y: Residuals, strata: NDArray[np.intp]
+) -> tuple[list[tuple[Side, Side]], tuple[float, ...]]:
+    """The residuals in parts of the points in which they depend on each other alike, and their shares."""
+    rows = [np.flatnonzero(strata == number) for number in range(int(strata.max()) + 1)]
+    pairs = [(x.side.rows(part), y.side.rows(part)) for part in rows]
+    return pairs, tuple(len(part) / len(strata) for part in rows)
 
 
 def _of_classes(quantiles: NDArray[np.float64], weights: tuple[float, ...]) -> dict[str, float]:

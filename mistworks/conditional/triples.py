@@ -26,7 +26,7 @@ from mistworks.conditional.linear import (
     draw_student,
 )
 from mistworks.conditional.mixed import draw_outcomes, draw_readings, draw_switched, draw_turned_classes
-from mistworks.conditional.modulated import draw_modulated, draw_shares
+from mistworks.conditional.modulated import draw_modulated, draw_regimes, draw_shares
 from mistworks.distributions.block_maps import BlockMap, BlockMaps
 from mistworks.distributions.priors import log_uniform
 from mistworks.errors import MistworksError
@@ -72,8 +72,16 @@ WEIGHTS: Mapping[str, float] = MappingProxyType(
 )
 """How often each family is drawn; that of ``blocks`` joins two laws of other families."""
 
-FURTHER: Mapping[str, Draw] = MappingProxyType({"modulated": draw_modulated, "shares": draw_shares})
-"""Families that are drawn only where they are asked for by name, equally often."""
+FURTHER: Mapping[str, Sequence[tuple[Draw, float]]] = MappingProxyType(
+    {
+        "modulated": ((draw_modulated, 0.75), (draw_regimes, 0.25)),
+        "shares": ((draw_shares, 1.0),),
+    }
+)
+"""Families that are drawn only where they are asked for by name."""
+
+FURTHER_WEIGHTS: Mapping[str, float] = MappingProxyType({"modulated": 6.0, "shares": 1.0})
+"""How often each of them is drawn."""
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -82,6 +90,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "confounded": ("confounded", "blocks"),
         "discrete": ("discrete",),
         "mixed": ("mixed",),
+        "modulated": ("modulated", "shares"),
     }
 )
 """Families that are alike: fitting leaves out one group at a time, as a user's family is left out."""
@@ -125,14 +134,14 @@ def draw_law(rng: np.random.Generator, families: Sequence[str] | None = None) ->
     Raises:
         MistworksError: there is no family of that name.
     """
+    every = {**WEIGHTS, **FURTHER_WEIGHTS}
     names = list(WEIGHTS if families is None else families)
-    unknown = [name for name in names if name not in WEIGHTS and name not in FURTHER]
+    unknown = [name for name in names if name not in every]
     if unknown or not names:
         raise MistworksError(
-            f"Expected families among {', '.join([*WEIGHTS, *FURTHER])}, got {', '.join(unknown) or 'none'}. "
-            "Choose others."
+            f"Expected families among {', '.join(every)}, got {', '.join(unknown) or 'none'}. Choose others."
         )
-    weights = np.array([WEIGHTS.get(name, 1.0) for name in names])
+    weights = np.array([every[name] for name in names])
     family = str(rng.choice(names, p=weights / weights.sum()))
     if family == "blocks":
         return _draw_blocks(rng)
@@ -157,9 +166,7 @@ def draw_sizes(rng: np.random.Generator) -> Sizes:
 
 
 def _draw_family(family: str, sizes: Sizes, rng: np.random.Generator) -> Law:
-    if family in FURTHER:
-        return FURTHER[family](sizes, rng)
-    draws = FAMILIES[family]
+    draws = FURTHER[family] if family in FURTHER else FAMILIES[family]
     weights = np.array([weight for _, weight in draws])
     law = draws[int(rng.choice(len(draws), p=weights / weights.sum()))][0](sizes, rng)
     return law.named(family)
@@ -242,6 +249,7 @@ def _padded(law: Law, rng: np.random.Generator) -> Law:
 __all__ = [
     "FAMILIES",
     "FURTHER",
+    "FURTHER_WEIGHTS",
     "GROUPS",
     "MOST_POINTS",
     "WEIGHTS",

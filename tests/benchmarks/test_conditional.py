@@ -25,6 +25,23 @@ def test_varying_correlation_is_a_mean_over_z() -> None:
     assert abs(values.mean() - law.cmi) < FOUR_SIGMA * values.std() / np.sqrt(200_000)
 
 
+def test_varying_tails_have_the_information_of_their_copula() -> None:
+    """c(u,v) = (1 + θ) (u v)^(−1−θ) (u^(−θ) + v^(−θ) − 1)^(−2−1/θ), uniform margins."""
+    law = benchmark.varying_tails(np.random.default_rng(6))
+    rng = np.random.default_rng(6)
+    level, slope, bend = rng.uniform(-2.0, 1.0), rng.uniform(0.5, 1.5), rng.uniform(-1.0, 1.0)
+    slopes = rng.uniform(-2, 2, 2)
+    x, y, z = law.sampler(100_000, np.random.default_rng(7))
+    u = x[:, 0] - slopes[0] * z[:, 0]
+    v = 1.0 - (y[:, 0] - slopes[1] * z[:, 1]) / np.exp(z[:, 1])
+    assert u.mean() == pytest.approx(0.5, abs=0.004)
+    assert v.mean() == pytest.approx(0.5, abs=0.004)
+    theta = np.exp(np.clip(level + slope * z[:, 0] + bend * np.sin(2.0 * z[:, 0]), -4.0, 3.0))
+    inner = u**-theta + v**-theta - 1.0
+    values = np.log1p(theta) - (1 + theta) * np.log(u * v) - (2 + 1 / theta) * np.log(inner)
+    assert abs(values.mean() - law.cmi) < FOUR_SIGMA * values.std() / np.sqrt(len(values))
+
+
 def test_shared_counts_have_the_information_of_many_points() -> None:
     law = benchmark.shared_counts(np.random.default_rng(4))
     assert plug_in(*law.sampler(200_000, np.random.default_rng(5))) == pytest.approx(law.cmi, abs=0.005)
@@ -33,5 +50,11 @@ def test_shared_counts_have_the_information_of_many_points() -> None:
 def test_a_row_holds_errors_coverage_and_the_largest_estimate_of_nothing() -> None:
     row = benchmark.group_row("chain", 3, 80)
     assert row[0] == "chain"
-    assert len(row) == 9
+    assert len(row) == 11
+    assert row[7] == "—"
     assert float(row[-1]) < 0.2
+
+
+def test_shares_have_their_standard_error() -> None:
+    assert benchmark.share(np.array([True, True, True, False])) == "75.0 ± 21.7 %"
+    assert benchmark.share(np.array([], dtype=bool)) == "—"

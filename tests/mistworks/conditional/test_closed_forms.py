@@ -155,6 +155,15 @@ def test_residuals_are_what_z_leaves(curve: np.ufunc) -> None:
     assert np.corrcoef(rest.side.values[0], noise)[0, 1] > max(0.65, np.corrcoef(scores, noise)[0, 1] + 0.2)
 
 
+def test_residuals_are_what_functions_of_several_columns_leave() -> None:
+    rng = np.random.default_rng(13)
+    z, noise = rng.standard_normal((1_500, 4)), rng.standard_normal(1_500)
+    x = 3.0 * np.tanh(2.0 * z.sum(axis=1)) * z[:, 0] + noise
+    rest = Regression(ranked(z)).with_bumps(np.arange(80)).residuals(ranked(x))
+    assert rest.explained[0] > 0.6
+    assert rest.bent[0] > 0.5
+
+
 def test_residuals_know_what_scales_them() -> None:
     rng = np.random.default_rng(9)
     z = rng.standard_normal(2_000)

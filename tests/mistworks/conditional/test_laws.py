@@ -3,13 +3,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import beta, dirichlet, multivariate_normal, multivariate_t
+from scipy.stats import beta, dirichlet, multivariate_normal, multivariate_t, norm
 
 from mistworks.conditional.confounded import (
     binary_information,
     draw_confounded,
     draw_curved_chain,
     draw_curved_fork,
+    draw_map,
     draw_sign_collider,
     draw_wrapped_collider,
 )
@@ -27,9 +28,16 @@ from mistworks.conditional.linear import (
     student_information,
 )
 from mistworks.conditional.mixed import draw_outcomes, draw_readings, draw_switched, draw_turned_classes
-from mistworks.conditional.modulated import draw_modulated, draw_shares, shares_information
+from mistworks.conditional.modulated import (
+    draw_correlation,
+    draw_modulated,
+    draw_regimes,
+    draw_shares,
+    expected_information,
+    shares_information,
+)
 from mistworks.conditional.rivals import frenzel_pompe, gaussian_copula, plug_in
-from mistworks.conditional.triples import FAMILIES, GROUPS, WEIGHTS, draw_law, draw_triple
+from mistworks.conditional.triples import FAMILIES, FURTHER, GROUPS, WEIGHTS, draw_law, draw_triple
 from mistworks.errors import MistworksError
 
 # Statistical tests allow four standard errors, a false alarm in 16,000, at fixed seeds.
@@ -163,12 +171,10 @@ def test_sign_collider_is_a_table_of_signs() -> None:
 @pytest.mark.parametrize("d", [1, 2])
 def test_maps_of_confounded_laws_can_be_undone(d: int) -> None:
     """The determinant of the Jacobian in a never changes its sign for a given z."""
-    from mistworks.conditional.confounded import _draw_map
-
     rng = np.random.default_rng(d)
     for _ in range(20):
         condition = draw_condition(2, rng)
-        apply = _draw_map(condition, d, rng)
+        apply = draw_map(condition, d, rng)
         z = np.repeat(condition.sample(1, rng), 400, axis=0)
         a, step = rng.standard_normal((400, d)), 1e-5
         base = apply(a, z)
@@ -239,14 +245,34 @@ def test_shares_have_the_information_of_dirichlet_densities(alpha: tuple[float, 
     assert abs(values.mean() - shares_information(*alpha)) < FOUR_SIGMA * values.std() / np.sqrt(50_000)
 
 
-@pytest.mark.parametrize("draw", [draw_modulated, draw_shares])
+@pytest.mark.parametrize("seed", range(8))
+def test_information_of_a_correlation_that_changes_is_a_mean_over_z(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    correlation = draw_correlation(rng)
+    z = rng.standard_normal(200_000)
+    rho = correlation(z)
+    assert np.abs(rho).max() <= 0.98
+    values = -0.5 * np.log1p(-np.square(rho))
+    error = FOUR_SIGMA * values.std() / np.sqrt(len(z))
+    assert abs(values.mean() - expected_information(correlation)) < error + 1e-4
+
+
+def test_information_of_a_step_is_that_of_its_two_levels() -> None:
+    step = expected_information(lambda w: np.where(w > 0.3, 0.8, 0.0))
+    assert step == pytest.approx(-0.5 * np.log(1 - 0.64) * norm.sf(0.3), abs=1e-4)
+
+
+@pytest.mark.parametrize("draw", [draw_modulated, draw_regimes, draw_shares])
 def test_modulated_laws_have_the_information_that_neighbours_see(
     draw: Callable[[Sizes, np.random.Generator], Law],
 ) -> None:
     rng = np.random.default_rng(15)
-    values = []
-    for _ in range(9):
+    values: list[float] = []
+    while len(values) < 9:
         law = draw(ONE_EACH, rng)
+        if law.cmi > 0.6:
+            # Neighbours are too far apart for strong dependence.
+            continue
         values.append(frenzel_pompe(*law.sampler(1_200, rng), neighbours=4) - law.cmi)
     assert abs(np.median(values)) < 0.06
 
@@ -272,11 +298,11 @@ def test_triples_do_not_depend_on_what_is_drawn_before() -> None:
 
 
 def test_every_family_has_a_group_and_a_weight() -> None:
-    assert {family for families in GROUPS.values() for family in families} == set(WEIGHTS)
+    assert {family for families in GROUPS.values() for family in families} == {*WEIGHTS, *FURTHER}
     assert set(FAMILIES) | {"blocks"} == set(WEIGHTS)
 
 
-@pytest.mark.parametrize("family", WEIGHTS)
+@pytest.mark.parametrize("family", [*WEIGHTS, *FURTHER])
 def test_triples_of_a_family_are_finite_and_named(family: str) -> None:
     zeros = 0
     for index in range(25):
