@@ -209,17 +209,18 @@ def _figures(estimator: ConditionalEstimator, part: TripleTable) -> tuple[str, s
 
 def fit_anew(folder: Path, count: int, further: int, processes: int, test: int) -> None:
     """Simulate, fit, save the weights into the package, and print how families that were left out do."""
-    learnt = TripleTable.joined(
-        [
-            summarise_split(folder, SEED, "train", count, processes),
-            summarise_split(folder, SEED, "further", further, processes, families=list(FURTHER)),
-        ]
-    )
+
+    def simulated(seed: int, split: str, count: int, further: int) -> TripleTable:
+        """Triples of the usual families, and of those drawn apart."""
+        apart = summarise_split(folder, seed, "further", further, processes, families=list(FURTHER))
+        return TripleTable.joined([summarise_split(folder, seed, split, count, processes), apart])
+
+    learnt = simulated(SEED, "train", count, further)
     fitted = fit(learnt, mistworks.shipped().sha256, FittingConfig())
     fitted.estimator.save(WEIGHTS_FOLDER)
     head = ["group", "triples", "error", "coverage", "error, left out", "coverage, left out"]
     print("\nGroups of families, seen and left out, all n:\n")
-    print(table(head, left_out_rows(fitted, summarise_split(folder, TEST_SEED, "test", test, processes))))
+    print(table(head, left_out_rows(fitted, simulated(TEST_SEED, "test", test, test // 5))))
 
 
 def main() -> None:
