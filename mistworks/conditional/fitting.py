@@ -40,9 +40,9 @@ class FittingConfig(FrozenConfig):
 
     network: ConditionalConfig = ConditionalConfig()
     seed: Annotated[int, Field(ge=0)] = 0
-    epochs: Annotated[int, Field(ge=1)] = 40
+    epochs: Annotated[int, Field(ge=1)] = 60
     batch_size: Annotated[int, Field(ge=1)] = 512
-    learning_rate: Annotated[float, Field(gt=0)] = 4e-3
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
     weight_decay: Annotated[float, Field(ge=0)] = 0.05
     folds: Annotated[int, Field(ge=2)] = 3
     fold_members: Annotated[int, Field(ge=1)] = 3
