@@ -16,7 +16,7 @@ from mistworks.conditional.fitting import FittingConfig, fit, groups_of
 from mistworks.conditional.network import ConditionalConfig, ConditionalNetwork, shapes, swapped
 from mistworks.conditional.summary import CANDIDATES, FEATURES
 from mistworks.conditional.table import TripleTable, summarise, summarise_split
-from mistworks.conditional.triples import GROUPS, WEIGHTS, draw_triple
+from mistworks.conditional.triples import FURTHER, GROUPS, WEIGHTS, draw_triple
 from mistworks.errors import MistworksError, MistworksWarning
 from mistworks.estimation.estimate import LEVELS
 from mistworks.networks.residual import Members
@@ -206,7 +206,7 @@ def made_up_table(count: int, seed: int) -> TripleTable:
     features = 0.1 * rng.standard_normal((count, len(FEATURES)))
     features[:, FEATURES.index("candidate.gaussian")] = noisy
     candidates = np.tile(noisy[:, None], (1, len(CANDIDATES)))
-    family = rng.choice(list(WEIGHTS), size=count)
+    family = rng.choice([*WEIGHTS, *FURTHER], size=count)
     n = rng.integers(100, 2_000, size=count)
     return TripleTable(
         features.astype(np.float32), candidates.astype(np.float32), truth, n, np.full(count, 3), family
