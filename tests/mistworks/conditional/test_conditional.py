@@ -248,7 +248,7 @@ def test_weights_that_were_edited_or_are_missing_are_refused(tmp_path: Path) -> 
     config = json.loads((tmp_path / "config.json").read_text())
     (tmp_path / "config.json").write_text(json.dumps(config | {"network": {"summary": "0"}}))
     with pytest.raises(
-        MistworksError, match=r"Expected network\.summary of ConditionalModel to be .1., got .0."
+        MistworksError, match=r"Expected network\.summary of ConditionalModel to be .2., got .0."
     ):
         ConditionalEstimator.load(tmp_path)
 
