@@ -227,8 +227,8 @@ def main() -> None:
     """Read the command line and print tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--fit", type=Path, help="folder for the training table; fits the weights anew")
-    parser.add_argument("--triples", type=int, default=5_125, help="how many to fit on")
-    parser.add_argument("--further", type=int, default=750, help="how many of kinds drawn apart to add")
+    parser.add_argument("--triples", type=int, default=15_000, help="how many to fit on")
+    parser.add_argument("--further", type=int, default=2_125, help="how many of kinds drawn apart to add")
     parser.add_argument("--test", type=int, default=250, help="how many to test what is left out on")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--count", type=int, default=60, help="triples a group")
