@@ -45,7 +45,7 @@ def _errors(view: View) -> "Figure":
 
     tallest = max(len(ranking) for ranking in view.ranking.values())
     suites = [suite for suite in view.suites if view.ranking[suite]]
-    figure, axes = _panels(len(suites), 3.6, 1.3 + 0.27 * tallest)
+    figure, axes = _panels(len(suites), 4.6, 1.3 + 0.27 * tallest)
     for axis, suite in zip(axes, suites, strict=True):
         ranked = [each for each in view.ranking[suite] if each.mae is not None]
         for place, each in enumerate(ranked):
@@ -122,7 +122,7 @@ def _ranks(view: View) -> "Figure":
     of_suite = {suite: correlations(view, suite) for suite in view.suites if suite != POWER}
     of_suite = {suite: ranked for suite, ranked in of_suite.items() if ranked}
     tallest = max(map(len, of_suite.values()), default=1)
-    figure, axes = _panels(max(len(of_suite), 1), 3.9, 1.3 + 0.25 * tallest)
+    figure, axes = _panels(max(len(of_suite), 1), 4.6, 1.3 + 0.25 * tallest)
     for axis, (suite, ranked) in zip(axes, of_suite.items(), strict=False):
         rows = [
             _Row(
