@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mistworks.errors import MistworksError
 from mistworks.extras import imported
+from mistworks.states import entropy, states
 
 BINS = 30
 """Bins of EBAB in the paper."""
@@ -58,11 +59,11 @@ def ebab(activations: ArrayLike, labels: ArrayLike | None = None, *, bins: int =
     if bins < 2:
         raise MistworksError(f"Expected at least 2 bins, got {bins}. Raise it.")
     layer, classes = _layer(activations), _classes(labels, activations)
-    states = _rows(binned(layer, bins))
-    about_input = _entropy(states)
+    bins_of = states(binned(layer, bins))
+    about_input = _entropy(bins_of)
     if classes is None:
         return LayerInformation(about_input, None)
-    within = sum(share * _entropy(states[rows]) for share, rows in _by_class(classes))
+    within = sum(share * _entropy(bins_of[rows]) for share, rows in _by_class(classes))
     return LayerInformation(about_input, about_input - within)
 
 
@@ -149,15 +150,8 @@ def _by_class(classes: Labels) -> list[tuple[float, NDArray[np.bool_]]]:
     return [(float(mask.mean()), mask) for mask in masks]
 
 
-def _rows(table: Labels) -> Labels:
-    """Number of each distinct row, shape (n,)."""
-    return np.asarray(np.unique(table, axis=0, return_inverse=True)[1]).ravel()
-
-
-def _entropy(states: Labels) -> float:
-    counts = np.unique(states, return_counts=True)[1]
-    shares = counts / len(states)
-    return float(-(shares * np.log(shares)).sum())
+def _entropy(numbers: Labels) -> float:
+    return entropy(np.bincount(numbers))
 
 
 __all__ = ["BINS", "NOISE", "LayerInformation", "akde", "binned", "ebab", "mixture_bound"]

@@ -88,8 +88,8 @@ def channel_information(
     Args:
         log_likelihoods: log p(zᵢ | xₗ) in nats in row l and column i, shape (N, M). Minus infinity says that
             a context cannot give a draw.
-        contexts: c(i), the number of the row that each draw came from, shape (M,); for several draws of each
-            context ``np.repeat(np.arange(N), draws)``. By default draw i came from context i, and M = N.
+        contexts: c(i), the row whose context gave each draw, shape (M,); for several draws of each
+            context ``np.repeat(np.arange(N), draws)``. By default context i gave draw i, and M = N.
         groups: group q of each context, shape (N,), for I(X;Z|Q): a draw is compared with the contexts of its
             own group alone.
         tokens: number of tokens of each draw, shape (M,), for `ChannelInformation.per_token`.
@@ -152,7 +152,7 @@ def _origins(contexts: ArrayLike | None, count: int, draws: int) -> NDArray[np.i
         if draws != count:
             raise MistworksError(
                 f"Expected as many draws as contexts, got {draws} and {count}. Say with contexts= which row "
-                "each draw came from."
+                "gave each draw."
             )
         return np.arange(draws)
     origin = np.asarray(contexts)
@@ -160,8 +160,9 @@ def _origins(contexts: ArrayLike | None, count: int, draws: int) -> NDArray[np.i
         raise MistworksError(
             f"Expected one row number for each of {draws} draws in contexts, got {contexts!r}."
         )
-    if ((origin < 0) | (origin >= count)).any():
-        raise MistworksError(f"Expected row numbers from 0 to {count - 1} in contexts, got others.")
+    outside = origin[(origin < 0) | (origin >= count)]
+    if len(outside):
+        raise MistworksError(f"Expected row numbers from 0 to {count - 1} in contexts, got {outside[0]}.")
     return np.asarray(origin, dtype=np.int64)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
+from mistworks.states import entropy
 
 _LEVELS: tuple[float, ...] = tuple(level / 100 for level in (*range(1, 10), *range(10, 61, 5)))
 _LEAST_ROWS = 20
@@ -85,7 +86,7 @@ def classifier_bounds(
     q = _checked(probabilities)
     n, count = q.shape
     codes = _codes(labels, classes, n, count)
-    entropy = _entropy(codes)
+    of_labels = entropy(np.bincount(codes))
     own = q[np.arange(n), codes]
     with np.errstate(divide="ignore"):
         logs = np.log(own)
@@ -95,11 +96,11 @@ def classifier_bounds(
     sizes, missed = _sets(q, own, calibration, alpha, test)
     uncertainty, error = _conditional_entropy(sizes, missed, count)
     return ClassifierBounds(
-        cross_entropy=entropy + float(logs.mean()),
+        cross_entropy=of_labels + float(logs.mean()),
         cross_entropy_se=float(logs.std(ddof=1)) / math.sqrt(n) if np.isfinite(logs).all() else math.inf,
-        conformal=entropy - uncertainty,
+        conformal=of_labels - uncertainty,
         conformal_se=error,
-        entropy=entropy,
+        entropy=of_labels,
         alpha=alpha,
         miss_rate=float(missed.mean()),
         mean_size=float(sizes.mean()),
@@ -157,9 +158,11 @@ def _checked(probabilities: ArrayLike) -> Probabilities:
             f"Expected probabilities of shape (n, K) with at least {_LEAST_ROWS} rows and 2 classes, got "
             f"{q.shape}. Pass those of inputs held out from training."
         )
-    if not ((q >= 0).all() and np.allclose(q.sum(axis=1), 1, atol=1e-3)):
+    wrong = np.flatnonzero(~((q >= 0).all(axis=1) & np.isclose(q.sum(axis=1), 1, atol=1e-3)))
+    if len(wrong):
         raise MistworksError(
-            "Expected rows of probabilities that sum to 1, got others. Pass predict_proba's."
+            f"Expected rows of probabilities that sum to 1, got {q[wrong[0]].tolist()} in row {wrong[0]}. "
+            "Pass what predict_proba of the classifier returns."
         )
     return q
 
@@ -190,11 +193,6 @@ def _codes(
         )
     order = np.argsort(columns)
     return np.asarray(order[np.searchsorted(columns, given, sorter=order)])
-
-
-def _entropy(codes: NDArray[np.int64]) -> float:
-    shares = np.unique(codes, return_counts=True)[1] / len(codes)
-    return float(-(shares * np.log(shares)).sum())
 
 
 __all__ = ["ClassifierBounds", "classifier_bounds"]

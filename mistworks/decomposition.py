@@ -14,6 +14,7 @@ from mistworks.estimation.many import Model, estimate_many
 from mistworks.extras import imported
 from mistworks.preparation.reading import Missing, Side, read_sides
 from mistworks.preparation.table import joined
+from mistworks.states import entropy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -235,8 +236,7 @@ def _quotient(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray
 
 def _information(table: NDArray[np.float64]) -> float:
     """Mutual information in nats of a table of probabilities of two variables."""
-    product = table.sum(axis=1, keepdims=True) * table.sum(axis=0, keepdims=True)
-    return max(0.0, float((table * np.log(np.where(table > 0, _quotient(table, product), 1.0))).sum()))
+    return max(0.0, entropy(table.sum(axis=1)) + entropy(table.sum(axis=0)) - entropy(table))
 
 
 def _levels(side: Side) -> NDArray[np.intp]:

@@ -8,11 +8,11 @@ from typing_extensions import override
 
 from mistworks.activations import BINS, NOISE, akde, binned
 from mistworks.baselines.base import Baseline
-from mistworks.baselines.plug_in import plug_in_entropy, states
 from mistworks.baselines.preparation import checked, standardised
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
+from mistworks.states import entropy, states
 
 _ROWS_PER_STATE = 5
 
@@ -45,7 +45,8 @@ class EBAB(Baseline):
         """
         first, second = (states(binned(standardised(side), self.bins)) for side in checked(x, y))
         joint = states(np.column_stack([first, second]))
-        return Estimate(plug_in_entropy(first) + plug_in_entropy(second) - plug_in_entropy(joint))
+        of_first, of_second, of_both = (entropy(np.bincount(each)) for each in (first, second, joint))
+        return Estimate(of_first + of_second - of_both)
 
 
 class AKDE(Baseline):

@@ -5,17 +5,15 @@ from typing import Annotated
 
 import numpy as np
 from pydantic import Field
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import squareform
 from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
-from mistworks.baselines.preparation import Points, checked, some_rows, standardised
+from mistworks.baselines.preparation import Points, distances
 from mistworks.dataset import FloatArray
-from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
 from mistworks.units import MeasureUnit
 
-_LEAST_POINTS = 4
 _MOST_POINTS = 2_000
 
 
@@ -52,20 +50,16 @@ class DistanceCorrelation(Baseline):
         Raises:
             MistworksError: there are fewer than 4 points, or a column is constant.
         """
-        sides = checked(x, y)
-        if len(x) < _LEAST_POINTS:
-            raise MistworksError(f"Expected at least {_LEAST_POINTS} points, got {len(x)}.")
-        rows = some_rows(len(x), _MOST_POINTS, self.seed)
-        first, second = (_centred(squareform(pdist(standardised(side)[rows]))) for side in sides)
+        first, second = (_centred(squareform(apart)) for apart in distances(x, y, _MOST_POINTS, self.seed))
         scale = math.sqrt(float(np.vdot(first, first)) * float(np.vdot(second, second)))
         return Estimate(float(np.vdot(first, second)) / scale if scale > 0 else 0.0)
 
 
-def _centred(distances: Points) -> Points:
+def _centred(apart: Points) -> Points:
     """U-centred distances, shape (n, n): rows sum to 0 without their diagonal, which is 0."""
-    n = len(distances)
-    rows = distances.sum(axis=0) / (n - 2)
-    centred = distances - rows - rows[:, None] + distances.sum() / ((n - 1) * (n - 2))
+    n = len(apart)
+    rows = apart.sum(axis=0) / (n - 2)
+    centred = apart - rows - rows[:, None] + apart.sum() / ((n - 1) * (n - 2))
     np.fill_diagonal(centred, 0.0)
     return np.asarray(centred)
 

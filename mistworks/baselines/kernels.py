@@ -5,17 +5,16 @@ from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import squareform
 from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
-from mistworks.baselines.preparation import Points, checked, some_rows, standardised
+from mistworks.baselines.preparation import Points, distances
 from mistworks.dataset import FloatArray
 from mistworks.errors import MistworksError
 from mistworks.estimation.estimator import Estimate
 from mistworks.units import MeasureUnit
 
-_LEAST_POINTS = 4
 _MOST_POINTS = 2_000
 _OFFICIAL_FACTOR = 10
 
@@ -64,25 +63,25 @@ def biased_overlaps(k_x: Points, k_y: Points) -> Overlaps:
     )
 
 
-def gaussian_kernel(distances: Points, width: float) -> Points:
+def gaussian_kernel(apart: Points, width: float) -> Points:
     """exp(−|a − b|² / 2s²) at all pairs, shape (n, n).
 
     Args:
-        distances: between all pairs, each once, shape (n (n − 1) / 2,).
+        apart: distances between all pairs, each once, shape (n (n − 1) / 2,).
         width: s.
     """
-    return np.asarray(squareform(np.exp(-0.5 * np.square(distances / width))) + np.eye(_count(distances)))
+    return np.asarray(squareform(np.exp(-0.5 * np.square(apart / width))) + np.eye(_count(apart)))
 
 
-def median_width(distances: Points) -> float:
+def median_width(apart: Points) -> float:
     """The median of the distances that are not 0, since repeated points say nothing of the scale; else 1."""
-    apart = distances[distances > 0]
-    return float(np.median(apart)) if len(apart) else 1.0
+    positive = apart[apart > 0]
+    return float(np.median(positive)) if len(positive) else 1.0
 
 
-def _count(distances: Points) -> int:
+def _count(apart: Points) -> int:
     """n of n (n − 1) / 2."""
-    return round((1 + math.sqrt(1 + 8 * len(distances))) / 2)
+    return round((1 + math.sqrt(1 + 8 * len(apart))) / 2)
 
 
 class CauchySchwarz(Baseline):
@@ -126,7 +125,7 @@ class CauchySchwarz(Baseline):
             MistworksError: there are fewer than 4 points, a column is constant, or the kernels of all points
                 are 0 up to rounding.
         """
-        sides = _distances(x, y, self.seed)
+        sides = distances(x, y, _MOST_POINTS, self.seed)
         if self.width == "official":
             squares = [np.square(side) for side in sides]
             widths = [_OFFICIAL_FACTOR * float(np.median(each) or np.mean(each)) for each in squares]
@@ -169,18 +168,11 @@ class HilbertSchmidt(Baseline):
         Raises:
             MistworksError: there are fewer than 4 points, or a column is constant.
         """
-        kernels = [gaussian_kernel(side, median_width(side)) for side in _distances(x, y, self.seed)]
+        kernels = [
+            gaussian_kernel(side, median_width(side)) for side in distances(x, y, _MOST_POINTS, self.seed)
+        ]
         overlaps = unbiased_overlaps(*kernels)
         return Estimate(overlaps.joint + overlaps.product - 2 * overlaps.cross)
-
-
-def _distances(x: FloatArray, y: FloatArray, seed: int) -> list[Points]:
-    """Distances between the standardised points of each side, each pair once."""
-    sides = checked(x, y)
-    if len(x) < _LEAST_POINTS:
-        raise MistworksError(f"Expected at least {_LEAST_POINTS} points, got {len(x)}.")
-    rows = some_rows(len(x), _MOST_POINTS, seed)
-    return [pdist(standardised(side)[rows]) for side in sides]
 
 
 def _log_ratio(overlaps: Overlaps) -> float:

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
-from mistworks.baselines.preparation import Points, checked
+from mistworks.baselines.preparation import checked
 from mistworks.dataset import FloatArray
 from mistworks.estimation.estimator import Estimate
+from mistworks.states import entropy, states
 
 
 class PlugIn(Baseline):
@@ -41,28 +42,8 @@ class PlugIn(Baseline):
         """
         x_states, y_states = (states(points) for points in checked(x, y))
         joint = states(np.column_stack([x_states, y_states]))
-        entropy = miller_madow if self.correction == "miller-madow" else chao_shen
-        return Estimate(entropy(x_states) + entropy(y_states) - entropy(joint))
-
-
-def states(points: Points | NDArray[np.int64]) -> NDArray[np.int64]:
-    """Number the distinct rows of a table and return the number of each row, shape (n,)."""
-    numbers = np.zeros(len(points), dtype=np.int64)
-    for column in points.T:
-        values = np.unique(column, return_inverse=True)[1]
-        # Renumbered after each column, so that the numbers stay below n.
-        numbers = np.unique(numbers * (values.max() + 1) + values, return_inverse=True)[1]
-    return numbers
-
-
-def plug_in_entropy(numbers: NDArray[np.int64]) -> float:
-    """Entropy of the observed states in nats, which is too low on average.
-
-    Args:
-        numbers: of the states, 0, 1, …, each at least once, shape (n,).
-    """
-    shares = np.bincount(numbers) / len(numbers)
-    return float(-(shares * np.log(shares)).sum())
+        corrected = miller_madow if self.correction == "miller-madow" else chao_shen
+        return Estimate(corrected(x_states) + corrected(y_states) - corrected(joint))
 
 
 def miller_madow(numbers: NDArray[np.int64]) -> float:
@@ -73,7 +54,7 @@ def miller_madow(numbers: NDArray[np.int64]) -> float:
     Args:
         numbers: of the states, 0, 1, …, each at least once, shape (n,).
     """
-    return plug_in_entropy(numbers) + int(numbers.max()) / (2 * len(numbers))
+    return entropy(np.bincount(numbers)) + int(numbers.max()) / (2 * len(numbers))
 
 
 def chao_shen(numbers: NDArray[np.int64]) -> float:
@@ -95,4 +76,4 @@ def chao_shen(numbers: NDArray[np.int64]) -> float:
     return float(-(p * np.log(p) / observed).sum())
 
 
-__all__ = ["PlugIn", "chao_shen", "miller_madow", "plug_in_entropy", "states"]
+__all__ = ["PlugIn", "chao_shen", "miller_madow"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import pdist
 from scipy.special import ndtri
 from scipy.stats import rankdata
 
@@ -10,6 +11,9 @@ from mistworks.errors import MistworksError
 from mistworks.randomness import stream
 
 Points = NDArray[np.float64]
+
+# Means over distinct points of products of two distances take four.
+_LEAST_POINTS = 4
 
 
 def checked(x: FloatArray, y: FloatArray) -> tuple[Points, Points]:
@@ -70,6 +74,26 @@ def some_rows(n: int, most: int, seed: int) -> NDArray[np.int64]:
     return np.sort(stream(seed, "baseline", "rows", n).permutation(n)[:most])
 
 
+def distances(x: FloatArray, y: FloatArray, most: int, seed: int) -> tuple[Points, Points]:
+    """Distances between the standardised points of each side, each pair once: shape (n (n − 1) / 2,).
+
+    Args:
+        x: shape (n, dx).
+        y: shape (n, dy).
+        most: of more points, so many are chosen at random.
+        seed: of the choice.
+
+    Raises:
+        MistworksError: there are fewer than 4 points, or a column is constant.
+    """
+    sides = checked(x, y)
+    if len(x) < _LEAST_POINTS:
+        raise MistworksError(f"Expected at least {_LEAST_POINTS} points, got {len(x)}. Pass more.")
+    rows = some_rows(len(x), most, seed)
+    first, second = (pdist(standardised(side)[rows]) for side in sides)
+    return first, second
+
+
 def uniform_scores(points: Points) -> Points:
     """Ranks / (n + 1) column by column, shape (n, d), between 0 and 1; ties share their mean rank."""
     return np.asarray(rankdata(points, axis=0) / (len(points) + 1))
@@ -83,6 +107,7 @@ def normal_scores(points: Points) -> Points:
 __all__ = [
     "Points",
     "checked",
+    "distances",
     "normal_scores",
     "require_more_points_than_dimensions",
     "some_rows",

@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from mistworks.baselines.base import Baseline
 from mistworks.baselines.kernels import gaussian_kernel, median_width
-from mistworks.baselines.plug_in import states
 from mistworks.baselines.preparation import Points, checked, some_rows, standardised
 from mistworks.dataset import FloatArray
 from mistworks.estimation.estimator import Estimate
 from mistworks.randomness import stream
+from mistworks.states import states
 from mistworks.units import MeasureUnit
 
 _OFFICIAL_WIDTH = 10.0

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mistworks.states import entropy
+
 Array = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
@@ -128,7 +130,7 @@ def tabulate(x: Numbers, y: Numbers, z: Numbers) -> StateTable:
     xz, yz = joint_states(x, z), joint_states(y, z)
     joint = joint_states(xz, y)
     counts = [np.bincount(part) for part in (x, y, z, xz, yz, joint)]
-    plain = [_entropy(part) for part in counts]
+    plain = [entropy(part) for part in counts]
     corrected = [value + (len(part) - 1) / (2 * n) for value, part in zip(plain, counts, strict=True)]
     # States of X, and of Y, in each state of Z.
     x_in = np.bincount(_first(z, xz), minlength=len(counts[2]))
@@ -169,11 +171,6 @@ def _first(z: Numbers, joint: Numbers) -> Numbers:
     result = np.zeros(int(joint.max()) + 1, dtype=np.int64)
     result[joint] = z
     return result
-
-
-def _entropy(counts: NDArray[np.int64]) -> float:
-    shares = counts[counts > 0] / counts.sum()
-    return float(-(shares * np.log(shares)).sum())
 
 
 __all__ = [

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mistworks.baselines.plug_in import miller_madow, states
+from mistworks.baselines.plug_in import miller_madow
 from mistworks.baselines.preparation import Points, normal_scores, standardised
 from mistworks.errors import MistworksError
 from mistworks.randomness import stream
+from mistworks.states import states
 from mistworks.statistics.bias import bias
 
 _NOISE = 1e-10

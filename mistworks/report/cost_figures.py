@@ -17,7 +17,7 @@ from mistworks.report.content import (
     numbers,
     shown,
 )
-from mistworks.report.drawing import dot, scale
+from mistworks.report.drawing import dot, scale, share_map
 from mistworks.report.view import View
 
 _MEBIBYTE = 2**20
@@ -99,28 +99,7 @@ def consistency(violations: Mapping[str, Sequence[Violation]]) -> list[Figure]:
         (row.relation, label): row for label in labels for row in violations[label]
     }
     shares = [[_share(table.get((relation, label))) for label in labels] for relation in relations]
-    trace: Trace = {
-        "type": "heatmap",
-        "x": labels,
-        "y": relations,
-        "z": [numbers(line) for line in shares],
-        "zmin": 0,
-        "zmax": 1,
-        "text": [[f"{value:.0%}" if np.isfinite(value) else "" for value in line] for line in shares],
-        "texttemplate": "%{text}",
-        "hovertemplate": "%{y}<br>%{x}: %{text} violated<extra></extra>",
-        "hoverongaps": False,
-        "xgap": 2,
-        "ygap": 2,
-        "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0},
-        "meta": {"role": "heat", "columns": True},
-    }
-    layout = {
-        "height": 150 + 28 * len(relations),
-        "xaxis": {"side": "top", "tickangle": -45, "showgrid": False},
-        "yaxis": {"autorange": "reversed", "showgrid": False},
-        "meta": {"wide": 260 + 58 * len(labels)},
-    }
+    panel = share_map(labels, relations, shares, "violated")
     clean = [label for label in labels if not any(row.violated or row.failures for row in violations[label])]
     sized = [(row, label) for label in labels for row in violations[label] if np.isfinite(row.max)]
     sentence = f"{len(clean)} of {len(labels)} estimators satisfy every relation, without failures"
@@ -129,7 +108,7 @@ def consistency(violations: Mapping[str, Sequence[Violation]]) -> list[Figure]:
         row, label = max(sized, key=lambda each: each[0].max)
         sentence += f"; the largest violation is {shown(row.max)} nats, of {row.relation} by {label}"
     sentence += "."
-    return [Figure(sentence, [Panel([trace], layout)])]
+    return [Figure(sentence, [panel])]
 
 
 def consistency_table(violations: Mapping[str, Sequence[Violation]]) -> list[Table]:

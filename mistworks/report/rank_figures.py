@@ -7,8 +7,8 @@ import numpy as np
 
 from mistworks.evaluation.measures import accuracy, rank_correlation
 from mistworks.evaluation.suites.power import DEPENDENT, INDEPENDENT, NAME, PERMUTATIONS, PowerRow, powers
-from mistworks.report.content import EVERY_SUITE, Cell, Figure, Panel, Table, Trace, listed, numbers, percent
-from mistworks.report.drawing import PERCENT_TICKS, by_row, dot, vertical
+from mistworks.report.content import EVERY_SUITE, Cell, Figure, Panel, Table, listed, numbers, percent
+from mistworks.report.drawing import PERCENT_TICKS, by_row, dot, share_map, vertical
 from mistworks.report.view import View
 from mistworks.units import MeasureUnit
 
@@ -132,28 +132,7 @@ def _by_relation(view: View, labels: list[str]) -> Figure:
         name for name in dict.fromkeys(name for name, _ in rates) if name not in (DEPENDENT, INDEPENDENT)
     ]
     table = np.array([[rates.get((name, label), np.nan) for label in labels] for name in relations])
-    trace: Trace = {
-        "type": "heatmap",
-        "x": labels,
-        "y": relations,
-        "z": [numbers(line) for line in table],
-        "zmin": 0,
-        "zmax": 1,
-        "text": [[f"{value:.0%}" if np.isfinite(value) else "" for value in line] for line in table],
-        "texttemplate": "%{text}",
-        "hovertemplate": "%{y}<br>%{x}: %{text} rejected<extra></extra>",
-        "hoverongaps": False,
-        "xgap": 2,
-        "ygap": 2,
-        "colorbar": {"tickformat": ".0%", "thickness": 10, "outlinewidth": 0},
-        "meta": {"role": "heat", "columns": True},
-    }
-    layout = {
-        "height": 150 + 28 * len(relations),
-        "xaxis": {"side": "top", "tickangle": -45, "showgrid": False},
-        "yaxis": {"autorange": "reversed", "showgrid": False},
-        "meta": {"wide": 260 + 58 * len(labels)},
-    }
+    panel = share_map(labels, relations, table, "rejected")
     dependent = [
         line for name, line in zip(relations, table, strict=True) if not name.startswith(INDEPENDENT)
     ]
@@ -164,7 +143,7 @@ def _by_relation(view: View, labels: list[str]) -> Figure:
         f"The relation that is hardest to see is {names[hardest]}, by {percent(means[hardest])} of the tests "
         "over all measures."
     )
-    return Figure(sentence, [Panel([trace], layout)])
+    return Figure(sentence, [panel])
 
 
 def rank_tables(view: View) -> list[Table]:
